@@ -1,0 +1,59 @@
+# `make run` and `make test` work in a fresh clone: they set up .venv first (quick when nothing changed).
+SHELL := /bin/sh
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA_DIR ?= .data
+WORKERS ?= 2
+
+BIN := .venv/bin
+SETUP := $(PYTHON) scripts/bootstrap
+UV = $(firstword $(wildcard .tools/bin/uv) uv)
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	--custom-compile-command "make requirements" $(UPGRADE)
+
+.PHONY: help setup run test check format bench requirements
+
+help:
+	@echo "make setup         .venv with all that run, test and check need"
+	@echo "make run           start the service, run the example, stay up (PORT=8000 HOST=127.0.0.1 DATA_DIR=.data)"
+	@echo "make test          all tests with coverage (ARGS='-k name' for some)"
+	@echo "make check         ruff, pyright, import-linter, length of files"
+	@echo "make format        ruff's fixes and format"
+	@echo "make bench         the benchmark, beside LangGraph and DBOS"
+	@echo "make requirements  compile requirements/*.txt again (UPGRADE=--upgrade for newer versions)"
+
+setup:
+	@$(SETUP) dev
+
+run:
+	@$(SETUP) run
+	@exec $(BIN)/backstitch demo --serve --host "$(HOST)" --port "$(PORT)" --data-dir "$(DATA_DIR)"
+
+test:
+	@$(SETUP) test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+
+check:
+	@$(SETUP) dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_length.py app
+	$(BIN)/pyright --warnings
+
+format:
+	@$(SETUP) dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench:
+	@$(SETUP) bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+requirements:
+	@$(SETUP) --uv-only
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra test -c requirements/run.txt -o requirements/test.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra test --extra dev -c requirements/test.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra bench -c requirements/run.txt -o requirements/bench.txt

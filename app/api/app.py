@@ -1,0 +1,69 @@
+"""The ASGI application: routers under /api, the state that they share, and what ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from app.api import follow, health, look, openapi, problem, start, steer, workflows
+from app.api.feed import Feed
+from app.api.guard import Guard
+from app.api.sse import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from app.api.services import AppState, Services
+
+_INVOKE: Final = (start.router, follow.router, steer.router, look.router)
+_OTHERS: Final = (follow.feed_router, look.execution_router, workflows.router, health.router)
+_DESCRIPTION: Final = (
+    "Durable workflows: cut at any moment, resumed from the last checkpoint, rolled back, watched live. "
+    "Errors are application/problem+json with a stable `code`. Every field of a request body also goes by its "
+    "camelCase name; unknown fields are refused."
+)
+
+
+def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
+    """The application over the services that the factory opens when it starts and closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[AppState]:
+        async with services_factory() as services, asyncio.TaskGroup() as tasks:
+            state: AppState = {"services": services, "streams": Streams(), "feed": Feed(services)}
+            helpers = (tasks.create_task(state["feed"].run()), tasks.create_task(_close_streams(state)))
+            yield state
+            for helper in helpers:
+                helper.cancel()
+
+    app = FastAPI(
+        title="Backstitch",
+        version="0.1.0",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Guard)],
+    )
+    problem.install(app)
+    for router in (*_INVOKE, *_OTHERS):
+        app.include_router(router, prefix="/api")
+    bare = APIRouter(include_in_schema=False)
+    for router in _INVOKE:
+        bare.include_router(router)
+    app.include_router(bare, include_in_schema=False)
+    openapi.describe(app)
+    return app
+
+
+async def _close_streams(state: AppState) -> None:
+    await state["services"].shutting_down.wait()
+    state["streams"].close()
+    state["feed"].close()

@@ -1,0 +1,131 @@
+"""Gathers what a status, a history page or an execution is made of: few reads, the independent ones together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.domain.errors import NotFound
+from app.domain.state import Refs
+from app.domain.views.executions import execution_document
+from app.domain.views.history import history_entry, states, timeline
+from app.domain.views.status import kept_runs, status_document
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.api.requests import HistoryQuery
+    from app.api.services import Services
+    from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
+    from app.domain.views.common import Document
+
+_CHUNK = 1000
+
+
+async def status_of(services: Services, thread: ThreadRecord) -> Document:
+    """The status document of a thread whose row has just been read."""
+    reads, control, name = services.reads, services.control, thread.thread_id
+    execution, spec, refs, runs = await asyncio.gather(
+        reads.execution(thread.execution_id),
+        control.spec(thread.definition_id),
+        control.head_refs(thread),
+        reads.steps(name, execution_id=thread.execution_id, values=False),
+    )
+    if execution is None:
+        raise NotFound(f"no execution {thread.execution_id}", code="execution_not_found")
+    kept = kept_runs(refs, runs)
+    if kept:
+        runs = runs + await reads.steps(name, ids=kept, values=False)
+    return status_document(thread, execution, spec, refs, runs)
+
+
+async def execution_of(services: Services, execution: ExecutionRecord) -> Document:
+    """The document of one execution, with the step runs that it kept from before."""
+    reads, name = services.reads, execution.thread_id
+    thread = await reads.thread(name)
+    if thread is None:
+        raise NotFound(f"no execution {execution.id}", code="execution_not_found")
+    spec, refs, runs = await asyncio.gather(
+        services.control.spec(thread.definition_id),
+        _refs_of(services, thread, execution.id),
+        reads.steps(name, execution_id=execution.id),
+    )
+    kept = kept_runs(refs, runs)
+    if kept:
+        runs = runs + await reads.steps(name, ids=kept)
+    return execution_document(execution, runs, len(spec.steps))
+
+
+async def _refs_of(services: Services, thread: ThreadRecord, execution_id: str) -> Refs:
+    """The state that an execution has come to: the thread's head, or the last version that it wrote."""
+    if thread.execution_id == execution_id:
+        return await services.control.head_refs(thread)
+    last = 0
+    async for chunk in _chunks(services, thread.thread_id, 1, thread.last_version):
+        last = max([last, *(one.version for one in chunk if one.execution_id == execution_id)])
+    return await services.control.load_refs(thread.thread_id, last) if last else Refs()
+
+
+async def _chunks(services: Services, thread_id: str, first: int, last: int) -> AsyncIterator[list[CheckpointRecord]]:
+    while first <= last:
+        chunk = await services.reads.checkpoints(thread_id, first=first, last=last, limit=_CHUNK)
+        if not chunk:
+            return
+        yield chunk
+        first = chunk[-1].version + 1
+
+
+async def history_of(services: Services, thread: ThreadRecord, query: HistoryQuery, after: int) -> Document:
+    """A page of the thread's versions above `after`."""
+    page, more = await _page(services, thread, query, after)
+    if not page:
+        return _history(thread, [], None)
+    lowest = min(one.base_version for one in page)
+    known = list(page)
+    async for chunk in _chunks(services, thread.thread_id, lowest, page[-1].version):
+        known += chunk
+    reached = await timeline_of(services, thread, page[0].version, known)
+    entries = [history_entry(one, refs, on_timeline=one.version in reached) for one, refs in states(known, page)]
+    return _history(thread, entries, page[-1].version if more else None)
+
+
+def _history(thread: ThreadRecord, entries: list[Document], last: int | None) -> Document:
+    return {
+        "thread_id": thread.thread_id,
+        "head_version": thread.head_version,
+        "history": entries,
+        "next_cursor": None if last is None else str(last),
+    }
+
+
+async def _page(
+    services: Services, thread: ThreadRecord, query: HistoryQuery, after: int
+) -> tuple[list[CheckpointRecord], bool]:
+    """The versions that the filters leave, at most `limit`, and whether there are more."""
+    first = max(after + 1, query.from_version or 1)
+    last = min(thread.last_version, query.to_version or thread.last_version)
+    found: list[CheckpointRecord] = []
+    wanted = query.limit + 1
+    while first <= last and len(found) < wanted:
+        chunk = await services.reads.checkpoints(thread.thread_id, first=first, last=last, limit=min(_CHUNK, wanted))
+        if not chunk:
+            break
+        found += [one for one in chunk if _in_time(one, query)]
+        if query.until is not None and chunk[-1].created_at >= query.until:
+            break
+        first = chunk[-1].version + 1
+    return found[: query.limit], len(found) > query.limit
+
+
+def _in_time(checkpoint: CheckpointRecord, query: HistoryQuery) -> bool:
+    since = query.since is None or checkpoint.created_at >= query.since
+    return since and (query.until is None or checkpoint.created_at < query.until)
+
+
+async def timeline_of(services: Services, thread: ThreadRecord, lowest: int, known: list[CheckpointRecord]) -> set[int]:
+    """The versions from `lowest` on that the head came from; only what `known` lacks is read."""
+    parents = {one.version: one.parent_version for one in known}
+    first = max(parents, default=lowest - 1) + 1
+    async for chunk in _chunks(services, thread.thread_id, first, thread.head_version):
+        parents.update((one.version, one.parent_version) for one in chunk)
+    return timeline(parents, thread.head_version)

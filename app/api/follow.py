@@ -1,0 +1,111 @@
+"""Follow: the status of a thread, its events as a stream, and the feed of all threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import APIRouter
+from fastapi import Query as FromQuery
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import cursors, examples
+from app.api.answers import answer, thread_of
+from app.api.documents import status_of
+from app.api.feed import FeedStream
+from app.api.openapi import example, problems
+from app.api.requests import FeedQuery, StreamQuery
+from app.api.schemas import StatusDocument
+from app.api.services import services_of, state_of
+from app.api.sse import EventStream, ThreadStream
+from app.domain.errors import InvalidRequest
+from app.domain.ports import FeedFilter
+from app.domain.status import ENDED
+
+if TYPE_CHECKING:
+    from app.domain.ports import FeedPosition
+
+router: Final = APIRouter(tags=["follow"])
+feed_router: Final = APIRouter(tags=["follow"])
+
+_DIGITS: Final = 18
+
+
+def _stream(text: str) -> dict[str, Any]:
+    content = {"text/event-stream": {"schema": {"type": "string"}, "example": text}}
+    return {"description": "Events as they happen", "content": content}
+
+
+def _last_event_id(what: str) -> dict[str, Any]:
+    header = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
+    return {"parameters": [{**header, "description": f"{what}; one that is none of ours is ignored."}]}
+
+
+_EVENT: Final = (
+    "id: 2\nevent: step_start\n"
+    f'data: {{"seq":2,"thread_id":"{examples.THREAD}","execution_id":"{examples.EXECUTION}","type":"status",'
+    '"event":"step_start","step_id":"analyst","attempt":1,"version":1,"at":"2026-11-21T09:30:00.123Z","data":{}}\n\n'
+)
+
+
+async def status(thread_id: str, request: Request) -> Response:
+    """Where the thread stands, with every step of its workflow."""
+    services = services_of(request)
+    return answer(await status_of(services, await thread_of(services, thread_id)))
+
+
+for _path, _id in (
+    ("/invoke/status/{thread_id}", "invoke_status"),
+    ("/invoke-status/status/{thread_id}", "get_status"),
+):
+    router.get(
+        _path,
+        operation_id=_id,
+        response_model=StatusDocument,
+        responses={**problems(404), 200: example(examples.STATUS)},
+    )(status)
+
+
+@router.get(
+    "/invoke/stream/{thread_id}",
+    operation_id="invoke_stream",
+    response_class=EventStream,
+    responses={
+        **problems(404, 422),
+        200: _stream(f"retry: 1000\nevent: snapshot\ndata: {{}}\n\n{_EVENT}"),
+        204: {"description": "The thread has ended and the cursor is at its end"},
+    },
+    openapi_extra=_last_event_id("The `seq` of the last event seen; goes before `after`"),
+)
+async def stream(thread_id: str, request: Request, query: Annotated[StreamQuery, FromQuery()]) -> Response:
+    """The thread's events after a cursor, each once, then live ones until it has ended (server-sent events)."""
+    state = state_of(request)
+    thread = await thread_of(state["services"], thread_id)
+    sent = request.headers.get("last-event-id", "").strip()
+    given = int(sent) if sent.isascii() and sent.isdigit() and len(sent) <= _DIGITS else query.after
+    if thread.status in ENDED and given >= thread.last_seq:
+        return Response(status_code=204)
+    return EventStream(ThreadStream(state["services"], state["streams"], thread, given).frames())
+
+
+@feed_router.get(
+    "/stream",
+    operation_id="stream_all",
+    response_class=EventStream,
+    responses={**problems(422), 200: _stream(_EVENT.replace("id: 2", "id: WzQyLDIsInQtMSJd"))},
+    openapi_extra=_last_event_id("The `id` of the last event seen; goes before `after`"),
+)
+async def stream_all(request: Request, query: Annotated[FeedQuery, FromQuery()]) -> Response:
+    """The durable events of all threads, live; without a cursor from now on (server-sent events)."""
+    state = state_of(request)
+    after = cursors.position(query.after) if query.after is not None else None
+    after = _seen(request.headers.get("last-event-id")) or after
+    where = FeedFilter(workflow=query.workflow, status=query.status)
+    return EventStream(FeedStream(state["services"], state["feed"], where, after).frames())
+
+
+def _seen(header: str | None) -> FeedPosition | None:
+    try:
+        return None if header is None else cursors.position(header)
+    except InvalidRequest:
+        return None

@@ -1,0 +1,102 @@
+"""Health: whether the service can work and why not, the store of the checkpoints, and whether the process answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import answer
+from app.api.openapi import example
+from app.api.schemas import CheckpointerAnswer, HealthAnswer, LiveAnswer
+from app.api.services import services_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+router: Final = APIRouter(tags=["health"])
+
+_READY: Final = {
+    "status": "ready",
+    "durable": True,
+    "parts": {"store": {"status": "ready", "detail": None}, "worker": {"status": "ready", "running": 3}},
+}
+_STORE: Final = {
+    "kind": "postgres",
+    "durable": True,
+    "reachable": True,
+    "latency_ms": 0.4,
+    "error_rate": 0.0,
+    "size_bytes": 8123904,
+    "error": None,
+    "fallback": None,
+}
+
+
+@router.get(
+    "/health",
+    operation_id="health",
+    response_model=HealthAnswer,
+    responses={
+        200: example(_READY),
+        503: {
+            "model": HealthAnswer,
+            "description": "Cannot work now; `parts` says why",
+            **example({"status": "unavailable", "durable": True, "parts": {"store": {"status": "unavailable"}}}),
+        },
+    },
+)
+async def health(request: Request) -> Response:
+    """Ready (200), degraded (200: it works, something is wrong) or unavailable (503), by part."""
+    services = services_of(request)
+    parts = dict(await services.health())
+    if services.shutting_down.is_set():
+        parts["service"] = {"status": "unavailable", "detail": "shutting down"}
+    status = _worst(parts)
+    document = {"status": status, "durable": services.durable, "parts": parts}
+    return answer(document, 503 if status == "unavailable" else 200)
+
+
+def _worst(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    found = {part.get("status") for part in parts.values()}
+    return next((status for status in ("unavailable", "degraded") if status in found), "ready")
+
+
+@router.get(
+    "/health/checkpointer",
+    operation_id="health_checkpointer",
+    response_model=CheckpointerAnswer,
+    responses={
+        200: example(_STORE),
+        503: {
+            "model": CheckpointerAnswer,
+            "description": "It cannot be reached",
+            **example({**_STORE, "reachable": False, "latency_ms": None, "error": "connection refused"}),
+        },
+    },
+)
+async def checkpointer(request: Request) -> Response:
+    """Which store keeps the checkpoints, how it is, and whether it stands in for another (`fallback`)."""
+    services = services_of(request)
+    found = await services.reads.health()
+    document = {
+        "kind": found.kind,
+        "durable": found.durable,
+        "reachable": found.reachable,
+        "latency_ms": found.latency_ms,
+        "error_rate": found.error_rate,
+        "size_bytes": found.size_bytes,
+        "error": found.error,
+        "fallback": services.fallback,
+    }
+    return answer(document, 200 if found.reachable else 503)
+
+
+@router.get(
+    "/health/live", operation_id="health_live", response_model=LiveAnswer, responses={200: example({"status": "live"})}
+)
+async def live() -> Response:
+    """The process answers, whatever the state of the store."""
+    return answer({"status": "live"})

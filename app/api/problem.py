@@ -1,0 +1,119 @@
+"""Every error as application/problem+json (RFC 9457) with a stable `code`; decision 0004 says why it is our own."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.domain import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fastapi import FastAPI
+    from pydantic_core import ErrorDetails
+    from starlette.requests import Request
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[Mapping[type[errors.BackstitchError], int]] = {
+    errors.InvalidRequest: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+    errors.JsonError: 400,
+    errors.BackstitchError: 500,
+}
+"""The status of a class of errors and of its subclasses; the first class of the MRO that is here decides."""
+
+_ROUTING_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 400: "invalid_request"}
+
+
+class BadRequest(errors.BackstitchError):
+    """A header or a body that cannot be read at all."""
+
+    code = "invalid_request"
+
+
+def problem(status: int, code: str, detail: str, *, instance: str, **more: Any) -> dict[str, Any]:
+    """The problem document; `more` are extension members and never displace the standard ones."""
+    return {
+        **more,
+        "type": f"urn:backstitch:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": instance,
+    }
+
+
+def response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as the answer to a request."""
+    try:
+        body = orjson.dumps(document, default=str)
+    except TypeError:  # text that is no Unicode, or a number too big, quoted from the request
+        detail = str(document["detail"]).encode("utf-8", "replace").decode()
+        standard = ("type", "title", "status", "code", "instance")
+        body = orjson.dumps({name: document[name] for name in standard} | {"detail": detail})
+    return Response(body, status_code=document["status"], media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def pointer(location: Iterable[int | str]) -> str:
+    """An RFC 6901 JSON pointer."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def invalid(found: Sequence[ErrorDetails], prefix: tuple[str, ...] = ()) -> list[errors.Problem]:
+    """pydantic's errors as ours."""
+    said = {"extra_forbidden": "unknown field", "missing": "required"}
+    return [
+        errors.Problem(pointer((*prefix, *one["loc"])), said.get(one["type"], one["msg"].removeprefix("Value error, ")))
+        for one in found
+    ]
+
+
+def _headers(error: errors.BackstitchError) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, errors.Unavailable) else {}
+
+
+async def on_backstitch_error(request: Request, error: Exception) -> Response:
+    """One of our own errors: its class gives the status, `details` and `problems` go along."""
+    assert isinstance(error, errors.BackstitchError)  # noqa: S101 - it is registered for this class alone
+    status = 400 if isinstance(error, BadRequest) else next(STATUS[one] for one in type(error).__mro__ if one in STATUS)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.Unavailable):
+        raise error  # the guard logs it and answers
+    more = dict(error.details)
+    found: Sequence[errors.Problem] = more.pop("problems", None) or getattr(error, "problems", ())
+    if found:
+        more["problems"] = [{"pointer": one.pointer, "message": one.message} for one in found]
+    document = problem(status, error.code, error.message, instance=request.url.path, **more)
+    return response(document, _headers(error))
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """What routing itself refuses: no such route, method not allowed."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this class alone
+    code = _ROUTING_CODES.get(error.status_code, "http_error")
+    document = problem(error.status_code, code, str(error.detail), instance=request.url.path)
+    return response(document, error.headers)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """Parameters of the path or the query that do not hold."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class alone
+    found = errors.InvalidRequest("a parameter of the request does not hold", problems=invalid(list(error.errors())))
+    return await on_backstitch_error(request, found)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every expected error of `app` in this form; the unexpected ones are the guard's."""
+    app.add_exception_handler(errors.BackstitchError, on_backstitch_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_validation_error)

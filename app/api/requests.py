@@ -1,0 +1,186 @@
+"""The request models: what a client may send, field by field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, cast
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from app.api.parsing import Body, Query
+from app.domain.errors import NotSupported, Problem
+from app.domain.ids import THREAD_ID
+from app.domain.status import Status
+from app.domain.times import seconds
+
+_MAX_INT: Final = 2**31 - 1
+_MAX_SEQ: Final = 2**63 - 1
+_LONGEST_WAIT: Final = 600.0
+
+
+def _workflow(value: Any) -> Any:
+    if isinstance(value, dict) or (isinstance(value, str) and value and "\x00" not in value):
+        return cast("str | dict[str, Any]", value)
+    raise ValueError("should be a registered name, name@version, or a whole workflow document")
+
+
+def _thread_id(value: str) -> str:
+    if THREAD_ID.match(value) is None:
+        raise ValueError("should be 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+    return value
+
+
+def _duration(value: Any) -> float:
+    if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError('should be seconds, or "500ms", "30s", "5m", "24h"')  # noqa: TRY004 - pydantic wants this one
+    try:
+        return seconds(value)
+    except OverflowError as error:
+        raise ValueError("is longer than ten years") from error
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+def _plus(value: Any) -> Any:
+    """A `+` that nobody escaped arrives as a space: 2026-11-21T09:30:00 02:00."""
+    if isinstance(value, str) and "T" in value and value[-6:-5] == " ":
+        return f"{value[:-6]}+{value[-5:]}"
+    return value
+
+
+_DURATION_SCHEMA: Final = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}],
+    "description": 'Seconds, or "500ms", "30s", "5m", "24h".',
+}
+
+ShortText = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+"""Text for a column of the database, which cannot hold NUL."""
+ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"pattern": "^[A-Za-z0-9._:-]{1,128}$"})]
+VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
+"""RFC 3339; one without an offset is in UTC."""
+Values = dict[str, Any]
+_WORKFLOW_SCHEMA: Final = {
+    "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
+    "description": "A registered name, name@version, or a whole inline document.",
+}
+_EXTERNAL: Final = AliasChoices("external_run_id", "externalRunId", "github_run_id", "githubRunId")
+
+
+class StartRequest(Body):
+    """Start a workflow. `github_run_id` is another name of `external_run_id`."""
+
+    workflow: Annotated[Any, AfterValidator(_workflow), WithJsonSchema(_WORKFLOW_SCHEMA)]
+    input: Annotated[Any, Field(description="The workflow's input, any JSON value.")] = None
+    thread_id: ThreadId | None = None
+    triggered_by: ShortText | None = None
+    external_run_id: Annotated[ShortText | None, Field(validation_alias=_EXTERNAL)] = None
+    context: Values | None = None
+    priority: Annotated[int | None, Field(description="Not supported yet: 0 only.")] = 0
+    queue: Annotated[str | None, Field(description="Not supported yet: default only.")] = "default"
+    delay: Annotated[Duration | None, Field(description="Not supported yet.")] = None
+    webhook: Annotated[Any, Field(description="Not supported yet.")] = None
+
+    def refuse_unbuilt(self) -> None:
+        """Raises NotSupported for the fields that are documented and not built yet."""
+        usual = {"webhook": None, "delay": None, "priority": 0, "queue": "default"}
+        given = [name for name, value in usual.items() if getattr(self, name) not in (None, value)]
+        if given:
+            found = [Problem(f"/{name}", "not supported yet: leave it out") for name in given]
+            raise NotSupported(f"{', '.join(given)}: not supported yet", problems=found)
+
+
+class OverrideRequest(Body):
+    """For one execution: another agent for a step, values merged over its input."""
+
+    agent: ShortText | None = None
+    input: Values | None = None
+
+
+class ResumeRequest(Body):
+    """Go on with what has not completed."""
+
+    from_step: str | None = None
+    skip: Values | None = None
+    overrides: dict[str, OverrideRequest] | None = None
+    expected_version: VersionNumber | None = None
+    triggered_by: ShortText | None = None
+
+
+class RollbackRequest(Body):
+    """Move the head to an earlier (or any other) version."""
+
+    to_version: VersionNumber
+    resume: bool = True
+    reason: str | None = None
+    overrides: dict[str, OverrideRequest] | None = None
+    context: Values | None = None
+    expected_version: VersionNumber | None = None
+    triggered_by: ShortText | None = None
+
+
+class CancelRequest(Body):
+    """Stop a thread for good."""
+
+    reason: str | None = None
+
+
+class PauseRequest(Body):
+    """Nothing to say so far."""
+
+
+class WaitQuery(Query):
+    """How long `POST /api/invoke` waits for the end."""
+
+    timeout: Annotated[Duration, Field(le=_LONGEST_WAIT)] = 30.0
+
+
+class StreamQuery(Query):
+    """Where a stream begins."""
+
+    after: Annotated[int, Field(ge=0, le=_MAX_SEQ, description="Only events with a greater `seq`.")] = 0
+
+
+class FeedQuery(Query):
+    """Which events of all threads."""
+
+    model_config = ConfigDict(use_enum_values=False)
+
+    workflow: Annotated[str | None, Field(description="Of the workflow of that name.")] = None
+    status: Annotated[Status | None, Field(description="Of threads that are now in that status.")] = None
+    after: Annotated[str | None, Field(description="The `id` of an event of this feed.")] = None
+
+
+class Page(Query):
+    """A page of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    cursor: Annotated[str | None, Field(max_length=1000, description="`next_cursor` of the page before.")] = None
+
+
+class HistoryQuery(Page):
+    """Which versions of a thread."""
+
+    from_version: VersionNumber | None = None
+    to_version: VersionNumber | None = None
+    since: Time | None = None
+    until: Time | None = None
+
+
+class ExecutionsQuery(Page):
+    """Which executions."""
+
+    status: Status | None = None
+    workflow: ShortText | None = None
+    since: Time | None = None
+    until: Time | None = None
+    thread_id: ShortText | None = None
+    triggered_by: ShortText | None = None

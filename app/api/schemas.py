@@ -1,0 +1,319 @@
+"""The answers as OpenAPI documents them; the documents themselves come from domain.views as ready bytes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.domain.status import Status, StepStatus
+
+Readiness = Literal["ready", "degraded", "unavailable"]
+
+
+class Links(BaseModel):
+    """Where to look next."""
+
+    status: str
+    stream: str
+    history: str
+
+
+class AcceptedAnswer(BaseModel):
+    """A start that is durable."""
+
+    thread_id: str
+    execution_id: str
+    status: Status
+    version: int
+    durable: bool
+    estimated_duration_ms: int | None
+    links: Links
+    resumed_from_version: int | None = None
+
+
+class ResumedAnswer(BaseModel):
+    """A thread that goes on."""
+
+    thread_id: str
+    execution_id: str
+    status: Status
+    resumed_from_version: int
+    durable: bool
+    links: Links
+
+
+class RolledBackAnswer(BaseModel):
+    """A thread whose head has moved."""
+
+    thread_id: str
+    execution_id: str
+    status: Status
+    rolled_back_to_version: int
+    rolled_back_from_version: int
+    durable: bool
+    links: Links
+
+
+class ErrorDocument(BaseModel):
+    """Why a step or a thread failed."""
+
+    kind: str
+    message: str
+    step_id: str | None = None
+    retryable: bool = False
+
+
+class StepDocument(BaseModel):
+    """One step of a thread."""
+
+    id: str
+    index: int
+    status: StepStatus
+    agent: str | None
+    attempt: int
+    retry_count: int
+    session_id: str | None
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    reused: bool
+
+
+class Usage(BaseModel):
+    """What it cost."""
+
+    cost_usd: float
+
+
+class StatusDocument(BaseModel):
+    """Where a thread stands."""
+
+    thread_id: str
+    execution_id: str
+    workflow: str
+    workflow_version: int | None
+    kind: Literal["invoke", "resume", "rollback"]
+    status: Status
+    version: int
+    last_seq: int
+    current_step: str | None
+    completed_steps: list[str]
+    progress: float
+    steps: list[StepDocument]
+    output: Any
+    error: ErrorDocument | None
+    last_update: str
+    started_at: str | None
+    completed_at: str | None
+    usage: Usage
+
+
+class StateSummary(BaseModel):
+    """What a version's state holds."""
+
+    num_agent_results: int
+    context_keys: list[str]
+
+
+class HistoryEntry(BaseModel):
+    """One version."""
+
+    version: int
+    parent_version: int | None
+    created_at: str
+    current_step: str
+    completed_steps: list[str]
+    state_summary: StateSummary
+    execution_id: str
+    trigger: str
+    progress: float
+    size_bytes: int
+    on_timeline: bool
+
+
+class HistoryAnswer(BaseModel):
+    """A page of a thread's versions, oldest first."""
+
+    thread_id: str
+    head_version: int
+    history: list[HistoryEntry]
+    next_cursor: str | None
+
+
+class StateValues(BaseModel):
+    """The whole state at a version."""
+
+    input: Any
+    context: dict[str, Any]
+    steps: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+class VersionAnswer(HistoryEntry):
+    """One version with its state."""
+
+    thread_id: str
+    state: StateValues
+
+
+class ExecutionEntry(BaseModel):
+    """One drive of a thread."""
+
+    id: str
+    workflow_id: str | None
+    workflow: str
+    workflow_version: int | None
+    thread_id: str
+    kind: Literal["invoke", "resume", "rollback"]
+    status: Status
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    triggered_by: str | None
+    external_run_id: str | None
+
+
+class ExecutionsAnswer(BaseModel):
+    """A page of executions, newest first; `total` counts up to 10,000."""
+
+    executions: list[ExecutionEntry]
+    total: int
+    next_cursor: str | None
+
+
+class ExecutionValues(ExecutionEntry):
+    """One execution with its values."""
+
+    input: Any
+    output: Any
+    context: dict[str, Any] | None
+    parameters: dict[str, Any] | None
+
+
+class StepRunDocument(BaseModel):
+    """One step run of an execution; `id` is the run's, `name` the step's."""
+
+    id: str
+    name: str
+    index: int
+    status: StepStatus
+    agent: str | None
+    attempt: int
+    input: Any
+    output: Any
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    retry_count: int
+    session_id: str | None
+    reused: bool
+
+
+class ExecutionCounts(BaseModel):
+    """How many steps there are, and how many of them ended how."""
+
+    total_steps: int
+    completed_steps: int
+    failed_steps: int
+    skipped_steps: int
+
+
+class ExecutionAnswer(BaseModel):
+    """One execution with its step runs."""
+
+    execution: ExecutionValues
+    steps: list[StepRunDocument]
+    metadata: ExecutionCounts
+
+
+class WorkflowEntry(BaseModel):
+    """A registered definition; `steps` are the ids of its steps."""
+
+    id: str
+    name: str
+    version: int | None
+    hash: str
+    description: str | None
+    steps: list[str]
+    created_at: str
+
+
+class WorkflowAnswer(WorkflowEntry):
+    """A registered definition with its document."""
+
+    document: dict[str, Any]
+
+
+class WorkflowsAnswer(BaseModel):
+    """A page of the newest versions, by name."""
+
+    workflows: list[WorkflowEntry]
+    next_cursor: str | None
+
+
+class ProblemItem(BaseModel):
+    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+
+    pointer: str
+    message: str
+
+
+class ValidationAnswer(BaseModel):
+    """Whether a document holds, and its steps as a Mermaid flowchart if it does."""
+
+    valid: bool
+    name: str | None
+    hash: str | None
+    steps: list[str]
+    diagram: str | None
+    problems: list[ProblemItem]
+
+
+class PartHealth(BaseModel):
+    """How one part is."""
+
+    status: Readiness
+
+
+class HealthAnswer(BaseModel):
+    """Whether the service can work, and why not."""
+
+    status: Readiness
+    durable: bool
+    parts: dict[str, PartHealth]
+
+
+class CheckpointerAnswer(BaseModel):
+    """The store that checkpoints go to."""
+
+    kind: str
+    durable: bool
+    reachable: bool
+    latency_ms: float | None
+    error_rate: float
+    size_bytes: int | None
+    error: str | None
+    fallback: str | None
+
+
+class LiveAnswer(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    problems: list[ProblemItem] = []

@@ -1,0 +1,141 @@
+"""Serves the application: takes the port, opens the services, listens, and goes in good order.
+
+The server ends the streams before it waits for open connections, since it would wait for them for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from contextlib import AsyncExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from app.api.app import create_app
+from app.domain.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from app.api.services import Services
+    from app.bootstrap import Settings
+
+_log: Final = logging.getLogger(__name__)
+
+_BACKLOG: Final = 2048
+_DRAIN_SECONDS: Final = 1.5
+"""How long open requests may take once the streams have been told to end."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, that tells the streams first and does not raise the signal again that ended it."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then wait for what is still being answered."""
+        self._services.shutting_down.set()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """As uvicorn's, without raising SIGTERM again: the services close after the server, within this process."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._stop) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _frame: Any) -> None:
+        self.force_exit = self.should_exit and number == signal.SIGINT
+        self.should_exit = True
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.  Raises StartupError with one line, KeyboardInterrupt when cut while starting."""
+    with listener(settings.host, settings.port) as taken, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, taken))
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, not listening yet.  Raises StartupError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise StartupError(f"the host {host} cannot be resolved: {error.strerror}") from None
+    taken = socket.socket(family, kind, protocol)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+    except OSError as error:
+        taken.close()
+        raise _cannot_listen(error, host, port) from None
+    return taken
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> StartupError:
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else 8000  # noqa: PLR2004 - the highest port there is
+        return StartupError(f"port {port} is taken: choose another with --port {other} (make run PORT={other})")
+    return StartupError(f"cannot listen on {host}:{port}: {error.strerror}")
+
+
+def configure(app: Any, log_level: str) -> uvicorn.Config:
+    """How uvicorn runs: its own log is quiet, requests are logged at LOG_LEVEL=debug only."""
+    # Ours ends the streams; sse-starlette's own watch would cut them without a word.
+    AppStatus.disable_automatic_graceful_drain()
+    debug = log_level.lower() == "debug"
+    return uvicorn.Config(
+        app,
+        access_log=debug,
+        log_config=None,
+        log_level="debug" if debug else "warning",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,  # pyright: ignore[reportArgumentType] - asyncio takes fractions
+        server_header=False,
+        lifespan="on",
+    )
+
+
+async def _serve(settings: Settings, taken: socket.socket) -> None:
+    from app.bootstrap import open_services  # noqa: PLC0415 - the port is tried before the engine is even loaded
+
+    async with AsyncExitStack() as stack:
+        with _sigterm_cancels():
+            services = await stack.enter_async_context(open_services(settings))
+        server = Server(configure(create_app(lambda: nullcontext(services)), settings.log_level), services)
+        host, port = taken.getsockname()[:2]
+        _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
+        try:
+            await server.serve(sockets=[taken])
+        except OSError as error:
+            raise _cannot_listen(error, settings.host, port) from None
+
+
+@contextmanager
+def _sigterm_cancels() -> Generator[None]:
+    """SIGTERM ends a start that takes long in good order, as Ctrl-C does."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - a coroutine that runs is run by a task
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,105 @@
+"""What the routes need of the wired service, and how they get at it: `bootstrap.Services` satisfies this protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    from starlette.requests import HTTPConnection
+
+    from app.api.feed import Feed
+    from app.api.sse import Streams
+    from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.ports import Reads, Registry
+    from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.spec import WorkflowSpec
+    from app.domain.state import Refs, State
+    from app.engine.bus import Bus
+
+
+class Control(Protocol):
+    """The engine's control; every method raises the errors of domain.errors."""
+
+    async def start(self, command: StartCommand, /) -> Accepted: ...
+    async def resume(self, command: ResumeCommand, /) -> Accepted: ...
+    async def rollback(self, command: RollbackCommand, /) -> Accepted: ...
+    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord: ...
+    async def pause(self, thread_id: str) -> ThreadRecord: ...
+    async def wait(self, thread_id: str, timeout: float, /) -> bool: ...  # noqa: ASYNC109 - seconds; True: it ended
+    async def register(self, document: Mapping[str, Any] | str, /) -> tuple[WorkflowRecord, bool]: ...
+    async def validate(self, document: Mapping[str, Any] | str, /) -> WorkflowSpec: ...
+    async def spec(self, definition_id: str) -> WorkflowSpec: ...
+    async def head_refs(self, thread: ThreadRecord, /) -> Refs: ...
+    async def load_refs(self, thread_id: str, version: int) -> Refs: ...
+    async def load_state(self, thread_id: str, version: int) -> State: ...
+
+
+class Limits(Protocol):
+    """What the HTTP side is bounded by."""
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest request body."""
+        ...
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """Seconds between two comments on a stream."""
+        ...
+
+
+class Signal(Protocol):
+    """An asyncio.Event, or what behaves like one."""
+
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
+    async def wait(self) -> Literal[True]: ...
+
+
+class Services(Protocol):
+    """The wired service."""
+
+    @property
+    def control(self) -> Control: ...
+    @property
+    def reads(self) -> Reads: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def bus(self) -> Bus: ...
+    @property
+    def durable(self) -> bool: ...
+    @property
+    def fallback(self) -> str | None:
+        """Why the memory journal stands in for the database, if it does."""
+        ...
+
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def shutting_down(self) -> Signal: ...
+
+    async def health(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every part by name, each with a `status` of ready, degraded or unavailable, and a `detail` if it has one."""
+        ...
+
+
+class AppState(TypedDict):
+    """What a request finds in its scope's `state`, made when the app starts."""
+
+    services: Services
+    streams: Streams
+    feed: Feed
+
+
+def state_of(connection: HTTPConnection) -> AppState:
+    """The app's state, from any request."""
+    return connection.scope["state"]
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The wired service, from any request."""
+    return connection.scope["state"]["services"]

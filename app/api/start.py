@@ -1,0 +1,157 @@
+"""Start: `POST /invoke/async`, the hot way in, and `POST /invoke`, which waits for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import APIRouter
+from fastapi import Query as FromQuery
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import examples
+from app.api.answers import accepted, answer, thread_of
+from app.api.documents import status_of
+from app.api.openapi import body, example, problems
+from app.api.parsing import check, read_json
+from app.api.problem import BadRequest
+from app.api.requests import StartRequest, WaitQuery
+from app.api.schemas import AcceptedAnswer, StatusDocument
+from app.api.services import services_of
+from app.domain.commands import StartCommand
+
+if TYPE_CHECKING:
+    from app.api.services import Services
+    from app.domain.commands import Accepted
+
+router: Final = APIRouter(tags=["start"])
+
+_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
+_KEY_HEADER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "1 to 255 printable characters: the same key and body start once.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+    },
+}
+_START: Final = {
+    "workflow": "content-strategy",
+    "input": {"topic": "AI in Education"},
+    "triggered_by": "me@example",
+}
+_DOCUMENTED: Final[dict[str, Any]] = {**body(StartRequest, _START), "parameters": [_KEY_HEADER]}
+_PROBLEMS: Final = problems(400, 404, 409, 413, 422)
+
+
+@router.post(
+    "/invoke/async",
+    operation_id="invoke_async",
+    status_code=202,
+    response_model=AcceptedAnswer,
+    responses={
+        **_PROBLEMS,
+        200: {"model": AcceptedAnswer, "description": "The thread had completed; nothing to do"},
+        202: example(examples.ACCEPTED),
+    },
+    openapi_extra=_DOCUMENTED,
+)
+async def invoke_async(request: Request) -> Response:
+    """Start a workflow; the thread is durable once this answers."""
+    services = services_of(request)
+    return _accepted(services, await _start(services, request, "/invoke/async"))
+
+
+@router.post(
+    "/invoke",
+    operation_id="invoke",
+    response_model=StatusDocument,
+    responses={
+        **_PROBLEMS,
+        200: example(examples.STATUS),
+        202: {"model": AcceptedAnswer, "description": "Not ended in time", **example(examples.ACCEPTED)},
+    },
+    openapi_extra=_DOCUMENTED,
+)
+async def invoke(request: Request, query: Annotated[WaitQuery, FromQuery()]) -> Response:
+    """Start a workflow and wait for its end: the status document, or 202 when it does not end in time."""
+    services = services_of(request)
+    given = await _start(services, request, "/invoke")
+    thread_id = given.thread.thread_id
+    if not await _ended(services, thread_id, query.timeout):
+        return _accepted(services, given)
+    headers = {"Idempotency-Replayed": "true"} if given.replayed else None
+    return answer(await status_of(services, await thread_of(services, thread_id)), 200, headers)
+
+
+async def _start(services: Services, request: Request, route: str) -> Accepted:
+    value = await read_json(request)
+    wanted = check(StartRequest, value)
+    wanted.refuse_unbuilt()
+    key = _idempotency_key(request)
+    command = StartCommand(
+        workflow=wanted.workflow,
+        input=wanted.input,
+        has_input=wanted.input is not None,
+        thread_id=wanted.thread_id,
+        context=wanted.context or {},
+        triggered_by=wanted.triggered_by,
+        external_run_id=wanted.external_run_id,
+        idempotency_key=key,
+        request_sha256=b"" if key is None else _digest(route, value),
+    )
+    return await services.control.start(command)
+
+
+def _accepted(services: Services, given: Accepted) -> Response:
+    more = {"version": given.thread.head_version, "estimated_duration_ms": None}
+    if given.from_version is not None:
+        more["resumed_from_version"] = given.from_version
+    return accepted(services, given, 200 if given.nothing_to_do else 202, **more)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The header's value, if it was sent.  Raises BadRequest."""
+    for name, value in request.scope["headers"]:
+        if name == b"idempotency-key":
+            key = value.decode("latin-1").strip(" ")
+            if _KEY.match(key) is None:
+                raise BadRequest("Idempotency-Key: send 1 to 255 printable ASCII characters")
+            return key
+    return None
+
+
+def _digest(route: str, value: Any) -> bytes:
+    """What a key stands for: the route and the body, whatever the order of its keys and its white space."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{route}\n{text}".encode()).digest()
+
+
+async def _ended(services: Services, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - the engine's own wait
+    """Whether the thread ends in time; a service that shuts down does not wait."""
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(_attempt(services, thread_id, timeout))
+        closing = tasks.create_task(services.shutting_down.wait())
+        await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
+        ended = waiting.result() if waiting.done() else False
+        waiting.cancel()
+        closing.cancel()
+    if isinstance(ended, Exception):
+        raise ended
+    return ended
+
+
+async def _attempt(services: Services, thread_id: str, timeout: float) -> bool | Exception:  # noqa: ASYNC109 - as above
+    """The engine's wait, with its error as a value: out of a task group it would come in a group."""
+    try:
+        return await services.control.wait(thread_id, timeout)
+    except Exception as error:  # noqa: BLE001 - raised again by the caller
+        return error

@@ -1,0 +1,127 @@
+"""Steer: resume, roll back, cancel and pause a thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import examples
+from app.api.answers import accepted, answer, known_form
+from app.api.documents import status_of
+from app.api.openapi import body, example, problems
+from app.api.parsing import read
+from app.api.requests import CancelRequest, PauseRequest, ResumeRequest, RollbackRequest
+from app.api.schemas import ResumedAnswer, RolledBackAnswer, StatusDocument
+from app.api.services import services_of
+from app.domain.commands import ResumeCommand, RollbackCommand, StepOverride
+from app.domain.views.status import links
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.api.requests import OverrideRequest
+
+router: Final = APIRouter(tags=["steer"])
+_PROBLEMS: Final = problems(400, 404, 409, 413, 422)
+
+
+@router.post(
+    "/invoke/resume/{thread_id}",
+    operation_id="invoke_resume",
+    status_code=202,
+    response_model=ResumedAnswer,
+    responses={
+        **_PROBLEMS,
+        200: {"model": ResumedAnswer, "description": "It had completed; nothing to do"},
+        202: example(examples.RESUMED),
+    },
+    openapi_extra=body(ResumeRequest, {"overrides": {"marketer": {"agent": "marketer-v2"}}}, required=False),
+)
+async def resume(thread_id: str, request: Request) -> Response:
+    """Go on from the head: nothing that completed runs again unless `from_step` names it."""
+    services = services_of(request)
+    wanted = await read(request, ResumeRequest, empty=True)
+    command = ResumeCommand(
+        thread_id=known_form(thread_id),
+        from_step=wanted.from_step,
+        skip=wanted.skip or {},
+        overrides=_overrides(wanted.overrides),
+        expected_version=wanted.expected_version,
+        triggered_by=wanted.triggered_by,
+    )
+    given = await services.control.resume(command)
+    status = 200 if given.nothing_to_do else 202
+    start = given.thread.head_version if given.from_version is None else given.from_version
+    return accepted(services, given, status, resumed_from_version=start)
+
+
+@router.post(
+    "/invoke/rollback/{thread_id}",
+    operation_id="invoke_rollback",
+    status_code=202,
+    response_model=RolledBackAnswer,
+    responses={
+        **problems(404, 400, 409, 413, 422, version_not_found="no version 9: the thread has 1 to 4"),
+        202: example(examples.ROLLED_BACK),
+    },
+    openapi_extra=body(RollbackRequest, {"to_version": 2, "reason": "better wording"}),
+)
+async def rollback(thread_id: str, request: Request) -> Response:
+    """Move the head to a version and run on from there; later versions stay in the history."""
+    services = services_of(request)
+    wanted = await read(request, RollbackRequest)
+    command = RollbackCommand(
+        thread_id=known_form(thread_id),
+        to_version=wanted.to_version,
+        resume=wanted.resume,
+        reason=wanted.reason,
+        context=wanted.context or {},
+        overrides=_overrides(wanted.overrides),
+        expected_version=wanted.expected_version,
+        triggered_by=wanted.triggered_by,
+    )
+    given = await services.control.rollback(command)
+    moved = {"rolled_back_to_version": wanted.to_version, "rolled_back_from_version": given.from_version}
+    return accepted(services, given, 202, **moved)
+
+
+@router.post(
+    "/invoke/cancel/{thread_id}",
+    operation_id="invoke_cancel",
+    status_code=202,
+    response_model=StatusDocument,
+    responses={
+        **problems(409, 400, 404, 413, 422, thread_ended="the thread has completed"),
+        202: example({**examples.STATUS, "status": "cancelled"}),
+    },
+    openapi_extra=body(CancelRequest, {"reason": "no longer needed"}, required=False),
+)
+async def cancel(thread_id: str, request: Request) -> Response:
+    """Stop a thread for good; what it has done is kept."""
+    services = services_of(request)
+    wanted = await read(request, CancelRequest, empty=True)
+    thread = await services.control.cancel(known_form(thread_id), wanted.reason)
+    return answer(await status_of(services, thread), 202, {"Location": links(thread_id)["status"]})
+
+
+@router.post(
+    "/invoke/pause/{thread_id}",
+    operation_id="invoke_pause",
+    status_code=202,
+    response_model=StatusDocument,
+    responses={**_PROBLEMS, 202: example({**examples.STATUS, "status": "paused"})},
+    openapi_extra=body(PauseRequest, {}, required=False),
+)
+async def pause(thread_id: str, request: Request) -> Response:
+    """Let running steps end and start no further one; resume goes on."""
+    services = services_of(request)
+    await read(request, PauseRequest, empty=True)
+    thread = await services.control.pause(known_form(thread_id))
+    return answer(await status_of(services, thread), 202, {"Location": links(thread_id)["status"]})
+
+
+def _overrides(given: Mapping[str, OverrideRequest] | None) -> dict[str, StepOverride]:
+    return {name: StepOverride(agent=one.agent, input=one.input or {}) for name, one in (given or {}).items()}

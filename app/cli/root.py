@@ -1,0 +1,42 @@
+"""The root of the command line: the options before the command's name, and the commands themselves."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from app.cli import look, start, steer
+from app.cli.options import DEFAULT_URL, Common, Json
+
+app = typer.Typer(
+    name="backstitch",
+    help="Durable workflows of agents: start, watch, cut, resume and roll back.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+RootUrl = Annotated[str, typer.Option("--url", metavar="URL", envvar="BACKSTITCH_URL", help="The service.")]
+
+
+@app.callback()
+def before(ctx: typer.Context, url: RootUrl = DEFAULT_URL, *, as_json: Json = False) -> None:
+    """Keep what was given before the command's name for the command."""
+    ctx.obj = Common(url=url, json=as_json)
+
+
+start.register(app)
+look.register(app)
+steer.register(app)
+
+
+def main() -> None:
+    """Run the command line and exit the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what an agent wrote must not break an ASCII terminal
+    app(prog_name="backstitch")

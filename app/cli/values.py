@@ -1,0 +1,79 @@
+"""Reads the values that commands are given: JSON in place, from a file or from stdin, and `name=value` pairs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final, cast
+
+import typer
+
+_DOCUMENTS: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+def json_value(text: str, option: str) -> object:
+    """The JSON value that `text` is, or that the file after `@` holds, or stdin for `-`."""
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        text = _read(Path(text[1:]), option)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
+
+
+def pairs(given: list[str] | None, option: str, *, lenient: bool = False) -> dict[str, Any] | None:
+    """`name=JSON` pairs as an object, None for none; `lenient` takes what is not JSON as a string."""
+    found: dict[str, Any] = {}
+    for pair in given or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{option} takes NAME=VALUE, not {pair!r}")
+        found[name] = _scalar(value) if lenient else json_value(value, f"{option} {name}")
+    return found or None
+
+
+def workflow(name: str) -> str | dict[str, Any]:
+    """`name` itself, or the document when it is the path of a YAML or JSON file."""
+    path = Path(name)
+    if path.suffix.lower() not in _DOCUMENTS:
+        return name
+    text = _read(path, "WORKFLOW")
+    if path.suffix.lower() == ".json":
+        found = json_value(text, "WORKFLOW")
+    else:
+        import yaml  # noqa: PLC0415 - only this needs it
+
+        try:
+            found = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise typer.BadParameter(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{name} is not a workflow document: an object with name and steps is wanted")
+    return cast("dict[str, Any]", found)
+
+
+def merged(given: object, pieces: dict[str, Any] | None) -> object:
+    """The input: `given`, with the pieces of `--set` put into it."""
+    if not pieces:
+        return given
+    if given is not None and not isinstance(given, dict):
+        raise typer.BadParameter("--set needs an input that is a JSON object")
+    return {**cast("dict[str, Any]", given or {}), **pieces}
+
+
+def _scalar(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _read(path: Path, option: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise typer.BadParameter(f"{option}: cannot read {path}: {reason}") from error

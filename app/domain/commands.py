@@ -1,0 +1,83 @@
+"""What people ask of the engine, and what they get back at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.domain.records import ThreadRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCommand:
+    """Start a workflow: a registered name, name@version, or a whole document.
+
+    With the id of an ended thread it resumes that thread (no `input`) or runs it anew (`has_input`).
+    `request_sha256` is the digest of the request that `idempotency_key` stands for.
+    """
+
+    workflow: str | Mapping[str, Any]
+    input: Any = None
+    has_input: bool = False
+    thread_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    triggered_by: str | None = None
+    external_run_id: str | None = None
+    idempotency_key: str | None = None
+    request_sha256: bytes = b""
+    tenant: str = "default"
+    parent_thread_id: str | None = None
+    parent_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOverride:
+    """For one execution: another agent for a step, values merged over its input."""
+
+    agent: str | None = None
+    input: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeCommand:
+    """Go on from the head; `from_step` runs again with all that depends on it, `skip` gives steps an output instead."""
+
+    thread_id: str
+    from_step: str | None = None
+    skip: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    expected_version: int | None = None
+    triggered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackCommand:
+    """Move the head to `to_version`; run on from there, or stay paused."""
+
+    thread_id: str
+    to_version: int
+    resume: bool = True
+    reason: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    expected_version: int | None = None
+    triggered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The thread as it is once the request is durable.
+
+    `created`: a new thread.  `replayed`: an Idempotency-Key that was used before.  `nothing_to_do`: a completed thread was
+    asked to go on.  `from_version` is the head before a resume or rollback.
+    """
+
+    thread: ThreadRecord
+    execution_id: str
+    created: bool = False
+    replayed: bool = False
+    nothing_to_do: bool = False
+    from_version: int | None = None

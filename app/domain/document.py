@@ -1,0 +1,171 @@
+"""The workflow document, parsed: every fault with its JSON pointer, or the WorkflowSpec that the engine runs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.domain import document_text, input_schema, jsontext
+from app.domain.document_schema import NOT_BUILT, schema
+from app.domain.document_steps import Draft, StepReader, find_needs
+from app.domain.errors import InvalidWorkflow, JsonError, NotSupported, Problem
+from app.domain.plan import Plan
+from app.domain.spec import KINDS, StepSpec, WorkflowSpec
+from app.domain.template import Template, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_PROBLEMS: Final = 200
+_STEP_PATH: Final = 2
+_UNBUILT_KINDS: Final = frozenset({"mcp", "gate", "llm"})
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong: `problems`, and `unsupported` for what this version does not carry out."""
+
+    problems: list[Problem] = field(default_factory=list[Problem])
+    unsupported: list[Problem] = field(default_factory=list[Problem])
+
+    def raise_if_any(self) -> None:
+        """Raise InvalidWorkflow with all of them, NotSupported where nothing else is wrong."""
+        if self.problems:
+            raise InvalidWorkflow([*self.problems, *self.unsupported][:MAX_PROBLEMS])
+        if self.unsupported:
+            first = self.unsupported[0]
+            told = [{"pointer": fault.pointer, "message": fault.message} for fault in self.unsupported[:MAX_PROBLEMS]]
+            raise NotSupported(f"{first.pointer}: {first.message}", problems=told)
+
+
+def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
+    """The workflow in a YAML or JSON text, or in a JSON object.
+
+    Raises InvalidWorkflow with all that is wrong, NotSupported when it only asks for what is not built yet.
+    """
+    document = document_text.load(source) if isinstance(source, str | bytes) else _copied(source)
+    faults = Faults()
+    _check_form(document, faults)
+    steps = _steps(document, faults)
+    output = _output(document, faults, {step.id for step in steps})
+    if "input" in document and isinstance(document["input"], dict):
+        faults.problems += input_schema.check_schema(document["input"], "/input")
+    faults.raise_if_any()
+    return WorkflowSpec(
+        name=document["name"],
+        steps=steps,
+        by_id={step.id: step for step in steps},
+        plan=Plan.of(steps),
+        output=output,
+        input_schema=document.get("input"),
+        document=document,
+        hash=content_hash(document),
+        description=document.get("description"),
+    )
+
+
+def content_hash(document: Mapping[str, Any]) -> str:
+    """The SHA-256 (hex) of the document as canonical JSON: the order of its keys does not count."""
+    return hashlib.sha256(jsontext.dumps(_sorted(document)).encode()).hexdigest()
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(item) for key, item in sorted(cast("dict[str, Any]", value).items())}
+    if isinstance(value, list):
+        return [_sorted(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _copied(source: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        text = jsontext.dumps(dict(source))
+        if len(text) > document_text.MAX_BYTES:
+            raise InvalidWorkflow([Problem("", f"the document is larger than {document_text.MAX_BYTES:,} bytes")])
+        return jsontext.loads(text)
+    except JsonError as error:
+        raise InvalidWorkflow([Problem("", str(error))]) from None
+
+
+def _check_form(document: dict[str, Any], faults: Faults) -> None:
+    """The document against the published schema, with messages for people."""
+    for error in input_schema.errors(schema(), document, MAX_PROBLEMS):
+        path = cast("list[str | int]", error.instance_path)
+        pointer = input_schema.to_pointer(path)
+        kind = error.kind.name
+        if kind in {"additionalProperties", "unevaluatedProperties"}:
+            _unknown_keys(pointer, error.kind.unexpected, faults)
+        elif kind != "oneOf":
+            faults.problems.append(Problem(pointer, _worded(error, kind, path)))
+        elif not _is_unbuilt(document, path):
+            faults.problems.append(Problem(pointer, f"a step has exactly one of {', '.join(KINDS)}"))
+
+
+def _unknown_keys(pointer: str, keys: list[str], faults: Faults) -> None:
+    for key in keys:
+        place = f"{pointer}/{escape(key)}"
+        if key in NOT_BUILT and pointer.count("/") in {0, _STEP_PATH}:
+            faults.unsupported.append(Problem(place, f"{key!r} is not built yet"))
+        else:
+            faults.problems.append(Problem(place, f"unknown key {key!r}"))
+
+
+def _is_unbuilt(document: dict[str, Any], path: list[str | int]) -> bool:
+    step: Any = document
+    for key in path:
+        step = step[key]
+    return isinstance(step, dict) and bool(_UNBUILT_KINDS & cast("dict[str, Any]", step).keys())
+
+
+def _worded(error: Any, kind: str, path: list[str | int]) -> str:
+    last = path[-1] if path else ""
+    if kind == "anyOf":
+        return 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"'
+    if kind == "falseSchema":
+        return f"{last!r} has no meaning for this kind of step"
+    if kind == "not":
+        return "a reserved word: choose another name"
+    if kind == "pattern" and last in {"id", "assign"}:
+        return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
+    return str(error.message)[:300]
+
+
+def _steps(document: dict[str, Any], faults: Faults) -> tuple[StepSpec, ...]:
+    """The steps that could be read.  Those of a whole document without faults have all their needs."""
+    reader = StepReader(document.get("defaults"), faults.problems)
+    drafts = [reader.read(step, place) for place, step in _objects(document.get("steps"))]
+    named = [draft for draft in drafts if draft is not None]
+    _check_ids(named, faults)
+    needs = find_needs(named, faults.problems)
+    return tuple(replace(draft.spec, needs=needs[draft.spec.id]) for draft in named if draft.spec.id in needs)
+
+
+def _objects(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    if isinstance(value, list):
+        for place, item in enumerate(cast("list[Any]", value)):
+            if isinstance(item, dict):
+                yield place, cast("dict[str, Any]", item)
+
+
+def _check_ids(drafts: list[Draft], faults: Faults) -> None:
+    first: dict[str, int] = {}
+    for draft in drafts:
+        step = draft.spec
+        if step.id in first:
+            message = f"the id {step.id!r} is taken by step {first[step.id]}"
+            faults.problems.append(Problem(f"/steps/{step.index}/id", message))
+        first.setdefault(step.id, step.index)
+
+
+def _output(document: dict[str, Any], faults: Faults, ids: set[str]) -> Template | None:
+    if "output" not in document:
+        return None
+    try:
+        output = Template.compile(document["output"], "/output")
+    except InvalidWorkflow as error:
+        faults.problems += error.problems
+        return None
+    unknown = sorted(output.references - ids - {"input", "context"})
+    faults.problems += [Problem("/output", f"{name!r} is neither a step nor input or context") for name in unknown]
+    return output

@@ -1,0 +1,118 @@
+"""The published JSON Schema (draft 2020-12) of the workflow document: what a document may say, save what only parsing sees.
+
+`workflow.schema.json` beside this file is its text for editors; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.domain.cel_text import RESERVED
+from app.domain.spec import KINDS
+
+MAX_STEPS: Final = 10_000
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+IDENTIFIER: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+RESERVED_IDS: Final = RESERVED | {"input", "context", "item", "index", "error", "iteration", "START", "END"}
+"""What no step may be called: CEL's own words, the scope's own names, and the two ends of a history."""
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_DURATION: Final[dict[str, Any]] = {
+    "description": 'Seconds, or a text such as "500ms", "30s", "5m", "24h", "7d".',
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(ms|s|m|h|d)\s*$"}],
+}
+_RETRY: Final[dict[str, Any]] = {
+    "description": "When and how fast a failed attempt is repeated; what cannot get better never is.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "max_attempts": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 3},
+        "initial_interval": {"$ref": "#/$defs/duration", "default": "1s"},
+        "backoff_factor": {"type": "number", "minimum": 1, "maximum": 100, "default": 2},
+        "max_interval": {"$ref": "#/$defs/duration", "default": "30s"},
+        "jitter": {"type": "boolean", "default": True},
+        "on": {
+            "description": "Kinds of error to retry: timeout, network, http.503, http.5xx, http, ...",
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": 128},
+        },
+    },
+}
+_SCALAR: Final[dict[str, Any]] = {"type": ["string", "number", "boolean", "null"]}
+_HTTP: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["url"],
+    "additionalProperties": False,
+    "properties": {
+        "method": {"enum": [*METHODS], "default": "GET"},
+        "url": {"type": "string", "minLength": 1},
+        "headers": {"type": "object", "additionalProperties": _SCALAR},
+        "query": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null", "array"], "items": _SCALAR},
+        },
+        "json": {"description": "The body: any value, with templates."},
+    },
+}
+_STEP: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["id"],
+    "oneOf": [{"required": [kind]} for kind in KINDS],
+    "dependentSchemas": {kind: {"properties": {"input": False}} for kind in ("http", "sleep")},
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "pattern": IDENTIFIER, "not": {"enum": sorted(RESERVED_IDS)}},
+        "description": {"type": "string"},
+        "agent": {"description": "A registered agent.", "type": "string", "pattern": NAME},
+        "python": {"description": "A registered function, never an import path.", "type": "string", "pattern": NAME},
+        "http": _HTTP,
+        "workflow": {
+            "description": "A registered workflow, name or name@version; it runs as a thread of its own.",
+            "type": "string",
+            "pattern": NAME[:-1] + r"(@[1-9][0-9]{0,8})?$",
+        },
+        "sleep": {
+            "description": "How long: a duration, or a template that gives one.",
+            "anyOf": [{"$ref": "#/$defs/duration"}, {"type": "string", "pattern": r"\{"}],
+        },
+        "input": {"description": "Any value, with templates; the workflow's input when left out."},
+        "needs": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        "when": {"description": "A CEL condition; false skips the step.", "type": ["string", "boolean"]},
+        "assign": {"type": "string", "pattern": IDENTIFIER, "not": {"enum": sorted(RESERVED)}},
+        "timeout": {"$ref": "#/$defs/duration"},
+        "retry": {"$ref": "#/$defs/retry"},
+    },
+}
+_SCHEMA: Final[dict[str, Any]] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Backstitch workflow",
+    "type": "object",
+    "required": ["name", "steps"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": NAME},
+        "description": {"type": "string"},
+        "input": {"description": "A JSON Schema; the input is checked against it at the start.", "type": "object"},
+        "defaults": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"timeout": {"$ref": "#/$defs/duration"}, "retry": {"$ref": "#/$defs/retry"}},
+        },
+        "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"$ref": "#/$defs/step"}},
+        "output": {"description": "Any value, with templates; the outputs of the last steps by id when left out."},
+    },
+    "$defs": {"duration": _DURATION, "retry": _RETRY, "step": _STEP},
+}
+
+NOT_BUILT: Final = frozenset(
+    {
+        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "max_silence", "mcp", "on_cancel",
+        "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
+    }
+)  # fmt: skip
+"""Keys that are foreseen and that this version does not carry out."""
+
+
+def schema() -> dict[str, Any]:
+    """The schema; not to be changed."""
+    return _SCHEMA

@@ -1,0 +1,111 @@
+"""Every error that Backstitch raises on purpose, in one tree.
+
+BackstitchError(code)
+├── InvalidRequest            the request can never succeed as it stands
+│   ├── InvalidWorkflow       problems with JSON pointers
+│   ├── InvalidInput          problems with JSON pointers
+│   └── NotSupported          a documented field that is not built yet
+├── NotFound                  thread, workflow, execution, version
+├── Conflict                  thread_running, version_conflict, workflow_mismatch, idempotency...
+├── Unavailable               the journal cannot take the write now; try again later
+├── StartupError              the service cannot start, in one line
+├── Fenced                    another driver owns the thread: stop at once, write nothing
+└── JsonError                 a value that JSON cannot carry losslessly
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a document: `pointer` is an RFC 6901 JSON pointer into it, "" for the whole."""
+
+    pointer: str
+    message: str
+
+
+class BackstitchError(Exception):
+    """Base of all; `code` is stable and part of the contract."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(BackstitchError):
+    """The request is understood and wrong; repeating it cannot help."""
+
+    code = "invalid_request"
+
+
+class _WithProblems(InvalidRequest):
+    def __init__(self, problems: list[Problem], message: str | None = None) -> None:
+        first = problems[0] if problems else Problem("", "invalid")
+        super().__init__(message or f"{first.pointer or '(document)'}: {first.message}")
+        self.problems = problems
+
+
+class InvalidWorkflow(_WithProblems):
+    """The workflow document does not hold; `problems` says where."""
+
+    code = "invalid_workflow"
+
+
+class InvalidInput(_WithProblems):
+    """The input does not match the workflow's input schema."""
+
+    code = "invalid_input"
+
+
+class NotSupported(InvalidRequest):
+    """A documented field that this version does not carry out."""
+
+    code = "not_supported"
+
+
+class NotFound(BackstitchError):
+    """`code` tells what: thread_not_found, workflow_not_found, execution_not_found, version_not_found."""
+
+    code = "not_found"
+
+
+class Conflict(BackstitchError):
+    """The request does not fit the thread's present state."""
+
+    code = "conflict"
+
+
+class Unavailable(BackstitchError):
+    """The service cannot do it now; `retry_after` in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StartupError(BackstitchError):
+    """The service cannot start; the message is one line that says what to do."""
+
+    code = "startup_failed"
+
+
+class Fenced(BackstitchError):
+    """The thread's epoch or revision has moved on: whoever gets this no longer drives it."""
+
+    code = "fenced"
+
+
+class JsonError(BackstitchError):
+    """A value that JSON cannot carry losslessly: NaN, infinity, a lone surrogate, too deep, not JSON at all."""
+
+    code = "invalid_json"

@@ -1,0 +1,81 @@
+"""JSON Schemas of workflow inputs: checked when a workflow is registered, applied when it is started.
+
+Nothing is ever fetched, and a pattern that would backtrack for ever is given up early.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.domain import jsontext
+from app.domain.errors import JsonError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_PROBLEMS: Final = 100
+"""Problems that one check tells of."""
+_BACKTRACKS: Final = 10_000
+_CACHE_SIZE: Final = 512
+_MESSAGE: Final = 300
+_cache: OrderedDict[str, Any] = OrderedDict()
+
+
+def check_schema(schema: Any, pointer: str = "") -> list[Problem]:
+    """What is wrong with a schema; the pointers start with `pointer`."""
+    import jsonschema_rs  # noqa: PLC0415 - only who registers or starts workflows pays for its import
+
+    try:
+        _validator(schema)
+    except jsonschema_rs.ValidationError as error:
+        return [Problem(pointer + to_pointer(error.instance_path), _message(error))]
+    except (JsonError, ValueError, TypeError) as error:
+        return [Problem(pointer, f"not a JSON Schema: {str(error)[:_MESSAGE]}")]
+    return []
+
+
+def validate(schema: Mapping[str, Any], value: Any) -> list[Problem]:
+    """Where `value` does not match a schema that `check_schema` found right, at most MAX_PROBLEMS places."""
+    return [Problem(to_pointer(error.instance_path), _message(error)) for error in errors(schema, value, MAX_PROBLEMS)]
+
+
+def errors(schema: Mapping[str, Any], value: Any, limit: int) -> list[Any]:
+    """The library's own errors, at most `limit`."""
+    return list(islice(_validator(schema).iter_errors(value), limit))
+
+
+def to_pointer(path: Iterable[str | int]) -> str:
+    """A path of keys and indices as a JSON pointer."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def _message(error: Any) -> str:
+    text = cast("str", error.message)
+    if text.startswith("Resource ") and "not present" in text:
+        return "a $ref to somewhere else: schemas must stand in the document"
+    return text[:_MESSAGE]
+
+
+def _validator(schema: Any) -> Any:
+    """The compiled schema; the newest few hundred are kept."""
+    key = jsontext.dumps(schema)
+    found = _cache.get(key)
+    if found is None:
+        found = _compile(schema)
+        while len(_cache) >= _CACHE_SIZE:
+            _cache.popitem(last=False)
+        _cache[key] = found
+    return found
+
+
+def _compile(schema: Any) -> Any:
+    import jsonschema_rs  # noqa: PLC0415
+
+    return jsonschema_rs.validator_for(
+        schema,
+        offline=True,
+        validate_formats=True,
+        pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS, size_limit=1 << 20),
+    )

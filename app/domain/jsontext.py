@@ -1,0 +1,137 @@
+"""JSON in and out without loss: big integers, key order and \\u0000 survive; NaN, infinities and lone surrogates are refused.
+
+orjson does the work; the standard library takes over where orjson would lose something (integers beyond 64 bits).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Final, cast
+
+import orjson
+
+from app.domain.errors import JsonError
+
+MAX_DEPTH: Final = 200
+"""Levels of nesting; orjson writes at most 254."""
+_MAX_DIGITS: Final = 4_000
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
+_WRITE: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
+def dumps(value: Any) -> str:
+    """The JSON text of `value` on one line.  Raises JsonError for what JSON cannot carry."""
+    try:
+        text = orjson.dumps(value, option=_WRITE)
+    except TypeError as error:
+        return _dumps_slowly(value, error)
+    if b"null" in text and not _finite(value):  # orjson writes NaN and infinities as null
+        raise JsonError("not a number or infinite: JSON has no such value")
+    return text.decode()
+
+
+def loads(text: bytes | str) -> Any:
+    """The value of a JSON text.  Raises JsonError for what is not JSON or could not be written again."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    try:
+        value = _loads_slowly(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"not valid JSON: {str(error)[:200]}") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+        raise JsonError(f"nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def sha256(text: str) -> bytes:
+    """The 32-byte digest that is stored beside every value."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def clean(text: str) -> str:
+    """`text` with lone surrogates replaced, so that any text from outside can be written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _loads_slowly(raw: bytes) -> Any:
+    return json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer, parse_float=_finite_float)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"an integer of more than {_MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number beyond the range of a double")
+    return value
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _dumps_slowly(value: Any, first: TypeError) -> str:
+    if "64-bit" not in str(first):
+        raise JsonError(f"not a JSON value: {str(first)[:200]}") from None
+    if _depth_exceeds(value, MAX_DEPTH):
+        raise JsonError(f"nested more than {MAX_DEPTH} levels deep")
+    try:
+        text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JsonError(f"not a JSON value: {str(error)[:200]}") from None
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """`value` if it holds only what JSON has; json.dumps alone would take keys that are numbers."""
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value)
+        if not all(isinstance(key, str) for key in items):
+            raise TypeError("a key that is not text")
+        return {key: _plain(item) for key, item in items.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    if isinstance(value, int) and len(str(value)) > _MAX_DIGITS:
+        raise ValueError(f"an integer of more than {_MAX_DIGITS} digits")
+    return value
+
+
+def _finite(value: Any) -> bool:
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return False
+        elif isinstance(item, dict):
+            stack.extend(cast("dict[str, Any]", item).values())
+        elif isinstance(item, list | tuple):
+            stack.extend(cast("list[Any]", item))
+    return True
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, dict):
+            children = list(cast("dict[str, Any]", item).values())
+        elif isinstance(item, list | tuple):
+            children = list(cast("list[Any]", item))
+        else:
+            continue
+        if depth > limit:
+            return True
+        stack.extend((child, depth + 1) for child in children)
+    return False

@@ -1,0 +1,55 @@
+"""What a resume or rollback asked for, kept on its execution so that crash recovery does the same again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain import jsontext
+from app.domain.commands import StepOverride
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
+    that an earlier execution began and did not finish.
+    """
+
+    reset: tuple[str, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict[str, Any])
+    skip: dict[str, Any] = field(default_factory=dict[str, Any])
+    overrides: dict[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+
+    def text(self) -> str | None:
+        """As JSON, None when there is nothing to keep."""
+        if self == NOTHING:
+            return None
+        overrides = {step: {"agent": o.agent, "input": dict(o.input)} for step, o in self.overrides.items()}
+        return jsontext.dumps(
+            {
+                "reset": list(self.reset),
+                "context": self.context,
+                "skip": self.skip,
+                "overrides": overrides,
+                "keys": self.keys,
+            }
+        )
+
+
+NOTHING = Parameters()
+
+
+def parse(text: str | None) -> Parameters:
+    """The parameters of an execution's row."""
+    if text is None:
+        return NOTHING
+    value = jsontext.loads(text)
+    overrides = {step: StepOverride(agent=o["agent"], input=o["input"]) for step, o in value["overrides"].items()}
+    return Parameters(
+        reset=tuple(value["reset"]),
+        context=value["context"],
+        skip=value["skip"],
+        overrides=overrides,
+        keys=value["keys"],
+    )

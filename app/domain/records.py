@@ -1,0 +1,195 @@
+"""The rows that the journal keeps, as values: what a transition writes and what readers get back.
+
+Identifiers are text, times are aware UTC datetimes, JSON documents are JSON text unless a name says `value`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.status import Status, StepStatus
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkflowRecord:
+    """A stored definition.  `version` is None for an ad hoc document, which nobody can start by name."""
+
+    id: str
+    tenant: str = "default"
+    name: str
+    version: int | None
+    hash: str
+    document: str
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ThreadRecord:
+    """A thread's narrow row: who drives it and where it stands.
+
+    `epoch` is the fencing token, `rev` the driver's own counter of transitions: a write must name both.
+    `head_version` is where the thread is, `last_version` the highest ever given, `last_seq` its newest event's.
+    `wake_at` is when anybody may take it up (None: driven, ended or paused); `signal` is a wish that its driver must see.
+    """
+
+    thread_id: str
+    tenant: str = "default"
+    definition_id: str
+    execution_id: str
+    status: Status
+    epoch: int
+    rev: int
+    incarnation_id: str | None
+    head_version: int
+    last_version: int
+    last_seq: int
+    wake_at: datetime | None = None
+    signal: str | None = None
+    parent_thread_id: str | None = None
+    parent_run_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ExecutionRecord:
+    """One drive of a thread.  `parameters`: what resume or rollback asked for (see domain.parameters)."""
+
+    id: str
+    thread_id: str
+    tenant: str = "default"
+    workflow_id: str | None
+    workflow_name: str
+    workflow_version: int | None
+    kind: str
+    status: Status
+    input: str | None
+    input_sha256: bytes | None
+    parameters: str | None = None
+    triggered_by: str | None = None
+    external_run_id: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    output: str | None = None
+    context: str | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ExecutionUpdate:
+    """What a transition changes on an execution; None leaves a column as it is."""
+
+    id: str
+    status: Status
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    output: str | None = None
+    context: str | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StepRecord:
+    """A step run, one row of workflow_steps.
+
+    `key_execution_id` is the execution in the idempotency key: the one that first started this step run.
+    `output` is stored here and nowhere else; manifests refer to `id`.
+    """
+
+    id: str
+    thread_id: str
+    execution_id: str
+    key_execution_id: str
+    step_id: str
+    step_index: int
+    status: StepStatus
+    agent: str | None = None
+    attempt: int = 1
+    retry_count: int = 0
+    input: str | None = None
+    output: str | None = None
+    output_sha256: bytes | None = None
+    error: str | None = None
+    session_id: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    duration_ms: int | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StepUpdate:
+    """What a transition changes on an open step run."""
+
+    id: str
+    status: StepStatus
+    attempt: int
+    retry_count: int
+    output: str | None = None
+    output_sha256: bytes | None = None
+    error: str | None = None
+    session_id: str | None = None
+    completed_at: datetime | None = None
+    duration_ms: int | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckpointRecord:
+    """The state of a thread at a version, as a manifest (see domain.state).
+
+    `step_id` is the step that wrote it, START or END.  `base_version` is the nearest full manifest on its timeline
+    (itself when full).  `size_bytes` is the size of the whole state's values.
+    """
+
+    thread_id: str
+    version: int
+    parent_version: int | None
+    base_version: int
+    execution_id: str
+    step_id: str
+    trigger: str
+    manifest: str
+    sha256: bytes
+    size_bytes: int
+    progress: float
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class IncarnationRecord:
+    """One life of one serving process.  `process` tells whether its owner is provably dead on this host."""
+
+    id: str
+    host: str
+    process: str
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class IdempotencyRecord:
+    """Which start an Idempotency-Key belongs to."""
+
+    key: str
+    tenant: str = "default"
+    request_sha256: bytes
+    thread_id: str
+    execution_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ErrorInfo:
+    """Why a step or a thread failed; `kind` is what a retry or a catch can name."""
+
+    kind: str
+    message: str
+    step_id: str | None = None
+    retryable: bool = False
+
+    def value(self) -> dict[str, Any]:
+        """As the contract writes it."""
+        return {"kind": self.kind, "message": self.message, "step_id": self.step_id, "retryable": self.retryable}

@@ -1,0 +1,100 @@
+"""What a runner is given and what comes of it: outcomes are data, a failing step tears nothing down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from app.domain.records import ErrorInfo
+    from app.domain.spec import StepSpec
+
+
+@dataclass(slots=True, kw_only=True)
+class Completed:
+    """The step's output, a JSON value."""
+
+    output: Any
+    session_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Failed:
+    """Why not.  `retry_after` in seconds when the other side asked for a pause."""
+
+    error: ErrorInfo
+    retry_after: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Asleep:
+    """Nothing to do until a time or another thread's end: the step waits and needs no slot.
+
+    `seconds` until it should be looked at again; `thread_id` of the child whose end it waits for.
+    """
+
+    seconds: float
+    thread_id: str | None = None
+
+
+Outcome = Completed | Failed | Asleep
+
+
+class StepContext(Protocol):
+    """What a running step may use; safe from any thread."""
+
+    thread_id: str
+    execution_id: str
+    step_id: str
+    run_id: str
+    attempt: int
+    idempotency_key: str
+
+    def progress(self, fraction: float | None, message: str = "") -> None:
+        """Tell how far the step is (0 to 1): a durable event, at most two a second."""
+        ...
+
+    def chunk(self, text: str) -> None:
+        """Stream a piece of text to whoever watches; it is not stored piece by piece."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One try of a step run, resolved: `target` is the kind's own part of the document with its templates filled in.
+
+    `waited` is how many seconds have passed since the step run began.
+    """
+
+    step: StepSpec
+    target: Any
+    input: Any
+    context: StepContext
+    waited: float = 0.0
+
+
+class Runner(Protocol):
+    """Performs the steps of one kind.
+
+    It returns an outcome, or raises: TimeoutError, StepFailure, or anything else, which counts as a retryable failure.
+    """
+
+    async def perform(self, attempt: Attempt) -> Outcome:
+        """Carry out one attempt.  Cancelled when the thread is steered away or the timeout passes."""
+        ...
+
+    def check(self, step: StepSpec) -> list[str]:
+        """What is wrong with such a step here (an unknown function, say); told at registration and at start."""
+        ...
+
+
+class StepFailure(Exception):
+    """Raised by a step's own code to fail with a `kind` of its own; `retryable` False ends it at once."""
+
+    def __init__(
+        self, message: str, *, kind: str = "failure", retryable: bool = True, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after

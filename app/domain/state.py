@@ -1,0 +1,196 @@
+"""The state of a thread, and the manifests that keep it: what a version changes, by reference to where each value lives.
+
+A manifest is JSON.  A full one names everything: {"full": true, "input": EXECUTION, "steps": {ID: [RUN, STATUS]},
+"context": {NAME: ["run", RUN] | ["at", VERSION]}, "literals": {NAME: value}}; a delta has only what changed against its
+parent, null for what was taken away.  `["at", V]` is a literal in the manifest of version V.  Full ones stand at geometric
+distances, so that all manifests of a thread together are linear in its steps, and loading reads one run of versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain import jsontext
+from app.domain.status import STEP_DONE, StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from app.domain.records import CheckpointRecord
+
+FORMAT: Final = 1
+START: Final = "START"
+END: Final = "END"
+_FULL_AFTER: Final = 8
+
+
+@dataclass(slots=True)
+class Refs:
+    """Where every value of a state lives: what manifests add up to."""
+
+    input: str = ""
+    steps: dict[str, tuple[str, StepStatus]] = field(default_factory=dict[str, tuple[str, StepStatus]])
+    context: dict[str, tuple[str, Any]] = field(default_factory=dict[str, tuple[str, Any]])
+    literals: dict[tuple[int, str], Any] = field(default_factory=dict[tuple[int, str], Any])
+
+    def apply(self, version: int, manifest: Mapping[str, Any]) -> None:
+        """Add the manifest of `version` on top."""
+        if manifest.get("full"):
+            self.steps.clear()
+            self.context.clear()
+        self.input = manifest.get("input", self.input)
+        for step_id, entry in manifest.get("steps", {}).items():
+            if entry is None:
+                self.steps.pop(step_id, None)
+            else:
+                self.steps[step_id] = (entry[0], StepStatus(entry[1]))
+        for name, ref in manifest.get("context", {}).items():
+            if ref is None:
+                self.context.pop(name, None)
+            else:
+                self.context[name] = (ref[0], ref[1])
+        for name, value in manifest.get("literals", {}).items():
+            self.literals[version, name] = value
+
+    def done(self) -> list[str]:
+        """The steps that count as done, in the order of their ending."""
+        return [step_id for step_id, (_, status) in self.steps.items() if status in STEP_DONE]
+
+    def completed(self) -> list[str]:
+        """The steps that completed with an output of their own, in the order of their ending."""
+        return [step_id for step_id, (_, status) in self.steps.items() if status is StepStatus.COMPLETED]
+
+    def literal_versions(self) -> set[int]:
+        """The versions whose manifests hold literals that this state uses."""
+        return {ref for kind, ref in self.context.values() if kind == "at"}
+
+
+def path(checkpoints: Sequence[CheckpointRecord], version: int) -> list[CheckpointRecord]:
+    """The manifests to apply for `version`, from the nearest full one; `checkpoints` holds at least base..version.
+
+    Raises KeyError where a link is missing.
+    """
+    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
+    steps = [by_version[version]]
+    while steps[-1].version != steps[-1].base_version:
+        parent = steps[-1].parent_version
+        steps.append(by_version[parent if parent is not None else -1])
+    return steps[::-1]
+
+
+def resolve(checkpoints: Sequence[CheckpointRecord], version: int) -> Refs:
+    """What the state at `version` refers to."""
+    refs = Refs()
+    for checkpoint in path(checkpoints, version):
+        refs.apply(checkpoint.version, jsontext.loads(checkpoint.manifest))
+    return refs
+
+
+@dataclass(slots=True)
+class State:
+    """A thread's state in memory: the scope that templates see, and where each of its values is stored."""
+
+    refs: Refs
+    scope: dict[str, Any]
+    size_bytes: int = 0
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The variables."""
+        return self.scope["context"]
+
+    def end_step(self, step_id: str, run_id: str, status: StepStatus, output: Any) -> None:
+        """A step has ended: its output is in the scope from now on."""
+        self.refs.steps[step_id] = (run_id, status)
+        self.scope[step_id] = {"output": output, "status": status.value}
+
+    def assign(self, name: str, run_id: str, value: Any) -> None:
+        """Set a variable to the output of a step run."""
+        self.refs.context[name] = ("run", run_id)
+        self.scope["context"][name] = value
+
+    def forget(self, step_ids: Iterable[str]) -> None:
+        """Take steps, and the variables that their outputs set, out of the state."""
+        for step_id in step_ids:
+            run = self.refs.steps.pop(step_id, None)
+            self.scope.pop(step_id, None)
+            if run is None:
+                continue
+            for name in [name for name, ref in self.refs.context.items() if ref == ("run", run[0])]:
+                del self.refs.context[name]
+                del self.scope["context"][name]
+
+
+def empty_state(input_execution: str, input_value: Any) -> State:
+    """The state of a new thread before its START version is written."""
+    return State(Refs(input=input_execution), {"input": input_value, "context": {}})
+
+
+class ManifestWriter:
+    """Writes the manifests of one timeline: deltas, and full ones at geometric distances.
+
+    Changes are noted as they happen (`step`, `context`, `literal`); `write` turns them into the manifest of a version.
+    """
+
+    def __init__(self, refs: Refs, *, base_version: int, since_base: int, base_entries: int) -> None:
+        self._refs = refs
+        self.base_version = base_version
+        self._since_base = since_base
+        self._base_entries = base_entries
+        self._steps: dict[str, list[Any] | None] = {}
+        self._context: dict[str, list[Any] | None] = {}
+        self._literals: dict[str, Any] = {}
+
+    def step(self, step_id: str) -> None:
+        """The step's entry changed or went."""
+        entry = self._refs.steps.get(step_id)
+        self._steps[step_id] = None if entry is None else [entry[0], entry[1].value]
+
+    def context(self, name: str) -> None:
+        """The variable's reference changed or went."""
+        ref = self._refs.context.get(name)
+        self._context[name] = None if ref is None else list(ref)
+
+    def literal(self, name: str, value: Any) -> None:
+        """A variable given from outside: its value goes into the next manifest itself."""
+        self._literals[name] = value
+
+    def write(self, version: int, *, full: bool = False) -> str:
+        """The manifest of `version` as JSON text."""
+        for name, value in self._literals.items():
+            self._refs.context[name] = ("at", version)
+            self._refs.literals[version, name] = value
+            self._context[name] = ["at", version]
+        if full or self._since_base >= max(_FULL_AFTER, self._base_entries):
+            manifest = self._full()
+            self.base_version, self._since_base = version, 0
+            self._base_entries = len(self._refs.steps) + len(self._refs.context)
+        else:
+            manifest = {"steps": self._steps} if self._steps else {}
+            if self._context:
+                manifest["context"] = self._context
+            self._since_base += 1
+        if self._literals:
+            manifest["literals"] = self._literals
+        text = jsontext.dumps(manifest)
+        self._steps, self._context, self._literals = {}, {}, {}
+        return text
+
+    def _full(self) -> dict[str, Any]:
+        return {
+            "full": True,
+            "input": self._refs.input,
+            "steps": {step_id: [run, status.value] for step_id, (run, status) in self._refs.steps.items()},
+            "context": {name: list(ref) for name, ref in self._refs.context.items()},
+        }
+
+
+def writer_after(refs: Refs, checkpoints: Sequence[CheckpointRecord], version: int) -> ManifestWriter:
+    """A writer that goes on from `version`; `checkpoints` as for `path`."""
+    steps = path(checkpoints, version)
+    base = Refs()
+    base.apply(steps[0].version, jsontext.loads(steps[0].manifest))
+    return ManifestWriter(
+        refs, base_version=steps[0].version, since_base=len(steps) - 1, base_entries=len(base.steps) + len(base.context)
+    )

@@ -1,0 +1,186 @@
+"""Templates: JSON values with `{expression}` holes in their texts, and conditions, which are bare expressions.
+
+`"{a.b}"` alone keeps the JSON type of its value; inside text a value is written as text.  `{{` and `}}` are
+literal braces.  Compiling finds every fault; rendering walks only what has holes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from app.domain import cel_text, jsontext
+from app.domain.errors import InvalidWorkflow, JsonError, Problem
+from app.domain.expression import Expression, ExpressionError, compile_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Render = Callable[[Mapping[str, Any]], Any]
+
+__all__ = ["Condition", "ExpressionError", "Template"]
+
+
+class Template:
+    """A value of the document, compiled.
+
+    `source` is the value as written, `references` the variables it uses (`input`, `context`, step ids), `paths` the
+    parts of them (`("context", "insights")`), `is_static` whether it has no hole at all.
+    """
+
+    __slots__ = ("_render", "is_static", "paths", "references", "source")
+
+    def __init__(self, source: Any, render: Render | None, paths: frozenset[tuple[str, ...]]) -> None:
+        self.source = source
+        self.paths = paths
+        self.references = frozenset(path[0] for path in paths)
+        self.is_static = render is None
+        self._render = render
+
+    @classmethod
+    def compile(cls, value: Any, pointer: str = "") -> Template:
+        """Compile a JSON value; `pointer` is its place in the document.  Raises InvalidWorkflow with all its faults."""
+        compiler = _Compiler()
+        render = compiler.value(value, pointer)
+        if compiler.problems:
+            raise InvalidWorkflow(compiler.problems)
+        return cls(value, render, frozenset(compiler.paths))
+
+    def render(self, scope: Mapping[str, Any]) -> Any:
+        """The value over `scope`; a static one is its source itself.  Raises ExpressionError."""
+        return self.source if self._render is None else self._render(scope)
+
+    def __repr__(self) -> str:
+        return f"Template({self.source!r})"
+
+
+class Condition:
+    """A `when:`; `references` and `paths` as for Template."""
+
+    __slots__ = ("_expression", "paths", "references", "text")
+
+    def __init__(self, text: str, expression: Expression) -> None:
+        self.text = text
+        self.paths = expression.paths
+        self.references = expression.references
+        self._expression = expression
+
+    @classmethod
+    def compile(cls, text: str, pointer: str = "") -> Condition:
+        """Compile a CEL expression; braces around the whole are allowed.  Raises InvalidWorkflow."""
+        try:
+            return cls(text, compile_expression(_without_braces(text)))
+        except ValueError as error:
+            raise InvalidWorkflow([Problem(pointer, str(error))]) from None
+
+    def test(self, scope: Mapping[str, Any]) -> bool:
+        """Whether it holds over `scope`.  Raises ExpressionError, also when it gives neither true nor false."""
+        value = self._expression.evaluate(scope)
+        if not isinstance(value, bool):
+            kind = type(value).__name__
+            raise ExpressionError(f"{self._expression.text}: a condition must give true or false, this gives {kind}")
+        return value
+
+    def __repr__(self) -> str:
+        return f"Condition({self.text!r})"
+
+
+def _without_braces(text: str) -> str:
+    bare = text.strip()
+    if bare.startswith("{") and bare.endswith("}"):
+        parts = split(bare)
+        if len(parts) == 1 and isinstance(parts[0], Expression):
+            return parts[0].text
+    return bare
+
+
+def split(text: str) -> list[str | Expression]:
+    """The literal texts and the expressions of a text.  Raises ValueError for a wrong brace or expression."""
+    parts: list[str | Expression] = []
+    literal = ""
+    place = 0
+    while place < len(text):
+        char = text[place]
+        if char in "{}" and text[place : place + 2] == char * 2:
+            literal += char
+            place += 2
+        elif char == "{":
+            end = _end_of_hole(text, place + 1)
+            if literal:
+                parts.append(literal)
+            parts.append(compile_expression(text[place + 1 : end]))
+            literal, place = "", end + 1
+        elif char == "}":
+            raise ValueError("a '}' without its '{': write '}}' for a brace in text")
+        else:
+            stop = min((at for at in (text.find("{", place), text.find("}", place)) if at >= 0), default=len(text))
+            literal += text[place:stop]
+            place = stop
+    return [*parts, literal] if literal else parts
+
+
+def _end_of_hole(text: str, start: int) -> int:
+    """Where the `}` is that closes the hole; braces inside strings and inside the expression do not count."""
+    try:
+        found = cel_text.tokens(text, start, until_brace=True)
+    except ValueError as error:
+        shown = text[start - 1 : start + 60]
+        raise ValueError(f"in {shown!r}: {error}; write '{{{{' for a brace in text") from None
+    return text.index("}", found[-1].end if found else start)
+
+
+class _Compiler:
+    """Turns values into functions that render them, None for those without holes, gathering faults and paths."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.paths: set[tuple[str, ...]] = set()
+
+    def value(self, value: Any, pointer: str) -> Render | None:
+        if isinstance(value, str):
+            return self._text(value, pointer) if "{" in value or "}" in value else None
+        if isinstance(value, dict):
+            return self._object(cast("dict[str, Any]", value), pointer)
+        if isinstance(value, list):
+            return self._list(cast("list[Any]", value), pointer)
+        return None
+
+    def _object(self, value: dict[str, Any], pointer: str) -> Render | None:
+        renders = {key: self.value(item, f"{pointer}/{escape(key)}") for key, item in value.items()}
+        if not any(renders.values()):
+            return None
+        pairs = [(key, item, renders[key]) for key, item in value.items()]
+        return lambda scope: {key: item if render is None else render(scope) for key, item, render in pairs}
+
+    def _list(self, value: list[Any], pointer: str) -> Render | None:
+        pairs = [(item, self.value(item, f"{pointer}/{place}")) for place, item in enumerate(value)]
+        if not any(render for _, render in pairs):
+            return None
+        return lambda scope: [item if render is None else render(scope) for item, render in pairs]
+
+    def _text(self, text: str, pointer: str) -> Render | None:
+        try:
+            parts = split(text)
+        except ValueError as error:
+            self.problems.append(Problem(pointer, str(error)))
+            return None
+        for part in parts:
+            if isinstance(part, Expression):
+                self.paths |= part.paths
+        if len(parts) == 1 and isinstance(parts[0], Expression):
+            return parts[0].evaluate
+        pieces = [part if isinstance(part, str) else part.evaluate for part in parts]
+        return lambda scope: "".join(piece if isinstance(piece, str) else _as_text(piece(scope)) for piece in pieces)
+
+
+def escape(key: str) -> str:
+    """A key as a reference token of a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return jsontext.dumps(value)
+    except JsonError as error:
+        raise ExpressionError(f"cannot be written as text: {error}") from None

@@ -1,0 +1,72 @@
+"""What the engine commits at once: the birth of a thread, or one move of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.domain.status import Status
+
+if TYPE_CHECKING:
+    from app.domain.events import Event
+    from app.domain.records import (
+        CheckpointRecord,
+        ExecutionRecord,
+        ExecutionUpdate,
+        IdempotencyRecord,
+        StepRecord,
+        StepUpdate,
+        ThreadRecord,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Start:
+    """A new thread with its first execution, version 1 and event 1; with an Idempotency-Key when the client sent one."""
+
+    thread: ThreadRecord
+    execution: ExecutionRecord
+    checkpoint: CheckpointRecord
+    event: Event
+    idempotency: IdempotencyRecord | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Transition:
+    """A write on one thread, conditional on (thread_id, epoch, rev); the row's rev becomes rev + 1.
+
+    All from `new_epoch` to `wake_at` is what the thread's row holds afterwards (its pending `signal` is cleared when
+    `clear_signal`).  Versions and event numbers were given by whoever holds the row: its driver, or steer under its lock.
+    """
+
+    thread_id: str
+    epoch: int
+    rev: int
+    at: datetime
+    new_epoch: int
+    incarnation_id: str | None
+    execution_id: str
+    status: Status
+    head_version: int
+    last_version: int
+    last_seq: int
+    wake_at: datetime | None = None
+    clear_signal: bool = False
+    wake_thread_id: str | None = None
+    """A waiting parent that this transition, a child's end, sets free."""
+    checkpoints: list[CheckpointRecord] = field(default_factory=list["CheckpointRecord"])
+    steps: list[StepRecord] = field(default_factory=list["StepRecord"])
+    step_updates: list[StepUpdate] = field(default_factory=list["StepUpdate"])
+    executions: list[ExecutionRecord] = field(default_factory=list["ExecutionRecord"])
+    execution_updates: list[ExecutionUpdate] = field(default_factory=list["ExecutionUpdate"])
+    events: list[Event] = field(default_factory=list["Event"])
+
+    def apply_to(self, thread: ThreadRecord) -> None:
+        """Make `thread`, the row as the writer knows it, what it is after the commit."""
+        thread.epoch, thread.rev = self.new_epoch, self.rev + 1
+        thread.incarnation_id, thread.execution_id, thread.status = self.incarnation_id, self.execution_id, self.status
+        thread.head_version, thread.last_version, thread.last_seq = self.head_version, self.last_version, self.last_seq
+        thread.wake_at, thread.updated_at = self.wake_at, self.at
+        if self.clear_signal:
+            thread.signal = None

@@ -1,0 +1,101 @@
+"""The status document: where a thread stands, with every step of its workflow in document order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain.status import Status, StepStatus
+from app.domain.views.common import Document, raw, when
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
+    from app.domain.spec import StepSpec, WorkflowSpec
+    from app.domain.state import Refs
+
+
+def links(thread_id: str) -> dict[str, str]:
+    """Where to look next; a thread id needs no escaping in a path."""
+    return {
+        "status": f"/api/invoke/status/{thread_id}",
+        "stream": f"/api/invoke/stream/{thread_id}",
+        "history": f"/api/invoke/history/{thread_id}",
+    }
+
+
+def kept_runs(refs: Refs, own: Iterable[StepRecord]) -> list[str]:
+    """The ids of the step runs in the state that are not among `own`, those of an execution: kept from before."""
+    known = {run.id for run in own}
+    return [run_id for run_id, _ in refs.steps.values() if run_id not in known]
+
+
+def status_document(
+    thread: ThreadRecord, execution: ExecutionRecord, spec: WorkflowSpec, refs: Refs, runs: Iterable[StepRecord]
+) -> Document:
+    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before.
+
+    A run of the execution itself tells of a step before one that was kept.
+    """
+    by_step: dict[str, StepRecord] = {}
+    for run in sorted(runs, key=lambda run: (run.execution_id == execution.id, run.id)):
+        by_step[run.step_id] = run
+    steps = [_step(step, by_step.get(step.id), execution.id) for step in spec.steps]
+    completed = thread.status is Status.COMPLETED and execution.status is Status.COMPLETED
+    return {
+        "thread_id": thread.thread_id,
+        "execution_id": execution.id,
+        "workflow": execution.workflow_name,
+        "workflow_version": execution.workflow_version,
+        "kind": execution.kind,
+        "status": thread.status.value,
+        "version": thread.head_version,
+        "last_seq": thread.last_seq,
+        "current_step": next((step["id"] for step in steps if step["status"] == StepStatus.RUNNING), None),
+        "completed_steps": refs.done(),
+        "progress": progress(len(refs.steps), len(spec.steps)),
+        "steps": steps,
+        "output": raw(execution.output) if completed else None,
+        "error": raw(execution.error),
+        "last_update": when(thread.updated_at),
+        "started_at": when(execution.started_at),
+        "completed_at": when(execution.completed_at),
+        "usage": {"cost_usd": 0.0},
+    }
+
+
+def progress(ended: int, total: int) -> float:
+    """The share of steps that have ended, 0 to 1."""
+    return round(min(1.0, ended / total), 4) if total else 1.0
+
+
+def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str, Any]:
+    if run is None:
+        return {
+            "id": step.id,
+            "index": step.index,
+            "status": StepStatus.PENDING.value,
+            "agent": step.agent,
+            "attempt": 0,
+            "retry_count": 0,
+            "session_id": None,
+            "started_at": None,
+            "completed_at": None,
+            "duration_ms": None,
+            "error": None,
+            "reused": False,
+        }
+    return {
+        "id": step.id,
+        "index": step.index,
+        "status": run.status.value,
+        "agent": run.agent or step.agent,
+        "attempt": run.attempt,
+        "retry_count": run.retry_count,
+        "session_id": run.session_id,
+        "started_at": when(run.started_at),
+        "completed_at": when(run.completed_at),
+        "duration_ms": run.duration_ms,
+        "error": raw(run.error),
+        "reused": run.execution_id != execution_id,
+    }

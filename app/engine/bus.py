@@ -1,0 +1,151 @@
+"""The bus: committed events, and the text that running steps stream, on their way to whoever watches a thread.
+
+It is a hint and a short cut; the table is the truth.  A subscriber that lags is cut loose and reads the table again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from app.domain.events import Event, chunk_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+BUFFER: Final = 1_000
+"""Items that a subscriber may leave unread."""
+_CHUNK_LIMIT: Final = 1_000_000
+"""Characters of a running step's text that are kept for late readers."""
+
+
+class Lagged(Exception):
+    """The subscription was cut loose; read the table from your cursor on and subscribe again."""
+
+
+class Subscription:
+    """One reader's view of a thread (or of everything), in the order of publishing."""
+
+    def __init__(self) -> None:
+        self._items: deque[Event | bytes] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.lagged = False
+
+    def push(self, items: Sequence[Event | bytes]) -> None:
+        """Hand items over; more than BUFFER unread cuts the reader loose."""
+        if self.lagged:
+            return
+        if len(self._items) + len(items) > BUFFER:
+            self.lagged = True
+            self._items.clear()
+        else:
+            self._items.extend(items)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> list[Event | bytes]:
+        """Everything unread; waits for the first.  Raises Lagged."""
+        while not self._items:
+            if self.lagged:
+                raise Lagged
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        items = list(self._items)
+        self._items.clear()
+        return items
+
+
+class _Text:
+    """The text that a running step has streamed so far."""
+
+    __slots__ = ("attempt", "execution_id", "parts", "size", "step_id", "version")
+
+    def __init__(self, execution_id: str, step_id: str, attempt: int, version: int) -> None:
+        self.execution_id, self.step_id, self.attempt, self.version = execution_id, step_id, attempt, version
+        self.parts: list[str] = []
+        self.size = 0
+
+
+class Bus:
+    """In-process fan-out of events by thread."""
+
+    def __init__(self) -> None:
+        self._threads: dict[str, set[Subscription]] = {}
+        self._texts: dict[str, dict[str, _Text]] = {}
+        self._listeners: list[Callable[[Sequence[Event]], None]] = []
+
+    def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Call `listener` with every batch of committed events; it must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open."""
+        return sum(map(len, self._threads.values()))
+
+    @contextmanager
+    def subscribe(self, thread_id: str) -> Generator[Subscription]:
+        """Follow one thread from now on; the text of its running steps so far comes first."""
+        subscription = Subscription()
+        self._threads.setdefault(thread_id, set()).add(subscription)
+        texts = self._texts.get(thread_id)
+        if texts:
+            subscription.push([self._frame(thread_id, text, "".join(text.parts)) for text in texts.values()])
+        try:
+            yield subscription
+        finally:
+            readers = self._threads.get(thread_id)
+            if readers is not None:
+                readers.discard(subscription)
+                if not readers:
+                    del self._threads[thread_id]
+
+    def publish(self, thread_id: str, events: Sequence[Event]) -> None:
+        """Hand out events that have been committed, oldest first."""
+        readers = self._threads.get(thread_id)
+        if readers:
+            for subscription in readers:
+                subscription.push(events)
+        for listener in self._listeners:
+            listener(events)
+
+    def chunk(self, thread_id: str, execution_id: str, step_id: str, attempt: int, version: int, text: str) -> None:
+        """Hand out a piece of a running step's text."""
+        texts = self._texts.setdefault(thread_id, {})
+        kept = texts.get(step_id)
+        if kept is None or kept.attempt != attempt or kept.execution_id != execution_id:
+            kept = texts[step_id] = _Text(execution_id, step_id, attempt, version)
+        if kept.size < _CHUNK_LIMIT:
+            kept.parts.append(text)
+            kept.size += len(text)
+        readers = self._threads.get(thread_id)
+        if readers:
+            frame: list[Event | bytes] = [self._frame(thread_id, kept, text)]
+            for subscription in readers:
+                subscription.push(frame)
+
+    def end_text(self, thread_id: str, step_id: str | None = None) -> None:
+        """The step (without one: the thread) streams no more; its text is not kept."""
+        texts = self._texts.get(thread_id)
+        if texts is None:
+            return
+        if step_id is not None:
+            texts.pop(step_id, None)
+        if step_id is None or not texts:
+            self._texts.pop(thread_id, None)
+
+    @staticmethod
+    def _frame(thread_id: str, kept: _Text, text: str) -> bytes:
+        return chunk_frame(
+            thread_id=thread_id,
+            execution_id=kept.execution_id,
+            step_id=kept.step_id,
+            attempt=kept.attempt,
+            version=kept.version,
+            text=text,
+        )

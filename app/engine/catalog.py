@@ -1,0 +1,111 @@
+"""The catalog: stored definitions as specs that can run, parsed once and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain import document, jsontext
+from app.domain.errors import InvalidWorkflow, NotFound, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.domain.ports import Registry
+    from app.domain.records import WorkflowRecord
+    from app.domain.runner import Runner
+    from app.domain.spec import WorkflowSpec
+
+_KEPT: Final = 1_000
+_FRESH: Final = 1.0
+"""Seconds for which a name's newest version is not asked for again."""
+_BIG: Final = 50_000
+"""Characters of a document that are parsed in a thread: it takes too long for the loop."""
+
+
+class Catalog:
+    """Definitions by id and by name; knows which of them this process can run."""
+
+    def __init__(self, registry: Registry, runners: Mapping[str, Runner]) -> None:
+        self._registry = registry
+        self._runners = runners
+        self._specs: OrderedDict[str, WorkflowSpec] = OrderedDict()
+        self._named: dict[tuple[str, int | None], tuple[float, WorkflowRecord]] = {}
+        self._ad_hoc: OrderedDict[str, WorkflowRecord] = OrderedDict()
+
+    async def spec(self, definition_id: str) -> WorkflowSpec:
+        """A stored definition, ready to run.  Raises NotFound."""
+        known = self._specs.get(definition_id)
+        if known is not None:
+            self._specs.move_to_end(definition_id)
+            return known
+        record = await self._registry.definition(definition_id)
+        if record is None:
+            raise NotFound(f"definition {definition_id} is gone", code="workflow_not_found")
+        return self._keep(record, await parse(record.document))
+
+    async def named(self, reference: str) -> tuple[WorkflowRecord, WorkflowSpec]:
+        """A registered workflow by `name` or `name@version`.  Raises NotFound."""
+        name, _, version_text = reference.partition("@")
+        version = int(version_text) if version_text.isdecimal() and len(version_text) < 10 else None  # noqa: PLR2004
+        if version_text and version is None:
+            raise NotFound(f"there is no workflow {reference}", code="workflow_not_found")
+        at, record = self._named.get((name, version), (0.0, None))
+        if record is None or (version is None and monotonic() - at > _FRESH):
+            record = await self._registry.workflow(name, version)
+            if record is None:
+                raise NotFound(f"there is no workflow {reference}", code="workflow_not_found")
+            self._named[name, version] = (monotonic(), record)
+        return record, await self.spec(record.id)
+
+    async def register(self, source: str | Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
+        """Store a document under its name; True when that made a new version.  Raises InvalidWorkflow, NotSupported."""
+        spec = await self.validate(source)
+        before = await self._registry.workflow(spec.name)
+        record = await self._registry.register(
+            name=spec.name, document=jsontext.dumps(dict(spec.document)), hash=spec.hash
+        )
+        self._named.pop((spec.name, None), None)
+        self._keep(record, spec)
+        newest = before.version if before is not None and before.version is not None else 0
+        return record, (record.version or 0) > newest
+
+    async def ad_hoc(self, source: Mapping[str, Any]) -> tuple[WorkflowRecord, WorkflowSpec]:
+        """Store a document for one thread, without a version.  Raises InvalidWorkflow, NotSupported."""
+        spec = await self.validate(source)
+        record = self._ad_hoc.get(spec.hash)
+        if record is None:
+            text = jsontext.dumps(dict(spec.document))
+            record = await self._registry.register(name=spec.name, document=text, hash=spec.hash, ad_hoc=True)
+            self._ad_hoc[spec.hash] = record
+            if len(self._ad_hoc) > _KEPT:
+                self._ad_hoc.popitem(last=False)
+        return record, self._keep(record, spec)
+
+    async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
+        """Parse a document and ask the runners whether they can do its steps.  Raises InvalidWorkflow, NotSupported."""
+        spec = await parse(source)
+        problems = [
+            Problem(f"/steps/{step.index}/{step.kind}", message)
+            for step in spec.steps
+            for message in self._runners[step.kind].check(step)
+        ]
+        if problems:
+            raise InvalidWorkflow(problems)
+        return spec
+
+    def _keep(self, record: WorkflowRecord, spec: WorkflowSpec) -> WorkflowSpec:
+        self._specs[record.id] = spec
+        if len(self._specs) > _KEPT:
+            self._specs.popitem(last=False)
+        return spec
+
+
+async def parse(source: str | Mapping[str, Any]) -> WorkflowSpec:
+    """domain.document.parse, a big document in a thread.  Raises InvalidWorkflow, NotSupported."""
+    size = len(source) if isinstance(source, str) else len(str(source.get("steps")))
+    if size > _BIG:
+        return await asyncio.to_thread(document.parse, source)
+    return document.parse(source)

@@ -1,0 +1,279 @@
+"""Control: what people may ask of threads (start, resume, roll back, cancel, pause, wait), whatever asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain import input_schema, parameters
+from app.domain.commands import Accepted, ResumeCommand
+from app.domain.errors import Conflict, InvalidInput, InvalidRequest, NotFound
+from app.domain.state import resolve
+from app.domain.status import ENDED, RESUMABLE, Status
+from app.domain.times import utc_now
+from app.engine.birth import give_birth, plain
+from app.engine.bus import Lagged
+from app.engine.load import begun, load_state, manifests
+from app.engine.steering import Steering
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from app.domain.commands import RollbackCommand, StartCommand
+    from app.domain.ports import Reads
+    from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
+    from app.domain.spec import WorkflowSpec
+    from app.domain.state import Refs, State
+    from app.domain.transition import Transition
+    from app.engine.bus import Bus
+    from app.engine.catalog import Catalog
+    from app.engine.deps import Stores
+    from app.engine.worker import Worker
+
+    Decide = Callable[[Steering], Awaitable[Transition | None]]
+
+_LOOK_AGAIN: Final = 1.0
+"""Seconds after which a waiter asks the table, in case that another process drives the thread."""
+
+
+class Control:
+    """The engine's front: every call returns once what it did is durable."""
+
+    def __init__(self, stores: Stores, catalog: Catalog, worker: Worker, bus: Bus) -> None:
+        self._stores = stores
+        self._catalog = catalog
+        self._worker = worker
+        self._bus = bus
+        self._keys_in_flight: set[tuple[str, str]] = set()
+
+    async def start(self, command: StartCommand) -> Accepted:
+        """Start a new thread, or go on with the one that the command names.
+
+        Raises NotFound, InvalidWorkflow, InvalidInput, InvalidRequest (a key reused), Conflict, Unavailable.
+        """
+        if command.idempotency_key is None:
+            return await self._start(command)
+        key = (command.tenant, command.idempotency_key)
+        if key in self._keys_in_flight:
+            raise Conflict("a request with this Idempotency-Key is being handled", code="idempotency_key_in_flight")
+        self._keys_in_flight.add(key)
+        try:
+            return await self._start(command)
+        finally:
+            self._keys_in_flight.discard(key)
+
+    async def resume(self, command: ResumeCommand) -> Accepted:
+        """Go on from the head.  Raises NotFound, Conflict (thread_running, version_conflict), InvalidRequest."""
+        left: list[int] = []
+
+        async def decide(steering: Steering) -> Transition | None:
+            left.append(steering.thread.head_version)
+            return await steering.resume(command, await self._catalog.spec(steering.thread.definition_id))
+
+        thread, moved = await self._steer(command.thread_id, decide, drive=True)
+        return Accepted(thread=thread, execution_id=thread.execution_id, nothing_to_do=not moved, from_version=left[-1])
+
+    async def rollback(self, command: RollbackCommand) -> Accepted:
+        """Move the head to an earlier version, also while the thread runs.  Raises NotFound, Conflict, InvalidRequest."""
+        left: list[int] = []
+
+        async def decide(steering: Steering) -> Transition | None:
+            left.append(steering.thread.head_version)
+            return await steering.rollback(command, await self._catalog.spec(steering.thread.definition_id))
+
+        thread, _ = await self._steer(command.thread_id, decide, drive=command.resume)
+        await self._cancel_children(command.thread_id)
+        return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
+
+    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
+        """End a thread and its sub-workflows now.  Raises NotFound, Conflict (thread_ended)."""
+        thread, _ = await self._steer(thread_id, lambda steering: steering.cancel(reason), drive=False)
+        await self._cancel_children(thread_id)
+        return thread
+
+    async def pause(self, thread_id: str) -> ThreadRecord:
+        """Pause a thread once its running steps have ended.  Raises NotFound, Conflict (thread_ended)."""
+        thread, moved = await self._steer(thread_id, lambda steering: steering.pause(), drive=False)
+        if not moved and thread.status is not Status.PAUSED:
+            thread = await self._stores.journal.signal(thread_id, "pause")
+            run = self._worker.find(thread_id)
+            if run is not None:
+                run.pause()
+        return thread
+
+    async def wait(self, thread_id: str, timeout: float) -> bool:
+        """Wait until the thread has ended or is paused; False when `timeout` seconds went by.  Raises NotFound."""
+        deadline = monotonic() + timeout
+        with self._bus.subscribe(thread_id) as subscription:
+            while True:
+                thread = await self._stores.reads.thread(thread_id)
+                if thread is None:
+                    raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+                if thread.status in ENDED or thread.status is Status.PAUSED:
+                    return True
+                left = deadline - monotonic()
+                if left <= 0:
+                    return False
+                with contextlib.suppress(TimeoutError, Lagged):
+                    async with asyncio.timeout(min(left, _LOOK_AGAIN)):
+                        await subscription.next()
+
+    async def register(self, source: str | Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
+        """See Catalog.register."""
+        return await self._catalog.register(source)
+
+    async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
+        """See Catalog.validate."""
+        return await self._catalog.validate(source)
+
+    async def spec(self, definition_id: str) -> WorkflowSpec:
+        """See Catalog.spec."""
+        return await self._catalog.spec(definition_id)
+
+    async def load_refs(self, thread_id: str, version: int) -> Refs:
+        """Where the values of a version are.  Raises NotFound."""
+        return resolve(await manifests(self._stores.reads, thread_id, version), version)
+
+    async def head_refs(self, thread: ThreadRecord) -> Refs:
+        """Where the values of the head are, without the steps that its execution is about to run again."""
+        chain = await manifests(self._stores.reads, thread.thread_id, thread.head_version)
+        refs = resolve(chain, thread.head_version)
+        if not begun(thread, chain, thread.execution_id):
+            execution = await self._stores.reads.execution(thread.execution_id)
+            for step_id in parameters.parse(execution.parameters if execution else None).reset:
+                refs.steps.pop(step_id, None)
+        return refs
+
+    async def load_state(self, thread_id: str, version: int) -> State:
+        """The whole state at a version.  Raises NotFound."""
+        return await load_state(self._stores.reads, thread_id, version)
+
+    async def _start(self, command: StartCommand) -> Accepted:
+        record, spec = await self._definition(command)
+        if command.thread_id is not None:
+            existing = await self._stores.reads.thread(command.thread_id)
+            if existing is not None:
+                return await self._again(command, record, spec, existing)
+        _check_input(spec, command)
+        thread_id = command.thread_id
+        start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
+        thread = start.thread
+        mine = self._worker.reserve(thread.thread_id)
+        if mine:
+            thread.incarnation_id, thread.wake_at = self._worker.incarnation_id, None
+        born = False
+        try:
+            outcome = await self._stores.journal.start(start)
+            born = outcome.created
+        finally:
+            if mine and not born:
+                self._worker.unreserve(thread.thread_id)
+        if outcome.idempotency is not None:
+            return await self._replay(command, outcome.idempotency)
+        if outcome.thread_exists and thread_id is not None:
+            return await self._start(command)
+        accepted = Accepted(thread=dataclasses.replace(thread), execution_id=thread.execution_id, created=True)
+        self._bus.publish(thread.thread_id, [start.event])
+        if mine:
+            self._worker.launch(thread, loaded)
+        else:
+            self._worker.hint()
+        return accepted
+
+    async def _again(
+        self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec, thread: ThreadRecord
+    ) -> Accepted:
+        """A start that names an existing thread."""
+        if command.idempotency_key is not None:
+            owner = await self._stores.reads.idempotency(command.tenant, command.idempotency_key)
+            if owner is not None:
+                return await self._replay(command, owner)
+        own = await self._catalog.spec(thread.definition_id)
+        pinned = not isinstance(command.workflow, str) or "@" in command.workflow
+        if own.name != spec.name or (pinned and record.id != thread.definition_id):
+            raise Conflict(f"thread {thread.thread_id} is of the workflow {own.name}", code="thread_exists")
+        if not command.has_input:
+            if thread.status not in RESUMABLE and thread.status is not Status.COMPLETED:
+                raise Conflict(f"thread {thread.thread_id} is {thread.status}", code="thread_running")
+            return await self.resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by))
+        _check_input(own, command)
+        plain(command.input)
+        key = _key(command, thread)
+        now, _ = await self._steer(
+            thread.thread_id, lambda steering: steering.run_again(command, own), drive=True, key=key
+        )
+        return Accepted(thread=now, execution_id=now.execution_id, from_version=thread.head_version)
+
+    async def _definition(self, command: StartCommand) -> tuple[WorkflowRecord, WorkflowSpec]:
+        if isinstance(command.workflow, str):
+            return await self._catalog.named(command.workflow)
+        return await self._catalog.ad_hoc(command.workflow)
+
+    async def _replay(self, command: StartCommand, owner: IdempotencyRecord) -> Accepted:
+        if owner.request_sha256 != command.request_sha256:
+            raise InvalidRequest("this Idempotency-Key was used for another request", code="idempotency_key_reused")
+        thread = await self._stores.reads.thread(owner.thread_id)
+        if thread is None:
+            raise Conflict("the thread of this Idempotency-Key is gone", code="idempotency_key_in_use")
+        return Accepted(thread=thread, execution_id=owner.execution_id, replayed=True)
+
+    async def _steer(
+        self, thread_id: str, decide: Decide, *, drive: bool, key: IdempotencyRecord | None = None
+    ) -> tuple[ThreadRecord, bool]:
+        """Decide under the lock, write, publish; then the old run here stops and, with `drive`, a new one begins."""
+        mine = drive and self._worker.reserve(thread_id)
+        driver = self._worker.incarnation_id if mine else None
+        written: list[Transition] = []
+
+        async def under_lock(thread: ThreadRecord, reads: Reads) -> Transition | None:
+            transition = await decide(Steering(thread, reads, at=utc_now(), driver=driver))
+            written.extend([transition] if transition is not None else [])
+            return transition
+
+        launched = False
+        try:
+            thread = await self._stores.journal.steer(thread_id, under_lock, key)
+            if not written:
+                return thread, False
+            self._worker.stop_run(thread_id)
+            self._bus.publish(thread_id, written[-1].events)
+            accepted = dataclasses.replace(thread)
+            if mine and thread.incarnation_id is not None:
+                self._worker.launch(thread)
+                launched = True
+            else:
+                self._worker.hint()
+            return accepted, True
+        finally:
+            if mine and not launched:
+                self._worker.unreserve(thread_id)
+
+    async def _cancel_children(self, thread_id: str) -> None:
+        for child in await self._stores.reads.children(thread_id):
+            if child.status not in ENDED:
+                try:
+                    await self.cancel(child.thread_id, f"its parent {thread_id} was steered away")
+                except Conflict:
+                    continue
+
+
+def _check_input(spec: WorkflowSpec, command: StartCommand) -> None:
+    if spec.input_schema is not None:
+        problems = input_schema.validate(spec.input_schema, command.input)
+        if problems:
+            raise InvalidInput(problems)
+
+
+def _key(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | None:
+    if command.idempotency_key is None:
+        return None
+    return IdempotencyRecord(
+        key=command.idempotency_key,
+        tenant=command.tenant,
+        request_sha256=command.request_sha256,
+        thread_id=thread.thread_id,
+        execution_id=thread.execution_id,
+    )

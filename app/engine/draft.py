@@ -1,0 +1,122 @@
+"""A transition being drawn up: it numbers versions and events for whoever holds the thread's row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain import jsontext
+from app.domain.events import Event
+from app.domain.records import CheckpointRecord, ExecutionUpdate
+from app.domain.status import ENDED, Status
+from app.domain.transition import Transition
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.domain.records import ErrorInfo, ThreadRecord
+    from app.domain.state import ManifestWriter, State
+
+PREVIEW = 2_048
+"""Characters of a value that may stand a second time in a row meant for people; a longer one is told by reference."""
+
+
+class Draft:
+    """Collects what happens to a thread at one moment; `transition` is what to commit, if `changed`."""
+
+    def __init__(self, thread: ThreadRecord, at: datetime) -> None:
+        self.at = at
+        self.transition = Transition(
+            thread_id=thread.thread_id,
+            epoch=thread.epoch,
+            rev=thread.rev,
+            at=at,
+            new_epoch=thread.epoch,
+            incarnation_id=thread.incarnation_id,
+            execution_id=thread.execution_id,
+            status=thread.status,
+            head_version=thread.head_version,
+            last_version=thread.last_version,
+            last_seq=thread.last_seq,
+            wake_at=thread.wake_at,
+        )
+        self._before = (thread.status, thread.incarnation_id)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        t = self.transition
+        return bool(
+            t.events or t.checkpoints or t.step_updates or t.steps or (t.status, t.incarnation_id) != self._before
+        )
+
+    def event(self, name: str, data: dict[str, Any] | None = None, **where: Any) -> Event:
+        """Add the thread's next event; `where`: step_id, run_id, attempt, result (JSON text)."""
+        t = self.transition
+        t.last_seq += 1
+        event = Event(
+            thread_id=t.thread_id,
+            seq=t.last_seq,
+            execution_id=t.execution_id,
+            name=name,
+            at=self.at,
+            version=t.head_version,
+            data=jsontext.dumps(data) if data else "{}",
+            **where,
+        )
+        t.events.append(event)
+        return event
+
+    def checkpoint(
+        self, state: State, writer: ManifestWriter, step_id: str, *, trigger: str, progress: float, full: bool = False
+    ) -> int:
+        """Add the thread's next version, whose parent is the head; it becomes the head."""
+        t = self.transition
+        parent = t.head_version or None
+        version = t.last_version = t.head_version = t.last_version + 1
+        manifest = writer.write(version, full=full)
+        t.checkpoints.append(
+            CheckpointRecord(
+                thread_id=t.thread_id,
+                version=version,
+                parent_version=parent,
+                base_version=writer.base_version,
+                execution_id=t.execution_id,
+                step_id=step_id,
+                trigger=trigger,
+                manifest=manifest,
+                sha256=jsontext.sha256(manifest),
+                size_bytes=state.size_bytes,
+                progress=progress,
+                created_at=self.at,
+            )
+        )
+        return version
+
+    def execution(self, status: Status, **changes: Any) -> None:
+        """Move the thread and its execution to `status`; an ended one gets its time."""
+        self.transition.status = status
+        if status in ENDED:
+            changes["completed_at"] = self.at
+        self.transition.execution_updates.append(
+            ExecutionUpdate(id=self.transition.execution_id, status=status, **changes)
+        )
+
+    def let_go(self, wake_at: datetime | None = None) -> None:
+        """Nobody drives the thread any more; somebody may from `wake_at` on."""
+        self.transition.incarnation_id = None
+        self.transition.wake_at = wake_at
+
+
+def context_for_people(state: State) -> str:
+    """The variables as an ended or paused execution's row shows them: long values by reference to where they are kept."""
+    shown: dict[str, Any] = {}
+    for name, value in state.context.items():
+        kind, ref = state.refs.context[name]
+        text = jsontext.dumps(value)
+        shown[name] = value if len(text) <= PREVIEW else {"$ref": f"{kind}:{ref}", "size_bytes": len(text.encode())}
+    return jsontext.dumps(shown)
+
+
+def error_text(error: ErrorInfo) -> str:
+    """An error as its row and its event hold it."""
+    return jsontext.dumps(error.value())

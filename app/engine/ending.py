@@ -1,0 +1,37 @@
+"""The end of a thread that went well: its output, its END version, its last event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain import events, jsontext, retry
+from app.domain.records import ErrorInfo
+from app.domain.state import END
+from app.domain.status import Status
+from app.domain.template import ExpressionError
+from app.engine.draft import context_for_people
+
+if TYPE_CHECKING:
+    from app.domain.spec import WorkflowSpec
+    from app.domain.state import ManifestWriter, State
+    from app.engine.draft import Draft
+
+
+def complete(spec: WorkflowSpec, state: State, writer: ManifestWriter, draft: Draft) -> ErrorInfo | None:
+    """Draw up the completion; the error instead when the workflow's `output` cannot be made."""
+    try:
+        output = jsontext.dumps(_output(spec, state))
+    except ExpressionError as error:
+        return ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(f"output: {error}"))
+    draft.checkpoint(state, writer, END, trigger="end", progress=1.0)
+    draft.execution(Status.COMPLETED, output=output, context=context_for_people(state))
+    draft.event(events.WORKFLOW_COMPLETE, {"status": "completed", "progress": 1.0}, result=output)
+    draft.let_go()
+    draft.transition.clear_signal = True
+    return None
+
+
+def _output(spec: WorkflowSpec, state: State) -> Any:
+    if spec.output is not None:
+        return spec.output.render(state.scope)
+    return {step_id: state.scope[step_id]["output"] for step_id in spec.plan.leaves}

@@ -1,0 +1,46 @@
+"""A step run that has begun and not ended, as its driver holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.domain.status import StepStatus
+
+if TYPE_CHECKING:
+    import asyncio
+    from datetime import datetime
+
+    from app.domain.spec import StepSpec
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenStep:
+    """`due`: when it goes on, if it waits.  `task` is its attempt while one runs."""
+
+    spec: StepSpec
+    run_id: str
+    key_execution_id: str
+    input: Any
+    started_at: datetime
+    agent_override: str | None = None
+    status: StepStatus = StepStatus.RUNNING
+    attempt: int = 1
+    retry_count: int = 0
+    due: datetime | None = None
+    waits_for: str | None = None
+    task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+
+    @property
+    def working(self) -> bool:
+        """Whether an attempt runs, or is about to."""
+        return self.status is StepStatus.RUNNING
+
+    def stop(self) -> None:
+        """Cancel what runs or waits in memory."""
+        if self.task is not None:
+            self.task.cancel()
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -1,0 +1,200 @@
+"""Running one thread: attempts as tasks, their endings through an inbox into transitions, one commit after the other.
+
+The run is the thread's only writer.  When the journal says that it is fenced, it stops at once and writes nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from app.domain.errors import Fenced
+from app.domain.status import ENDED
+from app.engine.context import Context
+from app.engine.draft import Draft
+from app.engine.drive import Drive
+from app.engine.step import attempt
+
+if TYPE_CHECKING:
+    from app.engine.deps import Deps
+    from app.engine.load import Loaded
+    from app.engine.openstep import OpenStep
+    from app.engine.step import Ending
+
+PROGRESS_EVERY: Final = 0.5
+"""Seconds between two progress events of a step."""
+_log = logging.getLogger(__name__)
+
+
+class Run:
+    """A thread that is being driven in this process."""
+
+    def __init__(self, deps: Deps, loaded: Loaded) -> None:
+        self._deps = deps
+        self._drive = Drive(loaded, deps.random)
+        self.thread = loaded.thread
+        self._loop = asyncio.get_running_loop()
+        self._endings: list[tuple[OpenStep, Ending]] = []
+        self._told: dict[str, tuple[float | None, str]] = {}
+        self._told_at: dict[str, float] = {}
+        self._wake: asyncio.Future[None] | None = None
+        self._woken = False
+        self._leaving = False
+        self.stopped = False
+
+    @property
+    def children(self) -> list[str]:
+        """The threads that its waiting steps wait for."""
+        return [step.waits_for for step in self._drive.open.values() if step.waits_for is not None]
+
+    async def drive(self) -> None:
+        """Go on until the thread ends, waits without a slot, or is taken away.  Raises what the journal refuses."""
+        try:
+            draft = self._draft()
+            self._drive.begin(draft)
+            while await self._move(draft):
+                await self._happening()
+                draft = self._draft()
+        except Fenced:
+            _log.info("thread %s has another driver now", self.thread.thread_id)
+        finally:
+            self.stopped = True
+            tasks = self._cancel_steps()
+            self._deps.bus.end_text(self.thread.thread_id)
+            if tasks:
+                await asyncio.wait(tasks)
+
+    def pause(self) -> None:
+        """Start nothing more; pause when what runs has ended."""
+        self._drive.pausing = True
+        self._nudge()
+
+    def leave(self) -> None:
+        """The process is about to end: start nothing more, stop when what runs has ended."""
+        self._leaving = True
+        self._nudge()
+
+    def stop(self) -> None:
+        """The thread was taken away: cancel everything, write nothing more."""
+        self.stopped = True
+        self._cancel_steps()
+        self._nudge()
+
+    def child_ended(self, thread_id: str) -> None:
+        """A thread that a step waits for has ended."""
+        for step in self._drive.open.values():
+            if step.waits_for == thread_id:
+                self._due(step)
+
+    async def _move(self, draft: Draft) -> bool:
+        """Draw up what has happened and commit it; False when the run is over."""
+        while not self.stopped:
+            self._take_in(draft)
+            if not self._leaving:
+                self._drive.start_ready(draft)
+                self._drive.settle(draft)
+            if not draft.changed:
+                break
+            signal = await self._deps.journal.commit(draft.transition)
+            draft.transition.apply_to(self.thread)
+            self._deps.bus.publish(self.thread.thread_id, draft.transition.events)
+            if self._drive.over or self.stopped:
+                return False
+            if signal != "pause" or self._drive.pausing:
+                break
+            self._drive.pausing = True
+            draft = self._draft()
+        if self.stopped or (self._leaving and not self._drive.working):
+            return False
+        self._launch()
+        return True
+
+    def _take_in(self, draft: Draft) -> None:
+        now = self._loop.time()
+        for step_id in [id_ for id_ in self._told if now - self._told_at.get(id_, 0.0) >= PROGRESS_EVERY]:
+            fraction, message = self._told.pop(step_id)
+            step = self._drive.open.get(step_id)
+            if step is not None:
+                self._told_at[step_id] = now
+                self._drive.told(step, fraction, message, draft)
+        endings, self._endings = self._endings, []
+        for step, ending in endings:
+            step.task = None
+            self._told.pop(step.spec.id, None)
+            self._drive.ended(step, ending, draft)
+            if step.waits_for is not None:
+                self._deps.waits_for(step.waits_for, self.thread.thread_id)
+            self._deps.bus.end_text(self.thread.thread_id, step.spec.id)
+
+    def _launch(self) -> None:
+        if self._leaving:
+            return
+        for step in self._drive.open.values():
+            if step.task is not None or step.timer is not None:
+                continue
+            if step.working:
+                step.task = self._deps.spawn(self._attempt(step))
+            elif step.due is not None:
+                wait = max(0.0, (step.due - self._deps.now()).total_seconds())
+                step.timer = self._loop.call_later(wait, self._due, step)
+
+    async def _attempt(self, step: OpenStep) -> None:
+        ids = (self.thread.thread_id, self.thread.execution_id, step.spec.id, step.run_id)
+        context = Context(
+            ids=ids,
+            attempt=step.attempt,
+            key_execution_id=step.key_execution_id,
+            progress=self._tell,
+            chunk=self._chunk,
+        )
+        ending = await attempt(self._deps, step, self._drive.state.scope, context)
+        self._endings.append((step, ending))
+        self._nudge()
+
+    def _tell(self, step_id: str, fraction: float | None, message: str) -> None:
+        if step_id not in self._told:
+            wait = self._told_at.get(step_id, 0.0) + PROGRESS_EVERY - self._loop.time()
+            self._loop.call_later(max(0.0, wait), self._nudge)
+        self._told[step_id] = (fraction, message)
+
+    def _chunk(self, step_id: str, text: str) -> None:
+        step = self._drive.open.get(step_id)
+        if step is not None and not self.stopped:
+            thread = self.thread
+            self._deps.bus.chunk(
+                thread.thread_id, thread.execution_id, step_id, step.attempt, thread.head_version, text
+            )
+
+    def _due(self, step: OpenStep) -> None:
+        if step.timer is not None:
+            step.timer.cancel()
+            step.timer = None
+        if not step.working:
+            self._drive.due(step)
+        self._nudge()
+
+    def _cancel_steps(self) -> list[asyncio.Task[None]]:
+        for step in self._drive.open.values():
+            step.stop()
+        return [step.task for step in self._drive.open.values() if step.task is not None and not step.task.done()]
+
+    def _draft(self) -> Draft:
+        return Draft(self.thread, self._deps.now())
+
+    def _nudge(self) -> None:
+        self._woken = True
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _happening(self) -> None:
+        if not self._woken:
+            self._wake = self._loop.create_future()
+            await self._wake
+            self._wake = None
+        self._woken = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread is in a terminal status."""
+        return self.thread.status in ENDED

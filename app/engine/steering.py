@@ -1,0 +1,272 @@
+"""Steering decisions: what resume, rollback, cancel, pause and a new run of an old thread mean for its row.
+
+Each is decided under the row's lock and written as one transition, which raises the epoch: whoever drove the thread before
+is fenced by the same commit that moves it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain import events, jsontext, parameters
+from app.domain.errors import Conflict, InvalidRequest, NotFound
+from app.domain.ids import uuid7
+from app.domain.parameters import Parameters
+from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
+from app.domain.state import END, START, ManifestWriter, resolve
+from app.domain.status import ACTIVE, ENDED, STEP_DONE, STEP_OPEN, Status, StepStatus
+from app.domain.times import duration_ms
+from app.engine.draft import PREVIEW, Draft, context_for_people, error_text
+from app.engine.load import begun, load_state, manifests, set_literals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.events import Event
+    from app.domain.ports import Journal, Reads
+    from app.domain.records import CheckpointRecord, ThreadRecord
+    from app.domain.spec import WorkflowSpec
+    from app.domain.transition import Transition
+
+SUPERSEDED = ErrorInfo(kind="superseded", message="another execution of the thread took over")
+
+
+class Steering:
+    """One decision about a locked thread; `driver` is the process that shall drive it next, None for whoever claims it."""
+
+    def __init__(self, thread: ThreadRecord, reads: Reads, *, at: datetime, driver: str | None) -> None:
+        self.thread = thread
+        self._reads = reads
+        self._driver = driver
+        self._draft = Draft(thread, at)
+        self._draft.transition.new_epoch = thread.epoch + 1
+        self._draft.transition.clear_signal = True
+
+    async def cancel(self, reason: str | None) -> Transition:
+        """End it now; what completed is kept.  Raises Conflict when it has ended."""
+        if self.thread.status in ENDED:
+            raise Conflict(f"thread {self.thread.thread_id} has ended: {self.thread.status}", code="thread_ended")
+        error = ErrorInfo(kind="cancelled", message=reason or "cancelled on request")
+        return await self._end(Status.CANCELLED, events.WORKFLOW_CANCELLED, error)
+
+    async def interrupt(self, message: str) -> Transition | None:
+        """Give it up: it could not be driven."""
+        if self.thread.status in ENDED:
+            return None
+        error = ErrorInfo(kind="internal", message=jsontext.clean(message)[:4_000])
+        return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
+
+    async def pause(self) -> Transition | None:
+        """Pause it if nobody drives it; None when its driver has to."""
+        if self.thread.status in ENDED:
+            raise Conflict(f"thread {self.thread.thread_id} has ended: {self.thread.status}", code="thread_ended")
+        if self.thread.status is Status.PAUSED or self.thread.incarnation_id is not None:
+            return None
+        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+        self._draft.execution(Status.PAUSED, context=context_for_people(state))
+        self._draft.event(events.WORKFLOW_PAUSED, {"status": "paused"})
+        self._draft.let_go()
+        return self._draft.transition
+
+    async def resume(self, command: ResumeCommand, spec: WorkflowSpec) -> Transition | None:
+        """Go on from the head; None when it is complete and nothing is asked to run again."""
+        self._expect(command.expected_version)
+        if self.thread.status in ACTIVE:
+            raise Conflict(
+                f"thread {self.thread.thread_id} is {self.thread.status}: pause or cancel it first",
+                code="thread_running",
+            )
+        if self.thread.status is Status.COMPLETED and command.from_step is None:
+            return None
+        _known(spec, [*command.skip, *command.overrides, *([command.from_step] if command.from_step else [])])
+        old = await self._execution()
+        if self.thread.status is Status.PAUSED and not (command.from_step or command.skip or command.overrides):
+            self._draft.execution(Status.PENDING)
+        else:
+            await self._replace(old, "resume", await self._carried(command, old, spec), command.triggered_by)
+        data: dict[str, Any] = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
+        if command.from_step:
+            data["from_step"] = command.from_step
+        self._draft.event(events.WORKFLOW_RESUMED, data)
+        self._hand_over()
+        return self._draft.transition
+
+    async def rollback(self, command: RollbackCommand, spec: WorkflowSpec) -> Transition:
+        """Move the head; the next version is the highest so far + 1, its parent the new head."""
+        self._expect(command.expected_version)
+        _known(spec, command.overrides)
+        target = await self._version(command.to_version)
+        at_end = target.step_id == END
+        if at_end and (command.context or command.overrides):
+            raise InvalidRequest(
+                f"version {target.version} is the end: nothing runs after it that could see the changes",
+                code="nothing_to_run",
+            )
+        old, left = await self._execution(), self.thread.head_version
+        asked = Parameters(context=dict(command.context), overrides=dict(command.overrides))
+        await self._replace(old, "rollback", asked, command.triggered_by)
+        transition = self._draft.transition
+        transition.head_version = target.version
+        data = {"status": "pending", "from_version": left, "to_version": target.version, "reason": command.reason}
+        self._draft.event(events.WORKFLOW_ROLLED_BACK, data)
+        if at_end:
+            await self._complete_again(target)
+        elif command.resume:
+            self._hand_over()
+        else:
+            transition.status = transition.executions[0].status = Status.PAUSED
+            self._draft.event(events.WORKFLOW_PAUSED, {"status": "paused", "progress": target.progress})
+            self._draft.let_go()
+        return transition
+
+    async def run_again(self, command: StartCommand, spec: WorkflowSpec) -> Transition:
+        """A new execution on an ended thread: the context is kept, the steps begin anew with a START version."""
+        if self.thread.status not in ENDED:
+            raise Conflict(f"thread {self.thread.thread_id} is {self.thread.status}", code="thread_running")
+        old = await self._execution()
+        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+        await self._replace(old, "invoke", Parameters(), command.triggered_by)
+        execution = self._draft.transition.executions[0]
+        execution.input = jsontext.dumps(command.input)
+        execution.input_sha256 = jsontext.sha256(execution.input)
+        execution.external_run_id = command.external_run_id
+        for step_id in list(state.refs.steps):
+            del state.refs.steps[step_id]
+        state.refs.input = execution.id
+        writer = ManifestWriter(state.refs, base_version=0, since_base=0, base_entries=0)
+        set_literals(dict(command.context), state, writer)
+        self._draft.checkpoint(state, writer, START, trigger="start", progress=0.0, full=True)
+        self._draft.event(events.WORKFLOW_START, {"status": "pending", "progress": 0.0, "workflow": spec.name})
+        self._hand_over()
+        return self._draft.transition
+
+    async def _end(self, status: Status, event: str, error: ErrorInfo) -> Transition:
+        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+        await self._close_steps(self.thread.execution_id)
+        self._draft.execution(status, context=context_for_people(state), error=error_text(error))
+        self._draft.event(event, {"status": status.value, "error": error.value()})
+        self._draft.let_go()
+        self._draft.transition.wake_thread_id = self.thread.parent_thread_id
+        return self._draft.transition
+
+    async def _replace(self, old: ExecutionRecord, kind: str, asked: Parameters, by: str | None) -> None:
+        """A new execution takes the place of the old one, which ends as superseded if it has not ended yet."""
+        transition = self._draft.transition
+        if old.status not in ENDED:
+            await self._close_steps(old.id)
+            transition.execution_updates.append(
+                ExecutionUpdate(
+                    id=old.id, status=Status.CANCELLED, completed_at=self._draft.at, error=error_text(SUPERSEDED)
+                )
+            )
+        small = old.input if old.input is not None and len(old.input) <= PREVIEW else None
+        execution = ExecutionRecord(
+            id=uuid7(),
+            thread_id=old.thread_id,
+            tenant=old.tenant,
+            workflow_id=old.workflow_id,
+            workflow_name=old.workflow_name,
+            workflow_version=old.workflow_version,
+            kind=kind,
+            status=Status.PENDING,
+            input=small,
+            input_sha256=jsontext.sha256(small) if small is not None else None,
+            parameters=asked.text(),
+            triggered_by=by,
+            created_at=self._draft.at,
+        )
+        transition.executions.append(execution)
+        transition.execution_id = execution.id
+        transition.status = Status.PENDING
+
+    def _hand_over(self) -> None:
+        self._draft.transition.incarnation_id = self._driver
+        self._draft.transition.wake_at = None if self._driver is not None else self._draft.at
+
+    async def _complete_again(self, target: CheckpointRecord) -> None:
+        writer_of_end = await self._reads.execution(target.execution_id)
+        output = writer_of_end.output if writer_of_end is not None else None
+        transition, execution = self._draft.transition, self._draft.transition.executions[0]
+        execution.status = transition.status = Status.COMPLETED
+        execution.output, execution.started_at, execution.completed_at = output, self._draft.at, self._draft.at
+        self._draft.event(events.WORKFLOW_COMPLETE, {"status": "completed", "progress": 1.0}, result=output)
+        self._draft.let_go()
+
+    async def _close_steps(self, execution_id: str) -> None:
+        rows = await self._reads.steps(self.thread.thread_id, execution_id=execution_id, values=False)
+        at = self._draft.at
+        for row in rows:
+            if row.status in STEP_OPEN:
+                self._draft.transition.step_updates.append(
+                    StepUpdate(
+                        id=row.id,
+                        status=StepStatus.CANCELLED,
+                        attempt=row.attempt,
+                        retry_count=row.retry_count,
+                        completed_at=at,
+                        duration_ms=duration_ms(row.started_at or at, at),
+                    )
+                )
+
+    async def _unfinished(self, old: ExecutionRecord, before: Parameters, exclude: set[str]) -> dict[str, str]:
+        """The keys of step runs that began and did not complete: resuming keeps them."""
+        keys = dict(before.keys)
+        for row in await self._reads.steps(self.thread.thread_id, execution_id=old.id, values=False):
+            if row.status not in STEP_DONE:
+                keys[row.step_id] = row.key_execution_id
+        return {step_id: key for step_id, key in keys.items() if step_id not in exclude}
+
+    async def _carried(self, command: ResumeCommand, old: ExecutionRecord, spec: WorkflowSpec) -> Parameters:
+        """What the resumed execution is asked for: the command's wishes on top of those that the old one had not met."""
+        thread, before = self.thread, parameters.parse(old.parameters)
+        chain = await manifests(self._reads, thread.thread_id, thread.head_version)
+        refs = resolve(chain, thread.head_version)
+        again = spec.plan.downstream([command.from_step]) & set(refs.steps) if command.from_step else set[str]()
+        written = begun(thread, chain, old.id)
+        reset = again if written else again | set(before.reset)
+        return Parameters(
+            reset=tuple(sorted(reset)),
+            context={} if written else before.context,
+            skip={**before.skip, **command.skip},
+            overrides={**before.overrides, **command.overrides},
+            keys=await self._unfinished(old, before, exclude=again | (set(refs.done()) - reset)),
+        )
+
+    async def _execution(self) -> ExecutionRecord:
+        execution = await self._reads.execution(self.thread.execution_id)
+        if execution is None:
+            raise NotFound(f"execution {self.thread.execution_id} is gone", code="execution_not_found")
+        return execution
+
+    async def _version(self, version: int) -> CheckpointRecord:
+        found = await self._reads.checkpoints(self.thread.thread_id, first=version, last=version)
+        if not found:
+            raise NotFound(f"thread {self.thread.thread_id} has no version {version}", code="version_not_found")
+        return found[0]
+
+    def _expect(self, version: int | None) -> None:
+        if version is not None and version != self.thread.head_version:
+            raise Conflict(f"the head is version {self.thread.head_version}, not {version}", code="version_conflict")
+
+
+async def interrupt(journal: Journal, thread: ThreadRecord, message: str, at: datetime) -> list[Event]:
+    """Give up a thread that its driver could not drive, unless somebody else drives it by now; the events of that."""
+    told: list[Event] = []
+
+    async def decide(now: ThreadRecord, reads: Reads) -> Transition | None:
+        if now.epoch != thread.epoch:
+            return None
+        transition = await Steering(now, reads, at=at, driver=None).interrupt(message)
+        told.extend(transition.events if transition is not None else ())
+        return transition
+
+    await journal.steer(thread.thread_id, decide)
+    return told
+
+
+def _known(spec: WorkflowSpec, step_ids: Iterable[str]) -> None:
+    unknown = [step_id for step_id in step_ids if step_id not in spec.by_id]
+    if unknown:
+        raise InvalidRequest(f"the workflow {spec.name} has no step {', '.join(unknown)}", code="step_not_found")

@@ -1,0 +1,104 @@
+"""One attempt of a step: a pipeline over one value (resolve -> perform -> normalise) whose end is always an outcome.
+
+Outcomes are data: whatever a step does, its siblings go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.domain import jsontext, retry
+from app.domain.errors import JsonError
+from app.domain.records import ErrorInfo
+from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
+from app.domain.template import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.domain.runner import Outcome
+    from app.engine.context import Context
+    from app.engine.deps import Deps
+    from app.engine.openstep import OpenStep
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """A completed attempt, normalised: the output as it is stored, and as it will be read back."""
+
+    value: Any
+    text: str
+    session_id: str | None = None
+
+
+Ending = Result | Failed | Asleep
+
+
+async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
+    """Try a step once.  Never raises but CancelledError."""
+    try:
+        outcome = await _perform(deps, step, scope, context)
+        if isinstance(outcome, Completed):
+            return _normalise(outcome, deps.max_value_bytes)
+    except StepFailure as failure:
+        return Failed(
+            error=_error(step, failure.kind, str(failure), retryable=failure.retryable), retry_after=failure.retry_after
+        )
+    except ExpressionError as error:
+        return Failed(error=_error(step, retry.EXPRESSION, str(error)))
+    except JsonError as error:
+        return Failed(error=_error(step, retry.INVALID_OUTPUT, f"the output is {error}"))
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return Failed(error=_error(step, retry.EXCEPTION, "the step cancelled itself", retryable=True))
+    except TimeoutError as error:
+        message = f"not done within {step.spec.timeout:g} s" if step.spec.timeout else str(error) or "timed out"
+        return Failed(error=_error(step, retry.TIMEOUT, message, retryable=True))
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
+        _log.debug("step %s raised", step.spec.id, exc_info=True)
+        return Failed(error=_error(step, retry.EXCEPTION, f"{type(error).__name__}: {error}", retryable=True))
+    finally:
+        context.close()
+    if isinstance(outcome, Failed) and outcome.error.step_id is None:
+        outcome.error.step_id = step.spec.id
+    return outcome
+
+
+async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Outcome:
+    target = step.agent_override or step.spec.target.render(scope)
+    what = Attempt(
+        step=step.spec,
+        target=target,
+        input=step.input,
+        context=context,
+        waited=(deps.now() - step.started_at).total_seconds(),
+    )
+    runner = deps.runners[step.spec.kind]
+    if step.spec.timeout is None:
+        return await runner.perform(what)
+    async with asyncio.timeout(step.spec.timeout):
+        return await runner.perform(what)
+
+
+def _normalise(outcome: Completed, limit: int) -> Result | Failed:
+    text = jsontext.dumps(outcome.output)
+    if len(text) > limit:
+        message = f"the output has {len(text):,} characters of JSON; at most {limit:,} are kept"
+        return Failed(error=ErrorInfo(kind=retry.OUTPUT_TOO_LARGE, message=message))
+    session = outcome.session_id
+    return Result(
+        value=jsontext.loads(text), text=text, session_id=session and jsontext.clean(session).replace("\0", "")
+    )
+
+
+def _error(step: OpenStep, kind: str, message: str, *, retryable: bool = False) -> ErrorInfo:
+    return ErrorInfo(kind=kind, message=jsontext.clean(message[:4_000]), step_id=step.spec.id, retryable=retryable)

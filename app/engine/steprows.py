@@ -1,0 +1,73 @@
+"""The rows of workflow_steps that a drive writes: a step run begun, ended at once, or changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.domain import jsontext
+from app.domain.ids import uuid7
+from app.domain.records import StepRecord, StepUpdate
+from app.domain.status import StepStatus
+from app.domain.times import duration_ms
+from app.engine.draft import PREVIEW, error_text
+
+if TYPE_CHECKING:
+    from app.domain.records import ErrorInfo
+    from app.domain.spec import StepSpec
+    from app.engine.draft import Draft
+    from app.engine.openstep import OpenStep
+
+
+def begun(step: OpenStep, draft: Draft) -> StepRecord:
+    """A step run that starts now.  A long input is told by the template that it came from: its values stand elsewhere."""
+    text = jsontext.dumps(step.input)
+    if len(text) > PREVIEW:
+        source = "{input}" if step.spec.input is None else step.spec.input.source
+        text = jsontext.dumps({"$template": source, "size_bytes": len(text)})
+    return StepRecord(
+        id=step.run_id,
+        thread_id=draft.transition.thread_id,
+        execution_id=draft.transition.execution_id,
+        key_execution_id=step.key_execution_id,
+        step_id=step.spec.id,
+        step_index=step.spec.index,
+        status=StepStatus.RUNNING,
+        agent=step.agent_override or step.spec.agent,
+        input=text,
+        started_at=draft.at,
+    )
+
+
+def ended_at_once(
+    spec: StepSpec, draft: Draft, status: StepStatus, *, output: str | None = None, error: ErrorInfo | None = None
+) -> StepRecord:
+    """A step run that never ran: skipped, or failed before its first attempt."""
+    return StepRecord(
+        id=uuid7(),
+        thread_id=draft.transition.thread_id,
+        execution_id=draft.transition.execution_id,
+        key_execution_id=draft.transition.execution_id,
+        step_id=spec.id,
+        step_index=spec.index,
+        status=status,
+        agent=spec.agent,
+        output=output,
+        output_sha256=jsontext.sha256(output) if output is not None else None,
+        error=error_text(error) if error is not None else None,
+        started_at=draft.at,
+        completed_at=draft.at,
+        duration_ms=0,
+    )
+
+
+def changed(step: OpenStep, draft: Draft, end: StepStatus | None = None) -> StepUpdate:
+    """What changes on an open step run; `end` closes it."""
+    return StepUpdate(
+        id=step.run_id,
+        status=end or step.status,
+        attempt=step.attempt,
+        retry_count=step.retry_count,
+        completed_at=draft.at if end else None,
+        duration_ms=duration_ms(step.started_at, draft.at) if end else None,
+        next_attempt_at=None if end else step.due,
+    )

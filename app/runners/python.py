@@ -1,0 +1,93 @@
+"""Runs registered functions: async ones in the loop, sync ones in threads, CPU-bound ones in processes of their own.
+
+A thread cannot be stopped: when its step is, it is left behind and what it returns is discarded; it never blocks exit.
+A process is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from anyio import to_process
+
+from app.domain import jsontext
+from app.domain.records import ErrorInfo
+from app.domain.retry import CONFIGURATION
+from app.domain.runner import Completed, Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.domain.runner import Attempt, Outcome
+    from app.domain.spec import StepSpec
+    from app.runners.registration import Functions, Kind
+
+
+class PythonRunner:
+    """The kinds `python` and `agent`.  `threads` and `processes` bound how many calls run at a time."""
+
+    def __init__(self, functions: Functions, kind: Literal["python", "agent"], *, threads: int, processes: int) -> None:
+        self._functions = functions
+        self._kind: Kind = "agent" if kind == "agent" else "function"
+        self._threads = asyncio.Semaphore(threads)
+        self._processes = anyio.CapacityLimiter(processes)
+
+    async def perform(self, attempt: Attempt) -> Outcome:
+        """Call the function with a copy of the input that it may change."""
+        found = self._functions.find(self._kind, str(attempt.target))
+        if found is None:
+            return Failed(error=ErrorInfo(kind=CONFIGURATION, message=self._unknown(str(attempt.target))))
+        value = attempt.input
+        if isinstance(value, dict | list):
+            value = jsontext.loads(jsontext.dumps(value))
+        arguments = (value, attempt.context) if found.takes_context else (value,)
+        match found.registration.run_in:
+            case "loop":
+                output = await found.call(*arguments)
+            case "thread":
+                async with self._threads:
+                    output = await in_thread(found.call, *arguments)
+            case "process":
+                output = await to_process.run_sync(found.call, value, cancellable=True, limiter=self._processes)
+        return Completed(output=output)
+
+    def check(self, step: StepSpec) -> list[str]:
+        """Whether a function of that name is registered."""
+        name = step.agent
+        return [] if name is None or self._functions.find(self._kind, name) is not None else [self._unknown(name)]
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join(self._functions.names(self._kind)) or "none"
+        return f"no {self._kind} is registered as {name!r}; known: {known} (see MODULES)"
+
+
+async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call in a daemon thread; when cancelled, the thread is left behind and its result is discarded."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(value: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    def work() -> None:
+        value: Any = None
+        failure: BaseException | None = None
+        try:
+            value = call(*arguments)
+        except StopIteration as error:
+            failure = RuntimeError(f"the function raised StopIteration: {error}")
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the step awaits
+            failure = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, value, failure)
+
+    threading.Thread(target=work, name="backstitch-step", daemon=True).start()
+    return await future

@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, the migrations, and every SQL statement of the service."""

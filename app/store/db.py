@@ -1,0 +1,86 @@
+"""Connections to PostgreSQL: the pool, the held writer's connection, and what their errors mean."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from app.domain.errors import StartupError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+if TYPE_CHECKING:  # generic in the stubs only
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection, Pool = asyncpg.Connection, asyncpg.Pool
+
+LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+    TimeoutError,
+)
+"""The connection is gone or the server is away: what was sent may or may not have happened."""
+
+AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+"""The statement was rolled back through no fault of its own; send it again."""
+
+REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+"""Something in the rows is at fault; sending them again cannot help."""
+
+
+class _PlainConnection(Connection):
+    """A connection that leaves no session state behind, so that giving it back to the pool costs no round trip."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def connect(dsn: str, *, schema: str | None = None, application: str = "backstitch-journal") -> Connection:
+    """A connection of one's own.  Raises what is in LOST when the server cannot be reached."""
+    return await asyncpg.connect(dsn, timeout=10, server_settings=_settings(schema, application))
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, *, size: int = 10, schema: str | None = None) -> AsyncGenerator[Pool]:
+    """A bounded pool.  Raises StartupError in one line when the server cannot be reached."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            command_timeout=60,
+            connection_class=_PlainConnection,
+            server_settings=_settings(schema, "backstitch"),
+        )
+    except (*LOST, asyncpg.PostgresError, ValueError) as error:
+        raise StartupError(f"PostgreSQL cannot be reached: {describe(error)}; check DATABASE_URL") from error
+    try:
+        yield pool
+    finally:
+        pool.terminate()
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """What a caller is told while the database is away."""
+    return Unavailable(f"the database cannot be reached: {describe(error)}", retry_after=2)
+
+
+def describe(error: BaseException) -> str:
+    """The first line of a driver's error."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _settings(schema: str | None, application: str) -> dict[str, Any]:
+    settings = {"application_name": application, "jit": "off", "timezone": "UTC"}
+    if schema:
+        settings["search_path"] = '"' + schema.replace('"', '""') + '"'
+    return settings

@@ -1,0 +1,209 @@
+"""One batch of the journal as the arrays of rows that the `flush` statement takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain.transition import Start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.domain.events import Event
+    from app.domain.records import (
+        CheckpointRecord,
+        ExecutionRecord,
+        ExecutionUpdate,
+        StepRecord,
+        StepUpdate,
+    )
+    from app.domain.transition import Transition
+
+Rows = list[tuple[Any, ...]]
+Arguments = tuple[Rows, Rows, Rows, Rows, Rows, Rows, Rows, Rows]
+"""moves, starts, executions, execution changes, steps, step changes, checkpoints, events."""
+
+
+def arguments(batch: Sequence[Start | Transition]) -> Arguments:
+    """The arguments of the `flush` statement; `ord` is an item's place in the batch."""
+    rows: Arguments = ([], [], [], [], [], [], [], [])
+    moves, starts, executions, execution_changes, steps, step_changes, checkpoints, events = rows
+    for ord_, item in enumerate(batch):
+        if isinstance(item, Start):
+            starts.append(_start(ord_, item))
+            executions.append(_execution(ord_, item.execution))
+            checkpoints.append(_checkpoint(ord_, item.checkpoint))
+            events.append(_event(ord_, item.event))
+            continue
+        moves.append(_move(ord_, item))
+        thread_id = item.thread_id
+        for execution in item.executions:
+            executions.append(_execution(ord_, execution))
+        for change in item.execution_updates:
+            execution_changes.append(_execution_change(ord_, thread_id, change))
+        for step in item.steps:
+            steps.append(_step(ord_, step))
+        for update in item.step_updates:
+            step_changes.append(_step_change(ord_, thread_id, update))
+        for checkpoint in item.checkpoints:
+            checkpoints.append(_checkpoint(ord_, checkpoint))
+        for event in item.events:
+            events.append(_event(ord_, event))
+    return rows
+
+
+def weight(item: Start | Transition) -> int:
+    """About how many bytes of values an item carries."""
+    if isinstance(item, Start):
+        return len(item.execution.input or "") + len(item.checkpoint.manifest)
+    total = 0
+    for update in item.step_updates:
+        total += len(update.output or "")
+    for step in item.steps:
+        total += len(step.input or "") + len(step.output or "")
+    for checkpoint in item.checkpoints:
+        total += len(checkpoint.manifest)
+    for change in item.execution_updates:
+        total += len(change.output or "") + len(change.context or "")
+    return total
+
+
+def _move(ord_: int, t: Transition) -> tuple[Any, ...]:
+    return (
+        ord_,
+        t.thread_id,
+        t.epoch,
+        t.rev,
+        t.new_epoch,
+        t.incarnation_id,
+        t.execution_id,
+        t.status,
+        t.head_version,
+        t.last_version,
+        t.last_seq,
+        t.wake_at,
+        t.clear_signal,
+        t.at,
+        t.wake_thread_id,
+    )
+
+
+def _start(ord_: int, start: Start) -> tuple[Any, ...]:
+    thread, key = start.thread, start.idempotency
+    return (
+        ord_,
+        thread.thread_id,
+        thread.tenant,
+        thread.definition_id,
+        thread.execution_id,
+        thread.status,
+        thread.epoch,
+        thread.incarnation_id,
+        thread.wake_at,
+        thread.parent_thread_id,
+        thread.parent_run_id,
+        thread.created_at,
+        key.key if key else None,
+        key.request_sha256 if key else None,
+    )
+
+
+def _execution(ord_: int, e: ExecutionRecord) -> tuple[Any, ...]:
+    return (
+        ord_,
+        e.thread_id,
+        e.id,
+        e.tenant,
+        e.workflow_id,
+        e.workflow_name,
+        e.workflow_version,
+        e.kind,
+        e.status,
+        e.input,
+        e.input_sha256,
+        e.parameters,
+        e.triggered_by,
+        e.external_run_id,
+        e.created_at,
+        e.started_at,
+        e.completed_at,
+        e.output,
+    )
+
+
+def _execution_change(ord_: int, thread_id: str, c: ExecutionUpdate) -> tuple[Any, ...]:
+    return (ord_, thread_id, c.id, c.status, c.started_at, c.completed_at, c.output, c.context, c.error)
+
+
+def _step(ord_: int, s: StepRecord) -> tuple[Any, ...]:
+    return (
+        ord_,
+        s.thread_id,
+        s.id,
+        s.execution_id,
+        s.key_execution_id,
+        s.step_id,
+        s.step_index,
+        s.status,
+        s.agent,
+        s.attempt,
+        s.input,
+        s.output,
+        s.output_sha256,
+        s.error,
+        s.started_at,
+        s.completed_at,
+        s.duration_ms,
+    )
+
+
+def _step_change(ord_: int, thread_id: str, u: StepUpdate) -> tuple[Any, ...]:
+    return (
+        ord_,
+        thread_id,
+        u.id,
+        u.status,
+        u.attempt,
+        u.retry_count,
+        u.output,
+        u.output_sha256,
+        u.error,
+        u.session_id,
+        u.completed_at,
+        u.duration_ms,
+        u.next_attempt_at,
+    )
+
+
+def _checkpoint(ord_: int, c: CheckpointRecord) -> tuple[Any, ...]:
+    return (
+        ord_,
+        c.thread_id,
+        c.version,
+        c.parent_version,
+        c.base_version,
+        c.execution_id,
+        c.step_id,
+        c.trigger,
+        c.manifest,
+        c.sha256,
+        c.size_bytes,
+        c.progress,
+        c.created_at,
+    )
+
+
+def _event(ord_: int, e: Event) -> tuple[Any, ...]:
+    return (
+        ord_,
+        e.thread_id,
+        e.seq,
+        e.execution_id,
+        e.name,
+        e.step_id,
+        e.run_id,
+        e.attempt,
+        e.version,
+        e.at,
+        e.data,
+    )

@@ -1,0 +1,163 @@
+"""The journal on PostgreSQL: group-committed starts and transitions, steering under the row lock, claims and leases."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.errors import Conflict, Fenced, NotFound, Unavailable
+from app.domain.ports import Journal, StartOutcome
+from app.store import db, flush
+from app.store.queries import load
+from app.store.reads import PostgresReads
+from app.store.rows import incarnation_from_row, thread_from_row
+from app.store.writer import BATCH, GroupWriter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from app.domain.ports import Reads
+    from app.domain.records import IdempotencyRecord, IncarnationRecord, ThreadRecord
+    from app.domain.transition import Start, Transition
+
+_QUERIES: Final = load("journal")
+_log = logging.getLogger(__name__)
+
+
+class PostgresJournal(Journal):
+    """All writes of the engine; `lanes` connections flush side by side, a thread always through the same."""
+
+    def __init__(self, pool: db.Pool, writers: list[GroupWriter]) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    @property
+    def writers(self) -> list[GroupWriter]:
+        """The lanes, for their statistics."""
+        return self._writers
+
+    async def start(self, start: Start) -> StartOutcome:
+        """See ports.Journal."""
+        writer = self._writer(start.thread.thread_id)
+        if not writer.available:
+            raise Unavailable("the database is away", retry_after=2)
+        if await writer.submit(start):
+            return StartOutcome(created=True)
+        reads = PostgresReads(self._pool)
+        key = start.idempotency
+        owner = await reads.idempotency(key.tenant, key.key) if key else None
+        if owner is not None and owner.execution_id != start.execution.id:
+            return StartOutcome(created=False, idempotency=owner)
+        if key is not None:  # the key was taken in the moment in which another start took the thread's id
+            await self._pool.execute(_QUERIES["forget_key"], key.tenant, key.key, start.execution.id)
+        return StartOutcome(created=False, thread_exists=True)
+
+    async def commit(self, transition: Transition) -> str | None:
+        """See ports.Journal."""
+        return await self._writer(transition.thread_id).submit(transition)
+
+    async def steer(
+        self,
+        thread_id: str,
+        decide: Callable[[ThreadRecord, Reads], Awaitable[Transition | None]],
+        idempotency: IdempotencyRecord | None = None,
+    ) -> ThreadRecord:
+        """See ports.Journal."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                row = await connection.fetchrow(_QUERIES["lock"], thread_id)
+                if row is None:
+                    raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+                thread = thread_from_row(row)
+                if idempotency is not None:
+                    await self._take_key(connection, idempotency)
+                transition = await decide(thread, PostgresReads(connection))
+                if transition is not None:
+                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
+                    if any(row["outcome"] != "signal" for row in rows):
+                        raise Fenced(f"thread {thread_id} moved under its lock")
+                    transition.apply_to(thread)
+                return thread
+        except db.LOST as error:
+            if isinstance(error, ValueError):
+                raise
+            raise db.unavailable(error) from error
+
+    async def signal(self, thread_id: str, signal: str) -> ThreadRecord:
+        """See ports.Journal."""
+        row = await self._pool.fetchrow(_QUERIES["signal"], thread_id, signal)
+        if row is None:
+            raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+        return thread_from_row(row)
+
+    async def wake(self, thread_id: str) -> None:
+        """See ports.Journal."""
+        await self._pool.execute(_QUERIES["wake"], thread_id)
+
+    async def claim(self, incarnation_id: str, limit: int) -> list[ThreadRecord]:
+        """See ports.Journal."""
+        return [thread_from_row(row) for row in await self._pool.fetch(_QUERIES["claim"], incarnation_id, limit)]
+
+    async def driven(self, incarnation_id: str) -> list[ThreadRecord]:
+        """See ports.Journal."""
+        return [thread_from_row(row) for row in await self._pool.fetch(_QUERIES["driven"], incarnation_id)]
+
+    async def next_due(self) -> float | None:
+        """See ports.Journal."""
+        return await self._pool.fetchval(_QUERIES["next_due"])
+
+    async def open_incarnation(self, incarnation: IncarnationRecord) -> None:
+        """See ports.Journal."""
+        await self._pool.execute(_QUERIES["open_incarnation"], incarnation.id, incarnation.host, incarnation.process)
+
+    async def heartbeat(self, incarnation_id: str) -> bool:
+        """See ports.Journal."""
+        return await self._pool.fetchval(_QUERIES["heartbeat"], incarnation_id) is not None
+
+    async def incarnations(self) -> list[tuple[IncarnationRecord, float]]:
+        """See ports.Journal."""
+        rows = await self._pool.fetch(_QUERIES["incarnations"])
+        return [(incarnation_from_row(row), row["silent_for"]) for row in rows]
+
+    async def close_incarnation(self, incarnation_id: str) -> int:
+        """See ports.Journal."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            tag = await connection.execute(_QUERIES["release_threads"], incarnation_id)
+            await connection.execute(_QUERIES["remove_incarnation"], incarnation_id)
+        return int(tag.rpartition(" ")[2])
+
+    def _writer(self, thread_id: str) -> GroupWriter:
+        if len(self._writers) == 1:
+            return self._writers[0]
+        return self._writers[zlib.crc32(thread_id.encode()) % len(self._writers)]
+
+    @staticmethod
+    async def _take_key(connection: Any, key: IdempotencyRecord) -> None:
+        taken = await connection.fetchval(
+            _QUERIES["take_key"], key.tenant, key.key, key.request_sha256, key.thread_id, key.execution_id
+        )
+        if taken is None:
+            raise Conflict("this Idempotency-Key is in use", code="idempotency_key_in_use")
+
+
+@asynccontextmanager
+async def open_journal(
+    dsn: str, pool: db.Pool, *, schema: str | None = None, lanes: int = 1, batch: int = BATCH
+) -> AsyncGenerator[PostgresJournal]:
+    """A journal whose writers run until the block ends; what was submitted by then is written first."""
+    writers = [GroupWriter(lambda: db.connect(dsn, schema=schema), batch=batch) for _ in range(lanes)]
+    for writer in writers:
+        await writer.open()
+    async with asyncio.TaskGroup() as tasks:
+        for writer in writers:
+            tasks.create_task(writer.run())
+        try:
+            yield PostgresJournal(pool, writers)
+        finally:
+            for writer in writers:
+                writer.close()
+    for writer in writers:
+        await writer.drop_connection()

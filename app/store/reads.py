@@ -1,0 +1,199 @@
+"""Reads on PostgreSQL: over a pool, or over one connection so that it also looks from inside a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from asyncpg import PostgresError
+
+from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
+from app.store import queries, rows
+from app.store.db import LOST, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg import Record
+
+    from app.domain.events import Event
+    from app.domain.records import CheckpointRecord, ExecutionRecord, IdempotencyRecord, StepRecord, ThreadRecord
+
+HEALTH_TIMEOUT: Final = 5.0
+"""Seconds after which a store that does not answer counts as unreachable."""
+
+_SQL: Final = queries.load("reads")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_FIRST_SPAN: Final = 4096
+_SPAN_GROWTH: Final = 16
+
+
+class Fetcher(Protocol):
+    """What a pool and a connection have in common."""
+
+    async def fetch(self, query: str, *args: object) -> list[Record]:
+        """All rows of a query."""
+        ...
+
+
+class Tally:
+    """Which of the last hundred requests failed; may be shared by all who make requests."""
+
+    def __init__(self) -> None:
+        self._failures: deque[bool] = deque(maxlen=100)
+
+    def note(self, *, failed: bool) -> None:
+        """One more request is over."""
+        self._failures.append(failed)
+
+    def rate(self) -> float:
+        """The share of failures, 0 to 1."""
+        return sum(self._failures) / len(self._failures) if self._failures else 0.0
+
+
+class PostgresReads(Reads):
+    """See domain.ports.Reads.  An id that is no UUID belongs to nothing.  All raise Unavailable without a server."""
+
+    def __init__(self, fetcher: Fetcher, tally: Tally | None = None) -> None:
+        self._fetcher = fetcher
+        self._tally = tally or Tally()
+
+    async def thread(self, thread_id: str) -> ThreadRecord | None:
+        """The thread's row."""
+        found = await self._fetch(_SQL["thread"], thread_id)
+        return rows.thread_from_row(found[0]) if found else None
+
+    async def children(self, thread_id: str) -> list[ThreadRecord]:
+        """The threads whose parent this is, by id."""
+        return [rows.thread_from_row(row) for row in await self._fetch(_SQL["children"], thread_id)]
+
+    async def execution(self, execution_id: str) -> ExecutionRecord | None:
+        """One execution with its input and output."""
+        found = await self._fetch(_SQL["execution"], execution_id) if is_uuid(execution_id) else []
+        return rows.execution_from_row(found[0]) if found else None
+
+    async def executions(self, where: ExecutionFilter) -> list[ExecutionRecord]:
+        """Newest first by (created_at, id), since <= created_at < until; without input, output and context."""
+        clauses, values = _filters(where, cursor=True)
+        query = _SQL["executions"].replace("/* filters */", clauses)
+        return [rows.execution_from_row(row) for row in await self._fetch(query, where.limit, *values)]
+
+    async def count_executions(self, where: ExecutionFilter, at_most: int) -> int:
+        """How many there are in all, whatever the cursor; counting stops at `at_most`."""
+        clauses, values = _filters(where, cursor=False)
+        query = _SQL["count_executions"].replace("/* filters */", clauses)
+        return (await self._fetch(query, at_most, *values))[0]["total"]
+
+    async def checkpoints(
+        self, thread_id: str, *, first: int = 1, last: int | None = None, limit: int | None = None
+    ) -> list[CheckpointRecord]:
+        """Versions first..last of the thread, oldest first."""
+        found = await self._fetch(_SQL["checkpoints"], thread_id, first, last, limit)
+        return [rows.checkpoint_from_row(row) for row in found]
+
+    async def steps(
+        self, thread_id: str, *, execution_id: str | None = None, ids: Sequence[str] | None = None, values: bool = True
+    ) -> list[StepRecord]:
+        """Step runs by (step_index, id), of an execution or with the given ids; without `values` no input or output."""
+        if execution_id is not None and not is_uuid(execution_id):
+            return []
+        known = None if ids is None else [run_id for run_id in ids if is_uuid(run_id)]
+        query = _SQL["steps" if values else "steps_without_values"]
+        return [rows.step_from_row(row) for row in await self._fetch(query, thread_id, execution_id, known)]
+
+    async def events(self, thread_id: str, *, after: int, limit: int = 1000) -> list[Event]:
+        """Events with seq > after, oldest first, results filled in."""
+        return [rows.event_from_row(row) for row in await self._fetch(_SQL["events"], thread_id, after, limit)]
+
+    async def feed(self, after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
+        """Events of all threads after a position.  None that commits late is ever skipped.
+
+        Only transactions older than every open one are shown, so nothing can appear before a place once passed.
+        They are read in growing spans, so that a page from far back sorts a span and not all that came since.
+        """
+        end = (await self.feed_end()).xact
+        items: list[FeedItem] = []
+        start, span = max(0, after.xact), _FIRST_SPAN
+        while start < end and len(items) < limit:
+            stop = min(start + span, end)
+            place = (after.xact, after.thread_id, after.seq)
+            found = await self._fetch(_SQL["feed"], start, stop, *place, limit - len(items))
+            items.extend(rows.feed_item_from_row(row) for row in found)
+            start, span = stop, span * _SPAN_GROWTH
+        return items
+
+    async def feed_end(self) -> FeedPosition:
+        """The present end of the feed: before all that is still open, after all else."""
+        return FeedPosition((await self._fetch(_SQL["feed_end"]))[0]["xact"], "", 0)
+
+    async def idempotency(self, tenant: str, key: str) -> IdempotencyRecord | None:
+        """The start that a key belongs to."""
+        found = await self._fetch(_SQL["idempotency"], tenant, key)
+        return rows.idempotency_from_row(found[0]) if found else None
+
+    async def health(self) -> StoreHealth:
+        """Never raises: an unreachable store says so."""
+        latency: float | None = None
+        size: int | None = None
+        fault: str | None = None
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT):
+                began = time.perf_counter()
+                await self._fetch(_SQL["ping"])
+                latency = (time.perf_counter() - began) * 1000
+                size = (await self._fetch(_SQL["size"]))[0]["size_bytes"]
+        except TimeoutError:
+            fault = f"no answer within {HEALTH_TIMEOUT:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store is the answer
+            fault = f"{type(error).__name__}: {error}"[:200]
+        return StoreHealth(
+            kind="postgres",
+            durable=True,
+            reachable=latency is not None,
+            latency_ms=latency,
+            error_rate=self._tally.rate(),
+            size_bytes=size,
+            error=fault,
+        )
+
+    async def _fetch(self, query: str, *args: object) -> list[Record]:
+        try:
+            found = await self._fetcher.fetch(query, *args)
+        except LOST as error:
+            self._tally.note(failed=True)
+            raise unavailable(error) from error
+        except PostgresError:
+            self._tally.note(failed=True)
+            raise
+        self._tally.note(failed=False)
+        return found
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID as this service writes them; asyncpg raises DataError for what is none."""
+    return _UUID.match(text) is not None
+
+
+def _filters(where: ExecutionFilter, *, cursor: bool) -> tuple[str, list[Any]]:
+    """Fixed clauses for the filters that are set, with their parameters from $2: each combination is its own plan."""
+    given: list[tuple[str, Any]] = [
+        ("status =", where.status),
+        ("workflow_name =", where.workflow),
+        ("created_at >=", where.since),
+        ("created_at <", where.until),
+        ("thread_id =", where.thread_id),
+        ("triggered_by =", where.triggered_by),
+    ]
+    clauses: list[str] = []
+    values: list[Any] = []
+    for clause, value in given:
+        if value is not None:
+            values.append(value)
+            clauses.append(f"AND {clause} ${len(values) + 1}")
+    if cursor and where.before is not None:
+        values += where.before
+        clauses.append(f"AND (created_at, id) < (${len(values)}, ${len(values) + 1}::uuid)")
+    return " ".join(clauses), values

@@ -1,0 +1,78 @@
+"""Rows to records: a row's columns are the record's fields (see sql/), identifiers become text, statuses enums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.domain.events import Event
+from app.domain.ports import FeedItem, FeedPosition
+from app.domain.records import (
+    CheckpointRecord,
+    ExecutionRecord,
+    IdempotencyRecord,
+    IncarnationRecord,
+    StepRecord,
+    ThreadRecord,
+    WorkflowRecord,
+)
+from app.domain.status import Status, StepStatus
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+
+def workflow_from_row(row: Record) -> WorkflowRecord:
+    """From all columns of `workflows`."""
+    return WorkflowRecord(**_fields(row))
+
+
+def thread_from_row(row: Record) -> ThreadRecord:
+    """From all columns of `threads`."""
+    fields = _fields(row)
+    return ThreadRecord(status=Status(fields.pop("status")), **fields)
+
+
+def execution_from_row(row: Record) -> ExecutionRecord:
+    """From columns of `workflow_executions`; output, context and error may be left out."""
+    fields = _fields(row)
+    return ExecutionRecord(status=Status(fields.pop("status")), **fields)
+
+
+def step_from_row(row: Record) -> StepRecord:
+    """From columns of `workflow_steps`, with step_name as step_id; input and output may be left out."""
+    fields = _fields(row)
+    return StepRecord(status=StepStatus(fields.pop("status")), **fields)
+
+
+def checkpoint_from_row(row: Record) -> CheckpointRecord:
+    """From all columns of `checkpoints` but the format, with step_name as step_id."""
+    return CheckpointRecord(**_fields(row))
+
+
+def event_from_row(row: Record) -> Event:
+    """From the columns of `workflow_events` but xact, with step_name as step_id, and the result."""
+    return Event(**_fields(row))
+
+
+def feed_item_from_row(row: Record) -> FeedItem:
+    """From an event's columns with its xact, the workflow's name and the thread's status."""
+    fields = _fields(row)
+    position = FeedPosition(fields.pop("xact"), fields["thread_id"], fields["seq"])
+    workflow_name, status = fields.pop("workflow"), Status(fields.pop("status"))
+    return FeedItem(position=position, event=Event(**fields), workflow=workflow_name, status=status)
+
+
+def idempotency_from_row(row: Record) -> IdempotencyRecord:
+    """From all columns of `idempotency_keys` but created_at."""
+    return IdempotencyRecord(**_fields(row))
+
+
+def incarnation_from_row(row: Record) -> IncarnationRecord:
+    """From all columns of `incarnations`; others are ignored."""
+    fields = _fields(row)
+    return IncarnationRecord(**{name: fields[name] for name in ("id", "host", "process", "started_at", "heartbeat_at")})
+
+
+def _fields(row: Record) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}

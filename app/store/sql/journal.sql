@@ -1,0 +1,153 @@
+-- flush --
+-- One batch of the journal in one statement.  A move of a thread counts only if its epoch and rev still hold; rows of a
+-- move or start that does not count are left out.  Rows are locked in the order of thread_id; a locked one is passed over.
+WITH moves AS (
+    SELECT * FROM unnest($1::journal_move[])
+), held AS (
+    SELECT thread.thread_id
+    FROM threads AS thread JOIN moves USING (thread_id)
+    ORDER BY thread.thread_id
+    FOR UPDATE OF thread SKIP LOCKED
+), moved AS (
+    UPDATE threads AS thread
+    SET epoch = moves.new_epoch, rev = moves.rev + 1, incarnation_id = moves.incarnation_id,
+        execution_id = moves.execution_id, status = moves.status, head_version = moves.head_version,
+        last_version = moves.last_version, last_seq = moves.last_seq, wake_at = moves.wake_at,
+        signal = CASE WHEN moves.clear_signal THEN NULL ELSE thread.signal END, updated_at = moves.at
+    FROM moves JOIN held USING (thread_id)
+    WHERE thread.thread_id = moves.thread_id AND thread.epoch = moves.epoch AND thread.rev = moves.rev
+    RETURNING moves.ord, thread.signal
+), starts AS (
+    SELECT * FROM unnest($2::journal_start[])
+), keys AS (
+    INSERT INTO idempotency_keys (tenant, key, request_sha256, thread_id, execution_id)
+    SELECT tenant, idempotency_key, request_sha256, thread_id, execution_id
+    FROM starts
+    WHERE idempotency_key IS NOT NULL AND NOT EXISTS (SELECT FROM threads WHERE threads.thread_id = starts.thread_id)
+    ORDER BY tenant, idempotency_key
+    ON CONFLICT DO NOTHING
+    RETURNING execution_id
+), born AS (
+    INSERT INTO threads (thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version,
+        last_version, last_seq, wake_at, parent_thread_id, parent_run_id, created_at, updated_at)
+    SELECT thread_id, tenant, definition_id, execution_id, status, epoch, 0, incarnation_id, 1, 1, 1, wake_at,
+        parent_thread_id, parent_run_id, at, at
+    FROM starts
+    WHERE idempotency_key IS NULL OR execution_id IN (SELECT execution_id FROM keys)
+    ORDER BY thread_id
+    ON CONFLICT DO NOTHING
+    RETURNING execution_id
+), ok AS (
+    SELECT ord FROM moved UNION ALL SELECT ord FROM starts JOIN born USING (execution_id)
+), new_executions AS (
+    INSERT INTO workflow_executions (thread_id, id, tenant, workflow_id, workflow_name, workflow_version, kind, status,
+        input, input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output)
+    SELECT thread_id, id, tenant, workflow_id, workflow_name, workflow_version, kind, status, input, input_sha256,
+        parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output
+    FROM unnest($3::journal_execution[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), changed_executions AS (
+    UPDATE workflow_executions AS execution
+    SET status = change.status, started_at = coalesce(execution.started_at, change.started_at),
+        completed_at = change.completed_at, output = coalesce(change.output, execution.output),
+        context = coalesce(change.context, execution.context), error = coalesce(change.error, execution.error)
+    FROM unnest($4::journal_execution_change[]) AS change
+    WHERE execution.thread_id = change.thread_id AND execution.id = change.id AND execution.completed_at IS NULL
+        AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
+), new_steps AS (
+    INSERT INTO workflow_steps (thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent,
+        attempt, input, output, output_sha256, error, started_at, completed_at, duration_ms)
+    SELECT thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent, attempt, input, output,
+        output_sha256, error, started_at, completed_at, duration_ms
+    FROM unnest($5::journal_step[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), changed_steps AS (
+    UPDATE workflow_steps AS step
+    SET status = change.status, attempt = change.attempt, retry_count = change.retry_count, output = change.output,
+        output_sha256 = change.output_sha256, error = change.error,
+        session_id = coalesce(change.session_id, step.session_id), completed_at = change.completed_at,
+        duration_ms = change.duration_ms, next_attempt_at = change.next_attempt_at
+    FROM unnest($6::journal_step_change[]) AS change
+    WHERE step.thread_id = change.thread_id AND step.id = change.id AND step.completed_at IS NULL
+        AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
+), new_checkpoints AS (
+    INSERT INTO checkpoints (thread_id, version, parent_version, base_version, execution_id, step_name, trigger, manifest,
+        sha256, size_bytes, progress, created_at)
+    SELECT thread_id, version, parent_version, base_version, execution_id, step_name, trigger, manifest, sha256,
+        size_bytes, progress, created_at
+    FROM unnest($7::journal_checkpoint[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), new_events AS (
+    INSERT INTO workflow_events (thread_id, seq, execution_id, name, step_name, run_id, attempt, version, at, data, xact)
+    SELECT thread_id, seq, execution_id, name, step_name, run_id, attempt, version, at, data,
+        pg_current_xact_id()::text::bigint
+    FROM unnest($8::journal_event[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), woken AS (
+    UPDATE threads AS parent
+    SET wake_at = now()
+    FROM moves
+    WHERE moves.wake_thread_id IS NOT NULL AND parent.thread_id = moves.wake_thread_id AND parent.wake_at > now()
+        AND (moves.ord IN (SELECT ord FROM moved)) IS TRUE
+)
+SELECT moves.ord, CASE WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev THEN 'busy' ELSE 'fenced' END AS outcome,
+    NULL AS signal
+FROM moves LEFT JOIN threads AS thread USING (thread_id)
+WHERE (moves.ord IN (SELECT ord FROM moved)) IS NOT TRUE
+UNION ALL
+SELECT ord, 'signal', signal FROM moved WHERE signal IS NOT NULL
+UNION ALL
+SELECT ord, 'refused', NULL FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE;
+
+-- look_up --
+-- After a lost connection: where the threads of a batch stand, waiting for whoever still writes them.
+SELECT thread_id, epoch, rev FROM threads WHERE thread_id = ANY($1::text[]) ORDER BY thread_id FOR UPDATE;
+
+-- look_up_starts --
+SELECT id FROM workflow_executions WHERE id = ANY($1::uuid[]);
+
+-- forget_key --
+DELETE FROM idempotency_keys WHERE tenant = $1 AND key = $2 AND execution_id = $3;
+
+-- take_key --
+INSERT INTO idempotency_keys (tenant, key, request_sha256, thread_id, execution_id) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING key;
+
+-- lock --
+SELECT * FROM threads WHERE thread_id = $1 FOR UPDATE;
+
+-- signal --
+UPDATE threads SET signal = $2 WHERE thread_id = $1 RETURNING *;
+
+-- wake --
+UPDATE threads SET wake_at = now() WHERE thread_id = $1 AND wake_at > now() AND incarnation_id IS NULL;
+
+-- claim --
+UPDATE threads SET incarnation_id = $1, epoch = epoch + 1, wake_at = NULL
+WHERE thread_id IN (
+    SELECT thread_id FROM threads WHERE wake_at <= now() ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING *;
+
+-- driven --
+SELECT * FROM threads WHERE incarnation_id = $1;
+
+-- next_due --
+SELECT greatest(0, extract(epoch FROM wake_at - now()))::float8 FROM threads
+WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1;
+
+-- open_incarnation --
+INSERT INTO incarnations (id, host, process) VALUES ($1, $2, $3);
+
+-- heartbeat --
+UPDATE incarnations SET heartbeat_at = now() WHERE id = $1 RETURNING id;
+
+-- incarnations --
+SELECT id, host, process, started_at, heartbeat_at, extract(epoch FROM now() - heartbeat_at)::float8 AS silent_for
+FROM incarnations ORDER BY started_at;
+
+-- release_threads --
+UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now() WHERE incarnation_id = $1;
+
+-- remove_incarnation --
+DELETE FROM incarnations WHERE id = $1;

@@ -1,0 +1,108 @@
+-- What PostgresReads asks.  Columns come under the names of the records' fields; JSON arrives as its exact text.
+
+-- thread --
+SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
+    last_seq, wake_at, signal, parent_thread_id, parent_run_id, created_at, updated_at
+FROM threads
+WHERE thread_id = $1;
+
+-- children --
+SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
+    last_seq, wake_at, signal, parent_thread_id, parent_run_id, created_at, updated_at
+FROM threads
+WHERE parent_thread_id = $1
+ORDER BY thread_id COLLATE "C";
+
+-- execution --
+SELECT id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, status, input, input_sha256, parameters,
+    triggered_by, external_run_id, created_at, started_at, completed_at, output, context, error
+FROM workflow_executions
+WHERE id = $1::uuid;
+
+-- executions --
+-- The filters of reads.py, numbered from $2, go where /* filters */ stands.
+SELECT id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, status, NULL AS input,
+    NULL AS input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, error
+FROM workflow_executions
+WHERE true /* filters */
+ORDER BY created_at DESC, id DESC
+LIMIT $1;
+
+-- count_executions --
+SELECT count(*) AS total
+FROM (SELECT 1 FROM workflow_executions WHERE true /* filters */ LIMIT $1) AS found;
+
+-- checkpoints --
+SELECT thread_id, version, parent_version, base_version, execution_id, step_name AS step_id, trigger, manifest, sha256,
+    size_bytes, progress, created_at
+FROM checkpoints
+WHERE thread_id = $1 AND version >= $2::bigint AND version <= COALESCE($3::bigint, 2147483647)
+ORDER BY version
+LIMIT $4;
+
+-- steps --
+SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, attempt,
+    retry_count, input, output, output_sha256, error, session_id, started_at, completed_at, duration_ms, next_attempt_at
+FROM workflow_steps
+WHERE thread_id = $1
+    AND ($2::uuid IS NULL OR execution_id = $2::uuid)
+    AND ($3::uuid[] IS NULL OR id = ANY ($3::uuid[]))
+ORDER BY step_index, id;
+
+-- steps_without_values --
+-- A large value lives out of line: not naming its column spares reading it.
+SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, attempt,
+    retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms, next_attempt_at
+FROM workflow_steps
+WHERE thread_id = $1
+    AND ($2::uuid IS NULL OR execution_id = $2::uuid)
+    AND ($3::uuid[] IS NULL OR id = ANY ($3::uuid[]))
+ORDER BY step_index, id;
+
+-- events --
+SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
+    COALESCE(s.output, x.output) AS result
+FROM workflow_events AS e
+LEFT JOIN workflow_steps AS s
+    ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
+LEFT JOIN workflow_executions AS x
+    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+WHERE e.thread_id = $1 AND e.seq > $2
+ORDER BY e.seq
+LIMIT $3;
+
+-- feed --
+-- The events of transactions $1 <= xact < $2 that stand after the place ($3, $4, $5); the joins see only the page.
+SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
+    COALESCE(s.output, x.output) AS result, e.xact, COALESCE(w.name, '') AS workflow, t.status
+FROM (
+    SELECT *
+    FROM workflow_events
+    WHERE xact >= $1 AND xact < $2 AND (xact, thread_id COLLATE "C", seq) > ($3, $4, $5)
+    ORDER BY xact, thread_id COLLATE "C", seq
+    LIMIT $6
+) AS e
+JOIN threads AS t ON t.thread_id = e.thread_id
+LEFT JOIN workflows AS w ON w.id = t.definition_id
+LEFT JOIN workflow_steps AS s
+    ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
+LEFT JOIN workflow_executions AS x
+    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+ORDER BY e.xact, e.thread_id COLLATE "C", e.seq;
+
+-- feed_end --
+-- The oldest transaction still open, or the next one: all before it are over and visible, all from it on are still to come.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xact;
+
+-- idempotency --
+SELECT key, tenant, request_sha256, thread_id, execution_id
+FROM idempotency_keys
+WHERE tenant = $1 AND key = $2;
+
+-- ping --
+SELECT 1 AS one;
+
+-- size --
+SELECT COALESCE(sum(pg_total_relation_size(oid)), 0)::bigint AS size_bytes
+FROM pg_class
+WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'threads'::regclass);

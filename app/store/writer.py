@@ -1,0 +1,291 @@
+"""The group commit: while one batch is being flushed on a held connection, the next gathers; no timer, alone means at once.
+
+A batch holds at most one item of a thread, BATCH items, and BATCH_BYTES of values.  An item that is fenced or at fault fails
+alone.  On a lost connection the outcome of a batch is looked up under the row locks, never assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from app.domain.errors import BackstitchError, Fenced, Unavailable
+from app.domain.transition import Start, Transition
+from app.store import db, flush
+from app.store.queries import load
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+BATCH: Final = 200
+BATCH_BYTES: Final = 4 * 1024 * 1024
+_QUERIES: Final = load("journal")
+_log = logging.getLogger(__name__)
+
+
+class Refused(BackstitchError):
+    """The database will not take what an item says; sending it again cannot help."""
+
+    code = "journal_refused"
+
+
+class _Leaving(Exception):
+    """The service stops while the database is away: what is not written stays for the next incarnation."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A start or a transition on its way, and who waits for it.
+
+    `done` gets, once committed, the thread's pending signal or None for a transition, whether it was born for a start.
+    """
+
+    what: Start | Transition
+    done: asyncio.Future[Any]
+
+    @property
+    def thread_id(self) -> str:
+        """Whose it is."""
+        return self.what.thread.thread_id if isinstance(self.what, Start) else self.what.thread_id
+
+    def succeed(self, value: Any) -> None:
+        """Committed."""
+        if not self.done.done():
+            self.done.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Not written, and never will be."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+@dataclass(slots=True)
+class WriterStats:
+    """What the writer has done since it began."""
+
+    batches: int = 0
+    items: int = 0
+    retried: int = 0
+    reconnects: int = 0
+    largest: int = field(default=0)
+
+
+class Statement(Protocol):
+    """A prepared statement, as asyncpg gives it."""
+
+    async def fetch(self, *args: Any) -> list[Any]:
+        """Run it."""
+        ...
+
+
+class GroupWriter:
+    """One lane: one connection, one batch in flight."""
+
+    def __init__(self, connect: Callable[[], Awaitable[db.Connection]], *, batch: int = BATCH) -> None:
+        self._connect = connect
+        self._batch = batch
+        self._queue: deque[Item] = deque()
+        self._arrived = asyncio.Event()
+        self._connection: db.Connection | None = None
+        self._statement: Statement | None = None
+        self._closing = False
+        self.stats = WriterStats()
+        self.available = True
+
+    def submit(self, what: Start | Transition) -> asyncio.Future[Any]:
+        """Queue an item for the next batch.  The future raises Fenced or Refused."""
+        item = Item(what, asyncio.get_running_loop().create_future())
+        self._queue.append(item)
+        self._arrived.set()
+        return item.done
+
+    @property
+    def depth(self) -> int:
+        """Items that wait for a batch."""
+        return len(self._queue)
+
+    async def run(self) -> None:
+        """Flush until closed; everything queued is written first, unless the database is away by then."""
+        try:
+            await self._run()
+        except _Leaving:
+            for item in self._queue:
+                item.fail(Unavailable("the service is stopping and the database is away"))
+
+    async def _run(self) -> None:
+        busy_for = 0.0
+        while True:
+            if not self._queue:
+                self._arrived.clear()
+                if self._closing:
+                    return
+                await self._arrived.wait()
+                continue
+            batch = self._gather()
+            before = self.stats.retried
+            await self._flush(batch)
+            busy_for = min(0.05, busy_for * 2 or 0.001) if self.stats.retried - before == len(batch) else 0.0
+            if busy_for:
+                await asyncio.sleep(busy_for)
+
+    def close(self) -> None:
+        """Let `run` end once the queue is empty."""
+        self._closing = True
+        self._arrived.set()
+
+    async def drop_connection(self) -> None:
+        """Close the held connection, if any."""
+        connection, self._connection, self._statement = self._connection, None, None
+        if connection is not None:
+            connection.terminate()
+
+    async def open(self) -> None:
+        """Connect and prepare the statement.  Raises what is in db.LOST."""
+        connection = await self._connect()
+        try:
+            # The rows come as arrays of unknown length: planning anew for each batch costs more than it gains.
+            await connection.execute("SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on")
+            self._statement = await connection.prepare(_QUERIES["flush"])
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+
+    def _gather(self) -> list[Item]:
+        batch: list[Item] = []
+        threads: set[str] = set()
+        put_back: list[Item] = []
+        size = 0
+        while self._queue and len(batch) < self._batch and size < BATCH_BYTES:
+            item = self._queue.popleft()
+            if item.thread_id in threads:
+                put_back.append(item)
+                continue
+            threads.add(item.thread_id)
+            batch.append(item)
+            size += flush.weight(item.what)
+        self._queue.extendleft(reversed(put_back))
+        return batch
+
+    async def _flush(self, batch: list[Item]) -> None:
+        try:
+            rows = await self._send(batch)
+        except _Leaving:
+            self._queue.extendleft(reversed(batch))
+            raise
+        except db.AGAIN:
+            self._put_back(batch)
+        except (*db.LOST, *db.REFUSED) as error:
+            if _client_error(error) or isinstance(error, db.REFUSED):
+                await self._bisect(batch, error)
+            else:
+                _log.warning("the database connection was lost during a flush: %s", db.describe(error))
+                await self._recover(batch)
+        except Exception as error:
+            _log.exception("a flush failed in an unknown way")
+            await self._bisect(batch, error)
+        else:
+            self._settle(batch, rows)
+
+    async def _send(self, batch: Sequence[Item]) -> list[Any]:
+        if self._statement is None:
+            await self._reconnect()
+        assert self._statement is not None
+        self.stats.batches += 1
+        self.stats.items += len(batch)
+        self.stats.largest = max(self.stats.largest, len(batch))
+        return await self._statement.fetch(*flush.arguments([item.what for item in batch]))
+
+    def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
+        outcomes: dict[int, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        busy: list[Item] = []
+        for ord_, item in enumerate(batch):
+            if ord_ not in outcomes:
+                item.succeed(True if isinstance(item.what, Start) else None)
+                continue
+            outcome, signal = outcomes[ord_]
+            if outcome == "signal":
+                item.succeed(signal)
+            elif outcome == "refused":
+                item.succeed(False)
+            elif outcome == "busy":
+                busy.append(item)
+            else:
+                item.fail(Fenced(f"thread {item.thread_id} has another driver"))
+        if busy:
+            self._put_back(busy)
+
+    def _put_back(self, items: Sequence[Item]) -> None:
+        self.stats.retried += len(items)
+        self._queue.extendleft(reversed(items))
+
+    async def _bisect(self, batch: list[Item], error: BaseException) -> None:
+        if len(batch) == 1:
+            _log.error("the database refused a write of thread %s: %s", batch[0].thread_id, db.describe(error))
+            batch[0].fail(Refused(db.describe(error)))
+            return
+        middle = len(batch) // 2
+        await self._flush(batch[:middle])
+        await self._flush(batch[middle:])
+
+    async def _reconnect(self) -> None:
+        pause = 0.05
+        while True:
+            try:
+                await self.open()
+            except (*db.LOST, *db.AGAIN) as error:
+                if self._closing:
+                    raise _Leaving from error
+                if self.available:
+                    _log.warning("the database is away: %s", db.describe(error))
+                self.available = False
+                await asyncio.sleep(pause)
+                pause = min(1.0, pause * 2)
+            else:
+                self.available = True
+                self.stats.reconnects += 1
+                return
+
+    async def _recover(self, batch: list[Item]) -> None:
+        """Find out what became of a batch whose answer never came; send again what did not happen."""
+        while True:
+            await self.drop_connection()
+            try:
+                await self._reconnect()
+                threads, executions = await self._look_up(batch)
+            except (*db.LOST, *db.AGAIN):
+                continue
+            except _Leaving:
+                self._queue.extendleft(reversed(batch))
+                raise
+            break
+        lost: list[Item] = []
+        for item in batch:
+            what = item.what
+            if isinstance(what, Start):
+                item.succeed(True) if what.execution.id in executions else lost.append(item)
+                continue
+            found = threads.get(what.thread_id)
+            if found == (what.new_epoch, what.rev + 1):
+                item.succeed(None)
+            elif found == (what.epoch, what.rev):
+                lost.append(item)
+            else:
+                item.fail(Fenced(f"thread {what.thread_id} has another driver"))
+        self._put_back(lost)
+
+    async def _look_up(self, batch: Sequence[Item]) -> tuple[dict[str, tuple[int, int]], set[str]]:
+        assert self._connection is not None
+        moves = [item.what.thread_id for item in batch if isinstance(item.what, Transition)]
+        starts = [item.what.execution.id for item in batch if isinstance(item.what, Start)]
+        rows = await self._connection.fetch(_QUERIES["look_up"], moves)
+        born = await self._connection.fetch(_QUERIES["look_up_starts"], starts) if starts else []
+        return {row[0]: (row[1], row[2]) for row in rows}, {str(row[0]) for row in born}
+
+
+def _client_error(error: BaseException) -> bool:
+    """asyncpg could not encode an argument: the connection is fine, the value is not."""
+    return isinstance(error, ValueError)

@@ -1,0 +1,238 @@
+"""A service on the memory store: real reads, real bus, and a control that writes starts and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from app.api.app import create_app
+from app.api.server import Server, configure, listener
+from app.domain.commands import Accepted
+from app.domain.errors import BackstitchError, InvalidWorkflow, NotFound, Problem
+from app.domain.records import IdempotencyRecord
+from app.domain.spec import StepSpec, WorkflowSpec
+from app.domain.state import State, resolve
+from app.engine.bus import Bus
+from app.store.memory import MemoryJournal
+from app.store.memory_reads import MemoryReads
+from app.store.memory_registry import MemoryRegistry
+from app.store.memory_tables import MemoryTables
+from tests.builders import Driver, new_start
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from fastapi import FastAPI
+
+    from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.transition import Transition
+
+STEPS = ("analyst", "marketer", "publish")
+DOCUMENT = '{"name":"sewing","description":"three steps","steps":[{"id":"analyst"},{"id":"marketer"},{"id":"publish"}]}'
+
+
+def step(name: str, index: int) -> StepSpec:
+    """A step of an agent of the same name that waits for the one before it."""
+    target: Any = SimpleNamespace(source=name)
+    needs = frozenset(STEPS[index - 1 : index]) if index else frozenset[str]()
+    no_retry: Any = None
+    return StepSpec(id=name, index=index, kind="agent", target=target, needs=needs, retry=no_retry)
+
+
+def specification() -> WorkflowSpec:
+    """The workflow of these tests."""
+    steps = tuple(step(name, index) for index, name in enumerate(STEPS))
+    no_plan: Any = None
+    by_id = {one.id: one for one in steps}
+    return WorkflowSpec(
+        name="sewing", steps=steps, by_id=by_id, plan=no_plan, output=None, input_schema=None, document={}, hash="1f"
+    )
+
+
+@dataclass
+class Control:
+    """Writes starts, and answers everything else with the thread as it is; `failure` is raised instead when set."""
+
+    service: Service
+    asked: list[Any] = field(default_factory=list)
+    failure: Exception | None = None
+    ends_in_time: bool = True
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    async def start(self, command: Any) -> Accepted:
+        self._note(command)
+        service = self.service
+        fields = {} if command.thread_id is None else {"thread_id": command.thread_id}
+        start = new_start(service.workflow, input_value=command.input, **fields)
+        if command.idempotency_key is not None:
+            start.idempotency = IdempotencyRecord(
+                key=command.idempotency_key,
+                request_sha256=command.request_sha256,
+                thread_id=start.thread.thread_id,
+                execution_id=start.execution.id,
+            )
+        outcome = await service.journal.start(start)
+        if outcome.idempotency is not None:
+            thread = await self._thread(outcome.idempotency.thread_id)
+            return Accepted(thread=thread, execution_id=thread.execution_id, replayed=True)
+        return Accepted(thread=start.thread, execution_id=start.execution.id, created=True)
+
+    async def resume(self, command: Any) -> Accepted:
+        return await self._accepted(command)
+
+    async def rollback(self, command: Any) -> Accepted:
+        return await self._accepted(command)
+
+    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
+        self._note(("cancel", reason))
+        return await self._thread(thread_id)
+
+    async def pause(self, thread_id: str) -> ThreadRecord:
+        self._note("pause")
+        return await self._thread(thread_id)
+
+    async def wait(self, thread_id: str, timeout: float) -> bool:
+        self._note(("wait", timeout))
+        if not self.ends_in_time:
+            await asyncio.sleep(timeout)
+        return self.ends_in_time
+
+    async def register(self, document: Any) -> tuple[WorkflowRecord, bool]:
+        self._note(document)
+        return self.service.workflow, True
+
+    async def validate(self, document: Any) -> WorkflowSpec:
+        self._note(document)
+        if document == {"name": 1}:
+            raise InvalidWorkflow([Problem("/name", "should be text")])
+        return specification()
+
+    async def spec(self, definition_id: str) -> WorkflowSpec:
+        return specification()
+
+    async def head_refs(self, thread: ThreadRecord) -> Any:
+        return await self.load_refs(thread.thread_id, thread.head_version)
+
+    async def load_refs(self, thread_id: str, version: int) -> Any:
+        return resolve(await self.service.reads.checkpoints(thread_id), version)
+
+    async def load_state(self, thread_id: str, version: int) -> State:
+        refs = await self.load_refs(thread_id, version)
+        scope = {one: {"output": {"n": 10**30}, "status": status.value} for one, (_, status) in refs.steps.items()}
+        return State(refs, {"input": "a\x00b", "context": {}, **scope})
+
+    def _note(self, asked: Any) -> None:
+        self.asked.append(asked)
+        if self.failure is not None:
+            raise self.failure
+
+    async def _accepted(self, command: Any) -> Accepted:
+        self._note(command)
+        thread = await self._thread(command.thread_id)
+        return Accepted(**{"thread": thread, "execution_id": thread.execution_id, "from_version": 4} | self.answer)
+
+    async def _thread(self, thread_id: str) -> ThreadRecord:
+        thread = await self.service.reads.thread(thread_id)
+        if thread is None:
+            raise NotFound(f"no thread {thread_id}", code="thread_not_found")
+        return thread
+
+
+class Service:
+    """The stand-in for bootstrap's services."""
+
+    def __init__(self) -> None:
+        tables = MemoryTables()
+        self.journal = MemoryJournal(tables)
+        self.reads = MemoryReads(tables)
+        self.registry = MemoryRegistry(tables)
+        self.bus = Bus()
+        self.durable = True
+        self.fallback = None
+        self.limits = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
+        self.shutting_down = asyncio.Event()
+        self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
+        self.control = Control(self)
+        self.workflow: WorkflowRecord
+
+    async def health(self) -> dict[str, dict[str, Any]]:
+        return self.parts
+
+    async def drive(self, **thread_fields: Any) -> Driver:
+        """Start a thread and drive it."""
+        start = new_start(self.workflow, input_value={"topic": "thread"}, **thread_fields)
+        await self.journal.start(start)
+        return Driver(start)
+
+    async def move(self, driver: Driver, transition: Transition) -> None:
+        """Commit a move and tell the bus, as the engine does."""
+        await driver.commit(self.journal, transition)
+        self.bus.publish(driver.thread.thread_id, [replace(event) for event in transition.events])
+
+
+async def new_service() -> Service:
+    """A service with one registered workflow."""
+    service = Service()
+    service.workflow = await service.registry.register(name="sewing", document=DOCUMENT, hash="1f")
+    return service
+
+
+@asynccontextmanager
+async def in_process(service: Service) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the app without a server; the bodies of its answers come whole."""
+    app: FastAPI = create_app(lambda: nullcontext(service))
+
+    async def with_state(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": dict(state)}, receive, send)
+
+    async with app.router.lifespan_context(app) as state:
+        transport = httpx.ASGITransport(with_state, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            yield client
+
+
+@dataclass
+class Served:
+    """A service behind a real server."""
+
+    service: Service
+    server: Server
+    http: httpx.AsyncClient
+    port: int
+
+
+@asynccontextmanager
+async def over_http(service: Service) -> AsyncGenerator[Served]:
+    """The service on a port of the loopback."""
+    with listener("127.0.0.1", 0) as taken:
+        server = Server(configure(create_app(lambda: nullcontext(service)), "info"), service)
+        port = taken.getsockname()[1]
+        serving = asyncio.create_task(server.serve(sockets=[taken]))
+        await until_open(port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as http:
+            yield Served(service, server, http, port)
+        server.should_exit = True
+        await serving
+
+
+async def until_open(port: int) -> None:
+    """Return once the port takes connections."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, family=socket.AF_INET)
+        except OSError:
+            await asyncio.sleep(0.005)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
+
+
+class Refused(BackstitchError):
+    """An error without a status of its own."""

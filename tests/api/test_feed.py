@@ -1,0 +1,131 @@
+"""The feed of all threads, over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.api import feed as feed_module
+from app.domain import events as names
+from tests.api.streams import Message, reading
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.api.service import Served
+
+
+async def started(messages: AsyncIterator[Message]) -> str:
+    """The cursor that a new reader of the feed is given."""
+    first = await anext(messages)
+    assert first.id is not None
+    return first.id
+
+
+def told(message: Message) -> tuple[str, int]:
+    return message.data["thread_id"], message.data["seq"]
+
+
+async def test_the_feed_begins_now_and_tells_of_every_thread(served: Served):
+    await served.service.drive(thread_id="before")
+    async with reading(served.http, "/api/stream") as (_, messages):
+        await started(messages)
+        for name in ("one", "other"):
+            driver = await served.service.drive(thread_id=name)
+            await served.service.move(driver, driver.event(names.STEP_PROGRESS))
+        found = [await anext(messages) for _ in range(4)]
+    assert [told(message) for message in found] == [("one", 1), ("one", 2), ("other", 1), ("other", 2)]
+    assert found[0].data["workflow"] == "sewing"
+    assert found[0].event == "workflow_start"
+
+
+async def test_a_reader_of_the_feed_comes_back_to_its_place(served: Served):
+    async with reading(served.http, "/api/stream") as (_, messages):
+        cursor = await started(messages)
+    await served.service.drive(thread_id="one")
+    await served.service.drive(thread_id="other")
+    async with reading(served.http, "/api/stream", cursor) as (_, messages):
+        await anext(messages)
+        first = await anext(messages)
+    async with reading(served.http, f"/api/stream?after={first.id}") as (_, messages):
+        await anext(messages)
+        assert told(await anext(messages)) == ("other", 1)
+    assert told(first) == ("one", 1)
+
+
+async def test_the_feed_can_be_of_one_workflow_or_status(served: Served):
+    async with (
+        reading(served.http, "/api/stream?workflow=knitting") as (_, none),
+        reading(served.http, "/api/stream?workflow=sewing&status=completed") as (_, ended),
+    ):
+        await started(none)
+        await started(ended)
+        await served.service.drive(thread_id="one")
+        driver = await served.service.drive(thread_id="other")
+        await served.service.move(driver, driver.complete(1))
+        assert told(await anext(ended))[0] == "other"
+        waiting = asyncio.ensure_future(anext(none))
+        assert not (await asyncio.wait([waiting], timeout=0.15))[0]
+        served.service.shutting_down.set()
+        assert "shutting down" in ((await waiting).comment or "")
+
+
+async def test_a_reader_of_the_feed_that_is_cut_at_random_gets_all_once(served: Served):
+    dice = random.Random(5)
+    found: list[tuple[str, int]] = []
+    async with reading(served.http, "/api/stream") as (_, messages):
+        cursor = await started(messages)
+
+    async def work(name: str) -> None:
+        driver = await served.service.drive(thread_id=name)
+        for _ in range(30):
+            await served.service.move(driver, driver.event(names.STEP_PROGRESS))
+            await asyncio.sleep(dice.choice((0, 0.005)))
+
+    working = asyncio.gather(*(work(f"thread-{number}") for number in range(8)))
+    while len(found) < 8 * 31:
+        async with reading(served.http, "/api/stream", cursor) as (_, messages):
+            for _ in range(dice.randint(1, 30)):
+                message = await anext(messages)
+                if message.id is not None:
+                    cursor = message.id
+                    found.append(told(message))
+                if len(found) == 8 * 31:
+                    break
+    await working
+    assert len(set(found)) == len(found)
+
+
+async def test_a_reader_of_the_feed_that_lags_loses_nothing(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed_module, "_BUFFER", 3)
+    async with reading(served.http, "/api/stream") as (_, messages):
+        await started(messages)
+        driver = await served.service.drive(thread_id="one")
+        for _ in range(40):
+            await served.service.move(driver, driver.event(names.STEP_PROGRESS))
+        found: list[int] = []
+        while len(found) < 41:
+            message = await anext(messages)
+            found += [message.data["seq"]] if message.data else []
+    assert found == list(range(1, 42))
+
+
+async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed_module, "_ERROR_PAUSE", 0.01)
+    reads, feed = served.service.reads, served.service.reads.feed
+    away = [True, True]
+
+    async def sometimes(after: object, limit: int = 1000):
+        if away:
+            away.pop()
+            raise ConnectionError
+        return await feed(after, limit)
+
+    async with reading(served.http, "/api/stream") as (_, messages):
+        await started(messages)
+        monkeypatch.setattr(reads, "feed", sometimes)
+        await served.service.drive(thread_id="one")
+        assert told(await anext(messages)) == ("one", 1)

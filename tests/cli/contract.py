@@ -1,0 +1,200 @@
+"""A small service that speaks the contract over real HTTP, with a script for its one thread and faults to order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+THREAD = "t-1"
+AT = "2026-11-21T10:00:0{}.000Z"
+
+
+def event(seq: int, name: str, step: str | None = None, at: int = 0, **data: object) -> dict[str, Any]:
+    """One event as the contract writes it."""
+    return {
+        "seq": seq, "thread_id": THREAD, "execution_id": "e-1", "type": "status", "event": name, "step_id": step,
+        "attempt": 1 if step else None, "version": 1, "at": AT.format(at), "data": data,
+    }  # fmt: skip
+
+
+def script(ending: str = "workflow_complete", error: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The events of a workflow of two steps; the text holds a line separator that is no end of line in SSE."""
+    return [
+        event(1, "workflow_start"),
+        event(2, "step_start", "analyst"),
+        event(3, "step_progress", "analyst", fraction=0.5, message="half \u2028 way"),
+        event(4, "step_complete", "analyst", at=2, duration_ms=2000),
+        event(5, "step_start", "marketer", at=2),
+        event(6, "step_retry", "marketer", at=3, error={"kind": "timeout", "message": "too slow"}),
+        event(7, "step_complete", "marketer", at=4, duration_ms=2000),
+        event(8, ending, at=4, error=error),
+    ]
+
+
+def problem(status: int, code: str, title: str, detail: str, **more: object) -> Response:
+    """A refusal as problem+json."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+@dataclass
+class State:
+    """What the service knows and which faults it makes; it outlives restarts."""
+
+    events: list[dict[str, Any]] = field(default_factory=script)
+    status: str = "completed"
+    error: dict[str, Any] | None = None
+    released: int = 1000  # events that exist so far
+    cuts: int = 0  # connections still to be cut at a random place
+    deaf: bool = False  # sends everything again, whatever the cursor
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    refusal: Response | None = None
+    reached: threading.Event = field(default_factory=threading.Event)  # a reader has all that is released
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def document(self) -> dict[str, Any]:
+        """The status document."""
+        step = {"index": 0, "agent": "llm", "attempt": 1, "retry_count": 0, "duration_ms": 2000, "error": None}
+        steps = [{"id": name, "status": "completed", "reused": False, **step} for name in ("analyst", "marketer")]
+        return {
+            "thread_id": THREAD, "execution_id": "e-1", "workflow": "content-strategy", "status": self.status,
+            "version": 4, "last_seq": min(self.released, len(self.events)), "progress": 1.0, "steps": steps,
+            "output": {"plan": "ship it"}, "error": self.error,
+        }  # fmt: skip
+
+    async def frames(self, cursor: int) -> AsyncIterator[bytes]:
+        """The stream after `cursor`; a cut ends it in the middle of a frame."""
+        yield b": hello\nretry: 10\n\nevent: snapshot\ndata: " + json.dumps(self.document()).encode() + b"\n\n"
+        yield b'event: step_chunk\ndata: {"seq": null, "event": "step_chunk", "data": {"text": "tok"}}\r\n\r\n'
+        cursor = 0 if self.deaf else cursor
+        cut_at = cursor + self.chance.randint(1, 2) if self.cuts else 0
+        while cursor < len(self.events):
+            if cursor >= self.released:
+                self.reached.set()
+                await asyncio.sleep(0.01)
+                continue
+            found = self.events[cursor]
+            body = json.dumps(found, ensure_ascii=False)
+            frame = f"id: {found['seq']}\nevent: {found['event']}\ndata: {body}\n\n".encode()
+            cursor += 1
+            if cursor == cut_at:
+                self.cuts -= 1
+                yield frame[: self.chance.randrange(len(frame) + 1)]
+                raise ConnectionError("cut")
+            yield frame
+
+
+class Service:
+    """The service on a real port; `restart` takes it down without a word to its readers and starts it there again."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Start, and return once it listens."""
+        config = uvicorn.Config(_app(self), port=self.port, log_config=None, lifespan="off", ws="none", loop="asyncio")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            self._thread.join(0.02)
+        raise RuntimeError("the service did not start")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it listens."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Cut every connection and end."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(10)
+
+    def restart(self) -> None:
+        """Stop and start on the same port."""
+        self.stop()
+        self.start()
+
+
+def _app(service: Service) -> Starlette:
+    async def stream(request: Request) -> Response:
+        state = service.state
+        cursor = int(request.headers.get("last-event-id", "0"))
+        if request.path_params["thread"] != THREAD:
+            return problem(404, "thread_not_found", "Not found", "no thread 'nope'")
+        if cursor >= len(state.events):
+            return Response(status_code=204)
+        return StreamingResponse(state.frames(cursor), media_type="text/event-stream")
+
+    async def answer(request: Request) -> Response:
+        raw = await request.body()
+        state = service.state
+        state.asked.append((f"{request.method} {request.url.path}", json.loads(raw) if raw else None))
+        if state.refusal is not None:
+            return state.refusal
+        return JSONResponse(ANSWERS.get(request.url.path) or state.document())
+
+    return Starlette(
+        routes=[
+            Route("/api/invoke/stream/{thread}", stream),
+            Route("/{path:path}", answer, methods=["GET", "POST"]),
+        ]
+    )
+
+
+def version(number: int, parent: int | None, step: str, *, on_timeline: bool = True) -> dict[str, Any]:
+    """One line of a history."""
+    return {
+        "version": number, "parent_version": parent, "created_at": AT.format(number), "current_step": step,
+        "completed_steps": [], "trigger": "step", "size_bytes": 80, "on_timeline": on_timeline,
+    }  # fmt: skip
+
+
+HISTORY = [
+    version(1, None, "START"),
+    version(2, 1, "analyst"),
+    version(3, 2, "marketer", on_timeline=False),
+    version(4, 2, "marketer"),
+]
+EXECUTION = {
+    "id": "e-1", "workflow_id": "w-1", "thread_id": THREAD, "kind": "invoke", "status": "completed",
+    "started_at": AT.format(0),
+}  # fmt: skip
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/api/invoke/async": {
+        "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
+    },
+    f"/api/invoke/resume/{THREAD}": {"thread_id": THREAD, "status": "running", "resumed_from_version": 3},
+    f"/api/invoke/rollback/{THREAD}": {
+        "thread_id": THREAD, "status": "paused", "rolled_back_to_version": 2, "rolled_back_from_version": 4,
+    },
+    f"/api/invoke/history/{THREAD}": {
+        "thread_id": THREAD, "head_version": 4, "history": HISTORY, "next_cursor": None,
+    },
+    f"/api/invoke/history/{THREAD}/2": {"version": 2, "state": {"context": {}}},
+    "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
+    "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
+}  # fmt: skip

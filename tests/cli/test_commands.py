@@ -1,0 +1,185 @@
+"""What the commands send, print and exit with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.contract import AT, THREAD, problem, script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Cli
+    from tests.cli.contract import Service
+
+PRINTING = [
+    ("invoke", "content-strategy"),
+    ("status", THREAD),
+    ("history", THREAD),
+    ("history", THREAD, "--version", "2"),
+    ("executions",),
+    ("workflows",),
+    ("resume", THREAD),
+    ("rollback", THREAD, "--to", "2"),
+    ("cancel", THREAD),
+    ("pause", THREAD),
+    ("invoke", "content-strategy", "--wait"),
+]
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_json_is_all_that_stdout_gets(cli: Cli, arguments: tuple[str, ...]) -> None:
+    result = cli(*arguments, "--json")
+    assert result.exit_code == 0
+    assert isinstance(json.loads(result.stdout), dict)
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_json_may_stand_before_the_command(cli: Cli, arguments: tuple[str, ...]) -> None:
+    assert json.loads(cli("--json", *arguments).stdout) == json.loads(cli(*arguments, "--json").stdout)
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_people_get_text(cli: Cli, arguments: tuple[str, ...]) -> None:
+    result = cli(*arguments)
+    assert result.exit_code == 0
+    assert result.stdout.strip()
+    assert result.stderr == ""
+
+
+def sent(service: Service, path: str) -> dict[str, Any]:
+    return [body for asked, body in service.state.asked if asked == f"POST {path}"][-1]
+
+
+def test_invoke_sends_the_input_with_the_fields_set(cli: Cli, service: Service) -> None:
+    cli("invoke", "w@2", "--input", '{"a": 1, "b": 2}', "--set", "b=[3]", "--set", "c=plain text", "--thread-id", "x")
+    body = sent(service, "/api/invoke/async")
+    assert body == {
+        "workflow": "w@2",
+        "input": {"a": 1, "b": [3], "c": "plain text"},
+        "thread_id": "x",
+        "triggered_by": "cli",
+    }
+
+
+@pytest.mark.parametrize("how", ["@", "file", "-"])
+def test_invoke_reads_the_input_from_a_file_or_stdin(cli: Cli, service: Service, tmp_path: Path, how: str) -> None:
+    file = tmp_path / "input.json"
+    file.write_text('{"topic": "ü"}', "utf-8")
+    given = {"@": ["--input", f"@{file}"], "file": ["--input-file", str(file)], "-": ["--input", "-"]}[how]
+    assert cli("invoke", "w", *given, stdin=file.read_text("utf-8")).exit_code == 0
+    assert sent(service, "/api/invoke/async")["input"] == {"topic": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("w.yaml", "name: w\nsteps: []\n"), ("w.json", '{"name": "w", "steps": []}')]
+)
+def test_invoke_sends_a_document_inline(cli: Cli, service: Service, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    cli("invoke", str(tmp_path / name))
+    assert sent(service, "/api/invoke/async")["workflow"] == {"name": "w", "steps": []}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("invoke", "w", "--input", "{nope"),
+        ("invoke", "w", "--input", "@/no/such/file"),
+        ("invoke", "w", "--input", "{}", "--input-file", "x"),
+        ("invoke", "w", "--input", "[]", "--set", "a=1"),
+        ("invoke", "no-such-file.yaml"),
+        ("resume", THREAD, "--skip", "publish"),
+        ("rollback", THREAD),
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_exit_with_2_and_nothing_is_sent(
+    cli: Cli, service: Service, arguments: tuple[str, ...]
+) -> None:
+    result = cli(*arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert not service.state.asked
+
+
+def test_invoke_watch_follows_to_the_end(cli: Cli) -> None:
+    result = cli("invoke", "content-strategy", "--watch")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"thread {THREAD}\n")
+    assert "workflow_complete" in result.stdout
+
+
+def test_invoke_wait_prints_the_output(cli: Cli) -> None:
+    assert json.loads(cli("invoke", "content-strategy", "--wait").stdout) == {"plan": "ship it"}
+
+
+def test_invoke_wait_of_a_failing_workflow_exits_with_1_and_says_why(cli: Cli, service: Service) -> None:
+    service.state.events = script("workflow_failed")
+    service.state.status = "failed"
+    service.state.error = {"kind": "http.404", "message": "gone", "step_id": "fetch", "retryable": False}
+    result = cli("invoke", "content-strategy", "--wait")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: step fetch: gone [http.404]\n"
+
+
+def test_resume_sends_what_to_skip_and_to_override(cli: Cli, service: Service) -> None:
+    cli("resume", THREAD, "--from-step", "a", "--skip", 'b={"x": 1}', "--override", 'c={"agent": "d"}')
+    body = sent(service, f"/api/invoke/resume/{THREAD}")
+    assert body == {"from_step": "a", "skip": {"b": {"x": 1}}, "overrides": {"c": {"agent": "d"}}}
+
+
+def test_rollback_without_resume_says_so(cli: Cli, service: Service) -> None:
+    result = cli("rollback", THREAD, "--to", "2", "--no-resume", "--reason", "wrong topic", "--expected-version", "4")
+    body = sent(service, f"/api/invoke/rollback/{THREAD}")
+    assert body == {"to_version": 2, "resume": False, "reason": "wrong topic", "expected_version": 4}
+    assert "rolled back to version 2 from 4" in result.stdout
+
+
+def test_history_marks_the_timeline_that_a_rollback_left(cli: Cli) -> None:
+    lines = cli("history", THREAD).stdout.splitlines()
+    assert lines[3].startswith("╎")
+    assert lines[4].startswith("│└ *")
+    assert "rollback left" in lines[5]
+
+
+def test_a_refusal_is_one_line_with_its_code(cli: Cli, service: Service) -> None:
+    service.state.refusal = problem(409, "thread_running", "Conflict", "the thread\nis running")
+    result = cli("resume", THREAD, "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: Conflict: the thread is running [thread_running]\n"
+
+
+def test_an_invalid_workflow_is_told_with_its_pointers(cli: Cli, service: Service) -> None:
+    faults = [{"pointer": "/steps/0/agent", "message": "unknown"}, {"pointer": "/steps/1/id", "message": "twice"}]
+    service.state.refusal = problem(422, "invalid_workflow", "Invalid", "/steps/0/agent: unknown", errors=faults)
+    result = cli("invoke", "w")
+    assert result.stderr == "error: Invalid: /steps/0/agent: unknown; /steps/1/id: twice [invalid_workflow]\n"
+
+
+def test_an_unreachable_service_is_one_line_that_says_how_to_start_it(cli: Cli, service: Service) -> None:
+    service.stop()
+    result = cli("status", THREAD)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "backstitch serve" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_status_shows_steps_and_output(cli: Cli) -> None:
+    text = cli("status", THREAD).stdout
+    assert "version 4, 100% done" in text
+    assert "2.0 s" in text
+    assert '"ship it"' in text
+
+
+def test_executions_are_listed(cli: Cli) -> None:
+    assert AT[:10] in cli("executions").stdout
+
+
+def test_help_loads_neither_http_nor_the_server() -> None:
+    code = "import sys, app.cli; print({'httpx', 'asyncpg', 'fastapi', 'pydantic', 'yaml'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,106 @@
+"""A database for each test: one embedded server for the whole run, a migrated template, a clone for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from app.store.data_dir import DataDirLock
+from app.store.embedded import EmbeddedPostgres
+from app.store.migrate import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+    from pathlib import Path
+
+_TEMPLATE = "backstitch_template"
+# The tests try our code, not PostgreSQL's promise to keep what it has flushed.
+_OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "autovacuum": "off"}
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The DSN of a server that all workers of this run share; the last one stops it."""
+    folder = _shared_folder(tmp_path_factory) / "server"
+    server = EmbeddedPostgres(folder, options=_OPTIONS)
+    dsn = server.start()
+    try:
+        yield dsn
+    finally:
+        last = server.lock.is_alone()
+        server.stop()
+        if last:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_template(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with all migrations, which nobody is connected to."""
+    with DataDirLock(_shared_folder(tmp_path_factory)).turn(), asyncio.Runner() as runner:
+        runner.run(_make_template(database_server))
+    return _TEMPLATE
+
+
+@pytest.fixture
+async def empty_database_url(database_server: str) -> AsyncGenerator[str]:
+    """A new database without any table of ours."""
+    async with _Database(database_server, "template1") as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def database_url(database_server: str, database_template: str) -> AsyncGenerator[str]:
+    """A new database with all migrations, dropped after the test with whoever is still connected to it."""
+    async with _Database(database_server, database_template) as dsn:
+        yield dsn
+
+
+class _Database:
+    def __init__(self, server: str, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._name = f"test_{uuid.uuid4().hex}"
+
+    async def __aenter__(self) -> str:
+        await _execute(self._server, f'CREATE DATABASE {self._name} TEMPLATE "{self._template}" STRATEGY file_copy')
+        return _dsn_of(self._server, self._name)
+
+    async def __aexit__(self, *_: object) -> None:
+        await _execute(self._server, f"DROP DATABASE {self._name} WITH (FORCE)")
+
+
+async def _make_template(server: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        made = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1 AND datistemplate", _TEMPLATE)
+        if made:
+            return
+        await connection.execute(f"DROP DATABASE IF EXISTS {_TEMPLATE}")
+        await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+        await upgrade(_dsn_of(server, _TEMPLATE))
+        await connection.execute(f"ALTER DATABASE {_TEMPLATE} IS_TEMPLATE true")
+    finally:
+        await connection.close()
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _dsn_of(server: str, database: str) -> str:
+    return server.replace("/postgres?", f"/{database}?")
+
+
+def _shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run: a worker's own base is a folder inside it."""
+    base = factory.getbasetemp()
+    return base.parent if base.name.startswith("popen-gw") else base

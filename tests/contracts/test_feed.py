@@ -1,0 +1,48 @@
+"""Reads.feed: the events of all threads in one order, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.domain.ports import FeedPosition
+from app.domain.status import Status
+
+if TYPE_CHECKING:
+    from app.domain.ports import FeedItem
+    from tests.contracts.conftest import Store
+
+BEGINNING = FeedPosition(0, "", 0)
+
+
+async def test_the_feed_read_in_pages_has_every_event_once(store: Store) -> None:
+    drivers = [await store.drive(thread_id=f"thread-{number}") for number in range(7)]
+    for _ in range(3):
+        await asyncio.gather(*(driver.commit(store.journal, driver.event("step_progress")) for driver in drivers))
+    seen: list[FeedItem] = []
+    for _ in range(6):
+        seen += await store.reads.feed(seen[-1].position if seen else BEGINNING, limit=5)
+    assert await store.reads.feed(seen[-1].position) == []
+    places = [(item.event.thread_id, item.event.seq) for item in seen]
+    assert sorted(places) == [(f"thread-{number}", seq) for number in range(7) for seq in (1, 2, 3, 4)]
+    assert [item.position for item in seen] == sorted(item.position for item in seen)
+    for number in range(7):
+        assert [seq for thread_id, seq in places if thread_id == f"thread-{number}"] == [1, 2, 3, 4]
+
+
+async def test_an_item_names_its_workflow_and_the_present_status(store: Store) -> None:
+    driver = await store.drive()
+    await driver.commit(store.journal, driver.complete({"a": 1}))
+    first, last = await store.reads.feed(BEGINNING)
+    assert (first.workflow, first.status) == ("sewing", Status.COMPLETED)
+    assert (last.event.name, last.event.result) == ("workflow_complete", '{"a":1}')
+
+
+async def test_after_the_end_come_only_later_events(store: Store) -> None:
+    end_of_nothing = await store.reads.feed_end()
+    driver = await store.drive()
+    end = await store.reads.feed_end()
+    assert await store.reads.feed(end) == []
+    await driver.commit(store.journal, driver.event("step_progress"))
+    assert [item.event.seq for item in await store.reads.feed(end)] == [2]
+    assert [item.event.seq for item in await store.reads.feed(end_of_nothing)] == [1, 2]
