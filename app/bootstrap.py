@@ -132,7 +132,7 @@ async def _open_engine(settings: Settings, store: Store, functions: Functions, s
     }
     catalog = Catalog(store.stores.registry, runners)
     # The worker needs the lease's id and the lease the worker's ear.
-    lease = Lease(store.stores.journal, seconds=settings.lease_seconds, alone=store.alone, freed=lambda: worker.hint())
+    lease = Lease(store.stores.journal, seconds=settings.lease_seconds, alone=store.alone, freed=lambda: worker.hint())  # noqa: PLW0108
     worker = Worker(
         store.stores,
         catalog.spec,

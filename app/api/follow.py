@@ -69,6 +69,7 @@ for _path, _id in (
 @router.get(
     "/invoke/stream/{thread_id}",
     operation_id="invoke_stream",
+    status_code=200,
     response_class=EventStream,
     responses={
         **problems(404, 422),
@@ -91,6 +92,7 @@ async def stream(thread_id: str, request: Request, query: Annotated[StreamQuery,
 @feed_router.get(
     "/stream",
     operation_id="stream_all",
+    status_code=200,
     response_class=EventStream,
     responses={**problems(422), 200: _stream(_EVENT.replace("id: 2", "id: WzQyLDIsInQtMSJd"))},
     openapi_extra=_last_event_id("The `id` of the last event seen; goes before `after`"),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.api.answers import answer
 from app.api.openapi import example
-from app.api.schemas import CheckpointerAnswer, HealthAnswer, LiveAnswer
+from app.api.schemas_service import CheckpointerAnswer, HealthAnswer, LiveAnswer
 from app.api.services import services_of
 
 if TYPE_CHECKING:

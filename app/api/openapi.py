@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, schemas
+from app.api import examples, requests, schemas_service
 from app.api.problem import MEDIA_TYPE, problem
+from app.domain import jsontext
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_PACKED: Final = "\x00json:"
 _TAGS: Final = [
     {"name": "start", "description": "Start a workflow; it is durable once the answer is 202."},
     {"name": "follow", "description": "Where a thread stands, and its events live."},
@@ -36,12 +38,20 @@ _EXAMPLES: Final[dict[int, dict[str, str]]] = {
 }
 
 
+def _packed(value: Any) -> str:
+    """An example as text: FastAPI would take the nulls out of it."""
+    return _PACKED + jsontext.dumps(value)
+
+
 def problems(*statuses: int, **examples: str) -> dict[int | str, Json]:
     """The problem answers of a route (500 and 503 always); `examples` are codes with a detail, for the first status."""
     found: dict[int | str, Json] = {}
     for status in (*statuses, 500, 503):
         cases = examples if examples and status == statuses[0] else _EXAMPLES[status]
-        shown = {code: {"value": problem(status, code, detail, instance="/api/...")} for code, detail in cases.items()}
+        shown = {
+            code: {"value": _packed(problem(status, code, detail, instance="/api/..."))}
+            for code, detail in cases.items()
+        }
         content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}
         found[status] = {"description": " or ".join(cases), "content": {MEDIA_TYPE: content}}
     return found
@@ -49,12 +59,12 @@ def problems(*statuses: int, **examples: str) -> dict[int | str, Json]:
 
 def example(value: Any) -> Json:
     """The content of an answer, by example."""
-    return {"content": {"application/json": {"example": value}}}
+    return {"content": {"application/json": {"example": _packed(value)}}}
 
 
 def body(model: type[BaseModel], value: Any, *, required: bool = True) -> Json:
     """The `openapi_extra` of a route that reads a `model` from its body."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": value}
+    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": _packed(value)}
     return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 
@@ -62,7 +72,7 @@ WORKFLOW_BODY: Final[Json] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object"}, "example": examples.WORKFLOW_DOCUMENT},
+            "application/json": {"schema": {"type": "object"}, "example": _packed(examples.WORKFLOW_DOCUMENT)},
             "application/yaml": {
                 "schema": {"type": "string"},
                 "example": "name: content-strategy\nsteps:\n  - {id: analyst, agent: analyst}\n",
@@ -77,7 +87,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.RollbackRequest,
     requests.CancelRequest,
     requests.PauseRequest,
-    schemas.Problem,
+    schemas_service.Problem,
 )
 
 
@@ -86,13 +96,36 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> Json:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes, tags=_TAGS)
-            document["info"]["description"] = app.description
-            _, found = models_json_schema(
-                [(model, "validation") for model in _BODIES], ref_template="#/components/schemas/{model}"
+            found = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
             )
-            document.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
-            app.openapi_schema = document
+            app.openapi_schema = _completed(_unpacked(found))
         return app.openapi_schema
 
     app.openapi = openapi
+
+
+def _completed(document: Json) -> Json:
+    """With the schemas of the bodies, without the 422 answers that FastAPI thinks it gives."""
+    _, own = models_json_schema(
+        [(model, "validation") for model in _BODIES], ref_template="#/components/schemas/{model}"
+    )
+    schemas = document["components"]["schemas"]
+    schemas.update(own["$defs"])
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    return document
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_PACKED):
+        return jsontext.loads(value.removeprefix(_PACKED))
+    if isinstance(value, dict):
+        return {name: _unpacked(item) for name, item in cast("Json", value).items()}
+    if isinstance(value, list):
+        return [_unpacked(item) for item in cast("list[Any]", value)]
+    return value

@@ -85,7 +85,7 @@ def _headers(error: errors.BackstitchError) -> dict[str, str]:
 
 async def on_backstitch_error(request: Request, error: Exception) -> Response:
     """One of our own errors: its class gives the status, `details` and `problems` go along."""
-    assert isinstance(error, errors.BackstitchError)  # noqa: S101 - it is registered for this class alone
+    assert isinstance(error, errors.BackstitchError)
     status = 400 if isinstance(error, BadRequest) else next(STATUS[one] for one in type(error).__mro__ if one in STATUS)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.Unavailable):
         raise error  # the guard logs it and answers
@@ -99,7 +99,7 @@ async def on_backstitch_error(request: Request, error: Exception) -> Response:
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """What routing itself refuses: no such route, method not allowed."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this class alone
+    assert isinstance(error, HTTPException)
     code = _ROUTING_CODES.get(error.status_code, "http_error")
     document = problem(error.status_code, code, str(error.detail), instance=request.url.path)
     return response(document, error.headers)
@@ -107,7 +107,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     """Parameters of the path or the query that do not hold."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class alone
+    assert isinstance(error, RequestValidationError)
     found = errors.InvalidRequest("a parameter of the request does not hold", problems=invalid(list(error.errors())))
     return await on_backstitch_error(request, found)
 

@@ -125,7 +125,7 @@ async def _serve(settings: Settings, taken: socket.socket) -> None:
 def _sigterm_cancels() -> Generator[None]:
     """SIGTERM ends a start that takes long in good order, as Ctrl-C does."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    assert task is not None  # noqa: S101 - a coroutine that runs is run by a task
+    assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         yield

@@ -75,7 +75,9 @@ class EventStream(EventSourceResponse):
 
     def __init__(self, frames: AsyncIterator[bytes]) -> None:
         # No pings of its own: the frames bring their heartbeats, which spares a task for each reader.
-        super().__init__(frames, headers=HEADERS, ping=0, send_timeout=_SEND_TIMEOUT)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - one of its parameters is a bare dict
+            frames, headers=HEADERS, ping=0, send_timeout=_SEND_TIMEOUT
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the frames end or the reader goes."""

@@ -14,7 +14,7 @@ from app.api import cursors, examples
 from app.api.answers import answer
 from app.api.openapi import WORKFLOW_BODY, example, problems
 from app.api.requests import Page
-from app.api.schemas import ValidationAnswer, WorkflowAnswer, WorkflowsAnswer
+from app.api.schemas_service import ValidationAnswer, WorkflowAnswer, WorkflowsAnswer
 from app.api.services import services_of
 from app.domain import jsontext
 from app.domain.errors import InvalidRequest, InvalidWorkflow, JsonError, NotFound, NotSupported, Problem

@@ -2,4 +2,5 @@
 
 from app.cli import main
 
-main()
+if __name__ == "__main__":  # processes that run CPU-bound steps import this module again
+    main()

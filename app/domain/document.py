@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_PROBLEMS: Final = 200
-_STEP_PATH: Final = 2
+_STEP_DEPTH: Final = 2
 _UNBUILT_KINDS: Final = frozenset({"mcp", "gate", "llm"})
 
 
@@ -48,7 +48,7 @@ def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
     faults = Faults()
     _check_form(document, faults)
     steps = _steps(document, faults)
-    output = _output(document, faults, {step.id for step in steps})
+    output = _output(document, faults)
     if "input" in document and isinstance(document["input"], dict):
         faults.problems += input_schema.check_schema(document["input"], "/input")
     faults.raise_if_any()
@@ -81,7 +81,7 @@ def _sorted(value: Any) -> Any:
 def _copied(source: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = jsontext.dumps(dict(source))
-        if len(text) > document_text.MAX_BYTES:
+        if len(text.encode()) > document_text.MAX_BYTES:
             raise InvalidWorkflow([Problem("", f"the document is larger than {document_text.MAX_BYTES:,} bytes")])
         return jsontext.loads(text)
     except JsonError as error:
@@ -98,24 +98,25 @@ def _check_form(document: dict[str, Any], faults: Faults) -> None:
             _unknown_keys(pointer, error.kind.unexpected, faults)
         elif kind != "oneOf":
             faults.problems.append(Problem(pointer, _worded(error, kind, path)))
-        elif not _is_unbuilt(document, path):
+        elif not _told_otherwise(document, path):
             faults.problems.append(Problem(pointer, f"a step has exactly one of {', '.join(KINDS)}"))
 
 
 def _unknown_keys(pointer: str, keys: list[str], faults: Faults) -> None:
     for key in keys:
         place = f"{pointer}/{escape(key)}"
-        if key in NOT_BUILT and pointer.count("/") in {0, _STEP_PATH}:
+        if key in NOT_BUILT and pointer.count("/") in {0, _STEP_DEPTH}:
             faults.unsupported.append(Problem(place, f"{key!r} is not built yet"))
         else:
             faults.problems.append(Problem(place, f"unknown key {key!r}"))
 
 
-def _is_unbuilt(document: dict[str, Any], path: list[str | int]) -> bool:
+def _told_otherwise(document: dict[str, Any], path: list[str | int]) -> bool:
+    """Whether a step without exactly one kind is no object at all, or is of a kind that is not built yet."""
     step: Any = document
     for key in path:
         step = step[key]
-    return isinstance(step, dict) and bool(_UNBUILT_KINDS & cast("dict[str, Any]", step).keys())
+    return not isinstance(step, dict) or bool(_UNBUILT_KINDS & cast("dict[str, Any]", step).keys())
 
 
 def _worded(error: Any, kind: str, path: list[str | int]) -> str:
@@ -128,6 +129,8 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
         return "a reserved word: choose another name"
     if kind == "pattern" and last in {"id", "assign"}:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
+    if kind == "pattern" and last in {"name", "agent", "python", "workflow"}:
+        return "not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128"
     return str(error.message)[:300]
 
 
@@ -158,14 +161,12 @@ def _check_ids(drafts: list[Draft], faults: Faults) -> None:
         first.setdefault(step.id, step.index)
 
 
-def _output(document: dict[str, Any], faults: Faults, ids: set[str]) -> Template | None:
+def _output(document: dict[str, Any], faults: Faults) -> Template | None:
     if "output" not in document:
         return None
-    try:
-        output = Template.compile(document["output"], "/output")
-    except InvalidWorkflow as error:
-        faults.problems += error.problems
-        return None
-    unknown = sorted(output.references - ids - {"input", "context"})
-    faults.problems += [Problem("/output", f"{name!r} is neither a step nor input or context") for name in unknown]
+    ids = {step.get("id") for _, step in _objects(document.get("steps")) if isinstance(step.get("id"), str)}
+    output, problems = Template.check(document["output"], "/output")
+    unknown = [(name, place) for name, place in output.places.items() if name not in ids | {"input", "context"}]
+    problems += [Problem(place, f"{name!r} is neither a step nor input or context") for name, place in unknown]
+    faults.problems += problems
     return output

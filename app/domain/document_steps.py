@@ -49,7 +49,7 @@ class StepReader:
         """The step at `index`; None when it has no usable id, for nothing can be said about it then."""
         pointer = f"/steps/{index}"
         step_id = step.get("id")
-        if not isinstance(step_id, str) or not _IDENTIFIER.match(step_id):
+        if not isinstance(step_id, str) or not _IDENTIFIER.fullmatch(step_id):
             return None
         kind = next((kind for kind in KINDS if kind in step), "")
         target = self._target(kind, step.get(kind), f"{pointer}/{kind}")
@@ -71,11 +71,9 @@ class StepReader:
         return Draft(spec, _names(step.get("needs")), paths)
 
     def _template(self, value: Any, pointer: str) -> Template:
-        try:
-            return Template.compile(value, pointer)
-        except InvalidWorkflow as error:
-            self._problems += error.problems
-            return Template.compile(None)
+        template, problems = Template.check(value, pointer)
+        self._problems += problems
+        return template
 
     def _target(self, kind: str, value: Any, pointer: str) -> Template:
         target = self._template(value, pointer)
@@ -174,13 +172,15 @@ def _unknown(draft: Draft, ids: set[str]) -> Iterator[Problem]:
             yield Problem(f"{pointer}/needs/{place}", f"step {step_id!r} needs itself")
         elif name not in ids:
             yield Problem(f"{pointer}/needs/{place}", f"{name!r} is not a step")
-    parts = {"input": draft.spec.input, "when": draft.spec.when, draft.spec.kind: draft.spec.target}
-    for key, part in parts.items():
-        for name in sorted(part.references - _ALWAYS if part is not None else ()):
-            if name == step_id:
-                yield Problem(f"{pointer}/{key}", f"step {step_id!r} refers to itself")
-            elif name not in ids:
-                yield Problem(f"{pointer}/{key}", f"{name!r} is neither a step nor input or context")
+    step = draft.spec
+    places = {**(step.input.places if step.input else {}), **step.target.places}
+    if step.when is not None:
+        places.update(dict.fromkeys(step.when.references - places.keys(), f"{pointer}/when"))
+    for name, place in places.items():
+        if name == step_id:
+            yield Problem(place, f"step {step_id!r} refers to itself")
+        elif name not in ids and name not in _ALWAYS:
+            yield Problem(place, f"{name!r} is neither a step nor input or context")
 
 
 def _setters(drafts: list[Draft], plan: Plan) -> Iterator[tuple[str, str]]:

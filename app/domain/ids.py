@@ -10,6 +10,7 @@ from typing import Final
 THREAD_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 """What a client may choose as a thread id."""
 
+_COUNTER_MAX: Final = 0xFFF
 _last_ms = 0
 _counter = 0
 
@@ -22,7 +23,7 @@ def uuid7() -> str:
         _last_ms, _counter = now, 0
     else:
         _counter += 1
-        if _counter > 0xFFF:
+        if _counter > _COUNTER_MAX:
             _last_ms, _counter = _last_ms + 1, 0
     value = (_last_ms << 80) | (0x7000 | _counter) << 64 | 0x8000000000000000 | int.from_bytes(os.urandom(8)) >> 2
     text = f"{value:032x}"

@@ -144,7 +144,13 @@ class Registry(Protocol):
     """The stored definitions."""
 
     async def register(
-        self, *, name: str, document: str, hash: str, ad_hoc: bool = False, tenant: str = "default"
+        self,
+        *,
+        name: str,
+        document: str,
+        hash: str,  # noqa: A002 - what it is called everywhere
+        ad_hoc: bool = False,
+        tenant: str = "default",
     ) -> WorkflowRecord:
         """Store a definition: the same hash gives the same version, another the next; ad hoc ones get no version."""
         ...

@@ -24,26 +24,36 @@ class Template:
     """A value of the document, compiled.
 
     `source` is the value as written, `references` the variables it uses (`input`, `context`, step ids), `paths` the
-    parts of them (`("context", "insights")`), `is_static` whether it has no hole at all.
+    parts of them (`("context", "insights")`), `places` where each variable stands first, as a JSON pointer, and
+    `is_static` whether there is no hole at all.
     """
 
-    __slots__ = ("_render", "is_static", "paths", "references", "source")
+    __slots__ = ("_render", "is_static", "paths", "places", "references", "source")
 
-    def __init__(self, source: Any, render: Render | None, paths: frozenset[tuple[str, ...]]) -> None:
+    def __init__(
+        self, source: Any, render: Render | None, paths: frozenset[tuple[str, ...]], places: Mapping[str, str]
+    ) -> None:
         self.source = source
         self.paths = paths
-        self.references = frozenset(path[0] for path in paths)
+        self.places = places
+        self.references = frozenset(places)
         self.is_static = render is None
         self._render = render
 
     @classmethod
     def compile(cls, value: Any, pointer: str = "") -> Template:
         """Compile a JSON value; `pointer` is its place in the document.  Raises InvalidWorkflow with all its faults."""
+        template, problems = cls.check(value, pointer)
+        if problems:
+            raise InvalidWorkflow(problems)
+        return template
+
+    @classmethod
+    def check(cls, value: Any, pointer: str = "") -> tuple[Template, list[Problem]]:
+        """As `compile`, with the faults beside it: what could be read of a faulty value can still be checked further."""
         compiler = _Compiler()
         render = compiler.value(value, pointer)
-        if compiler.problems:
-            raise InvalidWorkflow(compiler.problems)
-        return cls(value, render, frozenset(compiler.paths))
+        return cls(value, render, frozenset(compiler.paths), compiler.places), compiler.problems
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         """The value over `scope`; a static one is its source itself.  Raises ExpressionError."""
@@ -129,11 +139,12 @@ def _end_of_hole(text: str, start: int) -> int:
 
 
 class _Compiler:
-    """Turns values into functions that render them, None for those without holes, gathering faults and paths."""
+    """Turns values into functions that render them, None for those without holes, gathering faults and references."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.paths: set[tuple[str, ...]] = set()
+        self.places: dict[str, str] = {}
 
     def value(self, value: Any, pointer: str) -> Render | None:
         if isinstance(value, str):
@@ -166,6 +177,7 @@ class _Compiler:
         for part in parts:
             if isinstance(part, Expression):
                 self.paths |= part.paths
+                self.places.update({name: pointer for name in part.references if name not in self.places})
         if len(parts) == 1 and isinstance(parts[0], Expression):
             return parts[0].evaluate
         pieces = [part if isinstance(part, str) else part.evaluate for part in parts]

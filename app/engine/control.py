@@ -104,7 +104,7 @@ class Control:
                 run.pause()
         return thread
 
-    async def wait(self, thread_id: str, timeout: float) -> bool:
+    async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - an answer, not a cut
         """Wait until the thread has ended or is paused; False when `timeout` seconds went by.  Raises NotFound."""
         deadline = monotonic() + timeout
         with self._bus.subscribe(thread_id) as subscription:

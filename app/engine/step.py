@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, retry
-from app.domain.errors import JsonError
+from app.domain.errors import InvalidRequest, JsonError
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
 from app.domain.template import ExpressionError
@@ -40,37 +40,45 @@ Ending = Result | Failed | Asleep
 
 
 async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
-    """Try a step once.  Never raises but CancelledError."""
+    """Try a step once.  Never raises but CancelledError, when it is cancelled from outside."""
     try:
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
             return _normalise(outcome, deps.max_value_bytes)
-    except StepFailure as failure:
-        return Failed(
-            error=_error(step, failure.kind, str(failure), retryable=failure.retryable), retry_after=failure.retry_after
-        )
-    except ExpressionError as error:
-        return Failed(error=_error(step, retry.EXPRESSION, str(error)))
-    except JsonError as error:
-        return Failed(error=_error(step, retry.INVALID_OUTPUT, f"the output is {error}"))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         return Failed(error=_error(step, retry.EXCEPTION, "the step cancelled itself", retryable=True))
-    except TimeoutError as error:
-        message = f"not done within {step.spec.timeout:g} s" if step.spec.timeout else str(error) or "timed out"
-        return Failed(error=_error(step, retry.TIMEOUT, message, retryable=True))
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
-        _log.debug("step %s raised", step.spec.id, exc_info=True)
-        return Failed(error=_error(step, retry.EXCEPTION, f"{type(error).__name__}: {error}", retryable=True))
+        return _failure(step, error)
     finally:
         context.close()
     if isinstance(outcome, Failed) and outcome.error.step_id is None:
         outcome.error.step_id = step.spec.id
     return outcome
+
+
+def _failure(step: OpenStep, error: BaseException) -> Failed:
+    match error:
+        case StepFailure():
+            told = _error(step, error.kind, str(error), retryable=error.retryable)
+            return Failed(error=told, retry_after=error.retry_after)
+        case ExpressionError():
+            return Failed(error=_error(step, retry.EXPRESSION, str(error)))
+        case JsonError():
+            return Failed(error=_error(step, retry.INVALID_OUTPUT, f"the output is {error}"))
+        case InvalidRequest():
+            return Failed(error=_error(step, retry.VALIDATION, str(error)))
+        case TimeoutError():
+            limit = step.spec.timeout
+            message = f"not done within {limit:g} s" if limit else str(error) or "timed out"
+            return Failed(error=_error(step, retry.TIMEOUT, message, retryable=True))
+        case _:
+            _log.debug("step %s raised", step.spec.id, exc_info=error)
+            return Failed(error=_error(step, retry.EXCEPTION, f"{type(error).__name__}: {error}", retryable=True))
 
 
 async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Outcome:

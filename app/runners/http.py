@@ -73,7 +73,7 @@ class HttpRunner:
         except httpx.HTTPError as error:
             return Failed(error=ErrorInfo(kind=retry.NETWORK, message=_words(error), retryable=True))
 
-    def check(self, step: StepSpec) -> list[str]:
+    def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """The document's parser has checked the mapping."""
         return []
 

@@ -32,6 +32,6 @@ class SleepRunner:
         await asyncio.sleep(max(0.0, left))
         return Completed(output=None)
 
-    def check(self, step: StepSpec) -> list[str]:
+    def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """The document's parser has checked the duration."""
         return []

@@ -54,7 +54,7 @@ class WorkflowRunner:
             return await self._ended(child)
         return Asleep(seconds=LOOK_AGAIN, thread_id=child_id)
 
-    def check(self, step: StepSpec) -> list[str]:
+    def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """Whether the workflow exists shows when the step runs: it may be registered later."""
         return []
 

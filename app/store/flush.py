@@ -37,18 +37,12 @@ def arguments(batch: Sequence[Start | Transition]) -> Arguments:
             continue
         moves.append(_move(ord_, item))
         thread_id = item.thread_id
-        for execution in item.executions:
-            executions.append(_execution(ord_, execution))
-        for change in item.execution_updates:
-            execution_changes.append(_execution_change(ord_, thread_id, change))
-        for step in item.steps:
-            steps.append(_step(ord_, step))
-        for update in item.step_updates:
-            step_changes.append(_step_change(ord_, thread_id, update))
-        for checkpoint in item.checkpoints:
-            checkpoints.append(_checkpoint(ord_, checkpoint))
-        for event in item.events:
-            events.append(_event(ord_, event))
+        executions += [_execution(ord_, execution) for execution in item.executions]
+        execution_changes += [_execution_change(ord_, thread_id, change) for change in item.execution_updates]
+        steps += [_step(ord_, step) for step in item.steps]
+        step_changes += [_step_change(ord_, thread_id, update) for update in item.step_updates]
+        checkpoints += [_checkpoint(ord_, checkpoint) for checkpoint in item.checkpoints]
+        events += [_event(ord_, event) for event in item.events]
     return rows
 
 

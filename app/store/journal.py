@@ -52,7 +52,7 @@ class PostgresJournal(Journal):
         if owner is not None and owner.execution_id != start.execution.id:
             return StartOutcome(created=False, idempotency=owner)
         if key is not None:  # the key was taken in the moment in which another start took the thread's id
-            await self._pool.execute(_QUERIES["forget_key"], key.tenant, key.key, start.execution.id)
+            await self._fetch("forget_key", key.tenant, key.key, start.execution.id)
         return StartOutcome(created=False, thread_exists=True)
 
     async def commit(self, transition: Transition) -> str | None:
@@ -88,46 +88,50 @@ class PostgresJournal(Journal):
 
     async def signal(self, thread_id: str, signal: str) -> ThreadRecord:
         """See ports.Journal."""
-        row = await self._pool.fetchrow(_QUERIES["signal"], thread_id, signal)
-        if row is None:
+        rows = await self._fetch("signal", thread_id, signal)
+        if not rows:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
-        return thread_from_row(row)
+        return thread_from_row(rows[0])
 
     async def wake(self, thread_id: str) -> None:
         """See ports.Journal."""
-        await self._pool.execute(_QUERIES["wake"], thread_id)
+        await self._fetch("wake", thread_id)
 
     async def claim(self, incarnation_id: str, limit: int) -> list[ThreadRecord]:
         """See ports.Journal."""
-        return [thread_from_row(row) for row in await self._pool.fetch(_QUERIES["claim"], incarnation_id, limit)]
+        return [thread_from_row(row) for row in await self._fetch("claim", incarnation_id, limit)]
 
     async def driven(self, incarnation_id: str) -> list[ThreadRecord]:
         """See ports.Journal."""
-        return [thread_from_row(row) for row in await self._pool.fetch(_QUERIES["driven"], incarnation_id)]
+        return [thread_from_row(row) for row in await self._fetch("driven", incarnation_id)]
 
     async def next_due(self) -> float | None:
         """See ports.Journal."""
-        return await self._pool.fetchval(_QUERIES["next_due"])
+        rows = await self._fetch("next_due")
+        return rows[0][0] if rows else None
 
     async def open_incarnation(self, incarnation: IncarnationRecord) -> None:
         """See ports.Journal."""
-        await self._pool.execute(_QUERIES["open_incarnation"], incarnation.id, incarnation.host, incarnation.process)
+        await self._fetch("open_incarnation", incarnation.id, incarnation.host, incarnation.process)
 
     async def heartbeat(self, incarnation_id: str) -> bool:
         """See ports.Journal."""
-        return await self._pool.fetchval(_QUERIES["heartbeat"], incarnation_id) is not None
+        return bool(await self._fetch("heartbeat", incarnation_id))
 
     async def incarnations(self) -> list[tuple[IncarnationRecord, float]]:
         """See ports.Journal."""
-        rows = await self._pool.fetch(_QUERIES["incarnations"])
+        rows = await self._fetch("incarnations")
         return [(incarnation_from_row(row), row["silent_for"]) for row in rows]
 
     async def close_incarnation(self, incarnation_id: str) -> int:
         """See ports.Journal."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            tag = await connection.execute(_QUERIES["release_threads"], incarnation_id)
-            await connection.execute(_QUERIES["remove_incarnation"], incarnation_id)
-        return int(tag.rpartition(" ")[2])
+        return (await self._fetch("close_incarnation", incarnation_id))[0][0]
+
+    async def _fetch(self, query: str, *arguments: object) -> list[Any]:
+        try:
+            return await self._pool.fetch(_QUERIES[query], *arguments)
+        except db.LOST as error:
+            raise db.unavailable(error) from error
 
     def _writer(self, thread_id: str) -> GroupWriter:
         if len(self._writers) == 1:

@@ -184,7 +184,7 @@ class GroupWriter:
             else:
                 _log.warning("the database connection was lost during a flush: %s", db.describe(error))
                 await self._recover(batch)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the lane must live; each item is told
             _log.exception("a flush failed in an unknown way")
             await self._bisect(batch, error)
         else:

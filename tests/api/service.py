@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ class Control:
         self._note("pause")
         return await self._thread(thread_id)
 
-    async def wait(self, thread_id: str, timeout: float) -> bool:
+    async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - as the engine has it
         self._note(("wait", timeout))
         if not self.ends_in_time:
             await asyncio.sleep(timeout)
@@ -173,7 +173,11 @@ class Service:
     async def move(self, driver: Driver, transition: Transition) -> None:
         """Commit a move and tell the bus, as the engine does."""
         await driver.commit(self.journal, transition)
-        self.bus.publish(driver.thread.thread_id, [replace(event) for event in transition.events])
+        thread = driver.thread
+        self.bus.publish(
+            thread.thread_id,
+            await self.reads.events(thread.thread_id, after=thread.last_seq - len(transition.events)),
+        )
 
 
 async def new_service() -> Service:

@@ -29,7 +29,7 @@ def told(message: Message) -> tuple[str, int]:
     return message.data["thread_id"], message.data["seq"]
 
 
-async def test_the_feed_begins_now_and_tells_of_every_thread(served: Served):
+async def test_the_feed_begins_now_and_tells_of_every_thread(served: Served) -> None:
     await served.service.drive(thread_id="before")
     async with reading(served.http, "/api/stream") as (_, messages):
         await started(messages)
@@ -42,7 +42,7 @@ async def test_the_feed_begins_now_and_tells_of_every_thread(served: Served):
     assert found[0].event == "workflow_start"
 
 
-async def test_a_reader_of_the_feed_comes_back_to_its_place(served: Served):
+async def test_a_reader_of_the_feed_comes_back_to_its_place(served: Served) -> None:
     async with reading(served.http, "/api/stream") as (_, messages):
         cursor = await started(messages)
     await served.service.drive(thread_id="one")
@@ -56,7 +56,7 @@ async def test_a_reader_of_the_feed_comes_back_to_its_place(served: Served):
     assert told(first) == ("one", 1)
 
 
-async def test_the_feed_can_be_of_one_workflow_or_status(served: Served):
+async def test_the_feed_can_be_of_one_workflow_or_status(served: Served) -> None:
     async with (
         reading(served.http, "/api/stream?workflow=knitting") as (_, none),
         reading(served.http, "/api/stream?workflow=sewing&status=completed") as (_, ended),
@@ -73,7 +73,7 @@ async def test_the_feed_can_be_of_one_workflow_or_status(served: Served):
         assert "shutting down" in ((await waiting).comment or "")
 
 
-async def test_a_reader_of_the_feed_that_is_cut_at_random_gets_all_once(served: Served):
+async def test_a_reader_of_the_feed_that_is_cut_at_random_gets_all_once(served: Served) -> None:
     dice = random.Random(5)
     found: list[tuple[str, int]] = []
     async with reading(served.http, "/api/stream") as (_, messages):
@@ -99,7 +99,7 @@ async def test_a_reader_of_the_feed_that_is_cut_at_random_gets_all_once(served: 
     assert len(set(found)) == len(found)
 
 
-async def test_a_reader_of_the_feed_that_lags_loses_nothing(served: Served, monkeypatch: pytest.MonkeyPatch):
+async def test_a_reader_of_the_feed_that_lags_loses_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_BUFFER", 3)
     async with reading(served.http, "/api/stream") as (_, messages):
         await started(messages)
@@ -113,12 +113,13 @@ async def test_a_reader_of_the_feed_that_lags_loses_nothing(served: Served, monk
     assert found == list(range(1, 42))
 
 
-async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatch: pytest.MonkeyPatch):
+async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_ERROR_PAUSE", 0.01)
+    monkeypatch.setattr(feed_module, "_POLL", 0.01)
     reads, feed = served.service.reads, served.service.reads.feed
     away = [True, True]
 
-    async def sometimes(after: object, limit: int = 1000):
+    async def sometimes(after: object, limit: int = 1000) -> object:
         if away:
             away.pop()
             raise ConnectionError

@@ -43,16 +43,16 @@ async def resume(service: Service, driver: Driver) -> ExecutionRecord:
         created_at=utc_now(),
     )
     update = ExecutionUpdate(id=old.id, status=Status.FAILED, error='{"kind":"x","message":"y"}')
-    await service.move(
-        driver, driver.move(executions=[new], execution_updates=[update], execution_id=new.id)
-    )
+    await service.move(driver, driver.move(executions=[new], execution_updates=[update], execution_id=new.id))
     return new
 
 
 @pytest.mark.parametrize(
     "path", ["/api/invoke/status/thread", "/invoke/status/thread", "/api/invoke-status/status/thread"]
 )
-async def test_the_status_has_every_step_in_document_order(client: httpx.AsyncClient, service: Service, path: str):
+async def test_the_status_has_every_step_in_document_order(
+    client: httpx.AsyncClient, service: Service, path: str
+) -> None:
     await in_the_middle(service)
     found = (await client.get(path)).json()
     assert [(step["id"], step["status"]) for step in found["steps"]] == [
@@ -66,7 +66,7 @@ async def test_the_status_has_every_step_in_document_order(client: httpx.AsyncCl
     assert (found["output"], found["error"], found["current_step"]) == (None, None, None)
 
 
-async def test_the_output_is_told_once_the_thread_has_completed(client: httpx.AsyncClient, service: Service):
+async def test_the_output_is_told_once_the_thread_has_completed(client: httpx.AsyncClient, service: Service) -> None:
     driver = await in_the_middle(service)
     await service.move(driver, driver.complete({"z": 10**30, "a": "\x00"}))
     answer = await client.get("/api/invoke/status/thread")
@@ -74,7 +74,7 @@ async def test_the_output_is_told_once_the_thread_has_completed(client: httpx.As
     assert answer.json()["completed_at"].endswith("Z")
 
 
-async def test_steps_of_an_earlier_execution_are_reused(client: httpx.AsyncClient, service: Service):
+async def test_steps_of_an_earlier_execution_are_reused(client: httpx.AsyncClient, service: Service) -> None:
     driver = await in_the_middle(service)
     await resume(service, driver)
     await service.move(driver, driver.end_step("publish", 1))
@@ -83,12 +83,12 @@ async def test_steps_of_an_earlier_execution_are_reused(client: httpx.AsyncClien
     assert found["kind"] == "resume"
 
 
-async def test_an_unknown_thread_is_not_found(client: httpx.AsyncClient):
+async def test_an_unknown_thread_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/invoke/status/nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "thread_not_found")
 
 
-async def test_the_history_is_in_the_contracts_words(client: httpx.AsyncClient, service: Service):
+async def test_the_history_is_in_the_contracts_words(client: httpx.AsyncClient, service: Service) -> None:
     await in_the_middle(service)
     found = (await client.get("/api/invoke/history/thread")).json()
     assert (found["thread_id"], found["head_version"], found["next_cursor"]) == ("thread", 3, None)
@@ -99,7 +99,7 @@ async def test_the_history_is_in_the_contracts_words(client: httpx.AsyncClient, 
     assert found["history"][2]["completed_steps"] == ["analyst", "marketer"]
 
 
-async def test_a_rollback_leaves_versions_off_the_timeline(client: httpx.AsyncClient, service: Service):
+async def test_a_rollback_leaves_versions_off_the_timeline(client: httpx.AsyncClient, service: Service) -> None:
     driver = await in_the_middle(service)
     checkpoints = await service.reads.checkpoints("thread")
     await service.move(driver, driver.roll_back(checkpoints, 2))
@@ -115,7 +115,7 @@ async def test_a_rollback_leaves_versions_off_the_timeline(client: httpx.AsyncCl
     assert (await client.get("/api/invoke/history/thread/3")).json()["on_timeline"] is False
 
 
-async def test_pages_of_a_long_history_tell_what_the_whole_tells(client: httpx.AsyncClient, service: Service):
+async def test_pages_of_a_long_history_tell_what_the_whole_tells(client: httpx.AsyncClient, service: Service) -> None:
     driver = await service.drive(thread_id="thread")
     for number in range(60):
         await service.move(driver, driver.end_step(f"step_{number % 20}", number))
@@ -130,7 +130,7 @@ async def test_pages_of_a_long_history_tell_what_the_whole_tells(client: httpx.A
     assert pages == whole["history"]
 
 
-async def test_the_history_can_be_cut_by_version_and_time(client: httpx.AsyncClient, service: Service):
+async def test_the_history_can_be_cut_by_version_and_time(client: httpx.AsyncClient, service: Service) -> None:
     await in_the_middle(service)
     found = (await client.get("/api/invoke/history/thread?from_version=2&toVersion=2")).json()["history"]
     assert [one["version"] for one in found] == [2]
@@ -139,7 +139,7 @@ async def test_the_history_can_be_cut_by_version_and_time(client: httpx.AsyncCli
     assert len((await client.get(f"/api/invoke/history/thread?until={later}")).json()["history"]) == 3
 
 
-async def test_a_version_has_the_whole_state(client: httpx.AsyncClient, service: Service):
+async def test_a_version_has_the_whole_state(client: httpx.AsyncClient, service: Service) -> None:
     await in_the_middle(service)
     answer = await client.get("/api/invoke/history/thread/2")
     found = answer.json()
@@ -150,13 +150,15 @@ async def test_a_version_has_the_whole_state(client: httpx.AsyncClient, service:
 
 
 @pytest.mark.parametrize("version", [0, 4, 10**12])
-async def test_a_version_that_is_not_there_is_not_found(client: httpx.AsyncClient, service: Service, version: int):
+async def test_a_version_that_is_not_there_is_not_found(
+    client: httpx.AsyncClient, service: Service, version: int
+) -> None:
     await in_the_middle(service)
     answer = await client.get(f"/api/invoke/history/thread/{version}")
     assert (answer.status_code, answer.json()["code"]) == (404, "version_not_found")
 
 
-async def test_executions_come_newest_first_page_by_page(client: httpx.AsyncClient, service: Service):
+async def test_executions_come_newest_first_page_by_page(client: httpx.AsyncClient, service: Service) -> None:
     for number in range(5):
         await service.drive(thread_id=f"thread-{number}")
     first = (await client.get("/api/workflow/executions?limit=3")).json()
@@ -166,7 +168,7 @@ async def test_executions_come_newest_first_page_by_page(client: httpx.AsyncClie
     assert (first["total"], second["total"], second["next_cursor"]) == (5, 5, None)
 
 
-async def test_executions_can_be_filtered(client: httpx.AsyncClient, service: Service):
+async def test_executions_can_be_filtered(client: httpx.AsyncClient, service: Service) -> None:
     await service.drive(thread_id="one")
     await service.drive(thread_id="other")
     found = (await client.get("/api/workflow/executions?thread_id=one&status=pending&workflow=sewing")).json()
@@ -174,13 +176,13 @@ async def test_executions_can_be_filtered(client: httpx.AsyncClient, service: Se
     assert (await client.get("/api/workflow/executions?status=failed")).json()["executions"] == []
 
 
-async def test_a_plus_in_a_time_need_not_be_escaped(client: httpx.AsyncClient, service: Service):
+async def test_a_plus_in_a_time_need_not_be_escaped(client: httpx.AsyncClient, service: Service) -> None:
     await service.drive()
     found = (await client.get("/api/workflow/executions?since=2026-01-01T00:00:00+02:00")).json()
     assert found["total"] == 1
 
 
-async def test_an_execution_has_its_steps_with_their_values(client: httpx.AsyncClient, service: Service):
+async def test_an_execution_has_its_steps_with_their_values(client: httpx.AsyncClient, service: Service) -> None:
     driver = await in_the_middle(service)
     found = (await client.get(f"/api/workflow/execution/{driver.thread.execution_id.upper()}")).json()
     assert found["execution"]["input"] == {"topic": "thread"}
@@ -191,7 +193,7 @@ async def test_an_execution_has_its_steps_with_their_values(client: httpx.AsyncC
     assert found["metadata"] == {"total_steps": 3, "completed_steps": 1, "failed_steps": 0, "skipped_steps": 1}
 
 
-async def test_an_execution_tells_what_it_kept_from_before(client: httpx.AsyncClient, service: Service):
+async def test_an_execution_tells_what_it_kept_from_before(client: httpx.AsyncClient, service: Service) -> None:
     driver = await in_the_middle(service)
     first = driver.thread.execution_id
     new = await resume(service, driver)
@@ -203,6 +205,6 @@ async def test_an_execution_tells_what_it_kept_from_before(client: httpx.AsyncCl
     assert before["execution"]["error"]["kind"] == "x"
 
 
-async def test_an_execution_that_is_not_there_is_not_found(client: httpx.AsyncClient):
+async def test_an_execution_that_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/api/workflow/execution/{uuid7()}")
     assert (answer.status_code, answer.json()["code"]) == (404, "execution_not_found")

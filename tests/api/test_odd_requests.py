@@ -57,14 +57,14 @@ POSTS = [
 
 @pytest.mark.parametrize("path", POSTS[:4])
 @pytest.mark.parametrize("body", ODD, ids=range(len(ODD)))
-async def test_an_odd_body_is_a_4xx(client: httpx.AsyncClient, path: str, body: bytes):
+async def test_an_odd_body_is_a_4xx(client: httpx.AsyncClient, path: str, body: bytes) -> None:
     answer = await client.post(path, content=body)
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] != "internal_error"
 
 
-async def test_mutilated_bodies_never_end_in_a_500(client: httpx.AsyncClient):
+async def test_mutilated_bodies_never_end_in_a_500(client: httpx.AsyncClient) -> None:
     good = b'{"workflow":"sewing","input":{"a":[1,2.5,"\\u0000",12345678901234567890]},"context":{},"thread_id":null}'
     random.seed(7)
     for number in range(400):
@@ -77,7 +77,7 @@ async def test_mutilated_bodies_never_end_in_a_500(client: httpx.AsyncClient):
 
 @pytest.mark.parametrize("identifier", ["a%00b", "%ff%fe", "..%2f", "x" * 200, "caf%C3%A9", "%F0%9F%A7%B5"])
 @pytest.mark.parametrize("path", ["/api/invoke/status/", "/api/invoke/stream/", "/api/invoke/history/"])
-async def test_an_impossible_thread_id_is_not_found(client: httpx.AsyncClient, path: str, identifier: str):
+async def test_an_impossible_thread_id_is_not_found(client: httpx.AsyncClient, path: str, identifier: str) -> None:
     answer = await client.get(path + identifier)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
@@ -105,32 +105,32 @@ async def test_an_impossible_thread_id_is_not_found(client: httpx.AsyncClient, p
         ("/api/invoke/history/x/two", "/path/version"),
     ],
 )
-async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, path: str, pointer: str):
+async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, path: str, pointer: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 422
     assert [one["pointer"] for one in answer.json()["problems"]] == [pointer]
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/", "/api/workflow/execution/1", "/api/workflows/x@0"])
-async def test_what_is_not_there_is_a_problem_too(client: httpx.AsyncClient, path: str):
+async def test_what_is_not_there_is_a_problem_too(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 404
     assert {"type", "title", "status", "detail", "instance", "code"} <= answer.json().keys()
     assert answer.json()["instance"] == path
 
 
-async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient):
+async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) -> None:
     answer = await client.get(ASYNC)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
 
 
-async def test_a_declared_body_that_is_too_large_is_refused(client: httpx.AsyncClient):
+async def test_a_declared_body_that_is_too_large_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post(ASYNC, content=b"x" * 100_001)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_chunks_are_counted_whatever_they_declare(client: httpx.AsyncClient):
+async def test_chunks_are_counted_whatever_they_declare(client: httpx.AsyncClient) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(30):
             yield b"x" * 10_000
@@ -139,13 +139,13 @@ async def test_chunks_are_counted_whatever_they_declare(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_a_server_answers_413_to_a_body_of_50_megabytes(served: Served):
+async def test_a_server_answers_413_to_a_body_of_50_megabytes(served: Served) -> None:
     answer = await served.http.post(ASYNC, content=bytes(50_000_000))
     assert answer.status_code == 413
     assert (await served.http.get("/api/health/live")).status_code == 200
 
 
-async def test_a_client_that_leaves_in_the_middle_does_no_harm(served: Served):
+async def test_a_client_that_leaves_in_the_middle_does_no_harm(served: Served) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(b"POST /api/invoke/async HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
     await writer.drain()
@@ -153,7 +153,9 @@ async def test_a_client_that_leaves_in_the_middle_does_no_harm(served: Served):
     assert (await served.http.get("/api/health/live")).status_code == 200
 
 
-async def test_an_unexpected_error_tells_a_reference_and_nothing_else(client: httpx.AsyncClient, service: Service):
+async def test_an_unexpected_error_tells_a_reference_and_nothing_else(
+    client: httpx.AsyncClient, service: Service
+) -> None:
     service.control.failure = RuntimeError("the password is 1234")
     answer = await client.post(ASYNC, json={"workflow": "sewing"})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
@@ -161,20 +163,20 @@ async def test_an_unexpected_error_tells_a_reference_and_nothing_else(client: ht
     assert "1234" not in answer.text
 
 
-async def test_our_own_error_without_a_status_is_unexpected(client: httpx.AsyncClient, service: Service):
+async def test_our_own_error_without_a_status_is_unexpected(client: httpx.AsyncClient, service: Service) -> None:
     service.control.failure = Refused("secret")
     answer = await client.post(ASYNC, json={"workflow": "sewing"})
     assert answer.status_code == 500
     assert "secret" not in answer.text
 
 
-async def test_a_store_that_is_away_is_503_with_retry_after(client: httpx.AsyncClient, service: Service):
+async def test_a_store_that_is_away_is_503_with_retry_after(client: httpx.AsyncClient, service: Service) -> None:
     service.control.failure = Unavailable("the database is away", retry_after=2.5)
     answer = await client.post(ASYNC, json={"workflow": "sewing"})
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "3", "unavailable")
 
 
-async def test_the_details_of_an_error_go_along(client: httpx.AsyncClient, service: Service):
+async def test_the_details_of_an_error_go_along(client: httpx.AsyncClient, service: Service) -> None:
     service.control.failure = Conflict("the head is 4", code="version_conflict", head_version=4, odd=10**30)
     answer = await client.post(ASYNC, json={"workflow": "sewing"})
     assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")

@@ -1,0 +1,97 @@
+"""The answers about workflows and health, and the problem document, as OpenAPI documents them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Readiness = Literal["ready", "degraded", "unavailable"]
+
+
+class WorkflowEntry(BaseModel):
+    """A registered definition; `steps` are the ids of its steps."""
+
+    id: str
+    name: str
+    version: int | None
+    hash: str
+    description: str | None
+    steps: list[str]
+    created_at: str
+
+
+class WorkflowAnswer(WorkflowEntry):
+    """A registered definition with its document."""
+
+    document: dict[str, Any]
+
+
+class WorkflowsAnswer(BaseModel):
+    """A page of the newest versions, by name."""
+
+    workflows: list[WorkflowEntry]
+    next_cursor: str | None
+
+
+class ProblemItem(BaseModel):
+    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+
+    pointer: str
+    message: str
+
+
+class ValidationAnswer(BaseModel):
+    """Whether a document holds, and its steps as a Mermaid flowchart if it does."""
+
+    valid: bool
+    name: str | None
+    hash: str | None
+    steps: list[str]
+    diagram: str | None
+    problems: list[ProblemItem]
+
+
+class PartHealth(BaseModel):
+    """How one part is."""
+
+    status: Readiness
+
+
+class HealthAnswer(BaseModel):
+    """Whether the service can work, and why not."""
+
+    status: Readiness
+    durable: bool
+    parts: dict[str, PartHealth]
+
+
+class CheckpointerAnswer(BaseModel):
+    """The store that checkpoints go to."""
+
+    kind: str
+    durable: bool
+    reachable: bool
+    latency_ms: float | None
+    error_rate: float
+    size_bytes: int | None
+    error: str | None
+    fallback: str | None
+
+
+class LiveAnswer(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    problems: list[ProblemItem] = []

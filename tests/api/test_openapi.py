@@ -1,0 +1,158 @@
+"""The OpenAPI document: complete, with examples, and true of what the service answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import pytest
+
+from app.api.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from tests.api.service import Service
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document, as it is served."""
+
+    def never() -> Any:
+        raise AssertionError("nothing is opened for the document")
+
+    return create_app(never).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in METHODS:
+                yield path, method, operation
+
+
+def test_every_route_of_the_contract_is_there_and_only_under_api(document: dict[str, Any]) -> None:
+    found = {f"{method.upper()} {path}" for path, method, _ in operations(document)}
+    assert {
+        "POST /api/invoke/async",
+        "POST /api/invoke",
+        "GET /api/invoke/status/{thread_id}",
+        "GET /api/invoke-status/status/{thread_id}",
+        "GET /api/invoke/stream/{thread_id}",
+        "GET /api/stream",
+        "POST /api/invoke/resume/{thread_id}",
+        "POST /api/invoke/rollback/{thread_id}",
+        "POST /api/invoke/cancel/{thread_id}",
+        "POST /api/invoke/pause/{thread_id}",
+        "GET /api/invoke/history/{thread_id}",
+        "GET /api/invoke/history/{thread_id}/{version}",
+        "GET /api/workflow/executions",
+        "GET /api/workflow/execution/{execution_id}",
+        "POST /api/workflows",
+        "GET /api/workflows",
+        "GET /api/workflows/{reference}",
+        "POST /api/workflows/validate",
+        "GET /api/health",
+        "GET /api/health/checkpointer",
+        "GET /api/health/live",
+    } == found
+
+
+def test_operation_ids_are_unique_and_in_snake_case(document: dict[str, Any]) -> None:
+    found = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(found)) == len(found)
+    assert all(name.replace("_", "").islower() and name.isidentifier() for name in found)
+
+
+def test_every_answer_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            for media, content in answer.get("content", {}).items():
+                shown = (
+                    [content["example"]]
+                    if "example" in content
+                    else [one["value"] for one in content.get("examples", {}).values()]
+                )
+                assert shown or status == "200" or "$ref" in content["schema"], (path, method, status)
+                for value in shown:
+                    check(document, content["schema"], value, f"{method} {path} {status} {media}")
+
+
+def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        for media, content in operation.get("requestBody", {}).get("content", {}).items():
+            check(document, content["schema"], content["example"], f"{path} {media}")
+
+
+def test_every_problem_is_documented_as_one(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if status in {"400", "404", "409", "413", "422", "500"}:
+                assert list(answer["content"]) == ["application/problem+json"], (path, method, status)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    references = set(_references(document))
+    assert {value.rpartition("/")[2] for value in references} <= schemas.keys()
+    assert "HTTPValidationError" not in {value.rpartition("/")[2] for value in references}
+
+
+async def test_what_is_answered_fits_what_is_documented(
+    client: httpx.AsyncClient, service: Service, document: dict[str, Any]
+) -> None:
+    driver = await service.drive(thread_id="thread")
+    await service.move(driver, driver.end_step("analyst", {"a": 1}, assign="insights"))
+    await service.move(driver, driver.complete({"done": True}))
+    execution = driver.thread.execution_id
+    calls = [
+        ("post", "/api/invoke/async", "", {"workflow": "sewing"}),
+        ("post", "/api/invoke", "", {"workflow": "sewing"}),
+        ("post", "/api/invoke/resume/{thread_id}", "thread", {}),
+        ("post", "/api/invoke/rollback/{thread_id}", "thread", {"to_version": 1}),
+        ("post", "/api/invoke/cancel/{thread_id}", "thread", {}),
+        ("post", "/api/invoke/async", "", {"workflow": 3}),
+        ("get", "/api/invoke/status/{thread_id}", "thread", None),
+        ("get", "/api/invoke/status/{thread_id}", "nobody", None),
+        ("get", "/api/invoke/history/{thread_id}", "thread", None),
+        ("get", "/api/workflow/executions", "", None),
+        ("get", "/api/workflow/execution/{execution_id}", execution, None),
+        ("get", "/api/workflows", "", None),
+        ("get", "/api/workflows/{reference}", "sewing", None),
+        ("post", "/api/workflows", "", {"name": "x"}),
+        ("post", "/api/workflows/validate", "", {"name": 1}),
+        ("get", "/api/health", "", None),
+        ("get", "/api/health/checkpointer", "", None),
+        ("get", "/api/health/live", "", None),
+    ]
+    for method, path, value, body in calls:
+        answer = await client.request(method, path.partition("{")[0] + value, json=body)
+        documented = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
+        schema = documented[answer.headers["content-type"]]["schema"]
+        check(document, schema, answer.json(), f"{method} {path}")
+
+
+def check(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> None:
+    """Fail with the place when `value` does not fit."""
+    whole = {**schema, "components": document["components"]}
+    faults = [
+        f"{error.instance_path}: {error.message}" for error in jsonschema_rs.validator_for(whole).iter_errors(value)
+    ]
+    assert not faults, (where, faults)
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "$ref":
+                yield item
+            else:
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)

@@ -1,0 +1,78 @@
+"""The server itself: the port, the start that fails, the end in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.api import server as server_module
+from app.api.server import Server, configure, listener
+from app.domain.errors import StartupError
+from tests.api.service import over_http
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.api.service import Service
+
+
+def test_a_taken_port_is_told_in_one_line() -> None:
+    with listener("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StartupError) as caught:
+            listener("127.0.0.1", port)
+    other = port + 1
+    assert str(caught.value) == f"port {port} is taken: choose another with --port {other} (make run PORT={other})"
+
+
+def test_an_address_that_is_not_ours_is_told_in_one_line() -> None:
+    with pytest.raises(StartupError, match=r"^cannot listen on 192\.0\.2\.1:0: .+$"):
+        listener("192.0.2.1", 0)
+
+
+def test_a_host_that_does_not_resolve_is_told_in_one_line() -> None:
+    with pytest.raises(StartupError, match=r"^the host a b cannot be resolved: .+$"):
+        listener("a b", 0)
+
+
+def test_a_start_that_fails_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def fails(_: Any) -> AsyncIterator[None]:
+        raise StartupError("the database cannot be reached")
+        yield
+
+    _bootstrap(monkeypatch, fails)
+    with pytest.raises(StartupError, match="the database cannot be reached"):
+        server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+
+
+def test_sigterm_ends_the_server_before_the_services(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def opens(_: Any) -> AsyncIterator[Service]:
+        asyncio.get_running_loop().call_later(0.05, signal.raise_signal, signal.SIGTERM)
+        yield service
+        seen.append(f"closed, shutting down {service.shutting_down.is_set()}")
+
+    _bootstrap(monkeypatch, opens)
+    server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+    assert seen == ["closed, shutting down True"]
+
+
+async def test_requests_are_logged_at_debug_only(service: Service) -> None:
+    assert configure(None, "debug").access_log
+    assert not configure(None, "info").access_log
+    async with over_http(service) as served:
+        assert isinstance(served.server, Server)
+        assert (await served.http.get("/api/health/live")).status_code == 200
+
+
+def _bootstrap(monkeypatch: pytest.MonkeyPatch, open_services: Any) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "app.bootstrap", SimpleNamespace(open_services=open_services))

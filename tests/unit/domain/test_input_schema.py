@@ -1,0 +1,50 @@
+"""JSON Schemas of inputs."""
+
+import pytest
+
+from app.domain.errors import Problem
+from app.domain.input_schema import MAX_PROBLEMS, check_schema, validate
+
+
+def test_a_value_that_matches_has_no_problems() -> None:
+    assert validate({"type": "object", "properties": {"n": {"type": "integer", "minimum": 2**70}}}, {"n": 2**80}) == []
+
+
+def test_each_problem_has_its_pointer() -> None:
+    schema = {"required": ["z"], "properties": {"a/b": {"items": {"type": "string"}}}}
+    found = validate(schema, {"a/b": ["x", 5]})
+    assert {problem.pointer for problem in found} == {"", "/a~1b/1"}
+
+
+def test_a_right_schema_has_no_problems() -> None:
+    assert check_schema({"$ref": "#/$defs/x", "$defs": {"x": {"type": "string", "format": "date"}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        ({"type": "objekt"}, "/input/type"),
+        ({"properties": {"a": {"minimum": "x"}}}, "/input/properties/a/minimum"),
+        ({"pattern": "("}, "/input/pattern"),
+        ({"$ref": "http://127.0.0.1:9/x"}, "/input"),
+        ({"$ref": "file:///etc/passwd"}, "/input"),
+        ({"$ref": "#/$defs/nothing"}, "/input"),
+        ({"$schema": "http://127.0.0.1:9/meta"}, "/input"),
+        (5, "/input"),
+    ],
+)
+def test_a_wrong_schema_is_refused_at_its_place(schema: object, pointer: str) -> None:
+    assert [problem.pointer for problem in check_schema(schema, "/input")] == [pointer]
+
+
+def test_formats_are_checked() -> None:
+    assert validate({"format": "date"}, "yesterday") == [Problem("", '"yesterday" is not a "date"')]
+
+
+@pytest.mark.parametrize("pattern", [r"^(a+)+$", r"(a*)*\1b"])
+def test_a_pattern_that_backtracks_for_ever_is_given_up(pattern: str) -> None:
+    assert len(validate({"pattern": pattern}, "a" * 40 + "!")) == 1
+
+
+def test_no_more_than_a_hundred_problems_are_told() -> None:
+    assert len(validate({"items": {"type": "string"}}, list(range(500)))) == MAX_PROBLEMS
