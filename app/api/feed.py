@@ -87,9 +87,6 @@ class Feed:
         self.closing = False
         services.bus.listen(self._hinted)
 
-    def __len__(self) -> int:
-        return len(self._readers)
-
     def _hinted(self, events: Sequence[Event]) -> None:
         if events and self._readers:
             self._hint.set()

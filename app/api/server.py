@@ -107,11 +107,13 @@ def configure(app: Any, log_level: str) -> uvicorn.Config:
 
 
 async def _serve(settings: Settings, taken: socket.socket) -> None:
-    from app.bootstrap import open_services  # noqa: PLC0415 - the port is tried before the engine is even loaded
+    # The port is tried before the engine is even loaded.
+    from app.bootstrap import open_services, tune_garbage_collector  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
         with _sigterm_cancels():
             services = await stack.enter_async_context(open_services(settings))
+        tune_garbage_collector()
         server = Server(configure(create_app(lambda: nullcontext(services)), settings.log_level), services)
         host, port = taken.getsockname()[:2]
         _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)

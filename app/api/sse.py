@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from app.api.services import Services, Signal
+    from app.api.services import Services
     from app.domain.records import ThreadRecord
     from app.engine.bus import Subscription
 
@@ -46,14 +46,6 @@ class Streams:
     def __init__(self) -> None:
         self._open: set[Subscription] = set()
         self.closing = False
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    async def watch(self, shutting_down: Signal) -> None:
-        """End all streams once the service shuts down."""
-        await shutting_down.wait()
-        self.close()
 
     def close(self) -> None:
         """Wake every stream; each says goodbye and ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from typing import Final
 
@@ -11,20 +12,52 @@ THREAD_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 """What a client may choose as a thread id."""
 
 _COUNTER_MAX: Final = 0xFFF
-_last_ms = 0
-_counter = 0
+_POOL: Final = 8 * 512
+
+
+class _Source:
+    """The counter that keeps ids of one millisecond in order, and random bytes bought 512 ids at a time."""
+
+    def __init__(self) -> None:
+        self.last_ms = 0
+        self.counter = 0
+        self.pool = b""
+        self.used = 0
+
+    def random(self) -> int:
+        """62 random bits."""
+        if self.used >= len(self.pool):
+            self.pool, self.used = os.urandom(_POOL), 0
+        self.used += 8
+        return int.from_bytes(self.pool[self.used - 8 : self.used]) >> 2
+
+    def tick(self) -> None:
+        """Move on to the next millisecond, or the next place in this one."""
+        now = time.time_ns() // 1_000_000
+        if now > self.last_ms:
+            self.last_ms, self.counter = now, 0
+        elif self.counter < _COUNTER_MAX:
+            self.counter += 1
+        else:
+            self.last_ms, self.counter = self.last_ms + 1, 0
+
+
+_source = _Source()
+_lock = threading.Lock()
 
 
 def uuid7() -> str:
     """A new UUIDv7: 48 bits of milliseconds, a 12-bit counter within the millisecond, 62 random bits."""
-    global _last_ms, _counter  # noqa: PLW0603 - the counter that keeps ids of one millisecond in order
-    now = time.time_ns() // 1_000_000
-    if now > _last_ms:
-        _last_ms, _counter = now, 0
-    else:
-        _counter += 1
-        if _counter > _COUNTER_MAX:
-            _last_ms, _counter = _last_ms + 1, 0
-    value = (_last_ms << 80) | (0x7000 | _counter) << 64 | 0x8000000000000000 | int.from_bytes(os.urandom(8)) >> 2
-    text = f"{value:032x}"
+    with _lock:
+        _source.tick()
+        high, low = (_source.last_ms << 16) | 0x7000 | _source.counter, 0x8000000000000000 | _source.random()
+    text = f"{high:016x}{low:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _after_fork() -> None:
+    _source.pool = b""  # two processes must not draw the same bytes
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

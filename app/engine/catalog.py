@@ -33,7 +33,7 @@ class Catalog:
         self._runners = runners
         self._specs: OrderedDict[str, WorkflowSpec] = OrderedDict()
         self._named: dict[tuple[str, int | None], tuple[float, WorkflowRecord]] = {}
-        self._ad_hoc: OrderedDict[str, WorkflowRecord] = OrderedDict()
+        self._ad_hoc: OrderedDict[bytes, WorkflowRecord] = OrderedDict()
 
     async def spec(self, definition_id: str) -> WorkflowSpec:
         """A stored definition, ready to run.  Raises NotFound."""
@@ -73,16 +73,18 @@ class Catalog:
         return record, (record.version or 0) > newest
 
     async def ad_hoc(self, source: Mapping[str, Any]) -> tuple[WorkflowRecord, WorkflowSpec]:
-        """Store a document for one thread, without a version.  Raises InvalidWorkflow, NotSupported."""
-        spec = await self.validate(source)
-        record = self._ad_hoc.get(spec.hash)
+        """Store a document for one thread, without a version.  Raises InvalidWorkflow, NotSupported, JsonError."""
+        text = jsontext.dumps(source)
+        digest = jsontext.sha256(text)
+        record = self._ad_hoc.get(digest)
         if record is None:
-            text = jsontext.dumps(dict(spec.document))
+            spec = await self.validate(source)
             record = await self._registry.register(name=spec.name, document=text, hash=spec.hash, ad_hoc=True)
-            self._ad_hoc[spec.hash] = record
+            self._ad_hoc[digest] = record
             if len(self._ad_hoc) > _KEPT:
                 self._ad_hoc.popitem(last=False)
-        return record, self._keep(record, spec)
+            self._keep(record, spec)
+        return record, await self.spec(record.id)
 
     async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
         """Parse a document and ask the runners whether they can do its steps.  Raises InvalidWorkflow, NotSupported."""

@@ -1,0 +1,31 @@
+"""One service for the tests that only look from outside; those that kill and restart make their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.service import Service, running
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+HERE = Path(__file__).parent
+LIMITS = {"MAX_BODY_BYTES": 1_000_000, "MAX_VALUE_BYTES": 300_000}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder are acceptance tests."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.acceptance)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    """A service that all share: heartbeats each second, http steps may call this machine."""
+    folder = tmp_path_factory.mktemp("shared")
+    with running(folder, SSE_HEARTBEAT_SECONDS=1, HTTP_ALLOW_PRIVATE="true", **LIMITS) as found:
+        yield found

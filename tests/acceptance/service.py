@@ -1,0 +1,256 @@
+"""`backstitch serve` as a process of its own: started, waited for, killed, asked over HTTP, and its database by SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+ROOT = Path(__file__).parents[2]
+ENDED = {"completed", "failed", "cancelled", "interrupted"}
+PATIENCE = 60.0
+_ports: list[int] = []
+
+
+def free_port() -> int:
+    """A port that nobody has: below the ephemeral ones, each worker of the run in a range of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 21_000 + worker * 500 + os.getpid() % 50 * 10
+    for port in range(first, first + 400):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port not in _ports and taken.connect_ex(("127.0.0.1", port)) != 0:
+                _ports.append(port)
+                return port
+    raise AssertionError("no free port")
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """What a service is given: nothing of the settings of whoever runs the tests."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "USER", "VIRTUAL_ENV")
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    return {
+        **found,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        **{name: str(value) for name, value in settings.items()},
+    }
+
+
+def run_cli(*arguments: str, cwd: Path, timeout: float = 120, **settings: object) -> subprocess.CompletedProcess[str]:
+    """A command of `backstitch`, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@dataclass
+class Service:
+    """One process on one port, again and again on the same data folder; `http` talks to whichever runs."""
+
+    folder: Path
+    settings: dict[str, object] = field(default_factory=dict)
+    data: Path | None = None
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.calls_file = self.folder / "calls"
+        self.log = self.folder / "serve.log"
+        self.data = self.data or self.folder / "data"
+
+    def start(self) -> Service:
+        """Start the process; it may take a moment until it is `ready`."""
+        given = {"MODULES": "tests.acceptance.functions", "ACCEPTANCE_CALLS": self.calls_file, **self.settings}
+        command = ["serve", "--port", str(self.port), "--data-dir", str(self.data)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", *command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                env=environment(**given),
+            )
+        return self
+
+    def ready(self) -> Service:
+        """Wait for /api/health to say 200."""
+        for _ in waiting("the service is ready"):
+            assert self.process is not None
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            try:
+                if self.http.get("/api/health").status_code == 200:
+                    return self
+            except httpx.TransportError:
+                continue
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash or an out-of-memory killer would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def close(self) -> None:
+        """Stop the process and drop what was open to it; a service that was killed leaves its database to be stopped."""
+        self.stop()
+        self.http.close()
+        pid_file = self.data / "postgres" / "postmaster.pid" if self.data else None
+        if pid_file is not None and pid_file.exists():
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
+
+    # ---- what people ask of it
+    def register(self, document: dict[str, Any]) -> None:
+        """Make a workflow known."""
+        answer = self.http.post("/api/workflows", json=document)
+        assert answer.status_code in (200, 201), answer.text
+
+    def start_thread(self, workflow: str | dict[str, Any], given: Any = None, **more: Any) -> str:
+        """The id of a new thread."""
+        answer = self.http.post("/api/invoke/async", json={"workflow": workflow, "input": given, **more})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["thread_id"]
+
+    def status(self, thread: str) -> dict[str, Any]:
+        """The status document."""
+        answer = self.http.get(f"/api/invoke/status/{thread}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def until(self, thread: str, *statuses: str) -> dict[str, Any]:
+        """Wait for one of these statuses, or for an end."""
+        for _ in waiting(f"{thread} to be {statuses or 'ended'}"):
+            found = self.status(thread)
+            if found["status"] in (statuses or ENDED):
+                return found
+            assert found["status"] not in ENDED, found
+        raise AssertionError
+
+    def run(self, workflow: str | dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
+        """Start, and wait for the end."""
+        return self.until(self.start_thread(workflow, given, **more))
+
+    def post(self, path: str, body: Any = None, expect: int = 202) -> dict[str, Any]:
+        """A POST that must give `expect`."""
+        answer = self.http.post(path, json=body) if body is not None else self.http.post(path)
+        assert answer.status_code == expect, f"{answer.status_code} {answer.text}"
+        return answer.json()
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """A GET that must give 200."""
+        answer = self.http.get(path, params=params)
+        assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+        return answer.json()
+
+    def versions(self, thread: str) -> list[dict[str, Any]]:
+        """The whole history, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = self.get(f"/api/invoke/history/{thread}", limit=1000, **({"cursor": cursor} if cursor else {}))
+            found += page["history"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+    def calls(self, thread: str | None = None) -> Counter[str]:
+        """How often each step was called, by `thread step`, or by step for one thread."""
+        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        words = [line.split() for line in lines]
+        if thread is None:
+            return Counter(f"{one[0]} {one[1]}" for one in words)
+        return Counter(one[1] for one in words if one[0] == thread)
+
+    def keys(self, thread: str, step: str) -> list[str]:
+        """The idempotency keys that a step was called with, in order."""
+        words = [line.split() for line in self.calls_file.read_text().splitlines()]
+        return [one[3] for one in words if one[0] == thread and one[1] == step]
+
+    # ---- what the database says
+    @property
+    def dsn(self) -> str:
+        """The embedded server, as PostgreSQL's own pid file tells where it listens."""
+        assert self.data is not None
+        lines = (self.data / "postgres" / "postmaster.pid").read_text().splitlines()
+        return f"postgresql://postgres@/postgres?host={lines[4]}"
+
+    def sql(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What psql would show."""
+        return asyncio.run(_ask(self.dsn, query, arguments))
+
+
+async def _ask(dsn: str, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetch(query, *arguments)
+    finally:
+        await connection.close()
+
+
+def waiting(what: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Turns of a loop that looks until it sees; an AssertionError when it takes too long."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.03)
+    raise AssertionError(f"waited in vain for: {what}")
+
+
+@contextmanager
+def running(folder: Path, **settings: object) -> Generator[Service]:
+    """A service of one's own, ready."""
+    service = Service(folder, dict(settings))
+    try:
+        yield service.start().ready()
+    finally:
+        service.close()
+
+
+def chain(name: str, steps: int, **given: Any) -> dict[str, Any]:
+    """A workflow of so many worker steps in a row: s1, s2, ..."""
+    listed = [{"id": f"s{number}", "agent": "worker", "input": given} for number in range(1, steps + 1)]
+    return {"name": name, "steps": listed}
+
+
+def digest(document: Any) -> str:
+    """JSON text to compare values by: 1 and True are not the same, nor 1 and 1.0."""
+    return json.dumps(document, sort_keys=True)
