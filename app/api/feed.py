@@ -10,8 +10,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from app.api import cursors
-from app.api.sse import GOODBYE, RETRY, Heart
+from app.api.sse import GOODBYE, OUTAGE_PAUSE, RETRY, WAITING, Heart
 from app.domain import jsontext
+from app.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -60,6 +61,8 @@ class FeedReader:
 
     def push(self, frames: Sequence[FeedFrame]) -> None:
         """Hand frames over, or cut the reader loose when it has left too many."""
+        if self.lagged:
+            return
         if len(self.items) + len(frames) > _BUFFER:
             self.lagged = True
             self.items.clear()
@@ -165,21 +168,29 @@ class FeedStream:
         """What is newer than the cursor, then everything as it happens, until the service or the reader goes."""
         while not self._feed.closing:
             reader = FeedReader()
-            place = await self._feed.attach(reader)
             try:
-                if self._cursor is None:
-                    self._cursor = place
-                    # The id alone: a reader that is cut before the first event still loses none.
-                    yield RETRY + f"id: {cursors.of_position(place)}\n\n".encode()
-                else:
-                    yield RETRY + b": replay\n\n"
-                async for chunk in self._replay(place):
+                async for chunk in self._followed(reader):
                     yield chunk
-                async for chunk in self._live(reader):
-                    yield chunk
+            except Unavailable:  # the stream outlives an outage of the store
+                yield self._heart.beat() or WAITING
+                await asyncio.sleep(OUTAGE_PAUSE)
             finally:
                 self._feed.detach(reader)
         yield GOODBYE
+
+    async def _followed(self, reader: FeedReader) -> AsyncIterator[bytes]:
+        """Replay up to where the tail is, then what it hands over; ends when the reader has lagged."""
+        place = await self._feed.attach(reader)
+        if self._cursor is None:
+            self._cursor = place
+            # The id alone: a reader that is cut before the first event still loses none.
+            yield RETRY + f"id: {cursors.of_position(place)}\n\n".encode()
+        else:
+            yield RETRY + b": replay\n\n"
+        async for chunk in self._replay(place):
+            yield chunk
+        async for chunk in self._live(reader):
+            yield chunk
 
     async def _replay(self, until: FeedPosition) -> AsyncIterator[bytes]:
         """What the table has between the cursor and the place from which on the reader is served."""

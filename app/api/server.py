@@ -10,7 +10,7 @@ import errno
 import logging
 import signal
 import socket
-from contextlib import AsyncExitStack, contextmanager, nullcontext
+from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -62,7 +62,11 @@ class Server(uvicorn.Server):
 
 def run_server(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.  Raises StartupError with one line, KeyboardInterrupt when cut while starting."""
-    with listener(settings.host, settings.port) as taken, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with (
+        listener(settings.host, settings.port) as taken,
+        suppress(asyncio.CancelledError),  # SIGTERM while it was starting
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
         runner.run(_serve(settings, taken))
 
 

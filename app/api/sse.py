@@ -14,6 +14,7 @@ from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 
 from app.api.documents import status_of
+from app.domain.errors import Unavailable
 from app.domain.events import TERMINAL, Event
 from app.domain.status import ENDED
 from app.domain.views.common import encode
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord
     from app.engine.bus import Subscription
 
-PAGE: Final = 500
+PAGE: Final = 200
 """Events of one read while replaying."""
 _SILENCE: Final = 2.0
 """Seconds without a word from the bus after which the table is asked: another process may have written."""
 _SEND_TIMEOUT: Final = 60.0
 RETRY: Final = b"retry: 1000\n"
 HEARTBEAT: Final = b": heartbeat\n\n"
+OUTAGE_PAUSE: Final = 1.0
+WAITING: Final = b": the store is away\n\n"
 GONE: Final = b": the thread is gone\n\n"
 GOODBYE: Final = b": the service is shutting down; connect again\n\n"
 HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
@@ -115,18 +118,24 @@ class ThreadStream:
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The snapshot, what is newer than the cursor, then everything as it happens, up to the thread's end."""
-        greeting = True
+        greeting, pause = True, 0.0
         while not self._over:
+            if pause and not self._streams.closing:
+                await asyncio.sleep(pause)
+                pause = 0.0
             with self._services.bus.subscribe(self._thread.thread_id) as subscription:
                 self._streams.add(subscription)
                 try:
-                    if greeting:
-                        greeting = False
+                    if greeting and not self._streams.closing:
                         yield await self._snapshot()
+                        greeting = False
                     async for chunk in self._follow(subscription):
                         yield chunk
                 except Lagged:
                     self._stale = True
+                except Unavailable:  # the stream outlives an outage of the store
+                    self._stale, pause = True, OUTAGE_PAUSE
+                    yield self._heart.beat() or WAITING
                 finally:
                     self._streams.discard(subscription)
 

@@ -6,6 +6,7 @@ from app.api.server import run_server
 from app.cli.rendering import complain
 from app.domain.errors import StartupError
 from app.settings import SettingsError, load_settings
+from app.telemetry import logs
 
 CANNOT_START = 2
 
@@ -16,7 +17,9 @@ def run_service(**given: object) -> int:
     `given` are settings by name; those that are None come from the environment, `.env` or the defaults.
     """
     try:
-        run_server(load_settings(**{name: value for name, value in given.items() if value is not None}))
+        settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+        logs.configure(settings.log_level)
+        run_server(settings)
     except (SettingsError, StartupError) as error:
         complain(str(error))
         return CANNOT_START

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app import bootstrap
 from app.api import server as server_module
 from app.api.server import Server, configure, listener
 from app.domain.errors import StartupError
@@ -66,6 +67,23 @@ def test_sigterm_ends_the_server_before_the_services(monkeypatch: pytest.MonkeyP
     assert seen == ["closed, shutting down True"]
 
 
+def test_sigterm_ends_a_start_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def opens(_: Any) -> AsyncIterator[None]:
+        asyncio.get_running_loop().call_later(0.05, signal.raise_signal, signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("closed")
+        yield
+
+    _bootstrap(monkeypatch, opens)
+    server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+    assert seen == ["closed"]
+
+
 async def test_requests_are_logged_at_debug_only(service: Service) -> None:
     assert configure(None, "debug").access_log
     assert not configure(None, "info").access_log
@@ -75,4 +93,5 @@ async def test_requests_are_logged_at_debug_only(service: Service) -> None:
 
 
 def _bootstrap(monkeypatch: pytest.MonkeyPatch, open_services: Any) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "app.bootstrap", SimpleNamespace(open_services=open_services))
+    monkeypatch.setattr(bootstrap, "open_services", open_services)
+    monkeypatch.setattr(bootstrap, "tune_garbage_collector", lambda: None)

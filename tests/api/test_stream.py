@@ -10,6 +10,7 @@ import pytest
 
 from app.api import sse
 from app.domain import events as names
+from app.domain.errors import Unavailable
 from app.domain.status import Status
 from app.engine import bus
 from tests.api.streams import Message, reading, until
@@ -215,6 +216,25 @@ async def test_an_event_between_subscribing_and_replaying_comes_once(
         assert [(await anext(messages)).seq for _ in range(3)] == [1, 2, 3]
         await service.move(driver, driver.complete(1))
         assert seqs([message async for message in messages]) == [4]
+
+
+async def test_a_stream_outlives_an_outage_of_the_store(
+    served: Served, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "OUTAGE_PAUSE", 0.01)
+    reads, read = served.service.reads, served.service.reads.events
+    away = [True, True, True]
+
+    async def sometimes(thread_id: str, *, after: int, limit: int = 1000) -> object:
+        if away:
+            away.pop()
+            raise Unavailable("the database is away")
+        return await read(thread_id, after=after, limit=limit)
+
+    monkeypatch.setattr(reads, "events", sometimes)
+    async with reading(served.http, PATH) as (_, messages):
+        found = await until(messages, "workflow_start")
+    assert [message.comment for message in found[1:-1]] == ["the store is away"] * 3
 
 
 async def test_a_heartbeat_comes_when_nothing_happens(served: Served, driver: Driver) -> None:

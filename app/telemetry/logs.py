@@ -1,0 +1,40 @@
+"""Logs: one line an entry on stdout, JSON for machines, coloured words on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from structlog.typing import Processor
+
+_NOISY: Final = ("alembic", "asyncio", "httpcore", "httpx", "sse_starlette", "uvicorn")
+"""Libraries whose own news are not ours; their warnings are."""
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Send every log record of the process to `stream` (stdout) from `level` on; the last call holds."""
+    out = sys.stdout if stream is None else stream
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if out.isatty():
+        last.append(structlog.dev.ConsoleRenderer())
+    else:
+        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
