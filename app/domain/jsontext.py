@@ -60,7 +60,9 @@ def clean(text: str) -> str:
 
 
 def _loads_slowly(raw: bytes) -> Any:
-    return json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer, parse_float=_finite_float)
+    value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_int=_integer, parse_float=_finite_float)
+    json.dumps(value, ensure_ascii=False).encode()  # the standard library lets lone surrogates pass: a ValueError
+    return value
 
 
 def _integer(digits: str) -> int:

@@ -8,10 +8,9 @@ Started directly rather than through a queue, which DBOS polls once a second: th
 
 from __future__ import annotations
 
-import uvloop
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from benchmarks.peers.workload import Workload, run
+from benchmarks.peers.workload import Workload, run, start
 
 
 async def main(load: Workload) -> None:
@@ -50,4 +49,4 @@ async def main(load: Workload) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Workload.from_arguments(__doc__ or "")))
+    start(__doc__ or "", main)

@@ -12,13 +12,12 @@ import operator
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypedDict
 
-import uvloop
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from benchmarks.peers.workload import Workload, run
+from benchmarks.peers.workload import Workload, run, start
 
 
 class State(TypedDict):
@@ -64,4 +63,4 @@ async def main(load: Workload) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Workload.from_arguments(__doc__ or "")))
+    start(__doc__ or "", main)

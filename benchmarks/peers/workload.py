@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
+import uvloop
+
+from benchmarks.payload import payload
 from benchmarks.stats import latencies_ms, own_cpu_s, own_peak_rss_mb, say
 
 Drive = Callable[[str], Awaitable[object]]
@@ -30,24 +32,39 @@ class Workload:
     step_bytes: int
     payload: str
 
+    loop: str
+
     @classmethod
-    def from_arguments(cls, job: str) -> Workload:
-        """Read the command line that harness.peer() writes."""
-        parser = argparse.ArgumentParser(description=job)
-        parser.add_argument("--dsn", required=True)
-        parser.add_argument("--steps", type=int, default=5)
-        parser.add_argument("--workflows", type=int, default=300)
-        parser.add_argument("--in-flight", type=int, default=100)
-        parser.add_argument("--warmup", type=int, default=20)
-        parser.add_argument("--step-bytes", type=int, default=200)
-        given = parser.parse_args()
-        # random letters: neither TOAST nor the WAL can compress them away
-        noise = random.Random(7).randbytes(given.step_bytes)
-        return cls(**vars(given), payload=base64.b64encode(noise)[: given.step_bytes].decode())
+    def of(cls, given: argparse.Namespace) -> Workload:
+        """From what `parser` has parsed."""
+        known = {each.name: getattr(given, each.name) for each in fields(cls) if each.name != "payload"}
+        return cls(**known, payload=payload(given.step_bytes))
 
 
-async def run(load: Workload, drive: Drive) -> None:
-    """Warm up, drive the timed workflows and print the figures as one JSON line."""
+def parser(job: str) -> argparse.ArgumentParser:
+    """The command line of every such process."""
+    words = argparse.ArgumentParser(description=job)
+    words.add_argument("--dsn", required=True)
+    words.add_argument("--steps", type=int, default=5)
+    words.add_argument("--workflows", type=int, default=300)
+    words.add_argument("--in-flight", type=int, default=100)
+    words.add_argument("--warmup", type=int, default=20)
+    words.add_argument("--step-bytes", type=int, default=200)
+    words.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    return words
+
+
+def start(job: str, main: Callable[[Workload], Coroutine[None, None, None]]) -> None:
+    """Read the command line and run `main` on the event loop that it names."""
+    load = Workload.of(parser(job).parse_args())
+    if load.loop == "asyncio":
+        asyncio.run(main(load))
+    else:
+        uvloop.run(main(load))
+
+
+async def run(load: Workload, drive: Drive, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+    """Warm up, drive the timed workflows and print the figures, and what `more` gives then, as one JSON line."""
     await _drive_all(drive, load.warmup, load.in_flight, "warm")
     cpu_before, begin = own_cpu_s(), time.perf_counter()
     took = await _drive_all(drive, load.workflows, load.in_flight, "timed")
@@ -63,6 +80,7 @@ async def run(load: Workload, drive: Drive) -> None:
         # what the database's counters saw: the warm-up too
         steps_with_warmup=(load.workflows + load.warmup) * load.steps,
         **latencies_ms(took),
+        **more(),
     )
 
 
