@@ -27,6 +27,8 @@ BUSY_PERCENT = 10
 
 # each has PARTS; a module imports its library only when its part runs
 MODULES = (
+    "benchmarks.ours.work_parts",
+    "benchmarks.ours.other_parts",
     "benchmarks.peers.parts",
     "benchmarks.baselines.parts",
 )

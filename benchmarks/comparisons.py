@@ -55,6 +55,7 @@ COMPARISONS = (
         baseline="engine",
         columns=("times_the_data",),
         lower_is_better=True,
+        once=True,
     ),
     Comparison(
         key="storage-50",
@@ -62,6 +63,7 @@ COMPARISONS = (
         baseline="engine",
         columns=("times_the_data",),
         lower_is_better=True,
+        once=True,
     ),
     Comparison(
         key="storage-500",
@@ -69,5 +71,6 @@ COMPARISONS = (
         baseline="engine",
         columns=("times_the_data",),
         lower_is_better=True,
+        once=True,
     ),
 )

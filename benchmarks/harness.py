@@ -69,7 +69,8 @@ class Comparison:
     """One table: parts whose values have the same unit, and the columns of `extra` that it shows.
 
     The ratio column sets every part against the part named `baseline`, or, where that has no figure, against the first
-    part that has one. With `lower_is_better` a ratio above 1 still means better than the baseline.
+    part that has one. With `lower_is_better` a ratio above 1 still means better than the baseline. What the machine's
+    speed does not change is measured `once`, not in rounds.
     """
 
     key: str
@@ -77,6 +78,7 @@ class Comparison:
     baseline: str
     columns: Sequence[str] = ()
     lower_is_better: bool = False
+    once: bool = False
 
 
 async def interleave(parts: Mapping[str, Callable[[], Awaitable[Sample]]], rounds: int) -> dict[str, list[Sample]]:

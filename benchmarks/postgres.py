@@ -57,11 +57,11 @@ async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         await held.close()
 
 
-async def fresh_database(dsn: str, name: str) -> str:
+async def fresh_database(dsn: str, name: str, *, template: str = "template1") -> str:
     """Drop and create the database `name` on the server of `dsn`; its DSN. `name` is ours, not a user's."""
     async with connection(dsn) as admin:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await admin.execute(f'CREATE DATABASE "{name}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return in_database(dsn, name)
 
 
@@ -112,6 +112,7 @@ async def log_statements(dsn: str, *, on: bool) -> None:
     name = urlsplit(dsn).path.lstrip("/")
     async with connection(in_database(dsn, "postgres")) as admin:
         await admin.execute(f"ALTER DATABASE \"{name}\" SET log_statement = '{'all' if on else 'none'}'")
+        await admin.execute(f'ALTER DATABASE "{name}" SET log_parameter_max_length = {0 if on else -1}')
 
 
 async def log_place(dsn: str) -> tuple[str, int] | None:

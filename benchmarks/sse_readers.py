@@ -29,12 +29,14 @@ class Measure:
 
     def __init__(self, given: argparse.Namespace, readers: int) -> None:
         self.path: list[str] = given.path.split(".")
+        self.also: list[str] | None = given.also.split(".") if given.also else None
         self.only: bytes | None = given.event.encode() if given.event else None
         self.skip: int = given.skip
         self.events: int | None = given.events
         self.readers = readers
         self.seen = 0
         self.took: list[float] = []
+        self.also_took: list[float] = []
         self.connected, self.ended = 0, 0
         self.all_connected, self.over = asyncio.Event(), asyncio.Event()
         self.failure: str | None = None
@@ -43,24 +45,17 @@ class Measure:
         """Count one event, unless its name is not asked for or it carries no time."""
         if self.only is not None and name != self.only:
             return
-        sent_ns = self._sent_ns(data)
+        value = orjson.loads(data)
+        sent_ns = _time_in(value, self.path)
         if sent_ns is None:
             return
         self.seen += 1
         if self.seen > self.skip:
             self.took.append((arrived_ns - sent_ns) / 1e9)
+            if self.also is not None and (other_ns := _time_in(value, self.also)) is not None:
+                self.also_took.append((arrived_ns - other_ns) / 1e9)
         if self.events is not None and len(self.took) >= self.events:
             self.over.set()
-
-    def _sent_ns(self, data: bytes) -> int | None:
-        value: Any = orjson.loads(data)
-        for key in self.path:
-            if not isinstance(value, dict) or key not in value:
-                return None
-            value = value[key]
-        if isinstance(value, str):
-            return int(datetime.fromisoformat(value).timestamp() * 1e9)
-        return value
 
     def answered(self, status: int) -> None:
         """One stream has its status line and headers."""
@@ -76,6 +71,17 @@ class Measure:
         self.ended += 1
         if self.ended == self.readers:
             self.over.set()
+
+
+def _time_in(value: Any, path: list[str]) -> int | None:
+    """The nanoseconds at `path`, or None where there is nothing."""
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return None
+        value = value[key]
+    if isinstance(value, str):
+        return int(datetime.fromisoformat(value).timestamp() * 1e9)
+    return value
 
 
 class Reader(asyncio.Protocol):
@@ -158,6 +164,7 @@ async def main(given: argparse.Namespace) -> None:
         per_s=round(measure.seen / seconds, 1),
         client_cpu_s=round(own_cpu_s() - cpu, 3),
         **latencies_ms(measure.took),
+        **({f"also_{key}": each for key, each in latencies_ms(measure.also_took).items()} if given.also else {}),
     )
 
 
@@ -168,6 +175,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=200, help="with --url: how many readers")
     parser.add_argument("--urls", type=Path, help="instead: a file with one URL a reader")
     parser.add_argument("--path", default="t_ns", help="where in the data the time is, such as at or data.at")
+    parser.add_argument("--also", help="a second time in the data: its latencies come beside, as also_p50_ms and so on")
     parser.add_argument("--event", help="measure only events of this name")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--events", type=int, help="end after so many measured events")

@@ -22,7 +22,7 @@ from benchmarks.ours.documents import sequence
 from benchmarks.ours.functions import Shared
 from benchmarks.ours.recording import Recording, record
 from benchmarks.payload import payload
-from benchmarks.peers.workload import Workload, parser, run
+from benchmarks.workload import Workload, parser, run
 from benchmarks.stats import percentile
 
 INPUT = {"topic": "AI in Education", "note": "x" * 100}

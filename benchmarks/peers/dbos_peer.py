@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from benchmarks.peers.workload import Workload, run, start
+from benchmarks.workload import Workload, run, start
 
 
 async def main(load: Workload) -> None:

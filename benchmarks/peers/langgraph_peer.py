@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from benchmarks.peers.workload import Workload, run, start
+from benchmarks.workload import Workload, run, start
 
 
 class State(TypedDict):

@@ -1,6 +1,6 @@
-"""The work every peer does: N workflows of K trivial steps, C in flight, each step durable before the next.
+"""The work that every library does: N workflows of K trivial steps, C in flight, each step durable before the next.
 
-A peer hands `run` one coroutine function that drives one whole workflow; what is timed is the same for all.
+A library's module hands `run` one coroutine function that drives one whole workflow; what is timed is the same for all.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ class Workload:
     in_flight: int
     warmup: int
     step_bytes: int
-    payload: str
-
     loop: str
+    payload: str
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Workload:
