@@ -35,8 +35,7 @@ class Faults:
             raise InvalidWorkflow([*self.problems, *self.unsupported][:MAX_PROBLEMS])
         if self.unsupported:
             first = self.unsupported[0]
-            told = [{"pointer": fault.pointer, "message": fault.message} for fault in self.unsupported[:MAX_PROBLEMS]]
-            raise NotSupported(f"{first.pointer}: {first.message}", problems=told)
+            raise NotSupported(f"{first.pointer}: {first.message}", problems=self.unsupported[:MAX_PROBLEMS])
 
 
 def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:

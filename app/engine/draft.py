@@ -97,9 +97,10 @@ class Draft:
         self.transition.status = status
         if status in ENDED:
             changes["completed_at"] = self.at
-        self.transition.execution_updates.append(
-            ExecutionUpdate(id=self.transition.execution_id, status=status, **changes)
-        )
+        updates = self.transition.execution_updates
+        if updates and updates[-1].id == self.transition.execution_id:  # begun and ended at once: one row, one update
+            changes.setdefault("started_at", updates.pop().started_at)
+        updates.append(ExecutionUpdate(id=self.transition.execution_id, status=status, **changes))
 
     def let_go(self, wake_at: datetime | None = None) -> None:
         """Nobody drives the thread any more; somebody may from `wake_at` on."""

@@ -122,7 +122,7 @@ CREATE TABLE checkpoints (
     manifest json NOT NULL,
     sha256 bytea NOT NULL,
     size_bytes bigint NOT NULL,
-    progress real NOT NULL,
+    progress double precision NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (thread_id, version)
 );
@@ -186,7 +186,7 @@ CREATE TYPE journal_step_change AS (
 );
 CREATE TYPE journal_checkpoint AS (
     ord int, thread_id text, version int, parent_version int, base_version int, execution_id uuid, step_name text,
-    trigger text, manifest json, sha256 bytea, size_bytes bigint, progress real, created_at timestamptz
+    trigger text, manifest json, sha256 bytea, size_bytes bigint, progress double precision, created_at timestamptz
 );
 CREATE TYPE journal_event AS (
     ord int, thread_id text, seq bigint, execution_id uuid, name text, step_name text, run_id uuid, attempt int,

@@ -108,6 +108,14 @@ def test_an_expression_that_fails_is_final(service: Service) -> None:
     assert found["steps"][0]["attempt"] == 1
 
 
+def test_a_workflow_whose_steps_are_all_skipped_completes(service: Service) -> None:
+    document = {"name": "idle", "steps": [echo("a", 1, when="false"), echo("b", 1, when=False)], "output": {"x": "{a.output}"}}
+    found = service.run(document)
+    assert (found["status"], found["output"], found["completed_at"] is None) == ("completed", {"x": None}, False)
+    execution = service.get(f"/api/workflow/execution/{found['execution_id']}")["execution"]
+    assert (execution["status"], execution["output"]) == ("completed", {"x": None})
+
+
 def test_sync_async_and_cpu_bound_functions_run(service: Service) -> None:
     steps = [
         {"id": "a", "python": "blocking", "input": {"give": 1}, "needs": []},

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.domain.ports import FeedPosition
 from app.domain.status import Status
+from tests.feeds import BEGINNING, feed_of
 
 if TYPE_CHECKING:
     from app.domain.ports import FeedItem
     from tests.contracts.conftest import Store
-
-BEGINNING = FeedPosition(0, "", 0)
 
 
 async def test_the_feed_read_in_pages_has_every_event_once(store: Store) -> None:
@@ -20,6 +18,7 @@ async def test_the_feed_read_in_pages_has_every_event_once(store: Store) -> None
     for _ in range(3):
         await asyncio.gather(*(driver.commit(store.journal, driver.event("step_progress")) for driver in drivers))
     seen: list[FeedItem] = []
+    await feed_of(store.reads, 28)
     for _ in range(6):
         seen += await store.reads.feed(seen[-1].position if seen else BEGINNING, limit=5)
     assert await store.reads.feed(seen[-1].position) == []
@@ -33,7 +32,7 @@ async def test_the_feed_read_in_pages_has_every_event_once(store: Store) -> None
 async def test_an_item_names_its_workflow_and_the_present_status(store: Store) -> None:
     driver = await store.drive()
     await driver.commit(store.journal, driver.complete({"a": 1}))
-    first, last = await store.reads.feed(BEGINNING)
+    first, last = await feed_of(store.reads, 2)
     assert (first.workflow, first.status) == ("sewing", Status.COMPLETED)
     assert (last.event.name, last.event.result) == ("workflow_complete", '{"a":1}')
 
@@ -41,8 +40,9 @@ async def test_an_item_names_its_workflow_and_the_present_status(store: Store) -
 async def test_after_the_end_come_only_later_events(store: Store) -> None:
     end_of_nothing = await store.reads.feed_end()
     driver = await store.drive()
+    await feed_of(store.reads, 1)
     end = await store.reads.feed_end()
     assert await store.reads.feed(end) == []
     await driver.commit(store.journal, driver.event("step_progress"))
-    assert [item.event.seq for item in await store.reads.feed(end)] == [2]
+    assert [item.event.seq for item in await feed_of(store.reads, 1, end)] == [2]
     assert [item.event.seq for item in await store.reads.feed(end_of_nothing)] == [1, 2]

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.domain import jsontext
-from app.domain.ports import FeedPosition
 from tests.builders import key_for, new_start
+from tests.feeds import feed_of
 
 if TYPE_CHECKING:
     from tests.contracts.conftest import Store
@@ -39,7 +39,7 @@ async def test_a_key_starts_one_thread_however_often_it_comes(store: Store) -> N
     winners = [start for start, outcome in zip(starts, outcomes, strict=True) if outcome.created]
     assert len(winners) == 1
     assert [o.idempotency for o in outcomes if not o.created] == [winners[0].idempotency] * 4
-    assert len(await store.reads.feed(FeedPosition(0, "", 0))) == 1
+    assert len(await feed_of(store.reads, 1)) == 1
 
 
 async def test_a_taken_key_tells_the_request_that_owns_it(store: Store) -> None:
@@ -73,4 +73,4 @@ async def test_many_starts_at_once_are_all_written(store: Store) -> None:
     starts = [new_start(store.workflow) for _ in range(50)]
     outcomes = await asyncio.gather(*(store.journal.start(start) for start in starts))
     assert all(outcome.created for outcome in outcomes)
-    assert len(await store.reads.feed(FeedPosition(0, "", 0))) == 50
+    assert len(await feed_of(store.reads, 50)) == 50
