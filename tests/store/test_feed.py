@@ -44,9 +44,8 @@ async def test_what_commits_late_is_not_skipped(database_url: str) -> None:
     end = await reads.feed_end()
     await _write(late, "quick")
     assert await _seen(reads) == []  # "quick" is younger than an open transaction: it waits for it
-    assert await reads.feed_end() == end
     await slow.commit()
-    assert await _seen(reads) == await _seen(reads, end, count=2) == ["slow", "quick"]
+    assert await _seen(reads, count=2) == await _seen(reads, end, count=2) == ["slow", "quick"]
     assert await _seen(reads, await reads.feed_end()) == []
     await early.close()
     await late.close()

@@ -1,0 +1,93 @@
+"""Two processes on one data folder: both start at once and answer, and each shows what the other does."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance import sse
+from tests.acceptance.service import Service, chain, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+Pair = tuple[Service, Service]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Generator[Pair]:
+    """Two services on one new folder, started at the same moment."""
+    first = Service(tmp_path / "one", data=tmp_path / "data")
+    second = Service(tmp_path / "two", data=tmp_path / "data")
+    try:
+        first.start()
+        second.start()
+        yield first.ready(), second.ready()
+    finally:
+        first.close()
+        second.close()
+
+
+def test_a_thread_of_one_is_followed_and_steered_in_the_other(pair: Pair, tmp_path: Path) -> None:
+    first, second = pair
+    thread = first.start_thread(chain("shared", 3, until=str(tmp_path / "go")))
+    found: list[dict[str, object]] = []
+    reader = threading.Thread(target=lambda: found.extend(sse.whole(second, thread)))
+    reader.start()
+    for _ in waiting("the step to run as the other sees it"):
+        if second.status(thread)["current_step"] == "s1":
+            break
+    (tmp_path / "go").touch()
+    reader.join(30)
+    sse.without_gap(found)
+    assert found[-1]["event"] == "workflow_complete"
+    assert second.status(thread) == first.status(thread)
+    assert (first.calls(thread).total(), second.calls(thread).total()) == (3, 0)
+    second.post(f"/api/invoke/rollback/{thread}", {"to_version": 4})
+    assert first.until(thread)["version"] == 6
+
+
+def test_one_cancels_and_rolls_back_what_the_other_drives(pair: Pair, tmp_path: Path) -> None:
+    first, second = pair
+    thread = first.start_thread(chain("stopped", 2, until=str(tmp_path / "go")))
+    for _ in waiting("the step"):
+        if first.calls(thread)["s1"]:
+            break
+    second.post(f"/api/invoke/cancel/{thread}")
+    assert first.status(thread)["status"] == "cancelled"
+    (tmp_path / "go").touch()
+    second.post(f"/api/invoke/resume/{thread}")
+    assert first.until(thread)["status"] == "completed"
+    sse.without_gap(sse.whole(first, thread))
+
+
+def test_one_takes_over_what_the_other_left_when_it_was_killed(pair: Pair, tmp_path: Path) -> None:
+    first, second = pair
+    threads = [first.start_thread(chain("left", 3, until=str(tmp_path / "go"))) for _ in range(5)]
+    for _ in waiting("the steps"):
+        if first.calls().total() == 5:
+            break
+    first.kill()
+    (tmp_path / "go").touch()
+    assert [second.until(thread)["status"] for thread in threads] == ["completed"] * 5
+    assert second.calls().total() == 15
+
+
+def test_one_takes_over_what_the_other_let_go_when_it_stopped(pair: Pair, tmp_path: Path) -> None:
+    first, second = pair
+    thread = first.start_thread(chain("handed", 4, sleep=0.5))
+    for _ in waiting("the first step"):
+        if first.calls(thread)["s1"]:
+            break
+    assert first.stop() == 0
+    assert second.until(thread)["status"] == "completed"
+    assert (first.calls(thread) + second.calls(thread)) == {"s1": 1, "s2": 1, "s3": 1, "s4": 1}
+
+
+def test_a_key_used_in_both_starts_once(pair: Pair) -> None:
+    key = {"Idempotency-Key": "both"}
+    answers = [one.http.post("/api/invoke/async", json={"workflow": chain("k", 1)}, headers=key) for one in pair]
+    assert len({answer.json()["thread_id"] for answer in answers}) == 1
