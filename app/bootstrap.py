@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import random
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,7 @@ from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 
     from app.domain.ports import Reads, Registry
     from app.domain.runner import Runner
@@ -101,12 +101,28 @@ class Services:
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """The services, until the block ends.  Raises StartupError with one line."""
-    async with AsyncExitStack() as stack:
-        functions = load_functions(settings)
-        store = await _open_store(settings, stack)
-        services = await _open_engine(settings, store, functions, stack)
-        await _register_workflows(settings, services.control)
-        yield services
+    with _bare_startup_errors():
+        async with AsyncExitStack() as stack:
+            functions = load_functions(settings)
+            store = await _open_store(settings, stack)
+            services = await _open_engine(settings, store, functions, stack)
+            await _register_workflows(settings, services.control)
+            yield services
+
+
+@contextmanager
+def _bare_startup_errors() -> Generator[None]:
+    """A StartupError comes out of the task groups as it was raised."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = group.subgroup(StartupError)
+        if found is None:
+            raise
+        error: BaseException = found
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 def tune_garbage_collector() -> None:
@@ -229,7 +245,10 @@ async def _register_workflows(settings: Settings, control: Control) -> None:
 
     files = [content_strategy.DOCUMENT]
     if settings.workflows_dir is not None:
-        files += sorted(p for p in settings.workflows_dir.iterdir() if p.suffix in (".yaml", ".yml", ".json"))
+        try:
+            files += sorted(p for p in settings.workflows_dir.iterdir() if p.suffix in (".yaml", ".yml", ".json"))
+        except OSError as error:
+            raise StartupError(f"WORKFLOWS_DIR cannot be read: {error.strerror}: {settings.workflows_dir}") from error
     for file in files:
         try:
             await control.register(file.read_text(encoding="utf-8"))

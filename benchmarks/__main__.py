@@ -21,7 +21,8 @@ import psutil
 
 from benchmarks import postgres
 from benchmarks.comparisons import COMPARISONS
-from benchmarks.harness import Bench, Part, as_json, console, interleave, table
+from benchmarks.harness import Bench, Part, Sample, as_json, console, interleave, median, table
+from benchmarks.targets import summary
 
 BUSY_PERCENT = 10
 
@@ -63,16 +64,16 @@ def chosen(only: list[str] | None) -> list[Part]:
 
 
 @asynccontextmanager
-async def server(dsn: str | None) -> AsyncIterator[str]:
-    """The PostgreSQL to measure on: the given one, or an embedded one that lives in a temporary folder."""
+async def server(dsn: str | None) -> AsyncIterator[tuple[str, Path | None]]:
+    """The PostgreSQL to measure on and its log: the given one, or an embedded one that lives in a temporary folder."""
     if dsn:
-        yield dsn
+        yield dsn, None
         return
     from app.store.embedded import embedded_postgres  # noqa: PLC0415 - not needed with --dsn
 
     with tempfile.TemporaryDirectory(prefix="backstitch-bench-", ignore_cleanup_errors=True) as folder:
         async with embedded_postgres(Path(folder)) as started:
-            yield started
+            yield started, Path(folder) / "postgres.log"
 
 
 async def about(dsn: str) -> dict[str, object]:
@@ -101,8 +102,9 @@ async def run(given: argparse.Namespace) -> None:
     parts = chosen(given.only)
     rounds = given.rounds or (1 if given.quick else 3)
     document: dict[str, object] = {}
-    async with server(given.dsn) as dsn:
-        bench = Bench(dsn=dsn, quick=given.quick, peers_python=given.peers_python)
+    medians: dict[str, dict[str, Sample | None]] = {}
+    async with server(given.dsn) as (dsn, log):
+        bench = Bench(dsn=dsn, log=log, quick=given.quick, peers_python=given.peers_python)
         document["about"] = machine = await about(dsn)
         console.print(", ".join(f"{key} {value}" for key, value in machine.items()))
         for comparison in COMPARISONS:
@@ -111,9 +113,11 @@ async def run(given: argparse.Namespace) -> None:
                 continue
             console.print(f"\n{comparison.key}: {comparison.title}")
             warn_when_busy()
-            results = await interleave(rows, rounds)
+            results = await interleave(rows, 1 if comparison.once else rounds)
             document[comparison.key] = as_json(comparison, results)
+            medians[comparison.key] = {name: median(samples) for name, samples in results.items()}
             console.print(table(comparison, results))
+    console.print(summary(medians))
     if given.json:
         given.json.write_text(json.dumps(document, indent=1))
 

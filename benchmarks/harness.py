@@ -12,6 +12,7 @@ import statistics
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,9 +43,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a part is given: the server's DSN (see postgres.fresh_database), whether to be brief, the peers' Python."""
+    """What a part is given: the server's DSN (see postgres.fresh_database), whether to be brief, the peers' Python.
+
+    `log` is what the server logs, where this process can read it: without it, statements are not counted.
+    """
 
     dsn: str
+    log: Path | None = None
     quick: bool = False
     peers_python: str = sys.executable
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -107,7 +108,7 @@ async def database_bytes(dsn: str) -> int:
 async def log_statements(dsn: str, *, on: bool) -> None:
     """Write every statement that new sessions send to the DSN's database to the server's log, or stop doing so.
 
-    For an untimed run that counts statements: the embedded PostgreSQL has no pg_stat_statements.
+    For an untimed run that counts statements, BEGIN and COMMIT included: the embedded PostgreSQL has no pg_stat_statements.
     """
     name = urlsplit(dsn).path.lstrip("/")
     async with connection(in_database(dsn, "postgres")) as admin:
@@ -115,31 +116,16 @@ async def log_statements(dsn: str, *, on: bool) -> None:
         await admin.execute(f'ALTER DATABASE "{name}" SET log_parameter_max_length = {0 if on else -1}')
 
 
-async def log_place(dsn: str) -> tuple[str, int] | None:
-    """The server's log file and its length now, or None where the server cannot tell or read it."""
-    async with connection(in_database(dsn, "postgres")) as admin:
-        current = await admin.fetchval("SELECT coalesce(pg_current_logfile(), 'log')")
-        for name in (current, "../postgres.log", "../log"):
-            size = await admin.fetchval("SELECT size FROM pg_stat_file($1, true) WHERE NOT isdir", name)
-            if size is not None:
-                return name, size
-    return None
+def log_size(log: Path) -> int:
+    """The bytes of the server's log now."""
+    return log.stat().st_size
 
 
-async def statements_since(dsn: str, place: tuple[str, int] | None) -> int | None:
-    """How many statements the log holds after `place` (see log_statements), BEGIN and COMMIT included."""
-    if place is None:
-        return None
-    name, start = place
-    async with connection(in_database(dsn, "postgres")) as admin:
-        _, end = await log_place(dsn) or place
-        found = 0
-        while start < end:
-            chunk: bytes = await admin.fetchval("SELECT pg_read_binary_file($1, $2, $3)", name, start, 2**20)
-            whole = chunk.rfind(b"\n") + 1 or len(chunk)
-            found += len(STATEMENT.findall(chunk[:whole]))
-            start += whole
-    return found
+def statements_since(log: Path, start: int) -> int:
+    """How many statements the server's log holds after its first `start` bytes (see log_statements)."""
+    with log.open("rb") as file:
+        file.seek(start)
+        return sum(len(STATEMENT.findall(line)) for line in file)
 
 
 async def server_pid(dsn: str) -> int | None:

@@ -194,7 +194,8 @@ class Journal(Protocol):
         decide: Callable[[ThreadRecord, Reads], Awaitable[Transition | None]],
         idempotency: IdempotencyRecord | None = None,
     ) -> ThreadRecord:
-        """Lock the thread, let `decide` look and choose a transition, write it at once, with the key if there is one.
+        """Lock the thread, let `decide` look and choose a transition, write it at once, with the key if there is one,
+        which then stands for the execution that the transition leaves.
 
         `decide` may raise (nothing is written) or return None (nothing to do).  Returns the row afterwards.
         Raises NotFound; Conflict when the key is taken.

@@ -44,6 +44,7 @@ class Refs:
             if entry is None:
                 self.steps.pop(step_id, None)
             else:
+                self.steps.pop(step_id, None)  # one that ran again ended last
                 self.steps[step_id] = (entry[0], StepStatus(entry[1]))
         for name, ref in manifest.get("context", {}).items():
             if ref is None:
@@ -60,6 +61,12 @@ class Refs:
     def completed(self) -> list[str]:
         """The steps that completed with an output of their own, in the order of their ending."""
         return [step_id for step_id, (_, status) in self.steps.items() if status is StepStatus.COMPLETED]
+
+    def forget(self, step_ids: Iterable[str]) -> set[str]:
+        """Take steps, and the variables that their outputs set, out; the ids of their runs."""
+        runs = {self.steps.pop(step_id)[0] for step_id in step_ids if step_id in self.steps}
+        self.context = {name: ref for name, ref in self.context.items() if ref[0] != "run" or ref[1] not in runs}
+        return runs
 
     def literal_versions(self) -> set[int]:
         """The versions whose manifests hold literals that this state uses."""
@@ -87,6 +94,30 @@ def resolve(checkpoints: Sequence[CheckpointRecord], version: int) -> Refs:
     return refs
 
 
+def context_without(
+    checkpoints: Sequence[CheckpointRecord], version: int, runs: set[str]
+) -> dict[str, tuple[str, Any]]:
+    """The variables at `version` as they were had the given step runs set none; `checkpoints` holds all up to it."""
+    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
+    timeline: list[CheckpointRecord] = []
+    at: int | None = version
+    while at is not None:
+        timeline.append(by_version[at])
+        at = by_version[at].parent_version
+    found: dict[str, tuple[str, Any]] = {}
+    for checkpoint in reversed(timeline):
+        manifest = jsontext.loads(checkpoint.manifest)
+        named: dict[str, Any] = manifest.get("context", {})
+        if manifest.get("full"):
+            found = {name: ref for name, ref in found.items() if name in named}
+        for name, ref in named.items():
+            if ref is None:
+                found.pop(name, None)
+            elif ref[0] != "run" or ref[1] not in runs:
+                found[name] = (ref[0], ref[1])
+    return found
+
+
 @dataclass(slots=True)
 class State:
     """A thread's state in memory: the scope that templates see, and where each of its values is stored."""
@@ -109,17 +140,6 @@ class State:
         """Set a variable to the output of a step run."""
         self.refs.context[name] = ("run", run_id)
         self.scope["context"][name] = value
-
-    def forget(self, step_ids: Iterable[str]) -> None:
-        """Take steps, and the variables that their outputs set, out of the state."""
-        for step_id in step_ids:
-            run = self.refs.steps.pop(step_id, None)
-            self.scope.pop(step_id, None)
-            if run is None:
-                continue
-            for name in [name for name, ref in self.refs.context.items() if ref == ("run", run[0])]:
-                del self.refs.context[name]
-                del self.scope["context"][name]
 
 
 def empty_state(input_execution: str, input_value: Any) -> State:
@@ -145,6 +165,7 @@ class ManifestWriter:
     def step(self, step_id: str) -> None:
         """The step's entry changed or went."""
         entry = self._refs.steps.get(step_id)
+        self._steps.pop(step_id, None)
         self._steps[step_id] = None if entry is None else [entry[0], entry[1].value]
 
     def context(self, name: str) -> None:

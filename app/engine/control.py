@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import input_schema, parameters
 from app.domain.commands import Accepted, ResumeCommand
-from app.domain.errors import Conflict, InvalidInput, InvalidRequest, NotFound
+from app.domain.errors import Conflict, InvalidInput, InvalidRequest, NotFound, Unavailable
 from app.domain.state import resolve
-from app.domain.status import ENDED, RESUMABLE, Status
+from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.domain.commands import RollbackCommand, StartCommand
-    from app.domain.ports import Reads
+    from app.domain.ports import Reads, StartOutcome
     from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
-    from app.domain.transition import Transition
+    from app.domain.transition import Start, Transition
     from app.engine.bus import Bus
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
@@ -67,13 +67,16 @@ class Control:
 
     async def resume(self, command: ResumeCommand) -> Accepted:
         """Go on from the head.  Raises NotFound, Conflict (thread_running, version_conflict), InvalidRequest."""
+        return await self._resume(command, None)
+
+    async def _resume(self, command: ResumeCommand, key: IdempotencyRecord | None) -> Accepted:
         left: list[int] = []
 
         async def decide(steering: Steering) -> Transition | None:
             left.append(steering.thread.head_version)
             return await steering.resume(command, await self._catalog.spec(steering.thread.definition_id))
 
-        thread, moved = await self._steer(command.thread_id, decide, drive=True)
+        thread, moved = await self._steer(command.thread_id, decide, drive=True, key=key)
         return Accepted(thread=thread, execution_id=thread.execution_id, nothing_to_do=not moved, from_version=left[-1])
 
     async def rollback(self, command: RollbackCommand) -> Accepted:
@@ -85,24 +88,24 @@ class Control:
             return await steering.rollback(command, await self._catalog.spec(steering.thread.definition_id))
 
         thread, _ = await self._steer(command.thread_id, decide, drive=command.resume)
-        await self._cancel_children(command.thread_id)
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
 
     async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
         """End a thread and its sub-workflows now.  Raises NotFound, Conflict (thread_ended)."""
-        thread, _ = await self._steer(thread_id, lambda steering: steering.cancel(reason), drive=False)
-        await self._cancel_children(thread_id)
-        return thread
+        return await self._worker.family.cancel(thread_id, reason)
 
     async def pause(self, thread_id: str) -> ThreadRecord:
         """Pause a thread once its running steps have ended.  Raises NotFound, Conflict (thread_ended)."""
-        thread, moved = await self._steer(thread_id, lambda steering: steering.pause(), drive=False)
-        if not moved and thread.status is not Status.PAUSED:
+        while True:
+            thread, moved = await self._steer(thread_id, lambda steering: steering.pause(), drive=False)
+            if moved or thread.status is Status.PAUSED:
+                return thread
             thread = await self._stores.journal.signal(thread_id, "pause")
             run = self._worker.find(thread_id)
             if run is not None:
                 run.pause()
-        return thread
+            if thread.incarnation_id is not None or thread.status not in ACTIVE:
+                return thread  # else its driver let go between the two: nobody would see the wish
 
     async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - an answer, not a cut
         """Wait until the thread has ended or is paused; False when `timeout` seconds went by.  Raises NotFound."""
@@ -164,13 +167,7 @@ class Control:
         mine = self._worker.reserve(thread.thread_id)
         if mine:
             thread.incarnation_id, thread.wake_at = self._worker.incarnation_id, None
-        born = False
-        try:
-            outcome = await self._stores.journal.start(start)
-            born = outcome.created
-        finally:
-            if mine and not born:
-                self._worker.unreserve(thread.thread_id)
+        outcome = await self._write_start(start, mine=mine)
         if outcome.idempotency is not None:
             return await self._replay(command, outcome.idempotency)
         if outcome.thread_exists and thread_id is not None:
@@ -182,6 +179,20 @@ class Control:
         else:
             self._worker.hint()
         return accepted
+
+    async def _write_start(self, start: Start, *, mine: bool) -> StartOutcome:
+        """Write it; the slot that was reserved for it is given back when nothing was born."""
+        born = False
+        try:
+            outcome = await self._stores.journal.start(start)
+            born = outcome.created
+        except (Unavailable, asyncio.CancelledError):
+            self._worker.adopt_later()  # it may be born all the same
+            raise
+        finally:
+            if mine and not born:
+                self._worker.unreserve(start.thread.thread_id)
+        return outcome
 
     async def _again(
         self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec, thread: ThreadRecord
@@ -195,13 +206,13 @@ class Control:
         pinned = not isinstance(command.workflow, str) or "@" in command.workflow
         if own.name != spec.name or (pinned and record.id != thread.definition_id):
             raise Conflict(f"thread {thread.thread_id} is of the workflow {own.name}", code="thread_exists")
+        key = _key(command, thread)
         if not command.has_input:
             if thread.status not in RESUMABLE and thread.status is not Status.COMPLETED:
                 raise Conflict(f"thread {thread.thread_id} is {thread.status}", code="thread_running")
-            return await self.resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by))
+            return await self._resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by), key)
         _check_input(own, command)
         plain(command.input)
-        key = _key(command, thread)
         now, _ = await self._steer(
             thread.thread_id, lambda steering: steering.run_again(command, own), drive=True, key=key
         )
@@ -246,18 +257,14 @@ class Control:
                 launched = True
             else:
                 self._worker.hint()
-            return accepted, True
+            await self._worker.family.cancel_children(written[-1])
+        except (Unavailable, asyncio.CancelledError):
+            self._worker.adopt_later()  # it may be written all the same
+            raise
         finally:
             if mine and not launched:
                 self._worker.unreserve(thread_id)
-
-    async def _cancel_children(self, thread_id: str) -> None:
-        for child in await self._stores.reads.children(thread_id):
-            if child.status not in ENDED:
-                try:
-                    await self.cancel(child.thread_id, f"its parent {thread_id} was steered away")
-                except Conflict:
-                    continue
+        return accepted, True
 
 
 def _check_input(spec: WorkflowSpec, command: StartCommand) -> None:

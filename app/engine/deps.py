@@ -29,7 +29,8 @@ class Stores:
 @dataclass(slots=True, kw_only=True)
 class Deps:
     """One for the whole engine.  `max_value_bytes`: what a step's output may weigh; `random` gives 0 <= x < 1;
-    `waits_for` is told (child, parent) when a step of one thread waits for the end of another.
+    `waits_for` is told (child, parent) when a step of one thread waits for the end of another; `grace` is how many seconds
+    a step that is to stop may take for it.
     """
 
     journal: Journal
@@ -39,4 +40,5 @@ class Deps:
     random: Callable[[], float]
     waits_for: Callable[[str, str], None]
     max_value_bytes: int = 16 * 1024 * 1024
+    grace: float = 10.0
     now: Callable[[], datetime] = field(default=utc_now)

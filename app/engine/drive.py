@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import events, jsontext, retry
+from app.domain.errors import JsonError
 from app.domain.ids import uuid7
 from app.domain.plan import Frontier
 from app.domain.records import ErrorInfo
@@ -141,20 +142,20 @@ class Drive:
             if spec.when is not None and not spec.when.test(self.state.scope):
                 self._skip(spec, draft, None, given=False)
                 return
-            value = self._input(spec)
-        except ExpressionError as error:
+            step = OpenStep(
+                spec=spec,
+                run_id=uuid7(),
+                key_execution_id=self._asked.keys.get(spec.id, draft.transition.execution_id),
+                input=self._input(spec),
+                started_at=draft.at,
+                agent_override=override.agent if override else None,
+            )
+            row = steprows.begun(step, draft)
+        except (ExpressionError, JsonError) as error:
             self._stillborn(spec, error, draft)
             return
-        step = OpenStep(
-            spec=spec,
-            run_id=uuid7(),
-            key_execution_id=self._asked.keys.get(spec.id, draft.transition.execution_id),
-            input=value,
-            started_at=draft.at,
-            agent_override=override.agent if override else None,
-        )
         self.open[spec.id] = step
-        draft.transition.steps.append(steprows.begun(step, draft))
+        draft.transition.steps.append(row)
         data = {"status": "running", "progress": self.progress, "agent": step.agent_override or spec.agent}
         draft.event(events.STEP_START, data, step_id=spec.id, run_id=step.run_id, attempt=1)
 
@@ -195,7 +196,7 @@ class Drive:
         data = {"status": "skipped", "progress": self.progress, "reason": "given output" if given else "condition"}
         draft.event(events.STEP_SKIPPED, data, step_id=spec.id, run_id=row.id, result=text)
 
-    def _stillborn(self, spec: StepSpec, cause: ExpressionError, draft: Draft) -> None:
+    def _stillborn(self, spec: StepSpec, cause: ExpressionError | JsonError, draft: Draft) -> None:
         error = ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(str(cause)), step_id=spec.id)
         row = steprows.ended_at_once(spec, draft, StepStatus.FAILED, error=error)
         draft.transition.steps.append(row)

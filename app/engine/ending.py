@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext, retry
+from app.domain.errors import JsonError
 from app.domain.records import ErrorInfo
 from app.domain.state import END
 from app.domain.status import Status
@@ -21,7 +22,7 @@ def complete(spec: WorkflowSpec, state: State, writer: ManifestWriter, draft: Dr
     """Draw up the completion; the error instead when the workflow's `output` cannot be made."""
     try:
         output = jsontext.dumps(_output(spec, state))
-    except ExpressionError as error:
+    except (ExpressionError, JsonError) as error:
         return ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(f"output: {error}"))
     draft.checkpoint(state, writer, END, trigger="end", progress=1.0)
     draft.execution(Status.COMPLETED, output=output, context=context_for_people(state))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, parameters
 from app.domain.errors import NotFound
-from app.domain.state import ManifestWriter, Refs, State, resolve, writer_after
+from app.domain.state import ManifestWriter, Refs, State, context_without, resolve, writer_after
 from app.domain.status import STEP_OPEN
 
 if TYPE_CHECKING:
@@ -59,11 +59,14 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         raise NotFound(f"execution {thread.execution_id} is gone", code="execution_not_found")
     chain = await manifests(reads, thread.thread_id, thread.head_version)
     refs = resolve(chain, thread.head_version)
-    state = await _fill(reads, thread.thread_id, refs)
     writer = writer_after(refs, chain, thread.head_version)
     asked = parameters.parse(execution.parameters)
-    if not begun(thread, chain, execution.id):
-        apply_parameters(asked, state, writer)
+    fresh = not begun(thread, chain, execution.id)
+    if fresh and asked.reset:
+        await _reset(reads, thread, refs, writer, asked.reset)
+    state = await _fill(reads, thread.thread_id, refs)
+    if fresh:
+        set_literals(asked.context, state, writer)
     steps = await reads.steps(thread.thread_id, execution_id=execution.id, values=False)
     return Loaded(
         thread=thread,
@@ -81,15 +84,21 @@ def begun(thread: ThreadRecord, checkpoints: Sequence[CheckpointRecord], executi
     return any(c.version == thread.head_version and c.execution_id == execution_id for c in checkpoints)
 
 
-def apply_parameters(asked: Parameters, state: State, writer: ManifestWriter) -> None:
-    """Take the steps that are to run again out of the state and set the variables that were given."""
-    before = set(state.refs.context)
-    state.forget(asked.reset)
-    for step_id in asked.reset:
+async def _reset(
+    reads: Reads, thread: ThreadRecord, refs: Refs, writer: ManifestWriter, step_ids: Iterable[str]
+) -> None:
+    """Take the steps that are to run again out; a variable that they had set gets back what it was before them."""
+    before = set(refs.context)
+    runs = refs.forget(step_ids)
+    lost = before - set(refs.context)
+    if lost:
+        versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
+        earlier = context_without(versions, thread.head_version, runs)
+        refs.context |= {name: earlier[name] for name in lost if name in earlier}
+    for step_id in step_ids:
         writer.step(step_id)
-    for name in before - set(state.refs.context):
+    for name in lost:
         writer.context(name)
-    set_literals(asked.context, state, writer)
 
 
 def set_literals(values: dict[str, Any], state: State, writer: ManifestWriter) -> None:

@@ -10,6 +10,9 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Fenced
+from app.domain.records import ErrorInfo
+from app.domain.retry import EXCEPTION, TIMEOUT
+from app.domain.runner import Failed
 from app.domain.status import ENDED
 from app.engine.context import Context
 from app.engine.draft import Draft
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 PROGRESS_EVERY: Final = 0.5
 """Seconds between two progress events of a step."""
+_TICK: Final = 0.002
+"""Seconds by which an event loop's timers may come early."""
+_LAST: Final = 1.0
+"""Seconds that steps have to stop in when the process ends, after its grace."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +49,8 @@ class Run:
         self._woken = False
         self._leaving = False
         self.stopped = False
+        self.missed_signal = False
+        """Somebody wished for something while the thread was let go."""
 
     @property
     def children(self) -> list[str]:
@@ -62,8 +71,8 @@ class Run:
             self.stopped = True
             tasks = self._cancel_steps()
             self._deps.bus.end_text(self.thread.thread_id)
-            if tasks:
-                await asyncio.wait(tasks)
+            if tasks:  # one that does not stop is left behind
+                await asyncio.wait(tasks, timeout=_LAST if self._leaving else self._deps.grace)
 
     def pause(self) -> None:
         """Start nothing more; pause when what runs has ended."""
@@ -100,12 +109,13 @@ class Run:
             draft.transition.apply_to(self.thread)
             self._deps.bus.publish(self.thread.thread_id, draft.transition.events)
             if self._drive.over or self.stopped:
+                self.missed_signal = signal is not None
                 return False
             if signal != "pause" or self._drive.pausing:
                 break
             self._drive.pausing = True
             draft = self._draft()
-        if self.stopped or (self._leaving and not self._drive.working):
+        if self.stopped or (self._leaving and not any(step.task for step in self._drive.open.values())):
             return False
         self._launch()
         return True
@@ -121,6 +131,9 @@ class Run:
         endings, self._endings = self._endings, []
         for step, ending in endings:
             step.task = None
+            if step.timer is not None:
+                step.timer.cancel()
+                step.timer = None
             self._told.pop(step.spec.id, None)
             self._drive.ended(step, ending, draft)
             if step.waits_for is not None:
@@ -135,6 +148,8 @@ class Run:
                 continue
             if step.working:
                 step.task = self._deps.spawn(self._attempt(step))
+                if step.spec.timeout is not None:
+                    step.timer = self._loop.call_later(step.spec.timeout + self._deps.grace, self._abandon, step)
             elif step.due is not None:
                 wait = max(0.0, (step.due - self._deps.now()).total_seconds())
                 step.timer = self._loop.call_later(wait, self._due, step)
@@ -148,14 +163,32 @@ class Run:
             progress=self._tell,
             chunk=self._chunk,
         )
-        ending = await attempt(self._deps, step, self._drive.state.scope, context)
-        self._endings.append((step, ending))
-        self._nudge()
+        ending: Ending
+        try:
+            ending = await attempt(self._deps, step, self._drive.state.scope, context)
+        except Exception as error:  # noqa: BLE001 - an ending must come of it, or the thread would hang
+            _log.exception("an attempt of step %s broke", step.spec.id)
+            message = f"the attempt broke: {type(error).__name__}"
+            ending = Failed(error=ErrorInfo(kind=EXCEPTION, message=message, step_id=step.spec.id))
+        if step.task is asyncio.current_task():
+            self._endings.append((step, ending))
+            self._nudge()
+
+    def _abandon(self, step: OpenStep) -> None:
+        """The timeout has cancelled the attempt, which does not stop: it is left behind, what it returns is discarded."""
+        step.timer = None
+        if step.task is not None and not step.task.done():
+            step.task.cancel()
+            step.task = None
+            message = f"not done within {step.spec.timeout:g} s, and it does not stop"
+            error = ErrorInfo(kind=TIMEOUT, message=message, step_id=step.spec.id, retryable=True)
+            self._endings.append((step, Failed(error=error)))
+            self._nudge()
 
     def _tell(self, step_id: str, fraction: float | None, message: str) -> None:
         if step_id not in self._told:
             wait = self._told_at.get(step_id, 0.0) + PROGRESS_EVERY - self._loop.time()
-            self._loop.call_later(max(0.0, wait), self._nudge)
+            self._loop.call_later(max(0.0, wait) + _TICK, self._nudge)
         self._told[step_id] = (fraction, message)
 
     def _chunk(self, step_id: str, text: str) -> None:

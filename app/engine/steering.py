@@ -6,10 +6,11 @@ is fenced by the same commit that moves it.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext, parameters
-from app.domain.errors import Conflict, InvalidRequest, NotFound
+from app.domain.errors import Conflict, InvalidRequest, JsonError, NotFound
 from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
-    from app.domain.events import Event
     from app.domain.ports import Journal, Reads
     from app.domain.records import CheckpointRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Transition
 
+_log = logging.getLogger(__name__)
 SUPERSEDED = ErrorInfo(kind="superseded", message="another execution of the thread took over")
 
 
@@ -56,7 +57,11 @@ class Steering:
         if self.thread.status in ENDED:
             return None
         error = ErrorInfo(kind="internal", message=jsontext.clean(message)[:4_000])
-        return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
+        try:
+            return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
+        except (KeyError, ValueError, TypeError, JsonError) as fault:  # its state cannot be read, which may be why
+            _log.warning("the state of thread %s cannot be read: %r", self.thread.thread_id, fault)
+            return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error, context="{}")
 
     async def pause(self) -> Transition | None:
         """Pause it if nobody drives it; None when its driver has to."""
@@ -142,10 +147,12 @@ class Steering:
         self._hand_over()
         return self._draft.transition
 
-    async def _end(self, status: Status, event: str, error: ErrorInfo) -> Transition:
-        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+    async def _end(self, status: Status, event: str, error: ErrorInfo, context: str | None = None) -> Transition:
+        if context is None:
+            state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+            context = context_for_people(state)
         await self._close_steps(self.thread.execution_id)
-        self._draft.execution(status, context=context_for_people(state), error=error_text(error))
+        self._draft.execution(status, context=context, error=error_text(error))
         self._draft.event(event, {"status": status.value, "error": error.value()})
         self._draft.let_go()
         self._draft.transition.wake_thread_id = self.thread.parent_thread_id
@@ -223,15 +230,16 @@ class Steering:
         thread, before = self.thread, parameters.parse(old.parameters)
         chain = await manifests(self._reads, thread.thread_id, thread.head_version)
         refs = resolve(chain, thread.head_version)
-        again = spec.plan.downstream([command.from_step]) & set(refs.steps) if command.from_step else set[str]()
+        downstream = spec.plan.downstream([command.from_step]) if command.from_step else set[str]()
+        again = downstream & set(refs.steps)
         written = begun(thread, chain, old.id)
         reset = again if written else again | set(before.reset)
         return Parameters(
             reset=tuple(sorted(reset)),
             context={} if written else before.context,
-            skip={**before.skip, **command.skip},
+            skip={**{step: given for step, given in before.skip.items() if step not in downstream}, **command.skip},
             overrides={**before.overrides, **command.overrides},
-            keys=await self._unfinished(old, before, exclude=again | (set(refs.done()) - reset)),
+            keys=await self._unfinished(old, before, exclude=downstream | (set(refs.done()) - reset)),
         )
 
     async def _execution(self) -> ExecutionRecord:
@@ -251,19 +259,18 @@ class Steering:
             raise Conflict(f"the head is version {self.thread.head_version}, not {version}", code="version_conflict")
 
 
-async def interrupt(journal: Journal, thread: ThreadRecord, message: str, at: datetime) -> list[Event]:
-    """Give up a thread that its driver could not drive, unless somebody else drives it by now; the events of that."""
-    told: list[Event] = []
+async def interrupt(journal: Journal, thread: ThreadRecord, message: str, at: datetime) -> Transition | None:
+    """Give up a thread that its driver could not drive, unless it has moved on since: then None."""
+    written: list[Transition | None] = []
 
     async def decide(now: ThreadRecord, reads: Reads) -> Transition | None:
-        if now.epoch != thread.epoch:
+        if (now.epoch, now.rev) != (thread.epoch, thread.rev):
             return None
-        transition = await Steering(now, reads, at=at, driver=None).interrupt(message)
-        told.extend(transition.events if transition is not None else ())
-        return transition
+        written.append(await Steering(now, reads, at=at, driver=None).interrupt(message))
+        return written[-1]
 
     await journal.steer(thread.thread_id, decide)
-    return told
+    return written[-1] if written else None
 
 
 def _known(spec: WorkflowSpec, step_ids: Iterable[str]) -> None:

@@ -64,8 +64,9 @@ async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context:
 def _failure(step: OpenStep, error: BaseException) -> Failed:
     match error:
         case StepFailure():
-            told = _error(step, error.kind, str(error), retryable=error.retryable)
-            return Failed(error=told, retry_after=error.retry_after)
+            told = _error(step, jsontext.clean(str(error.kind)), _text(error), retryable=bool(error.retryable))
+            pause = error.retry_after
+            return Failed(error=told, retry_after=float(pause) if isinstance(pause, int | float) else None)
         case ExpressionError():
             return Failed(error=_error(step, retry.EXPRESSION, str(error)))
         case JsonError():
@@ -74,11 +75,19 @@ def _failure(step: OpenStep, error: BaseException) -> Failed:
             return Failed(error=_error(step, retry.VALIDATION, str(error)))
         case TimeoutError():
             limit = step.spec.timeout
-            message = f"not done within {limit:g} s" if limit else str(error) or "timed out"
+            message = f"not done within {limit:g} s" if limit else _text(error) or "timed out"
             return Failed(error=_error(step, retry.TIMEOUT, message, retryable=True))
         case _:
             _log.debug("step %s raised", step.spec.id, exc_info=error)
-            return Failed(error=_error(step, retry.EXCEPTION, f"{type(error).__name__}: {error}", retryable=True))
+            message = f"{type(error).__name__}: {_text(error)}"
+            return Failed(error=_error(step, retry.EXCEPTION, message, retryable=True))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a step's own exception may be broken too
+        return "(its message cannot be told)"
 
 
 async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Outcome:

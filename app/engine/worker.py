@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.errors import BackstitchError, Unavailable
-from app.domain.events import TERMINAL
-from app.domain.status import ENDED, Status
 from app.domain.times import utc_now
+from app.engine.attempts import Attempts
+from app.engine.family import Family, waits
 from app.engine.load import load_thread
 from app.engine.run import Run
 from app.engine.steering import interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
-    from app.domain.events import Event
     from app.domain.records import ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.engine.deps import Deps, Stores
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 POLL: Final = 2.0
 """Seconds after which the store is asked for due threads even if nothing hinted at any."""
+ORPHANS: Final = 30.0
+"""Seconds after which the store is asked whether something is ours that nobody here drives."""
 _CLAIM: Final = 200
 _GATHER: Final = 0.005
 """Seconds in which slots become free and threads due before the store is asked for all of them at once."""
@@ -59,14 +61,15 @@ class Worker:
         self._taken = 0
         self._runs: dict[str, Run] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._parents: dict[str, str] = {}
-        self._expected: set[str] = set()
+        self._attempts = Attempts()
+        self._expected: Counter[str] = Counter()
+        self._family: Family | None = None
         self._deps: Deps | None = None
         self._group: asyncio.TaskGroup | None = None
         self._due = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._backlog = True
-        self._lost_claim = False
+        self._look_for_orphans = ORPHANS
         self._leaving = False
 
     @property
@@ -79,18 +82,24 @@ class Worker:
         """Slots that nobody holds."""
         return self._slots - self._taken
 
+    @property
+    def family(self) -> Family:
+        """Who waits for whose end."""
+        assert self._family is not None
+        return self._family
+
     def reserve(self, thread_id: str) -> bool:
         """Take a slot for a thread that is about to be born or steered, unless others wait before it."""
         if self._leaving or self._backlog or self._taken >= self._slots:
             self._backlog = True
             return False
         self._taken += 1
-        self._expected.add(thread_id)
+        self._expected[thread_id] += 1
         return True
 
     def unreserve(self, thread_id: str) -> None:
         """Give a reserved slot back."""
-        self._expected.discard(thread_id)
+        self._expect_no_more(thread_id)
         self._taken -= 1
         self._due.set()
 
@@ -100,7 +109,7 @@ class Worker:
         Where an earlier run of it is still letting go, the new one waits for that, at most the grace.
         """
         assert self._group is not None
-        self._expected.discard(thread.thread_id)
+        self._expect_no_more(thread.thread_id)
         old = self._tasks.get(thread.thread_id)
         work = self._drive(thread, loaded, old)
         self._tasks[thread.thread_id] = self._group.create_task(work, name=f"thread {thread.thread_id}")
@@ -128,15 +137,16 @@ class Worker:
 
     def waits_for(self, child_id: str, parent_id: str) -> None:
         """A step of the parent waits for the end of the child."""
-        self._parents[child_id] = parent_id
+        self._attempts.spawn(self.family.wait(child_id, parent_id))
 
     @asynccontextmanager
     async def open(self, make_deps: Callable[[Spawn], Deps]) -> AsyncGenerator[Worker]:
         """Run until the block ends; then let steps reach a boundary within the grace."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            self._deps = make_deps(self._spawn)
-            self._deps.bus.listen(self._heard)
+            self._deps = make_deps(self._attempts.spawn)
+            self._deps.grace = self._grace
+            self._family = Family(self._stores, self, self._deps.bus)
             claiming = group.create_task(self._claim_forever(), name="claims")
             try:
                 yield self
@@ -145,9 +155,10 @@ class Worker:
                 claiming.cancel()
                 await self._leave()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        assert self._group is not None
-        return self._group.create_task(work)
+    def _expect_no_more(self, thread_id: str) -> None:
+        self._expected[thread_id] -= 1
+        if self._expected[thread_id] <= 0:
+            del self._expected[thread_id]
 
     async def _drive(self, thread: ThreadRecord, loaded: Loaded | None, old: asyncio.Task[None] | None) -> None:
         assert self._deps is not None
@@ -159,19 +170,22 @@ class Worker:
             if loaded is None:
                 spec = await self._specs(thread.definition_id)
                 loaded = await load_thread(self._stores.reads, thread, spec)
+                if await self.family.is_orphan(loaded):
+                    await self.family.cancel(thread.thread_id, f"its parent {thread.parent_thread_id} was steered away")
+                    return
             run = self._runs[thread.thread_id] = Run(self._deps, loaded)
             if self._leaving:
                 run.leave()
             await run.drive()
         except Unavailable as error:
             _log.warning("thread %s waits for the database: %s", thread.thread_id, error)
-            self._adopt_later()
+            self.adopt_later()
         except Exception as error:  # noqa: BLE001 - one thread's trouble is not the others'
             await self._give_up(thread, error)
         finally:
             self._end(thread.thread_id, run)
-        if run is not None and run.thread.status is Status.WAITING:
-            await self._parked(run)
+        if run is not None:
+            await self._look_after(run)
 
     def _end(self, thread_id: str, run: Run | None) -> None:
         if run is not None and self._runs.get(thread_id) is run:
@@ -182,40 +196,37 @@ class Worker:
         if self._backlog or (run is not None and run.ended and run.thread.parent_thread_id is not None):
             self._due.set()
 
-    async def _parked(self, run: Run) -> None:
-        """A thread has given up its slot: watch for its time, and for children that ended in the meantime."""
-        if run.thread.wake_at is not None and self._deps is not None:
-            self.hint((run.thread.wake_at - self._deps.now()).total_seconds())
-        for child_id in run.children:
-            child = await self._stores.reads.thread(child_id)
-            if child is not None and child.status in ENDED:
-                self._parents.pop(child_id, None)
-                await self._stores.journal.wake(run.thread.thread_id)
-                self._due.set()
+    async def _look_after(self, run: Run) -> None:
+        """A thread has given up its slot: watch for its time, for wishes that came too late, and for its children."""
+        thread = run.thread
+        if waits(run) and thread.wake_at is not None and self._deps is not None:
+            self.hint((thread.wake_at - self._deps.now()).total_seconds())
+        try:
+            if waits(run) and run.missed_signal:
+                await self._stores.journal.wake(thread.thread_id)
+                self.hint()
+            await self.family.look_after(run)
+        except Exception:  # noqa: BLE001 - the group must live
+            _log.exception("what waits for thread %s, or it for, could not be looked after", thread.thread_id)
 
     async def _give_up(self, thread: ThreadRecord, error: Exception) -> None:
         """A run broke in a way that no rule foresees: the thread is interrupted, so that nothing loops."""
         _log.exception("the run of thread %s broke", thread.thread_id)
         message = f"{type(error).__name__}: {error}"
         try:
-            events = await interrupt(self._stores.journal, thread, message, utc_now())
-        except BackstitchError:
+            written = await interrupt(self._stores.journal, thread, message, utc_now())
+            if written is None:  # it has moved on: if it is still ours, it is to be driven on
+                self.adopt_later()
+            elif self._deps is not None:
+                self._deps.bus.publish(thread.thread_id, written.events)
+                await self.family.cancel_children(written)
+        except Exception:  # noqa: BLE001 - the group must live
             _log.exception("thread %s could not be interrupted either", thread.thread_id)
-            return
-        if self._deps is not None:
-            self._deps.bus.publish(thread.thread_id, events)
 
-    def _adopt_later(self) -> None:
-        """What the store says is ours and nobody drives is to be taken up again, soon."""
-        self._lost_claim = True
+    def adopt_later(self) -> None:
+        """A write's outcome is not known: what the store says is ours and nobody drives is to be taken up, soon."""
+        self._look_for_orphans = 0.0
         self.hint(1.0)
-
-    def _heard(self, events: Sequence[Event]) -> None:
-        for event in events:
-            parent = self._parents.pop(event.thread_id, None) if event.name in TERMINAL else None
-            run = self._runs.get(parent) if parent is not None else None
-            if run is not None:
-                run.child_ended(event.thread_id)
 
     def _ring(self) -> None:
         self._alarm = None
@@ -225,9 +236,10 @@ class Worker:
         while True:
             try:
                 await self._claim()
-            except BackstitchError as error:
-                _log.warning("due threads could not be claimed: %s", error)
-                self._adopt_later()
+            except Exception as error:  # noqa: BLE001 - the claims must go on
+                known = isinstance(error, BackstitchError)
+                _log.warning("due threads could not be claimed: %s", error, exc_info=None if known else error)
+                self.adopt_later()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), POLL)
             await asyncio.sleep(_GATHER)
@@ -236,12 +248,7 @@ class Worker:
     async def _claim(self) -> None:
         """Take up what is due, as far as there are slots."""
         journal = self._stores.journal
-        if self._lost_claim:
-            for thread in await journal.driven(self.incarnation_id):
-                if thread.thread_id not in self._tasks and thread.thread_id not in self._expected:
-                    self._taken += 1
-                    self.launch(thread)
-            self._lost_claim = False
+        await self._adopt()
         while self.free > 0:
             limit = min(_CLAIM, self.free)
             self._taken += limit
@@ -258,6 +265,20 @@ class Worker:
         due = await journal.next_due()
         if due is not None and due > 0:
             self.hint(due)
+        elif due is not None and self.free <= 0:
+            self._backlog = True
+
+    async def _adopt(self) -> None:
+        """Take up what is ours and nobody drives, after a lost answer and now and then."""
+        now = asyncio.get_running_loop().time()
+        if now < self._look_for_orphans:
+            return
+        self._look_for_orphans = now + ORPHANS
+        busy = {*self._tasks, *self._expected}  # before and after: one that ends meanwhile is no orphan
+        for thread in await self._stores.journal.driven(self.incarnation_id):
+            if thread.thread_id not in busy and thread.thread_id not in self._tasks | self._expected:
+                self._taken += 1
+                self.launch(thread)
 
     async def _leave(self) -> None:
         """Let what runs reach a boundary within the grace, then cancel it; the store gives the threads to others."""
@@ -270,3 +291,4 @@ class Worker:
             run.stop()
         for task in late:
             task.cancel()
+        await self._attempts.stop()

@@ -7,6 +7,7 @@ A process is ended.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,11 +83,11 @@ async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
         failure: BaseException | None = None
         try:
             value = call(*arguments)
-        except StopIteration as error:
-            failure = RuntimeError(f"the function raised StopIteration: {error}")
+        except (StopIteration, KeyboardInterrupt, GeneratorExit) as error:  # these mean something to the event loop
+            failure = RuntimeError(f"the function raised {type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001 - it is raised again where the step awaits
             failure = error
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, value, failure)
 
     threading.Thread(target=work, name="backstitch-step", daemon=True).start()

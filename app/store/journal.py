@@ -47,6 +47,8 @@ class PostgresJournal(Journal):
         if await writer.submit(start):
             return StartOutcome(created=True)
         reads = PostgresReads(self._pool)
+        if await reads.execution(start.execution.id) is not None:  # sent twice, after a lost answer
+            return StartOutcome(created=True)
         key = start.idempotency
         owner = await reads.idempotency(key.tenant, key.key) if key else None
         if owner is not None and owner.execution_id != start.execution.id:
@@ -72,16 +74,16 @@ class PostgresJournal(Journal):
                 if row is None:
                     raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
                 thread = thread_from_row(row)
-                if idempotency is not None:
-                    await self._take_key(connection, idempotency)
                 transition = await decide(thread, PostgresReads(connection))
+                if idempotency is not None:
+                    await self._take_key(connection, idempotency, transition)
                 if transition is not None:
                     rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
                     if any(row["outcome"] != "signal" for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
                     transition.apply_to(thread)
                 return thread
-        except db.LOST as error:
+        except (*db.LOST, *db.AGAIN) as error:
             if isinstance(error, ValueError):
                 raise
             raise db.unavailable(error) from error
@@ -130,7 +132,7 @@ class PostgresJournal(Journal):
     async def _fetch(self, query: str, *arguments: object) -> list[Any]:
         try:
             return await self._pool.fetch(_QUERIES[query], *arguments)
-        except db.LOST as error:
+        except (*db.LOST, *db.AGAIN) as error:
             raise db.unavailable(error) from error
 
     def _writer(self, thread_id: str) -> GroupWriter:
@@ -139,9 +141,10 @@ class PostgresJournal(Journal):
         return self._writers[zlib.crc32(thread_id.encode()) % len(self._writers)]
 
     @staticmethod
-    async def _take_key(connection: Any, key: IdempotencyRecord) -> None:
+    async def _take_key(connection: Any, key: IdempotencyRecord, transition: Transition | None) -> None:
+        execution_id = key.execution_id if transition is None else transition.execution_id
         taken = await connection.fetchval(
-            _QUERIES["take_key"], key.tenant, key.key, key.request_sha256, key.thread_id, key.execution_id
+            _QUERIES["take_key"], key.tenant, key.key, key.request_sha256, key.thread_id, execution_id
         )
         if taken is None:
             raise Conflict("this Idempotency-Key is in use", code="idempotency_key_in_use")

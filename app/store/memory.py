@@ -69,7 +69,9 @@ class MemoryJournal(Journal):
             if transition is not None:
                 self._write(transition)
             if idempotency is not None:
-                self._tables.keys[idempotency.tenant, idempotency.key] = replace(idempotency)
+                execution_id = idempotency.execution_id if transition is None else transition.execution_id
+                kept = replace(idempotency, execution_id=execution_id)
+                self._tables.keys[idempotency.tenant, idempotency.key] = kept
             return replace(thread)
 
     async def signal(self, thread_id: str, signal: str) -> ThreadRecord:

@@ -228,7 +228,11 @@ class GroupWriter:
             batch[0].fail(Refused(db.describe(error)))
             return
         middle = len(batch) // 2
-        await self._flush(batch[:middle])
+        try:
+            await self._flush(batch[:middle])
+        except _Leaving:
+            self._queue.extend(batch[middle:])
+            raise
         await self._flush(batch[middle:])
 
     async def _reconnect(self) -> None:

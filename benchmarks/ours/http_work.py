@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import re
 import time
-from contextlib import suppress
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,6 +68,11 @@ class Connection(asyncio.Protocol):
         """Send bytes."""
         assert self.transport is not None
         self.transport.write(data)
+
+    def close(self) -> None:
+        """Close it."""
+        if self.transport is not None:
+            self.transport.close()
 
 
 class Poster(Connection):
@@ -152,8 +156,7 @@ async def drive(url: SplitResult, body: str, *, workflows: int, in_flight: int) 
             clients.create_task(client(poster))
     seconds = time.perf_counter() - begin
     for connection in (feed, *posters):
-        with suppress(AttributeError):
-            connection.transport.close()
+        connection.close()
     return seconds, took
 
 

@@ -37,9 +37,7 @@ async def sse(bench: Bench) -> Sample:
         await measure("benchmarks.load", *start)
         url = f"{serving.url}/api/invoke/stream/sse-{{n}}"
         words = ("--url", url, "--events", bench.size(5 * RATE), "--path", "data.t_ns", "--also", "data.result.t_ns")
-        return await readers_sample(
-            serving.pid, SERVICE, *words, traffic=lambda: serving.post("bench-open")
-        )
+        return await readers_sample(serving.pid, SERVICE, *words, traffic=lambda: serving.post("bench-open"))
 
 
 async def storage(bench: Bench, steps: int) -> Sample:
@@ -61,8 +59,5 @@ async def storage(bench: Bench, steps: int) -> Sample:
 PARTS = (
     Part(comparison="accept", name=SERVICE, run=accept),
     Part(comparison="sse", name=SERVICE, run=sse),
-    *(
-        Part(comparison=f"storage-{steps}", name=ENGINE, run=partial(storage, steps=steps))
-        for steps in (5, 50, 500)
-    ),
+    *(Part(comparison=f"storage-{steps}", name=ENGINE, run=partial(storage, steps=steps)) for steps in (5, 50, 500)),
 )

@@ -98,7 +98,9 @@ async def _check(recording: Recording, dsn: str) -> None:
     finally:
         await connection.close()
     if ended != recording.all_workflows:
-        raise SystemExit(f"the replay ended {ended} workflows of {recording.all_workflows}: it did not write the same rows")
+        raise SystemExit(
+            f"the replay ended {ended} workflows of {recording.all_workflows}: it did not write the same rows"
+        )
 
 
 def main() -> None:

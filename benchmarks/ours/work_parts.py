@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks import postgres
 from benchmarks.baselines.parts import BODY
 from benchmarks.harness import Bench, Part, Sample
+from benchmarks.ours.engine_run import SPARE
 from benchmarks.ours.service import migrated_database, serve
 from benchmarks.processes import measure, metered, tree_cpu_s
 
@@ -22,8 +23,8 @@ OVER_HTTP = {100: 1500, 1000: 3000}
 SHOWN = ("workflows_per_s", "p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_step", "rss_mb", "step_commit_p50_ms")
 COMPLETED = "SELECT count(*) FROM threads WHERE status = 'completed'"
 
-_recordings: dict[tuple[str, int], Path] = {}
-_statements: dict[tuple[str, int], float] = {}
+_recordings: dict[int, Path] = {}
+_statements: dict[int, float] = {}
 
 
 def _load(bench: Bench, in_flight: int) -> dict[str, int]:
@@ -53,14 +54,13 @@ async def limit(bench: Bench, in_flight: int) -> Sample:
 
 async def _recording(bench: Bench, in_flight: int) -> Path:
     """What the engine sends for this load, from an untimed run."""
-    key = (bench.dsn, in_flight)
-    if key not in _recordings:
+    if in_flight not in _recordings:
         folder = Path(tempfile.mkdtemp(prefix="backstitch-bench-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         dsn = await migrated_database(bench.dsn, "bench_ours")
         await _run("engine_run", dsn, **_load(bench, in_flight), record=folder / "batches")
-        _recordings[key] = folder / "batches"
-    return _recordings[key]
+        _recordings[in_flight] = folder / "batches"
+    return _recordings[in_flight]
 
 
 async def engine(bench: Bench, in_flight: int) -> Sample:
@@ -72,8 +72,8 @@ async def engine(bench: Bench, in_flight: int) -> Sample:
     extra = await _seen(seen, dsn, seen["steps_with_warmup"], before, cpu, server)
     if in_flight == 1:
         return Sample(name=ENGINE, unit="ms", value=seen["p50_ms"], extra=extra)
-    if not bench.quick:
-        extra["statements_per_step"] = await _statements_per_step(bench, dsn, in_flight)
+    if bench.log is not None and not bench.quick:
+        extra["statements_per_step"] = await _statements_per_step(dsn, bench.log, in_flight)
     return Sample(name=ENGINE, unit="steps/s", value=seen["steps_per_s"], extra=extra)
 
 
@@ -87,29 +87,27 @@ async def _seen(
     return extra
 
 
-async def _statements_per_step(bench: Bench, dsn: str, in_flight: int) -> float:
+async def _statements_per_step(dsn: str, log: Path, in_flight: int) -> float:
     """From the server's log, as the slope between two untimed runs; measured once."""
-    key = (bench.dsn, in_flight)
-    if key not in _statements:
+    if in_flight not in _statements:
         await postgres.log_statements(dsn, on=True)
-        counts: list[float] = []
-        for workflows in (in_flight, 3 * in_flight):
-            place = await postgres.log_place(dsn)
+        counts: list[int] = []
+        for workflows in (in_flight, 5 * in_flight):
+            place = postgres.log_size(log)
             await _run("engine_run", dsn, steps=STEPS, workflows=workflows, in_flight=in_flight, warmup=0)
-            found = await postgres.statements_since(dsn, place)
-            counts.append(float("nan") if found is None else found)
+            counts.append(postgres.statements_since(log, place))
         await postgres.log_statements(dsn, on=False)
-        _statements[key] = (counts[1] - counts[0]) / (2 * in_flight * STEPS)
-    return _statements[key]
+        _statements[in_flight] = (counts[1] - counts[0]) / (4 * in_flight * STEPS)
+    return _statements[in_flight]
 
 
 async def service(bench: Bench, in_flight: int) -> Sample:
     """Starts over HTTP in a closed loop, ends from the feed."""
     dsn = await migrated_database(bench.dsn, "bench_ours")
-    workflows = bench.size(OVER_HTTP[in_flight], in_flight * 2)
+    workflows = bench.size(OVER_HTTP[in_flight], in_flight + 400)
     server = await postgres.server_pid(dsn)
     before, cpu = await postgres.counters(dsn), tree_cpu_s(server)
-    async with serve(dsn) as serving:
+    async with serve(dsn, slots=in_flight + SPARE) as serving:
         load = ("--url", serving.url, "--body", BODY, "--steps", STEPS, "--in-flight", in_flight, "--workflows")
         await measure("benchmarks.ours.http_work", *load, in_flight)
         async with metered(serving.pid) as usage:

@@ -7,6 +7,7 @@ LangGraph over a gigabyte a workflow.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks import postgres
@@ -39,7 +40,7 @@ PEERS = (
     Peer(name="DBOS", module="benchmarks.peers.dbos_peer", imports=("dbos",), workflows=250, alone=60),
 )
 
-_statements: dict[tuple[str, str], float | None] = {}
+_statements: dict[str, float] = {}
 
 
 async def _drive(bench: Bench, peer: Peer, dsn: str, **options: int) -> dict[str, Any]:
@@ -62,25 +63,23 @@ async def work(bench: Bench, peer: Peer) -> Sample:
     extra |= delta.per(steps)
     if server:
         extra["db_cpu_ms_per_step"] = db_cpu * 1000 / steps
-    if not bench.quick and (statements := await statements_per_step(bench, peer, dsn)) is not None:
-        extra["statements_per_step"] = statements
+    if bench.log is not None and not bench.quick:
+        extra["statements_per_step"] = await statements_per_step(bench, peer, dsn, bench.log)
     return Sample(name=peer.name, unit="steps/s", value=seen["steps_per_s"], extra=extra)
 
 
-async def statements_per_step(bench: Bench, peer: Peer, dsn: str) -> float | None:
+async def statements_per_step(bench: Bench, peer: Peer, dsn: str, log: Path) -> float:
     """Statements a step from the server's log, as the slope between two short runs; measured once, untimed."""
-    key = (bench.dsn, peer.name)
-    if key not in _statements:
+    if peer.name not in _statements:
         await postgres.log_statements(dsn, on=True)
-        counts: list[int | None] = []
+        counts: list[int] = []
         for workflows in (5, 25):
-            place = await postgres.log_place(dsn)
+            place = postgres.log_size(log)
             await _drive(bench, peer, dsn, steps=STEPS, workflows=workflows, in_flight=5, warmup=0)
-            counts.append(await postgres.statements_since(dsn, place))
+            counts.append(postgres.statements_since(log, place))
         await postgres.log_statements(dsn, on=False)
-        few, many = counts
-        _statements[key] = None if few is None or many is None else (many - few) / (20 * STEPS)
-    return _statements[key]
+        _statements[peer.name] = (counts[1] - counts[0]) / (20 * STEPS)
+    return _statements[peer.name]
 
 
 async def alone(bench: Bench, peer: Peer) -> Sample:

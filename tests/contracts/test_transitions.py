@@ -181,7 +181,8 @@ async def test_a_steer_takes_its_key_once(store: Store) -> None:
         return driver.move()
 
     driver.thread = await store.journal.steer(driver.thread.thread_id, decide, key)
-    assert await store.reads.idempotency("default", "once") == key
+    kept = replace(key, execution_id=driver.thread.execution_id)  # the execution that the steer leaves
+    assert await store.reads.idempotency("default", "once") == kept
     with pytest.raises(Conflict):
         await store.journal.steer(driver.thread.thread_id, decide, key)
     assert await store.reads.thread(driver.thread.thread_id) == driver.thread

@@ -1,0 +1,110 @@
+"""Parents and children: who waits for whose end, and how the end of a parent's step reaches its sub-workflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.domain.errors import Conflict
+from app.domain.events import TERMINAL
+from app.domain.status import ENDED, Status, StepStatus
+from app.domain.times import utc_now
+from app.engine.steering import Steering
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.domain.events import Event
+    from app.domain.ports import Reads
+    from app.domain.records import ThreadRecord
+    from app.domain.transition import Transition
+    from app.engine.bus import Bus
+    from app.engine.deps import Stores
+    from app.engine.load import Loaded
+    from app.engine.run import Run
+    from app.engine.worker import Worker
+
+
+class Family:
+    """One for the engine.  Where nobody hears of a child's end, its commit makes the waiting parent due."""
+
+    def __init__(self, stores: Stores, worker: Worker, bus: Bus) -> None:
+        self._stores = stores
+        self._worker = worker
+        self._bus = bus
+        self._parents: dict[str, str] = {}
+        bus.listen(self._heard)
+
+    async def wait(self, child_id: str, parent_id: str) -> None:
+        """A step of the parent waits for the end of the child, which may have come by now."""
+        self._parents[child_id] = parent_id
+        if await self._has_ended(child_id):
+            self._tell(child_id)
+
+    async def cancel(self, thread_id: str, reason: str | None) -> ThreadRecord:
+        """End a thread and its sub-workflows now.  Raises NotFound, Conflict (thread_ended)."""
+        written: list[Transition] = []
+
+        async def decide(thread: ThreadRecord, reads: Reads) -> Transition:
+            written.append(await Steering(thread, reads, at=utc_now(), driver=None).cancel(reason))
+            return written[-1]
+
+        thread = await self._stores.journal.steer(thread_id, decide)
+        self._worker.stop_run(thread_id)
+        self._bus.publish(thread_id, written[-1].events)
+        self._worker.hint()
+        await self.cancel_children(written[-1])
+        return thread
+
+    async def cancel_children(self, transition: Transition) -> None:
+        """Cancel the sub-workflows of the step runs that a transition cancelled."""
+        closed = {update.id for update in transition.step_updates if update.status is StepStatus.CANCELLED}
+        if not closed:
+            return
+        for child in await self._stores.reads.children(transition.thread_id):
+            if child.parent_run_id in closed and child.status not in ENDED:
+                await self._cancel_child(child.thread_id, transition.thread_id)
+
+    async def look_after(self, run: Run) -> None:
+        """A run has let go of its thread: its children may have ended meanwhile, or must end with it."""
+        thread = run.thread
+        for child_id in run.children:
+            if thread.status in ENDED:
+                await self._cancel_child(child_id, thread.thread_id)
+            elif await self._has_ended(child_id):
+                self._parents.pop(child_id, None)
+                await self._stores.journal.wake(thread.thread_id)
+                self._worker.hint()
+
+    async def is_orphan(self, loaded: Loaded) -> bool:
+        """Whether it is a child that never ran on its own, whose parent was steered away before that reached it."""
+        thread = loaded.thread
+        if thread.parent_thread_id is None or thread.parent_run_id is None or loaded.execution.kind != "invoke":
+            return False
+        runs = await self._stores.reads.steps(thread.parent_thread_id, ids=[thread.parent_run_id], values=False)
+        return any(run.status is StepStatus.CANCELLED for run in runs)
+
+    async def _cancel_child(self, child_id: str, parent_id: str) -> None:
+        self._parents.pop(child_id, None)
+        try:
+            await self.cancel(child_id, f"its parent {parent_id} was steered away")
+        except Conflict:
+            return
+
+    async def _has_ended(self, thread_id: str) -> bool:
+        thread = await self._stores.reads.thread(thread_id)
+        return thread is not None and thread.status in ENDED
+
+    def _heard(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.name in TERMINAL and event.thread_id in self._parents:
+                self._tell(event.thread_id)
+
+    def _tell(self, child_id: str) -> None:
+        run = self._worker.find(self._parents.pop(child_id, ""))
+        if run is not None:
+            run.child_ended(child_id)
+
+
+def waits(run: Run) -> bool:
+    """Whether the thread waits without a driver."""
+    return run.thread.status is Status.WAITING and run.thread.incarnation_id is None

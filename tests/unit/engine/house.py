@@ -1,0 +1,285 @@
+"""An engine in process on the memory store, whose clock, functions and deaths a test decides."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
+from app.domain.ids import uuid7
+from app.domain.records import IncarnationRecord
+from app.domain.times import utc_now
+from app.engine.bus import Bus
+from app.engine.catalog import Catalog
+from app.engine.control import Control
+from app.engine.deps import Deps, Stores
+from app.engine.worker import Worker
+from app.runners.python import PythonRunner
+from app.runners.registration import Functions, function
+from app.runners.registration import agent as as_agent
+from app.runners.sleep import SleepRunner
+from app.runners.workflow import WorkflowRunner
+from app.store.memory import MemoryJournal
+from app.store.memory_reads import MemoryReads
+from app.store.memory_registry import MemoryRegistry
+from app.store.memory_tables import MemoryTables
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from app.domain.commands import Accepted
+    from app.domain.events import Event
+    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
+
+PATIENCE = 10.0
+"""Seconds after which a test that hangs fails."""
+QUICK = {"initial_interval": 0.001, "jitter": False}
+
+
+class Clock:
+    """The real time, moved on by what the test says."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        self._offset += timedelta(seconds=seconds)
+
+
+class Wire:
+    """The journal as one process reaches it: once cut, it is as if that process were dead."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+        self.cut = False
+        self.commits = 0
+        self.before_commit: Callable[[Any], Any] | None = None
+
+    async def commit(self, transition: Any) -> Any:
+        await self._alive()
+        if self.before_commit is not None:
+            await self.before_commit(transition)
+        signal = await self._journal.commit(transition)
+        self.commits += 1
+        await self._alive()
+        return signal
+
+    async def _alive(self) -> None:
+        if self.cut:
+            await asyncio.Event().wait()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._journal, name)
+
+        async def call(*arguments: Any) -> Any:
+            await self._alive()
+            answer = await method(*arguments)
+            await self._alive()
+            return answer
+
+        return call
+
+
+@dataclass
+class House:
+    """One service."""
+
+    control: Control
+    worker: Worker
+    bus: Bus
+    reads: MemoryReads
+    journal: Wire
+    tables: MemoryTables
+    clock: Clock
+    catalog: Catalog
+    functions: Functions
+    calls: list[tuple[str, str, int]] = field(default_factory=list)
+
+    async def start(self, *steps: dict[str, Any], input: Any = None, **options: Any) -> Accepted:  # noqa: A002
+        """Start a thread of these steps; options that begin with `doc_` belong to the document."""
+        document = {k.removeprefix("doc_"): v for k, v in options.items() if k.startswith("doc_")}
+        others = {k: v for k, v in options.items() if not k.startswith("doc_")}
+        workflow = {"name": "sewing", **document, "steps": list(steps)}
+        return await self.control.start(StartCommand(workflow=workflow, input=input, has_input=True, **others))
+
+    async def run(self, *steps: dict[str, Any], **options: Any) -> str:
+        """Start and wait for the end; the thread's id."""
+        accepted = await self.start(*steps, **options)
+        return await self.end(accepted.thread.thread_id)
+
+    async def end(self, thread_id: str) -> str:
+        """Wait until the thread has ended or is paused."""
+        assert await self.control.wait(thread_id, PATIENCE), await self.thread(thread_id)
+        return thread_id
+
+    async def resume(self, thread_id: str, **options: Any) -> Accepted:
+        return await self.control.resume(ResumeCommand(thread_id=thread_id, **options))
+
+    async def rollback(self, thread_id: str, version: int, **options: Any) -> Accepted:
+        return await self.control.rollback(RollbackCommand(thread_id=thread_id, to_version=version, **options))
+
+    async def thread(self, thread_id: str) -> ThreadRecord:
+        found = await self.reads.thread(thread_id)
+        assert found is not None
+        return found
+
+    async def execution(self, thread_id: str) -> ExecutionRecord:
+        found = await self.reads.execution((await self.thread(thread_id)).execution_id)
+        assert found is not None
+        return found
+
+    async def events(self, thread_id: str, name: str | None = None) -> list[Event]:
+        return [event for event in await self.reads.events(thread_id, after=0) if name in (None, event.name)]
+
+    async def names(self, thread_id: str) -> list[str]:
+        return [event.name for event in await self.events(thread_id)]
+
+    async def versions(self, thread_id: str) -> list[CheckpointRecord]:
+        return await self.reads.checkpoints(thread_id)
+
+    async def steps(self, thread_id: str) -> dict[str, StepRecord]:
+        """The newest run of each step."""
+        rows = sorted(await self.reads.steps(thread_id), key=lambda row: row.id)
+        return {row.step_id: row for row in rows}
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """Let the loop turn until it holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    async def until_status(self, thread_id: str, status: str) -> None:
+        """Wait until the thread is in a status, nobody in between two of them."""
+        await self.until(lambda: self.tables.threads[thread_id].status == status)
+
+    def later(self, seconds: float) -> None:
+        """Time goes by."""
+        self.clock.advance(seconds)
+        self.worker.hint()
+
+    def on(self, name: str, call: Callable[..., Any], *, agent: bool = False) -> None:
+        """Register a function, whose calls are noted."""
+        house = self
+
+        async def noted(value: Any, ctx: Any) -> Any:
+            house.calls.append((ctx.step_id, ctx.idempotency_key, ctx.attempt))
+            return await call(value, ctx)
+
+        self.functions.add((as_agent if agent else function)(name)(noted))
+
+    def called(self, step_id: str) -> int:
+        """How often a step was called here."""
+        return sum(each[0] == step_id for each in self.calls)
+
+    def keys(self, step_id: str) -> list[str]:
+        """The idempotency keys of a step's calls."""
+        return [each[1] for each in self.calls if each[0] == step_id]
+
+    async def die(self) -> None:
+        """Kill -9: nothing that this process still does reaches the store; its lease runs out."""
+        self.journal.cut = True
+        self.worker._grace = 0.0
+        await MemoryJournal(self.tables).close_incarnation(self.worker.incarnation_id)
+
+
+def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tuple[House, Callable[..., Deps]]:
+    """A service that is wired and not open."""
+    journal: Any = Wire(MemoryJournal(tables))
+    stores = Stores(journal=journal, reads=MemoryReads(tables), registry=MemoryRegistry(tables))
+    functions, bus, children = Functions(), Bus(), WorkflowRunner()
+    runners: dict[str, Any] = {
+        "python": PythonRunner(functions, "python", threads=2, processes=1),
+        "agent": PythonRunner(functions, "agent", threads=2, processes=1),
+        "sleep": SleepRunner(),
+        "workflow": children,
+    }
+    catalog = Catalog(stores.registry, runners)
+    worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
+    control = Control(stores, catalog, worker, bus)
+    children.starter, children.reads = control, stores.reads
+    house = House(control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions)
+
+    def deps(spawn: Any) -> Deps:
+        return Deps(
+            journal=journal,
+            bus=bus,
+            runners=runners,
+            spawn=spawn,
+            random=lambda: 0.0,
+            waits_for=worker.waits_for,
+            max_value_bytes=10_000,
+            now=clock,
+        )
+
+    return house, deps
+
+
+@asynccontextmanager
+async def open_house(
+    before: House | None = None, *, slots: int = 10, grace: float = 1.0, share: bool = True
+) -> AsyncGenerator[House]:
+    """A service; on the store of another one, with its functions and the list of their calls, when that is given."""
+    clock = before.clock if before is not None else Clock()
+    tables = before.tables if before is not None else MemoryTables(clock=clock)
+    house, deps = build(tables, clock, slots=slots, grace=grace)
+    if before is not None and share:
+        house.functions.by_name, house.calls = before.functions.by_name, before.calls
+    else:
+        house.on("echo", _echo)
+    journal = MemoryJournal(tables)
+    now = clock()
+    await journal.open_incarnation(
+        IncarnationRecord(id=house.worker.incarnation_id, host="here", process="1@1", started_at=now, heartbeat_at=now)
+    )
+    async with house.worker.open(deps):
+        yield house
+    if not house.journal.cut:
+        await journal.close_incarnation(house.worker.incarnation_id)
+
+
+async def _echo(value: Any, ctx: Any) -> Any:
+    return value
+
+
+def step(step_id: str, **parts: Any) -> dict[str, Any]:
+    """A step, of the function `echo` unless it says otherwise."""
+    kinds = {"python", "agent", "workflow", "sleep"}
+    return {"id": step_id, **({} if kinds & parts.keys() else {"python": "echo"}), **parts}
+
+
+class Gate:
+    """A function that waits until the test lets it go; `entered` tells how many calls have come in."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.entered = 0
+        self.left = 0
+        self._open = asyncio.Event()
+
+    async def __call__(self, value: Any, ctx: Any) -> Any:
+        self.entered += 1
+        await self._open.wait()
+        self.left += 1
+        return self.answer
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class Failing:
+    """A function that raises what it is given for so many calls, and then answers."""
+
+    def __init__(self, error: BaseException, times: int = 1_000, answer: Any = "done") -> None:
+        self.error, self.times, self.answer = error, times, answer
+
+    async def __call__(self, value: Any, ctx: Any) -> Any:
+        if self.times > 0:
+            self.times -= 1
+            raise self.error
+        return self.answer

@@ -1,0 +1,131 @@
+"""What README.md and docs/ show must hold: links, commands, settings, paths, workflow documents and Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from app.cli.root import app as cli
+from app.domain import document
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").rglob("*.md")
+)
+SETTINGS = {name.upper() for name in Settings.model_fields}
+NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
+NOT_OURS |= {"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "NO_SETUID_FIXUP", "NAME", "STEP", "EXECUTION"}
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    found = FENCE.finditer(page.read_text(encoding="utf-8"))
+    return [match[2] for match in found if match[1] in languages]
+
+
+def code(page: Path) -> list[str]:
+    """Code in the text, and the lines of blocks: of a console only what is typed, lines that go on joined."""
+    lines = re.findall(r"`([^`\n]+)`", prose(page))
+    for block in blocks(page, "sh", ""):
+        lines += block.replace("\\\n", " ").splitlines()
+    for block in blocks(page, "console"):
+        typed = re.findall(r"^\$ (.*)$", block.replace("\\\n", " "), re.MULTILINE)
+        lines += typed
+    return lines
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(prose(page))]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words after `backstitch`, up to a pipe, a comment or the like."""
+    found: list[list[str]] = []
+    for line in code(page):
+        match = re.search(r"(?:^|[|;] ?|[\w./]/|[A-Z]+=\S+ )backstitch ((?:[^|;#\"']|\"[^\"]*\"|'[^']*')+)", line)
+        if match:
+            found.append(shlex.split(match[1]))
+    return found
+
+
+@each_page
+def test_every_relative_link_resolves(page: Path) -> None:
+    broken: list[str] = []
+    for link in LINK.findall(prose(page)):
+        name, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@each_page
+def test_every_command_shown_exists(page: Path) -> None:
+    group = typer.main.get_command(cli)
+    known = getattr(group, "commands")  # noqa: B009 - a group's, which typer does not type
+    for words in commands(page):
+        assert words[0] in known, words
+        parameters = [*known[words[0]].params, *group.params]
+        options = {option for parameter in parameters for option in parameter.opts} | {"--help", "-h"}
+        used = {re.split("[=]", word)[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert used <= options, words
+
+
+@each_page
+def test_every_setting_named_exists(page: Path) -> None:
+    for line in code(page):
+        named = set(re.findall(r"\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!\()", line))
+        named |= set(re.findall(r"(?:^|[\s-])([A-Z][A-Z0-9_]+)=", line))
+        assert named <= SETTINGS | NOT_OURS, line
+
+
+def test_the_page_on_configuration_and_the_example_file_have_every_setting() -> None:
+    page = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    assert page >= SETTINGS
+    assert example == SETTINGS
+
+
+@each_page
+def test_every_workflow_document_shown_is_valid(page: Path) -> None:
+    for block in blocks(page, "yaml", "yml"):
+        loaded = yaml.safe_load(block)
+        if isinstance(loaded, dict) and {"name", "steps"} <= loaded.keys():
+            assert document.parse(block).name == loaded["name"]
+
+
+@each_page
+def test_every_python_shown_compiles(page: Path) -> None:
+    for block in blocks(page, "python"):
+        compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@each_page
+def test_every_path_of_the_project_named_exists(page: Path) -> None:
+    for path in re.findall(r"`((?:app|tests|migrations|scripts|benchmarks|requirements)/[\w./-]+)`", prose(page)):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_commands_of_the_quickstart_are_seen() -> None:
+    shown = {words[0] for words in commands(ROOT / "docs/quickstart.md")}
+    assert shown >= {"serve", "invoke", "resume", "status", "rollback", "watch", "history"}
