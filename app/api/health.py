@@ -21,7 +21,10 @@ router: Final = APIRouter(tags=["health"])
 _READY: Final = {
     "status": "ready",
     "durable": True,
-    "parts": {"store": {"status": "ready", "detail": None}, "worker": {"status": "ready", "running": 3}},
+    "parts": {
+        "database": {"status": "ready", "kind": "postgres", "latency_ms": 0.3},
+        "worker": {"status": "ready", "running": 3},
+    },
 }
 _STORE: Final = {
     "kind": "postgres",
@@ -44,7 +47,7 @@ _STORE: Final = {
         503: {
             "model": HealthAnswer,
             "description": "Cannot work now; `parts` says why",
-            **example({"status": "unavailable", "durable": True, "parts": {"store": {"status": "unavailable"}}}),
+            **example({"status": "unavailable", "durable": True, "parts": {"database": {"status": "unavailable"}}}),
         },
     },
 )

@@ -41,18 +41,12 @@ def workflow(name: str) -> str | dict[str, Any]:
     if path.suffix.lower() not in _DOCUMENTS:
         return name
     text = _read(path, "WORKFLOW")
-    if path.suffix.lower() == ".json":
-        found = json_value(text, "WORKFLOW")
-    else:
-        import yaml  # noqa: PLC0415 - only this needs it
+    from app.domain import document_text, errors  # noqa: PLC0415 - only this needs them
 
-        try:
-            found = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"{name} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise typer.BadParameter(f"{name} is not a workflow document: an object with name and steps is wanted")
-    return cast("dict[str, Any]", found)
+    try:
+        return document_text.load(text)
+    except errors.InvalidWorkflow as error:
+        raise typer.BadParameter(f"{name} is not a workflow document: {error.problems[0].message}") from error
 
 
 def merged(given: object, pieces: dict[str, Any] | None) -> object:

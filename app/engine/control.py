@@ -72,9 +72,11 @@ class Control:
     async def _resume(self, command: ResumeCommand, key: IdempotencyRecord | None) -> Accepted:
         left: list[int] = []
 
+        spec = await self._spec_of(command.thread_id)
+
         async def decide(steering: Steering) -> Transition | None:
             left.append(steering.thread.head_version)
-            return await steering.resume(command, await self._catalog.spec(steering.thread.definition_id))
+            return await steering.resume(command, spec)
 
         thread, moved = await self._steer(command.thread_id, decide, drive=True, key=key)
         return Accepted(thread=thread, execution_id=thread.execution_id, nothing_to_do=not moved, from_version=left[-1])
@@ -83,9 +85,11 @@ class Control:
         """Move the head to an earlier version, also while the thread runs.  Raises NotFound, Conflict, InvalidRequest."""
         left: list[int] = []
 
+        spec = await self._spec_of(command.thread_id)
+
         async def decide(steering: Steering) -> Transition | None:
             left.append(steering.thread.head_version)
-            return await steering.rollback(command, await self._catalog.spec(steering.thread.definition_id))
+            return await steering.rollback(command, spec)
 
         thread, _ = await self._steer(command.thread_id, decide, drive=command.resume)
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
@@ -153,6 +157,13 @@ class Control:
     async def load_state(self, thread_id: str, version: int) -> State:
         """The whole state at a version.  Raises NotFound."""
         return await load_state(self._stores.reads, thread_id, version)
+
+    async def _spec_of(self, thread_id: str) -> WorkflowSpec:
+        """A thread's definition never changes: it is read before the lock is taken, which holds a connection."""
+        thread = await self._stores.reads.thread(thread_id)
+        if thread is None:
+            raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+        return await self._catalog.spec(thread.definition_id)
 
     async def _start(self, command: StartCommand) -> Accepted:
         record, spec = await self._definition(command)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import structlog
+import structlog.tracebacks
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -28,9 +29,11 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     ]
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if out.isatty():
-        last.append(structlog.dev.ConsoleRenderer())
+        last.append(structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback))
     else:
-        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without the frames' local variables: they hold inputs and connection strings.
+        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last += [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(out)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -192,3 +193,83 @@ def test_a_sleeping_workflow_and_a_retry_wait_go_on_after_a_kill(tmp_path: Path)
         service.start().ready()
         found = service.until(thread)
         assert found["status"] == "completed", found["error"]
+
+
+def test_a_start_that_the_kill_cut_off_is_repeated_with_its_key_and_starts_once(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        threads: dict[str, str] = {}
+
+        def start(key: str) -> None:
+            body = {"workflow": chain("keyed", 1), "triggered_by": key}
+            with httpx.Client(base_url=service.url, timeout=10) as http:
+                for _ in waiting(f"{key} to be accepted"):
+                    try:
+                        answer = http.post("/api/invoke/async", json=body, headers={"Idempotency-Key": key})
+                    except httpx.TransportError:
+                        continue
+                    if answer.status_code == 202:
+                        assert threads.setdefault(key, answer.json()["thread_id"]) == answer.json()["thread_id"]
+                        return
+
+        clients = [threading.Thread(target=start, args=(f"key-{number}",)) for number in range(60)]
+        for number, client in enumerate(clients):
+            client.start()
+            if number == 30:
+                service.kill()
+                service.start()
+        for client in clients:
+            client.join(60)
+        assert len(threads) == 60
+        assert [service.until(thread)["status"] for thread in threads.values()] == ["completed"] * 60
+        rows = service.sql("SELECT triggered_by, count(*) AS n FROM workflow_executions GROUP BY 1 HAVING count(*) > 1")
+        assert rows == []
+
+
+def test_a_power_cut_that_ends_service_and_database_loses_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        threads = [service.start_thread(chain("cut", 4, sleep=0.15)) for _ in range(20)]
+        for _ in waiting("some steps"):
+            if service.calls().total() > 30:
+                break
+        completed = {thread: service.status(thread)["completed_steps"] for thread in threads}
+        before = service.calls()
+        postmaster = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+        service.kill()
+        os.kill(postmaster, signal.SIGKILL)
+        service.start().ready()
+        assert [service.until(thread)["status"] for thread in threads] == ["completed"] * 20
+        after = service.calls()
+        for thread, steps in completed.items():
+            for step in steps:
+                assert after[f"{thread} {step}"] == before[f"{thread} {step}"]
+            sse.without_gap(sse.whole(service, thread))
+
+
+def test_a_first_start_that_is_killed_is_no_harm(tmp_path: Path) -> None:
+    with running(tmp_path / "sizing", CHECKPOINTER="memory"):
+        pass
+    service = Service(tmp_path)
+    try:
+        for pause in (0.4, 0.8, 1.2, 1.6):
+            service.start()
+            time.sleep(pause)
+            service.kill()
+        assert service.start().ready().run(chain("first", 1))["status"] == "completed"
+    finally:
+        service.close()
+
+
+def test_a_parent_and_its_child_go_on_after_a_kill(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        service.register(chain("inner", 2, until=str(tmp_path / "go")))
+        steps = [{"id": "before", "agent": "worker"}, {"id": "sub", "workflow": "inner", "input": {}}]
+        thread = service.start_thread({"name": "outer", "steps": steps})
+        for _ in waiting("the child's step"):
+            if service.calls().total() == 2:
+                break
+        service.kill()
+        (tmp_path / "go").touch()
+        service.start().ready()
+        assert service.until(thread)["status"] == "completed"
+        assert service.get("/api/workflow/executions", workflow="inner")["total"] == 1
+        assert service.calls(thread) == {"before": 1}

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from tests.acceptance.service import Service
 
 
-def watchers(service: Service, threads: list[str], goodbyes: list[bool]) -> list[threading.Thread]:
-    """Readers of each thread; each notes whether its stream was ended in order."""
+def watchers(
+    service: Service, threads: list[str], begun: threading.Semaphore, goodbyes: list[bool]
+) -> list[threading.Thread]:
+    """Readers of each thread; each says when its stream has begun, and notes whether it was ended in order."""
 
     def watch(thread: str) -> None:
         with service.http.stream("GET", f"/api/invoke/stream/{thread}", timeout=60) as answer:
-            found = list(sse.live(answer))
-        goodbyes.append(bool(found) and found[0].event == "snapshot")
+            messages = sse.live(answer)
+            first = next(messages)
+            begun.release()
+            list(messages)
+        goodbyes.append(first.event == "snapshot")
 
     started = [threading.Thread(target=watch, args=(thread,)) for thread in threads]
     for one in started:
@@ -35,12 +40,9 @@ def test_sigterm_ends_in_time_with_streams_and_steps_open(tmp_path: Path) -> Non
         for _ in waiting("all steps run"):
             if sum(service.calls().values()) == 20:
                 break
-        goodbyes: list[bool] = []
-        readers = watchers(service, threads, goodbyes)
-        for _ in waiting("the readers"):
-            if "stream" not in str(goodbyes) and all(reader.is_alive() for reader in readers):
-                break
-        time.sleep(0.3)
+        begun, goodbyes = threading.Semaphore(0), list[bool]()
+        readers = watchers(service, threads, begun, goodbyes)
+        assert all(begun.acquire(timeout=20) for _ in readers)
         began = time.monotonic()
         code = service.stop()
         took = time.monotonic() - began

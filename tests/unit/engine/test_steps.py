@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.runner import StepFailure
-from tests.unit.engine.house import QUICK, Failing, Gate, step
+from tests.unit.engine.house import QUICK, Failing, Gate, open_house, step
 
 if TYPE_CHECKING:
     from tests.unit.engine.house import House
@@ -144,9 +144,6 @@ async def test_a_failure_that_is_itself_broken_is_still_told(house: House, raise
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": object()}, "\ud800", {1: 2}, {1, 2}])
 async def test_an_output_that_json_cannot_carry_fails_the_step_for_good(house: House, value: Any) -> None:
-    house.on("odd", Gate(value))
-    house.functions.by_name.clear()
-
     async def odd(_: Any, __: Any) -> Any:
         return value
 
@@ -232,8 +229,6 @@ async def test_a_value_that_a_step_changes_is_changed_for_nobody_else(house: Hou
 
 
 async def test_a_step_that_swallows_its_timeout_is_left_behind_after_the_grace() -> None:
-    from tests.unit.engine.house import open_house  # noqa: PLC0415
-
     done = asyncio.Event()
 
     async def deaf(_: Any, __: Any) -> str:

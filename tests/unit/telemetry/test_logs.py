@@ -19,6 +19,13 @@ def restored() -> Iterator[None]:
     root.setLevel(level)
 
 
+def _failure(secret: str) -> ValueError:
+    try:
+        raise ValueError("torn") if secret else KeyError
+    except ValueError as error:
+        return error
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -36,8 +43,9 @@ def test_a_record_is_one_json_object_on_one_line() -> None:
 def test_an_exception_is_part_of_its_record() -> None:
     stream = io.StringIO()
     logs.configure("info", stream)
-    logging.getLogger("app").error("a run broke", exc_info=ValueError("torn"))
+    logging.getLogger("app").error("a run broke", exc_info=_failure("hush"))
     assert json.loads(stream.getvalue())["exception"][0]["exc_value"] == "torn"
+    assert "hush" not in stream.getvalue()
 
 
 def test_a_terminal_gets_words() -> None:
