@@ -49,6 +49,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peers-python", default=sys.executable, help="the Python that has the extra `bench`, if not this one"
     )
+    parser.add_argument(
+        "--peers-loop", choices=("uvloop", "asyncio"), default="uvloop", help="the event loop of the peers (uvloop)"
+    )
     return parser.parse_args()
 
 
@@ -104,7 +107,7 @@ async def run(given: argparse.Namespace) -> None:
     document: dict[str, object] = {}
     medians: dict[str, dict[str, Sample | None]] = {}
     async with server(given.dsn) as (dsn, log):
-        bench = Bench(dsn=dsn, log=log, quick=given.quick, peers_python=given.peers_python)
+        bench = Bench(dsn=dsn, log=log, quick=given.quick, peers_python=given.peers_python, peers_loop=given.peers_loop)
         document["about"] = machine = await about(dsn)
         console.print(", ".join(f"{key} {value}" for key, value in machine.items()))
         for comparison in COMPARISONS:

@@ -43,7 +43,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a part is given: the server's DSN (see postgres.fresh_database), whether to be brief, the peers' Python.
+    """What a part is given: the server's DSN (see postgres.fresh_database), whether to be brief, the peers' Python and loop.
 
     `log` is what the server logs, where this process can read it: without it, statements are not counted.
     """
@@ -52,6 +52,7 @@ class Bench:
     log: Path | None = None
     quick: bool = False
     peers_python: str = sys.executable
+    peers_loop: str = "uvloop"
 
     def size(self, full: int, quick: int | None = None) -> int:
         """`full`, or with --quick `quick` (a fifth of it where not given)."""

@@ -15,7 +15,7 @@ from app.domain import jsontext
 from app.domain.status import STEP_DONE, StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from app.domain.records import CheckpointRecord
 
@@ -62,11 +62,10 @@ class Refs:
         """The steps that completed with an output of their own, in the order of their ending."""
         return [step_id for step_id, (_, status) in self.steps.items() if status is StepStatus.COMPLETED]
 
-    def forget(self, step_ids: Iterable[str]) -> set[str]:
-        """Take steps, and the variables that their outputs set, out; the ids of their runs."""
+    def forget(self, step_ids: Iterable[str]) -> None:
+        """Take steps, and the variables that their outputs set, out."""
         runs = {self.steps.pop(step_id)[0] for step_id in step_ids if step_id in self.steps}
         self.context = {name: ref for name, ref in self.context.items() if ref[0] != "run" or ref[1] not in runs}
-        return runs
 
     def literal_versions(self) -> set[int]:
         """The versions whose manifests hold literals that this state uses."""
@@ -94,26 +93,22 @@ def resolve(checkpoints: Sequence[CheckpointRecord], version: int) -> Refs:
     return refs
 
 
-def context_without(
-    checkpoints: Sequence[CheckpointRecord], version: int, runs: set[str]
+def context_of(
+    checkpoints: Sequence[CheckpointRecord], version: int, runs: Collection[str]
 ) -> dict[str, tuple[str, Any]]:
-    """The variables at `version` as they were had the given step runs set none; `checkpoints` holds all up to it."""
+    """The variables at `version` as if, since the START before it, only the given step runs had set any.
+
+    `checkpoints` holds all up to it.
+    """
     by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
-    timeline: list[CheckpointRecord] = []
-    at: int | None = version
-    while at is not None:
-        timeline.append(by_version[at])
-        at = by_version[at].parent_version
+    timeline = [by_version[version]]
+    while timeline[-1].step_id != START:
+        timeline.append(by_version[timeline[-1].parent_version or 1])
     found: dict[str, tuple[str, Any]] = {}
     for checkpoint in reversed(timeline):
-        manifest = jsontext.loads(checkpoint.manifest)
-        named: dict[str, Any] = manifest.get("context", {})
-        if manifest.get("full"):
-            found = {name: ref for name, ref in found.items() if name in named}
+        named: dict[str, Any] = jsontext.loads(checkpoint.manifest).get("context", {})
         for name, ref in named.items():
-            if ref is None:
-                found.pop(name, None)
-            elif ref[0] != "run" or ref[1] not in runs:
+            if ref is not None and (ref[0] == "at" or checkpoint.step_id == START or ref[1] in runs):
                 found[name] = (ref[0], ref[1])
     return found
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import input_schema, parameters
 from app.domain.commands import Accepted, ResumeCommand
 from app.domain.errors import Conflict, InvalidInput, InvalidRequest, NotFound, Unavailable
+from app.domain.records import IdempotencyRecord
 from app.domain.state import resolve
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from app.domain.commands import RollbackCommand, StartCommand
     from app.domain.ports import Reads, StartOutcome
-    from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
+    from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
     from app.domain.transition import Start, Transition

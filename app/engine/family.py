@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.domain.errors import Conflict
@@ -55,6 +56,12 @@ class Family:
         await self.cancel_children(written[-1])
         return thread
 
+    async def cancel_child(self, child_id: str, parent_id: str | None) -> None:
+        """Cancel it if it has not ended by itself."""
+        self._parents.pop(child_id, None)
+        with suppress(Conflict):
+            await self.cancel(child_id, f"its parent {parent_id} was steered away")
+
     async def cancel_children(self, transition: Transition) -> None:
         """Cancel the sub-workflows of the step runs that a transition cancelled."""
         closed = {update.id for update in transition.step_updates if update.status is StepStatus.CANCELLED}
@@ -62,14 +69,14 @@ class Family:
             return
         for child in await self._stores.reads.children(transition.thread_id):
             if child.parent_run_id in closed and child.status not in ENDED:
-                await self._cancel_child(child.thread_id, transition.thread_id)
+                await self.cancel_child(child.thread_id, transition.thread_id)
 
     async def look_after(self, run: Run) -> None:
         """A run has let go of its thread: its children may have ended meanwhile, or must end with it."""
         thread = run.thread
         for child_id in run.children:
             if thread.status in ENDED:
-                await self._cancel_child(child_id, thread.thread_id)
+                await self.cancel_child(child_id, thread.thread_id)
             elif await self._has_ended(child_id):
                 self._parents.pop(child_id, None)
                 await self._stores.journal.wake(thread.thread_id)
@@ -82,13 +89,6 @@ class Family:
             return False
         runs = await self._stores.reads.steps(thread.parent_thread_id, ids=[thread.parent_run_id], values=False)
         return any(run.status is StepStatus.CANCELLED for run in runs)
-
-    async def _cancel_child(self, child_id: str, parent_id: str) -> None:
-        self._parents.pop(child_id, None)
-        try:
-            await self.cancel(child_id, f"its parent {parent_id} was steered away")
-        except Conflict:
-            return
 
     async def _has_ended(self, thread_id: str) -> bool:
         thread = await self._stores.reads.thread(thread_id)

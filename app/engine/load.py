@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, parameters
 from app.domain.errors import NotFound
-from app.domain.state import ManifestWriter, Refs, State, context_without, resolve, writer_after
+from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
 from app.domain.status import STEP_OPEN
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ async def _reset(
 ) -> None:
     """Take the steps that are to run again out; a variable that they had set gets back what it was before them."""
     before = set(refs.context)
-    runs = refs.forget(step_ids)
+    refs.forget(step_ids)
     lost = before - set(refs.context)
     if lost:
         versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
-        earlier = context_without(versions, thread.head_version, runs)
+        earlier = context_of(versions, thread.head_version, {run for run, _ in refs.steps.values()})
         refs.context |= {name: earlier[name] for name in lost if name in earlier}
     for step_id in step_ids:
         writer.step(step_id)

@@ -20,6 +20,8 @@ from app.engine.drive import Drive
 from app.engine.step import attempt
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.engine.deps import Deps
     from app.engine.load import Loaded
     from app.engine.openstep import OpenStep
@@ -144,15 +146,19 @@ class Run:
         if self._leaving:
             return
         for step in self._drive.open.values():
-            if step.task is not None or step.timer is not None:
-                continue
-            if step.working:
+            if step.task is None and step.working:
                 step.task = self._deps.spawn(self._attempt(step))
                 if step.spec.timeout is not None:
                     step.timer = self._loop.call_later(step.spec.timeout + self._deps.grace, self._abandon, step)
-            elif step.due is not None:
-                wait = max(0.0, (step.due - self._deps.now()).total_seconds())
-                step.timer = self._loop.call_later(wait, self._due, step)
+            elif step.task is None and step.due is not None:
+                self._await(step, step.due)
+
+    def _await(self, step: OpenStep, due: datetime) -> None:
+        wait = (due - self._deps.now()).total_seconds()
+        if step.timer is None:
+            step.timer = self._loop.call_later(max(0.0, wait), self._due, step)
+        elif wait <= 0:  # timers stand still while a machine sleeps
+            self._due(step)
 
     async def _attempt(self, step: OpenStep) -> None:
         ids = (self.thread.thread_id, self.thread.execution_id, step.spec.id, step.run_id)

@@ -171,7 +171,7 @@ class Worker:
                 spec = await self._specs(thread.definition_id)
                 loaded = await load_thread(self._stores.reads, thread, spec)
                 if await self.family.is_orphan(loaded):
-                    await self.family.cancel(thread.thread_id, f"its parent {thread.parent_thread_id} was steered away")
+                    await self.family.cancel_child(thread.thread_id, thread.parent_thread_id)
                     return
             run = self._runs[thread.thread_id] = Run(self._deps, loaded)
             if self._leaving:
@@ -233,7 +233,7 @@ class Worker:
         self._due.set()
 
     async def _claim_forever(self) -> None:
-        while True:
+        while not self._leaving:
             try:
                 await self._claim()
             except Exception as error:  # noqa: BLE001 - the claims must go on
@@ -241,7 +241,8 @@ class Worker:
                 _log.warning("due threads could not be claimed: %s", error, exc_info=None if known else error)
                 self.adopt_later()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), POLL)
+                async with asyncio.timeout(POLL):  # wait_for of Python 3.11 can swallow the cancellation
+                    await self._due.wait()
             await asyncio.sleep(_GATHER)
             self._due.clear()
 

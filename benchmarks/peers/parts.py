@@ -45,7 +45,7 @@ _statements: dict[str, float] = {}
 
 async def _drive(bench: Bench, peer: Peer, dsn: str, **options: int) -> dict[str, Any]:
     words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value)]
-    return await measure(peer.module, "--dsn", dsn, *words, python=bench.peers_python)
+    return await measure(peer.module, "--dsn", dsn, "--loop", bench.peers_loop, *words, python=bench.peers_python)
 
 
 async def work(bench: Bench, peer: Peer) -> Sample:

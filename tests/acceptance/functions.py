@@ -22,15 +22,24 @@ def _note(ctx: StepContext) -> None:
         os.close(file)
 
 
+def _is_there(name: str | None) -> bool:
+    return name is None or Path(name).exists()
+
+
+async def _until(name: str | None) -> None:
+    """Wait for a file: the test that makes it is in another process."""
+    while not _is_there(name):  # noqa: ASYNC110 - nothing tells of a file
+        await asyncio.sleep(0.01)
+
+
 @agent("worker")
 async def worker(given: dict[str, Any], ctx: StepContext) -> Any:
     """Waits `sleep` seconds, then until the file `until` is there; fails unless the file `unless` is; gives `give`."""
     given = given or {}
     _note(ctx)
     await asyncio.sleep(given.get("sleep", 0))
-    while "until" in given and not Path(given["until"]).exists():
-        await asyncio.sleep(0.01)
-    if "unless" in given and not Path(given["unless"]).exists():
+    await _until(given.get("until"))
+    if not _is_there(given.get("unless")):
         raise StepFailure("not yet", kind="refused", retryable=given.get("retryable", False))
     return given.get("give", {"by": ctx.step_id})
 
@@ -58,8 +67,7 @@ def crunch(given: dict[str, int]) -> int:
 @function("talk")
 async def talk(given: dict[str, Any], ctx: StepContext) -> str:
     """Tells how far it is, and streams the words of `text`; waits for the file `until` first, so that readers are there."""
-    while "until" in given and not Path(given["until"]).exists():
-        await asyncio.sleep(0.01)
+    await _until(given.get("until"))
     ctx.progress(0.5, "half way")
     for word in given["text"].split():
         ctx.chunk(word + " ")

@@ -53,14 +53,14 @@ def environment(**settings: object) -> dict[str, str]:
     }
 
 
-def run_cli(*arguments: str, cwd: Path, timeout: float = 120, **settings: object) -> subprocess.CompletedProcess[str]:
+def run_cli(*arguments: str, cwd: Path, **settings: object) -> subprocess.CompletedProcess[str]:
     """A command of `backstitch`, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
         check=False,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=120,
         cwd=cwd,
         env=environment(**settings),
         stdin=subprocess.DEVNULL,

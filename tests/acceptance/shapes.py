@@ -30,22 +30,32 @@ def check(value: Any, shape: Any, path: str = "") -> None:
     if isinstance(shape, Maybe):
         check(value, shape.shape, path)
     elif isinstance(shape, dict):
-        assert isinstance(value, dict), f"{path}: {value!r} is no object"
-        missing, more = shape.keys() - value.keys(), value.keys() - shape.keys()
-        assert not missing, f"{path}: lacks {sorted(missing)}"
-        assert not more or isinstance(shape, Open), f"{path}: has {sorted(more)} too"
-        for key, inner in shape.items():
-            check(value[key], inner, f"{path}/{key}")
+        _check_object(value, shape, path)
     elif isinstance(shape, list):
         assert isinstance(value, list), f"{path}: {value!r} is no list"
         for index, item in enumerate(value):
             check(item, shape[0], f"{path}/{index}")
-    elif isinstance(shape, re.Pattern):
+    else:
+        _check_scalar(value, shape, path)
+
+
+def _check_object(value: Any, shape: dict[str, Any], path: str) -> None:
+    assert isinstance(value, dict), f"{path}: {value!r} is no object"
+    missing, more = shape.keys() - value.keys(), value.keys() - shape.keys()
+    assert not missing, f"{path}: lacks {sorted(missing)}"
+    assert not more or isinstance(shape, Open), f"{path}: has {sorted(more)} too"
+    for key, inner in shape.items():
+        check(value[key], inner, f"{path}/{key}")
+
+
+def _check_scalar(value: Any, shape: Any, path: str) -> None:
+    if isinstance(shape, re.Pattern):
         assert isinstance(value, str), f"{path}: {value!r} is no text"
         assert shape.fullmatch(value), f"{path}: {value!r}"
     elif isinstance(shape, type):
-        right = isinstance(value, int | float) if shape is float else isinstance(value, shape)
-        assert right and (shape is bool or not isinstance(value, bool)), f"{path}: {value!r} is no {shape.__name__}"
+        kinds = {float: (int, float)}.get(shape, shape)
+        assert isinstance(value, kinds), f"{path}: {value!r} is no {shape.__name__}"
+        assert shape is bool or not isinstance(value, bool), f"{path}: {value!r} is no {shape.__name__}"
     else:
         assert type(value) is type(shape), f"{path}: {value!r} is not {shape!r}"
         assert value == shape, f"{path}: {value!r} is not {shape!r}"

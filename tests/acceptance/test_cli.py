@@ -87,7 +87,12 @@ def test_status_history_rollback_and_cancel(service: Service, tmp_path: Path) ->
 
 
 def test_what_is_not_there_is_one_line(service: Service) -> None:
-    for command in (["status", "nobody"], ["watch", "nobody"], ["cancel", "nobody"], ["rollback", "nobody", "--to", "1"]):
+    for command in (
+        ["status", "nobody"],
+        ["watch", "nobody"],
+        ["cancel", "nobody"],
+        ["rollback", "nobody", "--to", "1"],
+    ):
         done = run_cli(*command, "--url", service.url, cwd=service.folder)
         assert done.returncode == 1
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
@@ -130,7 +135,9 @@ def documents(tmp_path: Path) -> Path:
 
 
 def test_the_demo_with_a_crash_proves_that_nothing_ran_twice(documents: Path, tmp_path: Path) -> None:
-    done = run_cli("demo", "--crash", "--json", "--data-dir", str(tmp_path / "data"), "--input", str(documents), cwd=tmp_path)
+    done = run_cli(
+        "demo", "--crash", "--json", "--data-dir", str(tmp_path / "data"), "--input", str(documents), cwd=tmp_path
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert (found["proven"], found["faults"]) == (True, [])

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -25,12 +25,17 @@ Request = dict[str, Any]
 class Target(BaseHTTPRequestHandler):
     """Answers by path: /200, /404 ...; /busy?name is 503 once and then 200; all requests are kept."""
 
-    seen: list[Request] = []
-    counts: Counter[str] = Counter()
+    seen: ClassVar[list[Request]] = []
+    counts: ClassVar[Counter[str]] = Counter()
 
     def _answer(self) -> None:
         length = int(self.headers.get("content-length", 0))
-        request = {"method": self.command, "path": self.path, "body": self.rfile.read(length).decode(), "at": time.time()}
+        request = {
+            "method": self.command,
+            "path": self.path,
+            "body": self.rfile.read(length).decode(),
+            "at": time.time(),
+        }
         self.seen.append({**request, "headers": {name.lower(): value for name, value in self.headers.items()}})
         self.counts[self.path] += 1
         route = self.path.partition("?")[0].strip("/")
@@ -73,7 +78,9 @@ def seen(path: str) -> list[Request]:
 
 
 def test_a_success_gives_status_headers_and_body(service: Service, target: str) -> None:
-    document = call(f"{target}/200", json={"topic": "{input.topic}"}, headers={"X-Who": "{input.who}"}, query={"q": "a b"})
+    document = call(
+        f"{target}/200", json={"topic": "{input.topic}"}, headers={"X-Who": "{input.who}"}, query={"q": "a b"}
+    )
     done = service.run(document, {"topic": [1, None], "who": "me"})
     assert done["status"] == "completed", done["error"]
     output = done["output"]["a"]
@@ -126,7 +133,7 @@ def test_private_addresses_are_refused_by_default(tmp_path: Path, target: str) -
     with running(tmp_path, CHECKPOINTER="memory") as service:
         before = len(Target.seen)
         port = target.rpartition(":")[2]
-        hosts = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "169.254.169.254", "[::ffff:127.0.0.1]"]
+        hosts = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "169.254.169.254", "[::ffff:127.0.0.1]"]  # noqa: S104 - nobody listens there
         for host in hosts:
             done = service.run(call(f"http://{host}:{port}/200"))
             assert (done["status"], done["error"]["kind"]) == ("failed", "address_refused"), (host, done["error"])

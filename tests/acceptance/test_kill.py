@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import pytest
 
 from tests.acceptance import sse
 from tests.acceptance.service import Service, chain, running, waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 FULL = os.environ.get("DOSE") == "full"
@@ -35,7 +37,7 @@ class Reported:
         self._readers = [threading.Thread(target=self._feed), threading.Thread(target=self._look)]
         self.threads: list[str] = []
 
-    def __enter__(self) -> Reported:
+    def __enter__(self) -> Self:
         for reader in self._readers:
             reader.start()
         return self
@@ -79,7 +81,10 @@ def branching(index: int) -> dict[str, object]:
     """A row, or a fan of steps side by side: both of STEPS steps with small sleeps."""
     if index % 2:
         return chain("row", STEPS, sleep=0.08)
-    steps = [{"id": f"s{number}", "needs": [], "agent": "worker", "input": {"sleep": 0.1 * number}} for number in range(1, STEPS)]
+    steps = [
+        {"id": f"s{number}", "needs": [], "agent": "worker", "input": {"sleep": 0.1 * number}}
+        for number in range(1, STEPS)
+    ]
     return {"name": "fan", "steps": [*steps, {"id": "last", "agent": "worker", "needs": [one["id"] for one in steps]}]}
 
 
@@ -87,17 +92,17 @@ def test_kills_lose_nothing_and_repeat_nothing_that_was_reported(tmp_path: Path)
     dice = random.Random(5)
     with running(tmp_path, SSE_HEARTBEAT_SECONDS=0.5) as service, Reported(service) as reported:
         at_kill: list[tuple[set[str], dict[str, int]]] = []
-        for kill in range(KILLS):
-            share = WORKFLOWS // KILLS
-            for index in range(share):
+        for _ in range(KILLS):
+            for index in range(WORKFLOWS // KILLS):
                 reported.threads.append(service.start_thread(branching(index)))
             time.sleep(dice.uniform(0.05, 0.5))
             service.kill()
             at_kill.append((set(reported.completed), dict(service.calls())))
             service.start().ready()
-            assert kill < KILLS
         for thread in reported.threads:
             assert service.until(thread)["status"] == "completed"
+        assert all(told for told, _ in at_kill)
+        assert len(at_kill[-1][1]) < WORKFLOWS * STEPS
         for told, calls in at_kill:
             after = service.calls()
             again = {step for step in told if after[step] != calls[step]}
@@ -126,23 +131,87 @@ def judge(service: Service, threads: list[str]) -> None:
     assert service.sql("SELECT count(*) FROM threads")[0][0] == len(threads)
 
 
-def test_a_killed_step_runs_again_with_the_same_key_in_the_same_execution(tmp_path: Path) -> None:
-    steps = [{"id": "a", "agent": "worker"}, {"id": "b", "agent": "worker", "input": {"until": str(tmp_path / "go")}}]
-    with running(tmp_path) as service:
-        thread = service.start_thread({"name": "killed", "steps": steps})
-        for _ in waiting("b runs"):
-            if service.calls(thread)["b"]:
+@dataclass
+class Killed:
+    """A service that was killed and started again; `threads` by what they were doing, `before` their statuses."""
+
+    service: Service
+    threads: dict[str, str]
+    before: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Killed]:
+    """One kill for many threads, each in a state of its own; the steps that wait are let go afterwards."""
+    folder = tmp_path_factory.mktemp("killed")
+    go = str(folder / "go")
+    retry = {"max_attempts": 60, "initial_interval": "200ms", "max_interval": "200ms"}
+    again = {"id": "again", "agent": "worker", "input": {"unless": go, "retryable": True}, "retry": retry}
+    first = {"id": "a", "agent": "worker"}
+    with running(folder) as service:
+        service.register(chain("inner", 2, until=go))
+        done = service.run(chain("steady", 2))["thread_id"]
+        service.post(f"/api/invoke/rollback/{done}", {"to_version": 2, "resume": False})
+        threads = {
+            "paused": done,
+            "cancelled": service.start_thread(chain("cancelled", 1, until=go)),
+            "running": service.start_thread(
+                {"name": "r", "steps": [first, {"id": "b", "agent": "worker", "input": {"until": go}}]}
+            ),
+            "sleeping": service.start_thread({"name": "naps", "steps": [{"id": "nap", "sleep": "3s"}]}),
+            "retrying": service.start_thread({"name": "again", "steps": [again]}),
+            "parent": service.start_thread(
+                {"name": "outer", "steps": [first, {"id": "sub", "workflow": "inner", "input": {}}]}
+            ),
+        }
+        service.post(f"/api/invoke/cancel/{threads['cancelled']}")
+        for _ in waiting("all of them to be where they should"):
+            calls = [service.calls(threads[name]) for name in ("running", "retrying")]
+            child = service.get("/api/workflow/executions", workflow="inner")["executions"]
+            if calls[0]["b"] and calls[1]["again"] > 1 and child and service.calls(child[0]["thread_id"]):
                 break
-        before = service.status(thread)
+        before = {name: service.status(thread) for name, thread in threads.items()}
         service.kill()
-        (tmp_path / "go").touch()
-        service.start().ready()
-        after = service.until(thread)
-        assert (after["status"], after["execution_id"]) == ("completed", before["execution_id"])
-        assert service.calls(thread) == {"a": 1, "b": 2}
-        first, second = service.keys(thread, "b")
-        assert first == second
-        assert after["steps"][0] == before["steps"][0]
+        (folder / "go").touch()
+        yield Killed(service.start().ready(), threads, before)
+
+
+def test_a_killed_step_runs_again_with_the_same_key_in_the_same_execution(killed: Killed) -> None:
+    thread, before = killed.threads["running"], killed.before["running"]
+    after = killed.service.until(thread)
+    assert (after["status"], after["execution_id"]) == ("completed", before["execution_id"])
+    assert killed.service.calls(thread) == {"a": 1, "b": 2}
+    first, second = killed.service.keys(thread, "b")
+    assert first == second
+    assert after["steps"][0] == before["steps"][0]
+
+
+def test_a_paused_thread_stays_so_over_a_kill_and_can_be_resumed(killed: Killed) -> None:
+    service, thread = killed.service, killed.threads["paused"]
+    assert service.status(thread) == killed.before["paused"]
+    service.post(f"/api/invoke/resume/{thread}")
+    assert service.until(thread)["status"] == "completed"
+    assert service.calls(thread) == {"s1": 1, "s2": 2}
+
+
+def test_a_cancelled_thread_stays_so_over_a_kill(killed: Killed) -> None:
+    assert killed.service.status(killed.threads["cancelled"]) == killed.before["cancelled"]
+    assert killed.before["cancelled"]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["sleeping", "retrying"])
+def test_a_thread_that_waits_for_a_time_goes_on_after_a_kill(killed: Killed, name: str) -> None:
+    found = killed.service.until(killed.threads[name])
+    assert found["status"] == "completed", found["error"]
+    assert found["execution_id"] == killed.before[name]["execution_id"]
+    sse.without_gap(sse.whole(killed.service, killed.threads[name]))
+
+
+def test_a_parent_and_its_child_go_on_after_a_kill(killed: Killed) -> None:
+    service, thread = killed.service, killed.threads["parent"]
+    assert service.until(thread)["status"] == "completed"
+    assert service.get("/api/workflow/executions", workflow="inner")["total"] == 1
+    assert service.calls(thread) == {"a": 1}
 
 
 def test_what_was_accepted_and_not_started_when_it_was_killed_is_run(tmp_path: Path) -> None:
@@ -156,43 +225,6 @@ def test_what_was_accepted_and_not_started_when_it_was_killed_is_run(tmp_path: P
         service.start().ready()
         assert [service.until(thread)["status"] for thread in threads] == ["completed"] * 5
         assert max(service.calls().values()) <= 2
-
-
-def test_a_paused_and_a_cancelled_thread_stay_so_over_a_kill(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        done = service.run(chain("steady", 2))["thread_id"]
-        service.post(f"/api/invoke/rollback/{done}", {"to_version": 2, "resume": False})
-        held = service.start_thread(chain("held", 1, until=str(tmp_path / "never")))
-        service.post(f"/api/invoke/cancel/{held}")
-        service.kill()
-        service.start().ready()
-        assert (service.status(done)["status"], service.status(held)["status"]) == ("paused", "cancelled")
-        service.post(f"/api/invoke/resume/{done}")
-        assert service.until(done)["status"] == "completed"
-
-
-def test_a_sleeping_workflow_and_a_retry_wait_go_on_after_a_kill(tmp_path: Path) -> None:
-    retry = {"max_attempts": 30, "initial_interval": "200ms", "max_interval": "200ms"}
-    steps = [
-        {"id": "nap", "sleep": "2s", "needs": []},
-        {
-            "id": "again",
-            "needs": [],
-            "agent": "worker",
-            "input": {"unless": str(tmp_path / "go"), "retryable": True},
-            "retry": retry,
-        },
-    ]
-    with running(tmp_path) as service:
-        thread = service.start_thread({"name": "naps", "steps": steps})
-        for _ in waiting("a second attempt"):
-            if service.calls(thread)["again"] > 1:
-                break
-        service.kill()
-        (tmp_path / "go").touch()
-        service.start().ready()
-        found = service.until(thread)
-        assert found["status"] == "completed", found["error"]
 
 
 def test_a_start_that_the_kill_cut_off_is_repeated_with_its_key_and_starts_once(tmp_path: Path) -> None:
@@ -223,53 +255,3 @@ def test_a_start_that_the_kill_cut_off_is_repeated_with_its_key_and_starts_once(
         assert [service.until(thread)["status"] for thread in threads.values()] == ["completed"] * 60
         rows = service.sql("SELECT triggered_by, count(*) AS n FROM workflow_executions GROUP BY 1 HAVING count(*) > 1")
         assert rows == []
-
-
-def test_a_power_cut_that_ends_service_and_database_loses_nothing(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        threads = [service.start_thread(chain("cut", 4, sleep=0.15)) for _ in range(20)]
-        for _ in waiting("some steps"):
-            if service.calls().total() > 30:
-                break
-        completed = {thread: service.status(thread)["completed_steps"] for thread in threads}
-        before = service.calls()
-        postmaster = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
-        service.kill()
-        os.kill(postmaster, signal.SIGKILL)
-        service.start().ready()
-        assert [service.until(thread)["status"] for thread in threads] == ["completed"] * 20
-        after = service.calls()
-        for thread, steps in completed.items():
-            for step in steps:
-                assert after[f"{thread} {step}"] == before[f"{thread} {step}"]
-            sse.without_gap(sse.whole(service, thread))
-
-
-def test_a_first_start_that_is_killed_is_no_harm(tmp_path: Path) -> None:
-    with running(tmp_path / "sizing", CHECKPOINTER="memory"):
-        pass
-    service = Service(tmp_path)
-    try:
-        for pause in (0.4, 0.8, 1.2, 1.6):
-            service.start()
-            time.sleep(pause)
-            service.kill()
-        assert service.start().ready().run(chain("first", 1))["status"] == "completed"
-    finally:
-        service.close()
-
-
-def test_a_parent_and_its_child_go_on_after_a_kill(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        service.register(chain("inner", 2, until=str(tmp_path / "go")))
-        steps = [{"id": "before", "agent": "worker"}, {"id": "sub", "workflow": "inner", "input": {}}]
-        thread = service.start_thread({"name": "outer", "steps": steps})
-        for _ in waiting("the child's step"):
-            if service.calls().total() == 2:
-                break
-        service.kill()
-        (tmp_path / "go").touch()
-        service.start().ready()
-        assert service.until(thread)["status"] == "completed"
-        assert service.get("/api/workflow/executions", workflow="inner")["total"] == 1
-        assert service.calls(thread) == {"before": 1}

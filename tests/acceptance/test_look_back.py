@@ -102,7 +102,9 @@ def test_executions_newest_first_in_pages_with_filters(service: Service) -> None
     assert found == threads[::-1]
     assert (first["total"], third["next_cursor"]) == (5, None)
     assert service.get("/api/workflow/executions", triggered_by=mark, status="failed")["total"] == 0
-    assert service.get("/api/workflow/executions", triggered_by=mark, status="completed", workflow="listed")["total"] == 5
+    assert (
+        service.get("/api/workflow/executions", triggered_by=mark, status="completed", workflow="listed")["total"] == 5
+    )
     assert service.get("/api/workflow/executions", thread_id=threads[0])["executions"][0]["thread_id"] == threads[0]
     later = (datetime.fromisoformat(first["executions"][0]["started_at"]) + timedelta(hours=1)).isoformat()
     assert service.get("/api/workflow/executions", triggered_by=mark, since=later)["total"] == 0
@@ -197,7 +199,9 @@ def test_workflows_are_listed_page_by_page(service: Service) -> None:
         ([{"id": "a", "python": "no-such-function"}], "/steps/0/python"),
     ],
 )
-def test_a_document_that_does_not_hold_is_refused_with_pointers(service: Service, steps: list[Any], pointer: str) -> None:
+def test_a_document_that_does_not_hold_is_refused_with_pointers(
+    service: Service, steps: list[Any], pointer: str
+) -> None:
     document = {"name": "broken", "steps": steps}
     found = refused(service.http.post("/api/workflows", json=document), 422, "invalid_workflow")
     assert pointer in [one["pointer"] for one in found["problems"]]
@@ -211,7 +215,9 @@ def test_a_circle_is_refused(service: Service) -> None:
     refused(service.http.post("/api/workflows", json={"name": "round", "steps": steps}), 422, "invalid_workflow")
 
 
-@pytest.mark.parametrize("step", [{"gate": {"show": 1}}, {"mcp": {"server": "a", "tool": "b"}}, {"for_each": "{input}"}])
+@pytest.mark.parametrize(
+    "step", [{"gate": {"show": 1}}, {"mcp": {"server": "a", "tool": "b"}}, {"for_each": "{input}"}]
+)
 def test_a_documented_kind_that_is_not_built_is_refused(service: Service, step: dict[str, Any]) -> None:
     document = {"name": "later", "steps": [{"id": "a", **({"python": "echo"} if "for_each" in step else {}), **step}]}
     refused(service.http.post("/api/workflows", json=document), 422, "not_supported")
@@ -228,7 +234,9 @@ def test_health_tells_of_each_part(service: Service) -> None:
     whole = service.get("/api/health")
     assert (whole["status"], whole["durable"]) == ("ready", True)
     store = service.get("/api/health/checkpointer")
-    check(store, Open(kind="postgres", durable=True, reachable=True, latency_ms=float, error_rate=float, size_bytes=int))
+    check(
+        store, Open(kind="postgres", durable=True, reachable=True, latency_ms=float, error_rate=float, size_bytes=int)
+    )
     assert service.get("/api/health/live")["status"] == "live"
 
 

@@ -27,7 +27,9 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in lines[0], lines[0]
 
 
-@pytest.mark.parametrize("setting", [{"CHECKPOINTER": "memory"}, {"USE_POSTGRES_SAVER": "false"}, {"CHECKPOINT_ENABLED": "false"}])
+@pytest.mark.parametrize(
+    "setting", [{"CHECKPOINTER": "memory"}, {"USE_POSTGRES_SAVER": "false"}, {"CHECKPOINT_ENABLED": "false"}]
+)
 def test_memory_says_everywhere_that_it_is_not_durable(tmp_path: Path, setting: dict[str, str]) -> None:
     with running(tmp_path, **setting) as service:
         assert service.get("/api/health")["durable"] is False

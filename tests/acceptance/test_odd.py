@@ -99,7 +99,17 @@ def test_what_is_no_utf_8_json_is_refused(service: Service, raw: bytes) -> None:
 
 def test_odd_values_elsewhere_are_kept_or_refused_but_never_500(service: Service) -> None:
     odd: list[Any] = ["a\x00b", "\U0001f600", 10**30, -1, True, [], {}, {"\x00": 1}, None, "x" * 10_000]
-    fields = ["workflow", "input", "thread_id", "triggered_by", "external_run_id", "priority", "queue", "delay", "context"]
+    fields = [
+        "workflow",
+        "input",
+        "thread_id",
+        "triggered_by",
+        "external_run_id",
+        "priority",
+        "queue",
+        "delay",
+        "context",
+    ]
     for field in fields:
         for value in odd:
             answer = service.http.post(ASYNC, json={"workflow": ONE, field: value})

@@ -57,7 +57,11 @@ def test_the_tables_have_the_columns_that_people_ask_for(service: Service, tmp_p
         FROM workflow_steps WHERE execution_id = $1 ORDER BY step_index
     """
     rows = service.sql(steps, found["execution_id"])
-    assert [(one["step_name"], one["status"]) for one in rows] == [("a", "completed"), ("b", "failed"), ("c", "completed")]
+    assert [(one["step_name"], one["status"]) for one in rows] == [
+        ("a", "completed"),
+        ("b", "failed"),
+        ("c", "completed"),
+    ]
     assert all(one["completed_at"] and one["duration_ms"] is not None for one in rows)
 
 
@@ -65,9 +69,13 @@ def test_the_jsonb_views_answer_for_odd_values(service: Service) -> None:
     odd = {"nul": "a\x00b", "big": 10**30, "ключ": "\U0001f600"}
     document = {"name": "odd-psql", "steps": [{"id": "a", "python": "echo", "input": "{input}"}]}
     thread = service.run(document, odd)["thread_id"]
-    (row,) = service.sql("SELECT input->>'nul' AS nul, output FROM workflow_executions_jsonb WHERE thread_id = $1", thread)
+    (row,) = service.sql(
+        "SELECT input->>'nul' AS nul, output FROM workflow_executions_jsonb WHERE thread_id = $1", thread
+    )
     assert row["nul"] == "a\ufffdb"
-    (step,) = service.sql("SELECT (output->>'big')::numeric AS big FROM workflow_steps_jsonb WHERE thread_id = $1", thread)
+    (step,) = service.sql(
+        "SELECT (output->>'big')::numeric AS big FROM workflow_steps_jsonb WHERE thread_id = $1", thread
+    )
     assert step["big"] == 10**30
     assert len(service.sql("SELECT state FROM workflow_states WHERE workflow_id = $1", thread)) == 3
     (state,) = service.sql("SELECT backstitch_state($1, 3) AS state", thread)

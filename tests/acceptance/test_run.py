@@ -60,7 +60,8 @@ def test_a_step_whose_condition_is_false_is_done_with_null(service: Service) -> 
 
 def test_steps_that_wait_for_nothing_run_side_by_side(service: Service, tmp_path: Path) -> None:
     steps = [
-        {"id": name, "needs": [], "agent": "worker", "input": {"until": str(tmp_path / "go")}} for name in ("a", "b", "c")
+        {"id": name, "needs": [], "agent": "worker", "input": {"until": str(tmp_path / "go")}}
+        for name in ("a", "b", "c")
     ]
     thread = service.start_thread({"name": "parallel", "steps": steps})
     for _ in waiting("all three run"):
@@ -109,7 +110,11 @@ def test_an_expression_that_fails_is_final(service: Service) -> None:
 
 
 def test_a_workflow_whose_steps_are_all_skipped_completes(service: Service) -> None:
-    document = {"name": "idle", "steps": [echo("a", 1, when="false"), echo("b", 1, when=False)], "output": {"x": "{a.output}"}}
+    document = {
+        "name": "idle",
+        "steps": [echo("a", 1, when="false"), echo("b", 1, when=False)],
+        "output": {"x": "{a.output}"},
+    }
     found = service.run(document)
     assert (found["status"], found["output"], found["completed_at"] is None) == ("completed", {"x": None}, False)
     execution = service.get(f"/api/workflow/execution/{found['execution_id']}")["execution"]

@@ -124,9 +124,34 @@ def test_many_at_once_with_one_key_start_one_thread(service: Service) -> None:
     assert service.get("/api/workflow/executions", triggered_by=key["Idempotency-Key"])["total"] == 1
 
 
+def test_a_start_that_was_refused_leaves_its_key_free(service: Service) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    refused(service.http.post(ASYNC, json={"workflow": "no-such"}, headers=key), 404, "workflow_not_found")
+    assert service.http.post(ASYNC, json={"workflow": ONE}, headers=key).status_code == 202
+
+
+def test_a_key_goes_before_what_the_thread_does_now(service: Service) -> None:
+    key, thread = {"Idempotency-Key": str(uuid.uuid4())}, str(uuid.uuid4())
+    answers = [service.http.post(ASYNC, json={"workflow": ONE, "thread_id": thread}, headers=key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert len({answer.json()["execution_id"] for answer in answers}) == 1
+
+
+def test_a_key_works_for_a_start_that_waits(service: Service) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = (
+        service.http.post("/api/invoke", json={"workflow": ONE, "input": 1}, headers=key) for _ in range(2)
+    )
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json() == second.json()
+    assert second.headers["idempotency-replayed"] == "true"
+
+
 def test_a_key_that_is_no_printable_text_is_refused(service: Service) -> None:
     refused(service.http.post(ASYNC, json={"workflow": ONE}, headers={"Idempotency-Key": ""}), 400, "invalid_request")
-    refused(service.http.post(ASYNC, json={"workflow": ONE}, headers={"Idempotency-Key": "x" * 300}), 400, "invalid_request")
+    refused(
+        service.http.post(ASYNC, json={"workflow": ONE}, headers={"Idempotency-Key": "x" * 300}), 400, "invalid_request"
+    )
 
 
 def test_a_thread_that_runs_cannot_be_started_again(service: Service, tmp_path: Path) -> None:
@@ -194,6 +219,8 @@ def test_a_documented_field_that_is_not_built_is_refused(service: Service, field
         ({"workflow": ONE, "thread_id": "a b"}, 422, "invalid_request"),
         ({"workflow": ONE, "thread_id": "a" * 129}, 422, "invalid_request"),
         ({"workflow": ONE, "thread_id": "a\n"}, 422, "invalid_request"),
+        ({"workflow": ONE, "thread_id": "."}, 422, "invalid_request"),
+        ({"workflow": ONE, "thread_id": ".."}, 422, "invalid_request"),
         ({"workflow": ONE, "context": []}, 422, "invalid_request"),
         ({"workflow": ONE, "priority": "high"}, 422, "invalid_request"),
         ({"workflow": {"name": "x", "steps": []}}, 422, "invalid_workflow"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ Pair = tuple[Service, Service]
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[Pair]:
     """Two services on one new folder, started at the same moment."""
-    first = Service(tmp_path / "one", data=tmp_path / "data")
-    second = Service(tmp_path / "two", data=tmp_path / "data")
+    settings: dict[str, object] = {"LEASE_SECONDS": 2, "SHUTDOWN_GRACE_SECONDS": 2}
+    first = Service(tmp_path / "one", settings, data=tmp_path / "data")
+    second = Service(tmp_path / "two", settings, data=tmp_path / "data")
     try:
         first.start()
         second.start()
@@ -85,6 +87,29 @@ def test_one_takes_over_what_the_other_let_go_when_it_stopped(pair: Pair, tmp_pa
     assert first.stop() == 0
     assert second.until(thread)["status"] == "completed"
     assert (first.calls(thread) + second.calls(thread)) == {"s1": 1, "s2": 1, "s3": 1, "s4": 1}
+
+
+def test_a_process_that_was_frozen_past_its_lease_writes_nothing_over_the_other(pair: Pair, tmp_path: Path) -> None:
+    first, second = pair
+    assert first.process is not None
+    threads = [first.start_thread(chain("frozen", 3, until=str(tmp_path / "go"))) for _ in range(5)]
+    for _ in waiting("the steps"):
+        if first.calls().total() == 5:
+            break
+    first.process.send_signal(signal.SIGSTOP)
+    try:
+        (tmp_path / "go").touch()
+        assert [second.until(thread)["status"] for thread in threads] == ["completed"] * 5
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    before = [second.status(thread) for thread in threads]
+    assert first.run(chain("awake", 2))["status"] == "completed"
+    assert [first.status(thread) for thread in threads] == before
+    for thread in threads:
+        found = sse.whole(first, thread)
+        sse.without_gap(found)
+        assert sse.names(found).count("step_complete s1") == 1
+        assert [one["version"] for one in first.versions(thread)] == [1, 2, 3, 4, 5]
 
 
 def test_a_key_used_in_both_starts_once(pair: Pair) -> None:
