@@ -126,7 +126,7 @@ class Feed:
                 await asyncio.sleep(_ERROR_PAUSE)
                 continue
             if found < PAGE:
-                await self._rest(hinted=self._hint.is_set(), found=found)
+                await self._rest(hinted=self._hint.is_set())
 
     async def _step(self) -> int:
         """Read one page and hand it out; how many there were."""
@@ -142,11 +142,11 @@ class Feed:
             reader.push(frames)
         return len(items)
 
-    async def _rest(self, *, hinted: bool, found: int) -> None:
+    async def _rest(self, *, hinted: bool) -> None:
         """Keep the pace, then wait for a hint or the next poll."""
         self._hint.clear()
         await asyncio.sleep(_PACE)
-        patience = _SOON if hinted and not found else _POLL
+        patience = _SOON if hinted else _POLL  # what was hinted at may have come after the read, or not be visible yet
         try:
             async with asyncio.timeout(patience):
                 await self._hint.wait()

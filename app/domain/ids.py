@@ -8,8 +8,8 @@ import threading
 import time
 from typing import Final
 
-THREAD_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
-"""What a client may choose as a thread id."""
+THREAD_ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,128}\Z")
+"""What a client may choose as a thread id; `.` and `..` could not stand in a path."""
 
 _COUNTER_MAX: Final = 0xFFF
 _POOL: Final = 8 * 512

@@ -54,6 +54,8 @@ class Catalog:
             raise NotFound(f"there is no workflow {reference}", code="workflow_not_found")
         at, record = self._named.get((name, version), (0.0, None))
         if record is None or (version is None and monotonic() - at > _FRESH):
+            if record is not None:  # one asks, the others make do with what is known meanwhile
+                self._named[name, version] = (monotonic(), record)
             record = await self._registry.workflow(name, version)
             if record is None:
                 raise NotFound(f"there is no workflow {reference}", code="workflow_not_found")

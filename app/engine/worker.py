@@ -108,8 +108,11 @@ class Worker:
 
         Where an earlier run of it is still letting go, the new one waits for that, at most the grace.
         """
-        assert self._group is not None
         self._expect_no_more(thread.thread_id)
+        self._begin(thread, loaded)
+
+    def _begin(self, thread: ThreadRecord, loaded: Loaded | None = None) -> None:
+        assert self._group is not None
         old = self._tasks.get(thread.thread_id)
         work = self._drive(thread, loaded, old)
         self._tasks[thread.thread_id] = self._group.create_task(work, name=f"thread {thread.thread_id}")
@@ -259,7 +262,7 @@ class Worker:
             finally:
                 self._taken -= limit - len(claimed)
             for thread in claimed:
-                self.launch(thread)
+                self._begin(thread)
             if len(claimed) < limit:
                 self._backlog = False
                 break
@@ -279,7 +282,7 @@ class Worker:
         for thread in await self._stores.journal.driven(self.incarnation_id):
             if thread.thread_id not in busy and thread.thread_id not in self._tasks | self._expected:
                 self._taken += 1
-                self.launch(thread)
+                self._begin(thread)
 
     async def _leave(self) -> None:
         """Let what runs reach a boundary within the grace, then cancel it; the store gives the threads to others."""

@@ -41,6 +41,7 @@ START_SECONDS = 300.0  # the recovery of a large write-ahead log takes minutes
 STOP_SECONDS = 60.0
 _NEWS_SECONDS = 5.0
 _POLL_SECONDS = 0.01
+_LOOK_SECONDS = 1.0
 _LONGEST_SOCKET_DIR = 80  # a socket's path may have 103 bytes on macOS, 107 on Linux
 _LARGEST_LOG = 10_000_000
 
@@ -63,11 +64,13 @@ class EmbeddedPostgres:
         self._options = dict(options or {})
         self._place = self._data_dir / "server.place"
         self._spawned: int | None = None  # a server that has yet to become ready
+        self._child: int | None = None  # the server that this process started last: a zombie until it is reaped
+        self._socket: Path | None = None
         self._given_up = threading.Event()
         self.lock = lock or DataDirLock(self._data_dir)
 
     def start(self) -> str:
-        """Starts the server, or finds it running; returns its DSN. Call it again when the server has died.
+        """Starts the server, or finds it running; returns its DSN.
 
         Raises StartupError with one line when it cannot.
         """
@@ -78,6 +81,14 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> bool:
+        """Starts the server again, at the same place, if it has died; whether it had. Raises StartupError."""
+        if find_postmaster(self._cluster) is not None:
+            return False
+        with self.lock.turn():
+            self._ready(time.monotonic() + START_SECONDS)
+        return True
 
     def give_up(self) -> None:
         """Makes a `start` that waits in another thread fail soon."""
@@ -97,7 +108,7 @@ class EmbeddedPostgres:
         while time.monotonic() < deadline and not self._given_up.is_set():
             server = find_postmaster(self._cluster)
             if server is not None and server.status == "ready":
-                self._spawned = None
+                self._spawned, self._socket = None, Path(server.socket_dir)
                 return server
             if server is None and (self._spawned is None or _has_ended(self._spawned)):
                 self._spawned = self._spawn(again=self._spawned is not None)
@@ -113,6 +124,8 @@ class EmbeddedPostgres:
         if again and "pre-existing shared memory block" not in self._last_words():
             message = f"the embedded PostgreSQL does not start: {self._last_words()} (see {self._log})"
             raise StartupError(message)
+        if self._child is not None:
+            _has_ended(self._child)
         if (self._cluster / "postmaster.pid").exists():
             if has_leftovers(self._cluster):
                 return None
@@ -124,7 +137,8 @@ class EmbeddedPostgres:
         account = self._make_cluster()
         self._rotate_log()
         self._place.write_text(_place(), encoding="utf-8")
-        return spawn_server(account, self._cluster, self._socket_dir(account), self._log, self._options)
+        self._child = spawn_server(account, self._cluster, self._socket_dir(account), self._log, self._options)
+        return self._child
 
     def _make_cluster(self) -> Account:
         if (self._cluster / "PG_VERSION").exists():
@@ -150,6 +164,8 @@ class EmbeddedPostgres:
     def _socket_dir(self, account: Account) -> Path:
         if len(os.fsencode(self._cluster)) <= _LONGEST_SOCKET_DIR:
             return self._cluster
+        if self._socket is not None and self._socket.is_dir():
+            return self._socket
         # Made with mode 0700; unlike $TMPDIR, every user reaches it.
         short = Path(tempfile.mkdtemp(prefix="backstitch-", dir="/tmp"))
         if os.geteuid() == 0:
@@ -193,9 +209,26 @@ async def embedded_postgres(data_dir: Path, lock: DataDirLock | None = None) -> 
     """
     server = EmbeddedPostgres(data_dir, lock)
     try:
-        yield await _to_the_end(server.start, on_cancel=server.give_up)
+        dsn = await _to_the_end(server.start, on_cancel=server.give_up)
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(_keep_alive(server))
+            try:
+                yield dsn
+            finally:
+                watch.cancel()
     finally:
         await _to_the_end(server.stop)
+
+
+async def _keep_alive(server: EmbeddedPostgres) -> None:
+    """A server that dies (of the OOM killer, say) is started again; its clients reconnect by themselves."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            if await _to_the_end(server.revive, on_cancel=server.give_up):
+                log.warning("the embedded PostgreSQL had died and was started again")
+        except StartupError as error:
+            log.error("the embedded PostgreSQL died: %s", error)  # noqa: TRY400 - the line says it all
 
 
 async def _to_the_end(work: Callable[[], T], on_cancel: Callable[[], None] | None = None) -> T:

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 BATCH: Final = 200
+_WHOLE: Final = 16
+"""Items that are not worth two round trips."""
 BATCH_BYTES: Final = 4 * 1024 * 1024
 _QUERIES: Final = load("journal")
+_SESSION: Final = """
+SET synchronous_commit = on;
+SET plan_cache_mode = force_generic_plan; -- planning anew for each batch costs more than it gains
+SET enable_seqscan = off -- the one plan is made while the tables may still be empty, and kept as they grow
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +95,7 @@ class GroupWriter:
         self._connect = connect
         self._batch = batch
         self._queue: deque[Item] = deque()
+        self._last: set[str] = set()
         self._arrived = asyncio.Event()
         self._connection: db.Connection | None = None
         self._statement: Statement | None = None
@@ -146,20 +154,28 @@ class GroupWriter:
         """Connect and prepare the statement.  Raises what is in db.LOST."""
         connection = await self._connect()
         try:
-            # The rows come as arrays of unknown length: planning anew for each batch costs more than it gains.
-            await connection.execute("SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on")
+            await connection.execute(_SESSION)
             self._statement = await connection.prepare(_QUERIES["flush"])
         except BaseException:
             connection.terminate()
             raise
         self._connection = connection
 
+    def _share(self) -> int:
+        """How many items to take: half of all that are about, so that one half is driven while the other is flushed.
+
+        Without that, threads that were flushed together come back together, and the database and Python take turns.
+        """
+        elsewhere = len(self._last.difference(item.thread_id for item in self._queue))
+        return min(self._batch, max(_WHOLE, (len(self._queue) + elsewhere + 1) // 2))
+
     def _gather(self) -> list[Item]:
+        limit = self._share()
         batch: list[Item] = []
         threads: set[str] = set()
         put_back: list[Item] = []
         size = 0
-        while self._queue and len(batch) < self._batch and size < BATCH_BYTES:
+        while self._queue and len(batch) < limit and size < BATCH_BYTES:
             item = self._queue.popleft()
             if item.thread_id in threads:
                 put_back.append(item)
@@ -168,6 +184,7 @@ class GroupWriter:
             batch.append(item)
             size += flush.weight(item.what)
         self._queue.extendleft(reversed(put_back))
+        self._last = threads
         return batch
 
     async def _flush(self, batch: list[Item]) -> None:

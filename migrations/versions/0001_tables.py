@@ -106,7 +106,7 @@ CREATE TABLE workflow_steps (
     duration_ms bigint,
     next_attempt_at timestamptz,
     PRIMARY KEY (thread_id, id)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 100);
 
 CREATE INDEX workflow_steps_execution ON workflow_steps (execution_id);
 

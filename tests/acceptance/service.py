@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,7 +44,7 @@ def free_port() -> int:
 
 def environment(**settings: object) -> dict[str, str]:
     """What a service is given: nothing of the settings of whoever runs the tests."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "USER", "VIRTUAL_ENV")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "USER")
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return {
         **found,
@@ -136,7 +137,13 @@ class Service:
         self.http.close()
         pid_file = self.data / "postgres" / "postmaster.pid" if self.data else None
         if pid_file is not None and pid_file.exists():
-            os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
+            lines = pid_file.read_text().splitlines()
+            os.kill(int(lines[0]), signal.SIGINT)
+            for _ in waiting("the database to stop"):
+                if not pid_file.exists():
+                    break
+            if Path(lines[4]).name.startswith("backstitch-"):
+                shutil.rmtree(lines[4], ignore_errors=True)
 
     # ---- what people ask of it
     def register(self, document: dict[str, Any]) -> None:

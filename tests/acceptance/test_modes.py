@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.service import Service, chain, environment, free_port, run_cli, running
+from tests.acceptance.service import chain, free_port, run_cli, running
 from tests.acceptance.test_start import ONE
 
 if TYPE_CHECKING:
@@ -129,9 +129,3 @@ def test_another_database_and_schema_by_its_url(tmp_path: Path) -> None:
             assert not (tmp_path / "guest" / "data" / "postgres").exists()
         found = owner.sql("SELECT version FROM elsewhere.workflow_states WHERE workflow_id = $1", thread)
         assert len(found) == 4
-
-
-def test_no_setting_of_the_caller_reaches_the_services_of_these_tests() -> None:
-    assert environment().keys() <= {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_START", "USER",
-                                    "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED"}  # fmt: skip
-    assert Service.__name__

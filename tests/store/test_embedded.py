@@ -92,6 +92,29 @@ async def test_what_was_committed_survives_the_death_of_the_server(tmp_path: Pat
             assert await ask(again, "SELECT answer FROM kept") == 42
 
 
+async def test_a_server_that_dies_under_its_service_is_started_again_at_the_same_place(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 90)
+    async with embedded_postgres(deep) as dsn:
+        server = find_postmaster(deep / "postgres")
+        assert server is not None
+        os.kill(server.pid, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            while not await _answers(dsn):  # noqa: ASYNC110 - it is another process that answers
+                await asyncio.sleep(0.1)
+        revived = find_postmaster(deep / "postgres")
+        assert revived is not None
+        assert revived.pid != server.pid
+
+
+async def _answers(dsn: str) -> bool:
+    try:
+        connection = await asyncpg.connect(dsn)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
+
+
 def test_a_stale_pid_that_another_program_has_by_now_is_no_server(tmp_path: Path) -> None:
     with running(tmp_path):
         pass
@@ -102,7 +125,9 @@ def test_a_stale_pid_that_another_program_has_by_now_is_no_server(tmp_path: Path
 
 def test_a_server_in_another_container_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
     with running(tmp_path) as (server, _):
-        psutil.Process(pid_of(tmp_path)).kill()
+        killed = psutil.Process(pid_of(tmp_path))
+        killed.kill()
+        killed.wait(10)
         (tmp_path / "server.place").write_text("elsewhere", encoding="utf-8")
         with pytest.raises(StartupError, match="another container"), running(tmp_path):
             pass

@@ -58,12 +58,20 @@ async def books(database_url: str) -> AsyncGenerator[Books]:
 
 
 async def test_what_arrives_during_a_flush_goes_out_together(books: Books) -> None:
-    drivers = [await books.drive() for _ in range(20)]
+    drivers = [await books.drive() for _ in range(15)]
     [writer] = books.journal.writers
     before = writer.stats.batches
     await asyncio.gather(*(driver.commit(books.journal, driver.event("step_progress")) for driver in drivers))
     assert writer.stats.batches - before <= 2
-    assert writer.stats.largest >= 19
+    assert writer.stats.largest >= 14
+
+
+async def test_one_half_of_many_is_flushed_while_the_other_is_driven(books: Books) -> None:
+    drivers = [await books.drive() for _ in range(60)]
+    [writer] = books.journal.writers
+    for _ in range(3):
+        await asyncio.gather(*(driver.commit(books.journal, driver.event("step_progress")) for driver in drivers))
+    assert writer.stats.largest == 30
 
 
 async def test_a_batch_has_one_item_of_a_thread_and_keeps_their_order(books: Books) -> None:
@@ -91,7 +99,7 @@ async def test_a_fenced_item_fails_alone(books: Books) -> None:
     assert [len(await books.names(driver)) for driver in drivers] == [2, 2, 1, 2, 2]
 
 
-@pytest.mark.parametrize("fault", [{"head_version": 2**40}, {"status": "sewing"}, {"wake_at": "tomorrow"}])
+@pytest.mark.parametrize("fault", [{"head_version": 2**40}, {"at": None}, {"wake_at": "tomorrow"}])
 async def test_a_faulty_item_fails_alone(books: Books, fault: dict[str, Any]) -> None:
     drivers = [await books.drive() for _ in range(7)]
     moves = [driver.event("step_progress") for driver in drivers]
@@ -103,12 +111,11 @@ async def test_a_faulty_item_fails_alone(books: Books, fault: dict[str, Any]) ->
 
 async def test_a_row_that_somebody_holds_is_passed_over_and_written_later(books: Books) -> None:
     held, free = await books.drive(), await books.drive()
-    async with books.pool.acquire() as other:
-        async with other.transaction():
-            await other.execute("SELECT FROM threads WHERE thread_id = $1 FOR UPDATE", held.thread.thread_id)
-            late = asyncio.get_running_loop().create_task(books.journal.commit(held.event("step_progress")))
-            await free.commit(books.journal, free.event("step_progress"))
-            assert not late.done()
+    async with books.pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM threads WHERE thread_id = $1 FOR UPDATE", held.thread.thread_id)
+        late = asyncio.get_running_loop().create_task(books.journal.commit(held.event("step_progress")))
+        await free.commit(books.journal, free.event("step_progress"))
+        assert not late.done()
     await late
     assert await books.names(held) == await books.names(free)
 
@@ -137,7 +144,7 @@ async def test_a_commit_whose_answer_is_lost_counts_once(database_url: str) -> N
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_a_start_whose_answer_is_lost_counts_once(database_url: str, keyed: bool) -> None:  # noqa: FBT001
+async def test_a_start_whose_answer_is_lost_counts_once(database_url: str, keyed: bool) -> None:
     async with lossy_proxy(database_url) as (proxy, through), open_books(database_url, through) as books:
         await books.drive()
         start = new_start(books.workflow)

@@ -78,7 +78,7 @@ async def test_a_driver_whose_lease_was_taken_over_stops_with_nothing_written(
         before = await all_rows(other)
         held.go.set()
         async with asyncio.timeout(10):
-            while services.worker.running:
+            while services.worker.running:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert await all_rows(other) == before
         assert held.calls == 1
@@ -97,7 +97,7 @@ async def test_a_process_that_was_taken_for_dead_loses_its_threads_and_takes_new
         await services.worker._stores.journal.close_incarnation(services.worker.incarnation_id)
         services.worker.hint()
         async with asyncio.timeout(10):
-            while held.calls < 2:
+            while held.calls < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         held.go.set()
         assert await services.control.wait(thread_id, 10)

@@ -60,6 +60,7 @@ class Wire:
         self.cut = False
         self.commits = 0
         self.before_commit: Callable[[Any], Any] | None = None
+        self.instead: dict[str, Callable[..., Any]] = {}
 
     async def commit(self, transition: Any) -> Any:
         await self._alive()
@@ -75,7 +76,7 @@ class Wire:
             await asyncio.Event().wait()
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._journal, name)
+        method = self.instead.get(name) or getattr(self._journal, name)
 
         async def call(*arguments: Any) -> Any:
             await self._alive()
@@ -151,7 +152,7 @@ class House:
     async def until(self, condition: Callable[[], Any]) -> None:
         """Let the loop turn until it holds."""
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what it waits for is no event of ours
                 await asyncio.sleep(0.001)
 
     async def until_status(self, thread_id: str, status: str) -> None:

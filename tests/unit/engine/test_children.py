@@ -53,6 +53,24 @@ async def test_a_child_that_ends_while_its_parent_is_busy_is_seen_at_once(house:
     await house.end(started.thread.thread_id)
 
 
+async def test_a_child_that_had_ended_before_its_parent_began_to_listen_is_seen(house: House) -> None:
+    busy, inside = Gate(), Gate()
+    house.on("busy", busy)
+    house.on("inside", inside)
+    await inner(house, step("x", python="inside"))
+    steps = ({**PARENT, "needs": []}, step("busy", python="busy", needs=[]), step("after", needs=["child"]))
+    thread_id = (await house.start(*steps)).thread.thread_id
+    child_id = await child_of(house, thread_id)
+    await house.until(lambda: house.worker.family._parents)
+    house.worker.family._parents.clear()
+    inside.open()
+    await house.end(child_id)
+    house.worker.waits_for(child_id, thread_id)
+    await house.until(lambda: house.called("after"))
+    busy.open()
+    await house.end(thread_id)
+
+
 async def test_a_child_that_fails_fails_its_step(house: House) -> None:
     house.on("bad", Failing(StepFailure("no", kind="refused", retryable=False)))
     await inner(house, step("x", python="bad"))
@@ -156,7 +174,7 @@ async def test_a_child_that_its_parents_cancel_did_not_reach_ends_when_it_is_tak
                 raise NotFound("dead")
             return await steer(steered, *rest)
 
-        house.journal.steer = only_the_parent
+        house.journal.instead["steer"] = only_the_parent
         with pytest.raises(NotFound):
             await house.control.cancel(thread_id)
         async with open_house(house) as heir:

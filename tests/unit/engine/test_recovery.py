@@ -193,7 +193,7 @@ async def test_a_start_whose_answer_is_lost_is_driven_all_the_same(house: House)
         await write(start)
         raise Unavailable("the connection broke")
 
-    house.journal.start = start_and_lose
+    house.journal.instead["start"] = start_and_lose
     command = StartCommand(workflow={"name": "w", "steps": [step("a")]}, thread_id="lost")
     with pytest.raises(Unavailable):
         await house.control.start(command)
@@ -209,10 +209,10 @@ async def test_a_steer_whose_answer_is_lost_is_driven_all_the_same(house: House)
 
     async def steer_and_lose(*arguments: Any) -> None:
         await write(*arguments)
-        del house.journal.steer
+        del house.journal.instead["steer"]
         raise Unavailable("the connection broke")
 
-    house.journal.steer = steer_and_lose
+    house.journal.instead["steer"] = steer_and_lose
     with pytest.raises(Unavailable):
         await house.resume(thread_id)
     house.worker.hint()
@@ -228,7 +228,7 @@ async def test_claims_go_on_after_the_store_was_away(house: House) -> None:
             raise failures.pop()
         return await claim(*arguments)
 
-    house.journal.claim = away
+    house.journal.instead["claim"] = away
     thread_id = await begin(house, step("s", sleep="1h"))
     await house.until_status(thread_id, "waiting")
     async with asyncio.timeout(10):

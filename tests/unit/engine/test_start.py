@@ -43,7 +43,7 @@ async def test_a_key_in_flight_is_a_conflict(house: House) -> None:
         await go.wait()
         return await write(start)
 
-    house.journal.start = slow
+    house.journal.instead["start"] = slow
     first = asyncio.get_running_loop().create_task(house.control.start(command("k")))
     await asyncio.sleep(0)
     with pytest.raises(Conflict) as caught:
@@ -197,7 +197,7 @@ async def test_a_start_that_is_cancelled_in_flight_is_driven_all_the_same(house:
         await go.wait()
         return outcome
 
-    house.journal.start = slow
+    house.journal.instead["start"] = slow
     started = asyncio.get_running_loop().create_task(house.control.start(command(thread_id="mine")))
     await house.until(lambda: "mine" in house.tables.threads)
     started.cancel()
