@@ -67,8 +67,16 @@ class Family:
         closed = {update.id for update in transition.step_updates if update.status is StepStatus.CANCELLED}
         if not closed:
             return
-        for child in await self._stores.reads.children(transition.thread_id):
-            if child.parent_run_id in closed and child.status not in ENDED:
+        children = [
+            child for child in await self._stores.reads.children(transition.thread_id) if child.status not in ENDED
+        ]
+        born_of = {child.parent_run_id for child in children if child.parent_run_id is not None}
+        runs = await self._stores.reads.steps(transition.thread_id, ids=sorted(closed | born_of), values=False)
+        # A resumed child was born of an earlier run of the step: they share the key.
+        keys = {run.id: (run.key_execution_id, run.step_id) for run in runs}
+        gone = {keys[run] for run in closed if run in keys}
+        for child in children:
+            if keys.get(child.parent_run_id or "") in gone:
                 await self.cancel_child(child.thread_id, transition.thread_id)
 
     async def look_after(self, run: Run) -> None:

@@ -1,6 +1,7 @@
 """The kind `workflow`: a sub-workflow is a thread of its own, whose parent waits for its end without a slot.
 
-Its thread id is derived from the parent's step run, so that starting it again after a crash starts nothing twice.
+Its thread id is derived from the step run's key, so that starting it again after a crash starts nothing twice, and a retry
+or a resume of the parent resumes the child: what had completed in it does not run again.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain import jsontext
-from app.domain.commands import StartCommand
+from app.domain.commands import ResumeCommand, StartCommand
 from app.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from app.domain.records import ErrorInfo
 from app.domain.retry import CHILD_FAILED, CONFIGURATION, VALIDATION
@@ -16,9 +17,11 @@ from app.domain.runner import Asleep, Completed, Failed
 from app.domain.status import ENDED, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.domain.commands import Accepted
     from app.domain.ports import Reads
-    from app.domain.records import ThreadRecord
+    from app.domain.records import ExecutionRecord, ThreadRecord
     from app.domain.runner import Attempt, Outcome
     from app.domain.spec import StepSpec
 
@@ -33,6 +36,10 @@ class Starter(Protocol):
         """Start a thread."""
         ...
 
+    async def resume(self, command: ResumeCommand) -> Accepted:
+        """Go on with a thread that ended unfinished."""
+        ...
+
 
 class WorkflowRunner:
     """`starter` and `reads` come when the engine is wired: it needs the runners first."""
@@ -42,35 +49,30 @@ class WorkflowRunner:
         self.reads: Reads | None = None
 
     async def perform(self, attempt: Attempt) -> Outcome:
-        """Start the child, or see how it is."""
+        """Start the child, or see how it is; one that an earlier attempt left unfinished goes on where it was."""
         assert self.reads is not None
-        child_id = child_thread_id(attempt.context.run_id, attempt.context.attempt)
+        child_id, mark = child_thread_id(attempt), f"{attempt.context.run_id}:{attempt.context.attempt}"
         child = await self.reads.thread(child_id)
         if child is None:
-            failure = await self._start(attempt, child_id)
-            if failure is not None:
-                return failure
+            failure = await self._try(lambda starter: starter.start(_start(attempt, child_id, mark)))
         elif child.status in ENDED:
-            return await self._ended(child)
-        return Asleep(seconds=LOOK_AGAIN, thread_id=child_id)
+            execution = await self.reads.execution(child.execution_id)
+            if execution is None or child.status is Status.COMPLETED or execution.triggered_by == mark:
+                return _ended(child, execution)
+            again = ResumeCommand(thread_id=child_id, triggered_by=mark)
+            failure = await self._try(lambda starter: starter.resume(again))
+        else:
+            failure = None
+        return failure or Asleep(seconds=LOOK_AGAIN, thread_id=child_id)
 
     def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """Whether the workflow exists shows when the step runs: it may be registered later."""
         return []
 
-    async def _start(self, attempt: Attempt, child_id: str) -> Failed | None:
+    async def _try(self, ask: Callable[[Starter], Awaitable[Accepted]]) -> Failed | None:
         assert self.starter is not None
-        command = StartCommand(
-            workflow=str(attempt.target),
-            input=attempt.input,
-            has_input=True,
-            thread_id=child_id,
-            triggered_by=f"thread:{attempt.context.thread_id}",
-            parent_thread_id=attempt.context.thread_id,
-            parent_run_id=attempt.context.run_id,
-        )
         try:
-            await self.starter.start(command)
+            await ask(self.starter)
         except NotFound as error:
             return Failed(error=ErrorInfo(kind=CONFIGURATION, message=str(error)))
         except InvalidRequest as error:
@@ -81,17 +83,29 @@ class WorkflowRunner:
             return Failed(error=ErrorInfo(kind="unavailable", message=str(error), retryable=True))
         return None
 
-    async def _ended(self, child: ThreadRecord) -> Outcome:
-        assert self.reads is not None
-        execution = await self.reads.execution(child.execution_id)
-        if child.status is Status.COMPLETED:
-            output = execution.output if execution is not None else None
-            return Completed(output=jsontext.loads(output or "null"))
-        error: dict[str, Any] = jsontext.loads(execution.error) if execution is not None and execution.error else {}
-        message = f"thread {child.thread_id} is {child.status}: {error.get('message', 'no reason given')}"
-        return Failed(error=ErrorInfo(kind=CHILD_FAILED, message=message, retryable=bool(error.get("retryable"))))
+
+def child_thread_id(attempt: Attempt) -> str:
+    """The id of the child: of the step run's key, which retries, recovery and resume keep, and of what it is to do."""
+    asked = jsontext.dumps([attempt.context.idempotency_key, attempt.target, attempt.input])
+    return f"sub:{jsontext.sha256(asked).hex()[:32]}"
 
 
-def child_thread_id(run_id: str, attempt: int) -> str:
-    """The id of the thread that an attempt of a step run starts: a retry is a new child."""
-    return f"sub:{run_id}" if attempt == 1 else f"sub:{run_id}:{attempt}"
+def _start(attempt: Attempt, child_id: str, mark: str) -> StartCommand:
+    return StartCommand(
+        workflow=str(attempt.target),
+        input=attempt.input,
+        has_input=True,
+        thread_id=child_id,
+        triggered_by=mark,
+        parent_thread_id=attempt.context.thread_id,
+        parent_run_id=attempt.context.run_id,
+    )
+
+
+def _ended(child: ThreadRecord, execution: ExecutionRecord | None) -> Outcome:
+    if child.status is Status.COMPLETED:
+        output = execution.output if execution is not None else None
+        return Completed(output=jsontext.loads(output or "null"))
+    error: dict[str, Any] = jsontext.loads(execution.error) if execution is not None and execution.error else {}
+    message = f"thread {child.thread_id} is {child.status}: {error.get('message', 'no reason given')}"
+    return Failed(error=ErrorInfo(kind=CHILD_FAILED, message=message, retryable=bool(error.get("retryable"))))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.commands import StepOverride
 from app.domain.errors import NotFound
 from app.domain.runner import StepFailure
 from tests.unit.engine.house import QUICK, Failing, Gate, House, open_house, step
@@ -29,7 +30,8 @@ async def test_a_child_is_a_thread_of_its_own_whose_output_is_the_steps(house: H
     thread_id = await house.run(PARENT)
     assert json.loads((await house.execution(thread_id)).output or "") == {"child": {"x": 2}}
     child = await house.thread(await child_of(house, thread_id))
-    assert child.thread_id == f"sub:{(await house.steps(thread_id))['child'].id}"
+    assert child.thread_id.startswith("sub:")
+    assert child.parent_run_id == (await house.steps(thread_id))["child"].id
     assert len(await house.versions(child.thread_id)) == 3
 
 
@@ -80,12 +82,46 @@ async def test_a_child_that_fails_fails_its_step(house: House) -> None:
     assert "no" in error["message"]
 
 
-async def test_a_retry_of_the_step_is_a_new_child(house: House) -> None:
+async def test_a_retry_of_the_step_goes_on_with_its_child(house: House) -> None:
     house.on("flaky", Failing(ValueError("x"), times=1))
-    await inner(house, step("x", python="flaky", retry={"max_attempts": 1}))
+    await inner(house, step("dear"), step("x", python="flaky", retry={"max_attempts": 1}))
     thread_id = await house.run({**PARENT, "retry": QUICK})
-    assert [child.status for child in await house.reads.children(thread_id)] == ["failed", "completed"]
+    assert [child.status for child in await house.reads.children(thread_id)] == ["completed"]
+    assert (house.called("dear"), house.called("x")) == (1, 2)
+
+
+async def test_resuming_a_parent_resumes_the_child_that_failed(house: House) -> None:
+    house.on("bad", Failing(StepFailure("no", retryable=False), times=1))
+    await inner(house, step("dear"), step("x", python="bad"))
+    thread_id = await house.run(PARENT)
+    assert (await house.thread(thread_id)).status == "failed"
+    await house.resume(thread_id)
+    await house.end(thread_id)
     assert (await house.thread(thread_id)).status == "completed"
+    assert [child.status for child in await house.reads.children(thread_id)] == ["completed"]
+    assert (house.called("dear"), house.called("x")) == (1, 2)
+
+
+async def test_a_resumed_child_is_cancelled_with_its_parent(house: House) -> None:
+    gate = Gate()
+    house.on("bad", Failing(StepFailure("no", retryable=False), times=1))
+    house.on("gate", gate)
+    await inner(house, step("x", python="bad"), step("y", python="gate"))
+    thread_id = await house.run(PARENT)
+    await house.resume(thread_id)
+    await house.until(lambda: gate.entered)
+    await house.until_status(thread_id, "waiting")
+    await house.control.cancel(thread_id)
+    assert (await house.thread(await child_of(house, thread_id))).status == "cancelled"
+
+
+async def test_other_input_for_the_step_is_another_child(house: House) -> None:
+    house.on("bad", Failing(StepFailure("no", retryable=False), times=1))
+    await inner(house, step("x", python="bad", input="{input.n}"))
+    thread_id = await house.run(PARENT)
+    await house.resume(thread_id, overrides={"child": StepOverride(input={"n": 2})})
+    await house.end(thread_id)
+    assert sorted(child.status for child in await house.reads.children(thread_id)) == ["completed", "failed"]
 
 
 async def test_an_unknown_workflow_fails_the_step_for_good(house: House) -> None:
@@ -114,13 +150,22 @@ async def test_steering_the_parent_away_reaches_its_running_child(house: House, 
     gate.open()
 
 
-async def test_the_child_of_the_new_drive_is_not_cancelled_with_the_old_one(house: House) -> None:
+async def test_the_child_of_the_new_drive_is_not_cancelled_with_the_old_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate = Gate("done")
     house.on("gate", gate)
     await inner(house, step("x", python="gate"))
     thread_id = (await house.start(PARENT)).thread.thread_id
     await house.until(lambda: gate.entered == 1)
     await house.until_status(thread_id, "waiting")
+    children = house.reads.children
+
+    async def late(parent_id: str) -> Any:
+        await house.until(lambda: gate.entered == 2)
+        return await children(parent_id)
+
+    monkeypatch.setattr(house.worker._stores.reads, "children", late)
     await house.rollback(thread_id, 1)
     gate.open()
     await house.end(thread_id)
