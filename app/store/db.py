@@ -29,8 +29,14 @@ LOST: Final = (
 )
 """The connection is gone or the server is away: what was sent may or may not have happened."""
 
-AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-"""The statement was rolled back through no fault of its own; send it again."""
+AGAIN: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The statement was rolled back through no fault of its own (a deadlock, a full disk, a failover): send it again."""
 
 REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 """Something in the rows is at fault; sending them again cannot help."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain.errors import Conflict, Fenced, NotFound, Unavailable
 from app.domain.ports import Journal, StartOutcome
 from app.store import db, flush
+from app.store.gathering import BATCH
 from app.store.queries import load
 from app.store.reads import PostgresReads
 from app.store.rows import incarnation_from_row, thread_from_row
-from app.store.writer import BATCH, GroupWriter
+from app.store.writer import GroupWriter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

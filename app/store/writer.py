@@ -1,29 +1,25 @@
 """The group commit: while one batch is being flushed on a held connection, the next gathers; no timer, alone means at once.
 
-A batch holds at most one item of a thread, BATCH items, and BATCH_BYTES of values.  An item that is fenced or at fault fails
-alone.  On a lost connection the outcome of a batch is looked up under the row locks, never assumed.
+An item that is fenced or at fault fails alone.  On a lost connection the outcome of a batch is looked up under the row
+locks, never assumed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain.errors import BackstitchError, Fenced, Unavailable
 from app.domain.transition import Start, Transition
 from app.store import db, flush
+from app.store.gathering import BATCH, Gathering, Item
 from app.store.queries import load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-BATCH: Final = 200
-_WHOLE: Final = 16
-"""Items that are not worth two round trips."""
-BATCH_BYTES: Final = 4 * 1024 * 1024
 _QUERIES: Final = load("journal")
 _SESSION: Final = """
 SET synchronous_commit = on;
@@ -41,32 +37,6 @@ class Refused(BackstitchError):
 
 class _Leaving(Exception):
     """The service stops while the database is away: what is not written stays for the next incarnation."""
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A start or a transition on its way, and who waits for it.
-
-    `done` gets, once committed, the thread's pending signal or None for a transition, whether it was born for a start.
-    """
-
-    what: Start | Transition
-    done: asyncio.Future[Any]
-
-    @property
-    def thread_id(self) -> str:
-        """Whose it is."""
-        return self.what.thread.thread_id if isinstance(self.what, Start) else self.what.thread_id
-
-    def succeed(self, value: Any) -> None:
-        """Committed."""
-        if not self.done.done():
-            self.done.set_result(value)
-
-    def fail(self, error: BaseException) -> None:
-        """Not written, and never will be."""
-        if not self.done.done():
-            self.done.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -93,9 +63,7 @@ class GroupWriter:
 
     def __init__(self, connect: Callable[[], Awaitable[db.Connection]], *, batch: int = BATCH) -> None:
         self._connect = connect
-        self._batch = batch
-        self._queue: deque[Item] = deque()
-        self._last: set[str] = set()
+        self._waiting = Gathering(batch)
         self._arrived = asyncio.Event()
         self._connection: db.Connection | None = None
         self._statement: Statement | None = None
@@ -106,33 +74,33 @@ class GroupWriter:
     def submit(self, what: Start | Transition) -> asyncio.Future[Any]:
         """Queue an item for the next batch.  The future raises Fenced or Refused."""
         item = Item(what, asyncio.get_running_loop().create_future())
-        self._queue.append(item)
+        self._waiting.add(item)
         self._arrived.set()
         return item.done
 
     @property
     def depth(self) -> int:
         """Items that wait for a batch."""
-        return len(self._queue)
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Flush until closed; everything queued is written first, unless the database is away by then."""
         try:
             await self._run()
         except _Leaving:
-            for item in self._queue:
+            for item in self._waiting:
                 item.fail(Unavailable("the service is stopping and the database is away"))
 
     async def _run(self) -> None:
         busy_for = 0.0
         while True:
-            if not self._queue:
+            if not self._waiting:
                 self._arrived.clear()
                 if self._closing:
                     return
                 await self._arrived.wait()
                 continue
-            batch = self._gather()
+            batch = self._waiting.take()
             before = self.stats.retried
             await self._flush(batch)
             busy_for = min(0.05, busy_for * 2 or 0.001) if self.stats.retried - before == len(batch) else 0.0
@@ -161,37 +129,11 @@ class GroupWriter:
             raise
         self._connection = connection
 
-    def _share(self) -> int:
-        """How many items to take: half of all that are about, so that one half is driven while the other is flushed.
-
-        Without that, threads that were flushed together come back together, and the database and Python take turns.
-        """
-        elsewhere = len(self._last.difference(item.thread_id for item in self._queue))
-        return min(self._batch, max(_WHOLE, (len(self._queue) + elsewhere + 1) // 2))
-
-    def _gather(self) -> list[Item]:
-        limit = self._share()
-        batch: list[Item] = []
-        threads: set[str] = set()
-        put_back: list[Item] = []
-        size = 0
-        while self._queue and len(batch) < limit and size < BATCH_BYTES:
-            item = self._queue.popleft()
-            if item.thread_id in threads:
-                put_back.append(item)
-                continue
-            threads.add(item.thread_id)
-            batch.append(item)
-            size += flush.weight(item.what)
-        self._queue.extendleft(reversed(put_back))
-        self._last = threads
-        return batch
-
     async def _flush(self, batch: list[Item]) -> None:
         try:
             rows = await self._send(batch)
         except _Leaving:
-            self._queue.extendleft(reversed(batch))
+            self._waiting.put_back(batch)
             raise
         except db.AGAIN:
             self._put_back(batch)
@@ -237,7 +179,7 @@ class GroupWriter:
 
     def _put_back(self, items: Sequence[Item]) -> None:
         self.stats.retried += len(items)
-        self._queue.extendleft(reversed(items))
+        self._waiting.put_back(items)
 
     async def _bisect(self, batch: list[Item], error: BaseException) -> None:
         if len(batch) == 1:
@@ -248,7 +190,7 @@ class GroupWriter:
         try:
             await self._flush(batch[:middle])
         except _Leaving:
-            self._queue.extend(batch[middle:])
+            self._waiting.put_back(batch[middle:])
             raise
         await self._flush(batch[middle:])
 
@@ -280,7 +222,7 @@ class GroupWriter:
             except (*db.LOST, *db.AGAIN):
                 continue
             except _Leaving:
-                self._queue.extendleft(reversed(batch))
+                self._waiting.put_back(batch)
                 raise
             break
         lost: list[Item] = []

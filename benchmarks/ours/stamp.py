@@ -15,7 +15,7 @@ from app.store.writer import GroupWriter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.store.writer import Item
+    from app.store.gathering import Item
 
 _settle = GroupWriter._settle
 

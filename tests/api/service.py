@@ -155,7 +155,7 @@ class Service:
         self.bus = Bus()
         self.durable = True
         self.fallback = None
-        self.limits = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
+        self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
@@ -193,7 +193,7 @@ async def in_process(service: Service) -> AsyncGenerator[httpx.AsyncClient]:
     app: FastAPI = create_app(lambda: nullcontext(service))
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": dict(state)}, receive, send)
+        await app({**scope, "state": {**(state or {})}}, receive, send)
 
     async with app.router.lifespan_context(app) as state:
         transport = httpx.ASGITransport(with_state, raise_app_exceptions=False)

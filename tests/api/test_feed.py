@@ -15,6 +15,7 @@ from tests.api.streams import Message, reading
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from app.domain.ports import FeedPosition
     from tests.api.service import Served
 
 
@@ -119,7 +120,7 @@ async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatc
     reads, feed = served.service.reads, served.service.reads.feed
     away = [True, True]
 
-    async def sometimes(after: object, limit: int = 1000) -> object:
+    async def sometimes(after: FeedPosition, limit: int = 1000) -> object:
         if away:
             away.pop()
             raise ConnectionError

@@ -42,6 +42,10 @@ def test_a_host_that_does_not_resolve_is_told_in_one_line() -> None:
         listener("a b", 0)
 
 
+def _settings() -> Any:
+    return SimpleNamespace(host="127.0.0.1", port=0, log_level="info")
+
+
 def test_a_start_that_fails_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def fails(_: Any) -> AsyncIterator[None]:
@@ -50,7 +54,7 @@ def test_a_start_that_fails_is_its_own_error(monkeypatch: pytest.MonkeyPatch) ->
 
     _bootstrap(monkeypatch, fails)
     with pytest.raises(StartupError, match="the database cannot be reached"):
-        server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+        server_module.run_server(_settings())
 
 
 def test_sigterm_ends_the_server_before_the_services(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
@@ -63,7 +67,7 @@ def test_sigterm_ends_the_server_before_the_services(monkeypatch: pytest.MonkeyP
         seen.append(f"closed, shutting down {service.shutting_down.is_set()}")
 
     _bootstrap(monkeypatch, opens)
-    server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+    server_module.run_server(_settings())
     assert seen == ["closed, shutting down True"]
 
 
@@ -80,7 +84,7 @@ def test_sigterm_ends_a_start_that_takes_long(monkeypatch: pytest.MonkeyPatch) -
         yield
 
     _bootstrap(monkeypatch, opens)
-    server_module.run_server(SimpleNamespace(host="127.0.0.1", port=0, log_level="info"))
+    server_module.run_server(_settings())
     assert seen == ["closed"]
 
 

@@ -147,7 +147,7 @@ async def test_invoke_refuses_an_odd_timeout(client: httpx.AsyncClient, given: s
 async def test_a_shutdown_ends_the_waiting(client: httpx.AsyncClient, service: Service) -> None:
     waiting = asyncio.Event()
 
-    async def wait(*_: object) -> bool:
+    async def wait(thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109
         waiting.set()
         return await asyncio.Event().wait()
 
@@ -159,7 +159,7 @@ async def test_a_shutdown_ends_the_waiting(client: httpx.AsyncClient, service: S
 
 
 async def test_an_error_of_the_wait_is_answered_as_itself(client: httpx.AsyncClient, service: Service) -> None:
-    async def wait(*_: object) -> bool:
+    async def wait(thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109
         raise LookupError
 
     service.control.wait = wait

@@ -60,6 +60,25 @@ async def test_a_failing_step_does_not_tear_down_its_sibling_whose_result_is_kep
     assert rows["slow"].output == '"kept"'
 
 
+async def test_once_a_thread_is_to_fail_nothing_is_tried_again(house: House) -> None:
+    gate = Gate()
+
+    async def late(value: Any, ctx: Any) -> None:
+        await gate(value, ctx)
+        raise ValueError("may get better")
+
+    house.on("late", late)
+    house.on("bad", Failing(StepFailure("no", retryable=False)))
+    started = await house.start(step("late", python="late", needs=[], retry=QUICK), step("bad", python="bad", needs=[]))
+    thread_id = started.thread.thread_id
+    await house.until(lambda: any(e.name == "step_failed" for e in house.tables.events[thread_id]))
+    gate.open()
+    await house.end(thread_id)
+    assert (await house.steps(thread_id))["late"].status == "failed"
+    assert "step_retry" not in await house.names(thread_id)
+    assert (await error(house, thread_id))["step_id"] == "bad"
+
+
 async def test_a_failure_that_may_get_better_is_tried_again_in_the_same_step_run(house: House) -> None:
     house.on("flaky", Failing(ValueError("not yet"), times=2))
     thread_id = await house.run(step("s", python="flaky", retry=QUICK))
