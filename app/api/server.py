@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import signal
 import socket
+import threading
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
+_LAST_SECONDS: Final = 1.8
+"""How long the process may live after the grace."""
 _DRAIN_SECONDS: Final = 1.5
 """How long open requests may take once the streams have been told to end."""
 
@@ -35,9 +39,10 @@ _DRAIN_SECONDS: Final = 1.5
 class Server(uvicorn.Server):
     """uvicorn's server, that tells the streams first and does not raise the signal again that ended it."""
 
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services, *, grace: float = 10.0) -> None:
         super().__init__(config)
         self._services = services
+        self._patience = grace + _LAST_SECONDS
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then wait for what is still being answered."""
@@ -57,7 +62,22 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, _frame: Any) -> None:
         self.force_exit = self.should_exit and number == signal.SIGINT
+        if not self.should_exit:
+            _end_in(self._patience)
         self.should_exit = True
+
+
+def _end_in(seconds: float) -> None:
+    """End the process then, whatever still runs: a step may refuse to stop, and all that matters is in the database."""
+
+    def end() -> None:
+        _log.warning("something does not stop: ending without it")
+        logging.shutdown()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def run_server(settings: Settings) -> None:
@@ -118,7 +138,11 @@ async def _serve(settings: Settings, taken: socket.socket) -> None:
         with _sigterm_cancels():
             services = await stack.enter_async_context(open_services(settings))
         tune_garbage_collector()
-        server = Server(configure(create_app(lambda: nullcontext(services)), settings.log_level), services)
+        server = Server(
+            configure(create_app(lambda: nullcontext(services)), settings.log_level),
+            services,
+            grace=settings.shutdown_grace_seconds,
+        )
         host, port = taken.getsockname()[:2]
         _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
         try:

@@ -11,7 +11,7 @@ from app.domain.document_schema import IDENTIFIER
 from app.domain.errors import InvalidWorkflow, Problem
 from app.domain.plan import Plan
 from app.domain.retry import RetryPolicy
-from app.domain.spec import KINDS, StepSpec
+from app.domain.spec import KINDS, WAITING, StepSpec
 from app.domain.template import Condition, Template
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class StepReader:
             input=given,
             when=when,
             assign=_text(step.get("assign")),
-            timeout=self._timeout if timeout is None else timeout,
+            timeout=self._timeout if timeout is None and kind not in WAITING else timeout,
             retry=self._retry_policy(step.get("retry"), f"{pointer}/retry"),
         )
         return Draft(spec, _names(step.get("needs")), paths)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.domain.records import ErrorInfo
+from app.domain.retry import TIMEOUT
+
 if TYPE_CHECKING:
-    from app.domain.records import ErrorInfo
     from app.domain.spec import StepSpec
 
 
@@ -71,6 +73,14 @@ class Attempt:
     input: Any
     context: StepContext
     waited: float = 0.0
+
+    @property
+    def overdue(self) -> Failed | None:
+        """The failure of a step run that has waited for longer than its timeout."""
+        limit = self.step.timeout
+        if limit is None or self.waited < limit:
+            return None
+        return Failed(error=ErrorInfo(kind=TIMEOUT, message=f"waited for more than {limit:g} s"))
 
 
 class Runner(Protocol):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from app.domain.template import Condition, Template
 
 KINDS = ("agent", "python", "http", "workflow", "sleep")
+WAITING = frozenset({"workflow", "sleep"})
+"""Kinds that wait without a slot: their timeout is that of the whole step run, and the document's default is not theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

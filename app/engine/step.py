@@ -14,6 +14,7 @@ from app.domain import jsontext, retry
 from app.domain.errors import InvalidRequest, JsonError
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
+from app.domain.spec import WAITING
 from app.domain.template import ExpressionError
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context:
         return _failure(step, error)
     finally:
         context.close()
+    if isinstance(outcome, Asleep) and step.spec.timeout is not None:
+        outcome.seconds = min(outcome.seconds, max(0.0, step.spec.timeout - _age(deps, step)))
     if isinstance(outcome, Failed) and outcome.error.step_id is None:
         outcome.error.step_id = step.spec.id
     return outcome
@@ -97,13 +100,17 @@ async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context
         target=target,
         input=step.input,
         context=context,
-        waited=(deps.now() - step.started_at).total_seconds(),
+        waited=_age(deps, step),
     )
     runner = deps.runners[step.spec.kind]
-    if step.spec.timeout is None:
+    if step.spec.timeout is None or step.spec.kind in WAITING:
         return await runner.perform(what)
     async with asyncio.timeout(step.spec.timeout):
         return await runner.perform(what)
+
+
+def _age(deps: Deps, step: OpenStep) -> float:
+    return (deps.now() - step.started_at).total_seconds()
 
 
 def _normalise(outcome: Completed, limit: int) -> Result | Failed:

@@ -28,7 +28,7 @@ class SleepRunner:
         except (ValueError, TypeError) as error:
             return Failed(error=ErrorInfo(kind=VALIDATION, message=str(error)))
         if left > SHORT:
-            return Asleep(seconds=left)
+            return attempt.overdue or Asleep(seconds=left)
         await asyncio.sleep(max(0.0, left))
         return Completed(output=None)
 

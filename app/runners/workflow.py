@@ -40,6 +40,10 @@ class Starter(Protocol):
         """Go on with a thread that ended unfinished."""
         ...
 
+    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
+        """End a thread."""
+        ...
+
 
 class WorkflowRunner:
     """`starter` and `reads` come when the engine is wired: it needs the runners first."""
@@ -53,6 +57,9 @@ class WorkflowRunner:
         assert self.reads is not None
         child_id, mark = child_thread_id(attempt), f"{attempt.context.run_id}:{attempt.context.attempt}"
         child = await self.reads.thread(child_id)
+        if attempt.overdue is not None and child is not None and child.status not in ENDED:
+            await self._try(lambda starter: starter.cancel(child_id, "its parent waited for longer than its timeout"))
+            return attempt.overdue
         if child is None:
             failure = await self._try(lambda starter: starter.start(_start(attempt, child_id, mark)))
         elif child.status in ENDED:
@@ -69,7 +76,7 @@ class WorkflowRunner:
         """Whether the workflow exists shows when the step runs: it may be registered later."""
         return []
 
-    async def _try(self, ask: Callable[[Starter], Awaitable[Accepted]]) -> Failed | None:
+    async def _try(self, ask: Callable[[Starter], Awaitable[object]]) -> Failed | None:
         assert self.starter is not None
         try:
             await ask(self.starter)

@@ -32,6 +32,17 @@ async def _until(name: str | None) -> None:
         await asyncio.sleep(0.01)
 
 
+@function("deaf")
+async def deaf(given: Any, ctx: StepContext) -> None:
+    """Never ends, and takes no cancellation for an answer."""
+    _note(ctx)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            continue
+
+
 @agent("worker")
 async def worker(given: dict[str, Any], ctx: StepContext) -> Any:
     """Waits `sleep` seconds, then until the file `until` is there; fails unless the file `unless` is; gives `give`."""

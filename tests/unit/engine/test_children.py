@@ -238,3 +238,22 @@ async def test_a_grandchild_is_reached_too(house: House) -> None:
     lowest = await child_of(house, middle)
     await house.control.cancel(thread_id)
     assert (await house.thread(lowest)).status == "cancelled"
+
+
+async def test_a_parent_waits_no_longer_than_its_timeout(house: House) -> None:
+    gate = Gate()
+    house.on("gate", gate)
+    await inner(house, step("x", python="gate"))
+    thread_id = (await house.start({**PARENT, "timeout": "5s"})).thread.thread_id
+    await house.until(lambda: gate.entered)
+    await house.until_status(thread_id, "waiting")
+    house.later(6)
+    await house.end(thread_id)
+    assert json.loads((await house.execution(thread_id)).error or "")["kind"] == "timeout"
+    assert (await house.thread(await child_of(house, thread_id))).status == "cancelled"
+
+
+async def test_the_default_timeout_is_not_for_what_waits(house: House) -> None:
+    document = {"name": "patient", "defaults": {"timeout": "1s"}, "steps": [step("rest", sleep="1h")]}
+    spec = await house.control.validate(document)
+    assert spec.by_id["rest"].timeout is None
