@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import threading
-from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, closing, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -39,10 +39,10 @@ _DRAIN_SECONDS: Final = 1.5
 class Server(uvicorn.Server):
     """uvicorn's server, that tells the streams first and does not raise the signal again that ended it."""
 
-    def __init__(self, config: uvicorn.Config, services: Services, *, grace: float = 10.0) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services, deadline: Deadline | None = None) -> None:
         super().__init__(config)
         self._services = services
-        self._patience = grace + _LAST_SECONDS
+        self._deadline = deadline
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then wait for what is still being answered."""
@@ -62,32 +62,50 @@ class Server(uvicorn.Server):
 
     def _stop(self, number: int, _frame: Any) -> None:
         self.force_exit = self.should_exit and number == signal.SIGINT
-        if not self.should_exit:
-            _end_in(self._patience)
         self.should_exit = True
+        if self._deadline is not None:
+            self._deadline.set()
 
 
-def _end_in(seconds: float) -> None:
-    """End the process then, whatever still runs: a step may refuse to stop, and all that matters is in the database."""
+class Deadline:
+    """Ends the process so long after it is set, whatever still runs, unless it is lifted before.
 
-    def end() -> None:
+    A step may refuse to stop, and all that matters is in the database.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
+
+    def set(self) -> None:
+        """From now on; the first call holds."""
+        if self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def close(self) -> None:
+        """All has ended in good order."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @staticmethod
+    def _end() -> None:
         _log.warning("something does not stop: ending without it")
         logging.shutdown()
         os._exit(0)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-
 
 def run_server(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.  Raises StartupError with one line, KeyboardInterrupt when cut while starting."""
+    deadline = Deadline(settings.shutdown_grace_seconds + _LAST_SECONDS)
     with (
+        closing(deadline),
         listener(settings.host, settings.port) as taken,
         suppress(asyncio.CancelledError),  # SIGTERM while it was starting
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
     ):
-        runner.run(_serve(settings, taken))
+        runner.run(_serve(settings, taken, deadline))
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -130,7 +148,7 @@ def configure(app: Any, log_level: str) -> uvicorn.Config:
     )
 
 
-async def _serve(settings: Settings, taken: socket.socket) -> None:
+async def _serve(settings: Settings, taken: socket.socket, deadline: Deadline) -> None:
     # The port is tried before the engine is even loaded.
     from app.bootstrap import open_services, tune_garbage_collector  # noqa: PLC0415
 
@@ -138,11 +156,8 @@ async def _serve(settings: Settings, taken: socket.socket) -> None:
         with _sigterm_cancels():
             services = await stack.enter_async_context(open_services(settings))
         tune_garbage_collector()
-        server = Server(
-            configure(create_app(lambda: nullcontext(services)), settings.log_level),
-            services,
-            grace=settings.shutdown_grace_seconds,
-        )
+        app = create_app(lambda: nullcontext(services))
+        server = Server(configure(app, settings.log_level), services, deadline)
         host, port = taken.getsockname()[:2]
         _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
         try:
