@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.payload import payload
+from benchmarks.payload import payload_of_step
 from benchmarks.stats import latencies_ms, own_cpu_s, own_peak_rss_mb, say
 
 Drive = Callable[[str], Awaitable[object]]
@@ -31,13 +31,15 @@ class Workload:
     warmup: int
     step_bytes: int
     loop: str
-    payload: str
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Workload:
         """From what `parser` has parsed."""
-        known = {each.name: getattr(given, each.name) for each in fields(cls) if each.name != "payload"}
-        return cls(**known, payload=payload(given.step_bytes))
+        return cls(**{each.name: getattr(given, each.name) for each in fields(cls)})
+
+    def data(self, index: int) -> str:
+        """What the step at a place returns."""
+        return payload_of_step(index, self.step_bytes)
 
 
 def parser(job: str) -> argparse.ArgumentParser:

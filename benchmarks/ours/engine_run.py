@@ -20,7 +20,6 @@ from app.settings import load_settings
 from benchmarks.ours.documents import sequence
 from benchmarks.ours.functions import Shared
 from benchmarks.ours.recording import Recording, record
-from benchmarks.payload import payload
 from benchmarks.stats import percentile
 from benchmarks.workload import Workload, parser, run
 
@@ -85,7 +84,7 @@ async def _at_rest(services: Services) -> None:
 async def main(load: Workload, to: Path | None) -> None:
     """Open the services, register the workflow, drive it."""
     recording = record() if to else None
-    Shared.payload = payload(load.step_bytes)
+    Shared.step_bytes = load.step_bytes
     with tempfile.TemporaryDirectory(prefix="backstitch-bench-") as folder:
         settings = load_settings(
             database_url=load.dsn,

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.runner import StepContext
 from app.runners.registration import function
-from benchmarks.payload import payload
+from benchmarks.payload import payload_of_step
 
 PERIOD = 0.4
 READERS = 200
@@ -18,7 +18,7 @@ FILLER = "x" * 100
 class Shared:
     """What the driver in the same process sets and reads."""
 
-    payload = payload(200)
+    step_bytes = 200
     # the times of a step's call and return, kept while this is a list
     calls: list[float] | None = None
     returns: list[float] | None = None
@@ -32,7 +32,7 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
     """A trivial step that returns the payload."""
     if Shared.calls is not None:
         Shared.calls.append(time.perf_counter())
-    output = {"step": given["step"], "data": Shared.payload}
+    output = {"step": given["step"], "data": payload_of_step(given["step"], Shared.step_bytes)}
     if Shared.returns is not None:
         Shared.returns.append(time.perf_counter())
     return output

@@ -25,7 +25,7 @@ async def main(load: Workload) -> None:
 
     @DBOS.step()
     async def step(index: int) -> dict[str, object]:
-        return {"step": index, "data": load.payload}
+        return {"step": index, "data": load.data(index)}
 
     @DBOS.workflow()
     async def workflow() -> int:

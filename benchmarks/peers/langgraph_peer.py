@@ -29,9 +29,9 @@ class State(TypedDict):
 def build(load: Workload) -> StateGraph[State]:
     """A graph of `load.steps` nodes, one after the other."""
 
-    def node(name: str) -> Callable[[State], Awaitable[State]]:
+    def node(name: str, index: int) -> Callable[[State], Awaitable[State]]:
         async def step(_state: State) -> State:
-            return {"outputs": [{"step": name, "data": load.payload}]}
+            return {"outputs": [{"step": name, "data": load.data(index)}]}
 
         return step
 
@@ -39,7 +39,7 @@ def build(load: Workload) -> StateGraph[State]:
     before = START
     for index in range(load.steps):
         name = f"step_{index}"
-        graph.add_node(name, node(name))
+        graph.add_node(name, node(name, index))
         graph.add_edge(before, name)
         before = name
     graph.add_edge(before, END)
