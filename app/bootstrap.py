@@ -148,16 +148,7 @@ def load_functions(settings: Settings) -> Functions:
 
 async def _open_engine(settings: Settings, store: Store, functions: Functions, stack: AsyncExitStack) -> Services:
     bus, sub_workflows = Bus(), WorkflowRunner()
-    http = HttpRunner(allow_private=settings.http_allow_private, max_bytes=settings.max_value_bytes)
-    stack.push_async_callback(http.aclose)
-    pool = {"threads": settings.step_threads, "processes": settings.step_processes}
-    runners: dict[str, Runner] = {
-        "python": PythonRunner(functions, "python", **pool),
-        "agent": PythonRunner(functions, "agent", **pool),
-        "http": http,
-        "sleep": SleepRunner(),
-        "workflow": sub_workflows,
-    }
+    runners = _runners(settings, functions, sub_workflows, stack)
     catalog = Catalog(store.stores.registry, runners)
     # The worker needs the lease's id and the lease the worker's ear.
     lease = Lease(store.stores.journal, seconds=settings.lease_seconds, alone=store.alone, freed=lambda: worker.hint())  # noqa: PLW0108
@@ -198,6 +189,15 @@ async def _open_engine(settings: Settings, store: Store, functions: Functions, s
         worker=worker,
         writers=store.writers,
     )
+
+
+def _runners(
+    settings: Settings, functions: Functions, sub_workflows: WorkflowRunner, stack: AsyncExitStack
+) -> dict[str, Runner]:
+    http = HttpRunner(allow_private=settings.http_allow_private, max_bytes=settings.max_value_bytes)
+    stack.push_async_callback(http.aclose)
+    python = PythonRunner(functions, threads=settings.step_threads, processes=settings.step_processes)
+    return {"python": python, "agent": python, "http": http, "sleep": SleepRunner(), "workflow": sub_workflows}
 
 
 async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import to_process
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 class PythonRunner:
-    """The kinds `python` and `agent`.  `threads` and `processes` bound how many calls run at a time."""
+    """The kinds `python` and `agent`.  `threads` and `processes` bound how many calls of both run at a time."""
 
-    def __init__(self, functions: Functions, kind: Literal["python", "agent"], *, threads: int, processes: int) -> None:
+    def __init__(self, functions: Functions, *, threads: int, processes: int) -> None:
         self._functions = functions
-        self._kind: Kind = "agent" if kind == "agent" else "function"
         self._threads = asyncio.Semaphore(threads)
         self._processes = anyio.CapacityLimiter(processes)
 
     async def perform(self, attempt: Attempt) -> Outcome:
         """Call the function with a copy of the input that it may change."""
-        found = self._functions.find(self._kind, str(attempt.target))
+        kind, name = _kind(attempt.step), str(attempt.target)
+        found = self._functions.find(kind, name)
         if found is None:
-            return Failed(error=ErrorInfo(kind=CONFIGURATION, message=self._unknown(str(attempt.target))))
+            return Failed(error=ErrorInfo(kind=CONFIGURATION, message=self._unknown(kind, name)))
         value = attempt.input
         if isinstance(value, dict | list):
             value = jsontext.loads(jsontext.dumps(value))
@@ -57,12 +57,16 @@ class PythonRunner:
 
     def check(self, step: StepSpec) -> list[str]:
         """Whether a function of that name is registered."""
-        name = step.agent
-        return [] if name is None or self._functions.find(self._kind, name) is not None else [self._unknown(name)]
+        kind, name = _kind(step), step.agent
+        return [] if name is None or self._functions.find(kind, name) is not None else [self._unknown(kind, name)]
 
-    def _unknown(self, name: str) -> str:
-        known = ", ".join(self._functions.names(self._kind)) or "none"
-        return f"no {self._kind} is registered as {name!r}; known: {known} (see MODULES)"
+    def _unknown(self, kind: Kind, name: str) -> str:
+        known = ", ".join(self._functions.names(kind)) or "none"
+        return f"no {kind} is registered as {name!r}; known: {known} (see MODULES)"
+
+
+def _kind(step: StepSpec) -> Kind:
+    return "agent" if step.kind == "agent" else "function"
 
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:

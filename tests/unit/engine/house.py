@@ -194,12 +194,8 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     journal: Any = Wire(MemoryJournal(tables))
     stores = Stores(journal=journal, reads=MemoryReads(tables), registry=MemoryRegistry(tables))
     functions, bus, children = Functions(), Bus(), WorkflowRunner()
-    runners: dict[str, Any] = {
-        "python": PythonRunner(functions, "python", threads=2, processes=1),
-        "agent": PythonRunner(functions, "agent", threads=2, processes=1),
-        "sleep": SleepRunner(),
-        "workflow": children,
-    }
+    python = PythonRunner(functions, threads=2, processes=1)
+    runners: dict[str, Any] = {"python": python, "agent": python, "sleep": SleepRunner(), "workflow": children}
     catalog = Catalog(stores.registry, runners)
     worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
     control = Control(stores, catalog, worker, bus)

@@ -43,7 +43,7 @@ def runner() -> PythonRunner:
     functions = Functions()
     for call in (in_thread, in_loop, in_process, raising):
         functions.add(call)
-    return PythonRunner(functions, "python", threads=1, processes=1)
+    return PythonRunner(functions, threads=1, processes=1)
 
 
 async def output(runner: PythonRunner, name: str, given: Any = None) -> Any:
@@ -101,7 +101,7 @@ async def test_a_thread_whose_step_was_cancelled_is_left_behind_and_frees_its_pl
     functions = Functions()
     functions.add(stuck)
     functions.add(in_thread)
-    runner = PythonRunner(functions, "python", threads=1, processes=1)
+    runner = PythonRunner(functions, threads=1, processes=1)
     task = asyncio.get_running_loop().create_task(runner.perform(attempt("stuck")))
     await asyncio.to_thread(entered.wait, 10)
     task.cancel()
