@@ -211,6 +211,9 @@ class ThreadStream:
         return b"".join(parts)
 
     async def _is_last(self) -> bool:
-        """Whether the thread has ended with the event that was just told."""
-        thread = await self._services.reads.thread(self._thread.thread_id)
+        """Whether the thread has ended with the event that was just told; where that cannot be asked, `_ask` will."""
+        try:
+            thread = await self._services.reads.thread(self._thread.thread_id)
+        except Unavailable:
+            return False
         return thread is None or (thread.status in ENDED and thread.last_seq == self._cursor)

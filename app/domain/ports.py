@@ -234,6 +234,13 @@ class Journal(Protocol):
         """All processes with the seconds since their last heartbeat, by the store's clock."""
         ...
 
-    async def close_incarnation(self, incarnation_id: str) -> int:
-        """Take a process that is dead or leaving off, make its threads due now; how many those were."""
+    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
+        """Take a process that is dead or leaving off, make its threads due now; how many those were.
+
+        With `silent_for` (seconds) nothing happens if it has been heard of since.
+        """
+        ...
+
+    async def sweep(self) -> int:
+        """Make threads due whose process is not entered any more; how many those were."""
         ...

@@ -11,6 +11,7 @@ import os
 import platform
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -40,18 +41,23 @@ class Lease:
         self._seconds = seconds
         self._alone = alone
         self._freed = freed
+        self._beaten_at = monotonic()
+        self._judging_from = 0.0
         now = utc_now()
-        self.own = IncarnationRecord(
-            id=uuid7(), host=host(), process=process(os.getpid()), started_at=now, heartbeat_at=now
-        )
+        own = process(os.getpid()) or f"{os.getpid()}@?"
+        self.own = IncarnationRecord(id=uuid7(), host=host(), process=own, started_at=now, heartbeat_at=now)
 
     async def open(self) -> None:
         """Enter this process, then take over at once what provably dead ones were driving."""
         alone = await asyncio.to_thread(self._alone)
         await self._journal.open_incarnation(self.own)
         for other, silent_for in await self._journal.incarnations():
-            if other.id != self.own.id and (alone or self._dead(other, silent_for)):
-                await self._take_off(other)
+            if other.id != self.own.id and (alone or self._gone(other)):
+                await self._take_off(other, None)
+            elif other.id != self.own.id and silent_for > self._seconds:
+                await self._take_off(other, self._seconds)
+        if await self._journal.sweep():
+            self._freed()
 
     async def run(self) -> None:
         """Renew the lease and watch those of the others, until cancelled."""
@@ -59,7 +65,7 @@ class Lease:
             await asyncio.sleep(self._seconds / BEATS)
             try:
                 await self._beat()
-            except BackstitchError as error:
+            except Exception as error:  # noqa: BLE001 - the next beat may succeed
                 _log.warning("the lease could not be renewed: %s", error)
 
     async def close(self) -> None:
@@ -68,22 +74,35 @@ class Lease:
             await self._journal.close_incarnation(self.own.id)
 
     async def _beat(self) -> None:
+        now = monotonic()
         if not await self._journal.heartbeat(self.own.id):
             _log.warning("another process took this one for dead: its threads are driven elsewhere now")
             await self._journal.open_incarnation(self.own)
+        if now - self._beaten_at > self._seconds:
+            # The store was away, or this process was: the others get the time of a lease to be heard again.
+            self._judging_from = now + self._seconds
+        self._beaten_at = now
         for other, silent_for in await self._journal.incarnations():
-            if other.id != self.own.id and self._dead(other, silent_for):
-                await self._take_off(other)
+            if other.id == self.own.id:
+                continue
+            if self._gone(other):
+                await self._take_off(other, None)
+            elif silent_for > self._seconds and now >= self._judging_from:
+                await self._take_off(other, self._seconds)
+        if await self._journal.sweep():
+            self._freed()
 
-    async def _take_off(self, other: IncarnationRecord) -> None:
-        threads = await self._journal.close_incarnation(other.id)
+    async def _take_off(self, other: IncarnationRecord, silent_for: float | None) -> None:
+        threads = await self._journal.close_incarnation(other.id, silent_for)
         _log.info("incarnation %s is dead: %d of its threads go on", other.id, threads)
         self._freed()
 
-    def _dead(self, other: IncarnationRecord, silent_for: float) -> bool:
-        if silent_for > self._seconds:
-            return True
-        return other.host == self.own.host and process(int(other.process.partition("@")[0])) != other.process
+    def _gone(self, other: IncarnationRecord) -> bool:
+        """Whether its process has provably ended, on this host."""
+        if other.host != self.own.host:
+            return False
+        present = process(int(other.process.partition("@")[0]))
+        return present is not None and present != other.process
 
 
 def host() -> str:
@@ -95,9 +114,17 @@ def host() -> str:
     return " ".join(parts)
 
 
-def process(pid: int) -> str:
-    """A process for good: its pid and when it started, "" after the @ when there is none."""
+def process(pid: int) -> str | None:
+    """A process for good: its pid and when it started; "" after the @ when there is none, None when that cannot be told.
+
+    On Linux the start is in ticks since boot (proc(5), field 22 of stat), which no change of the clock can move.
+    """
     try:
-        return f"{pid}@{psutil.Process(pid).create_time():.2f}"
-    except psutil.Error:
+        if Path("/proc/self/stat").exists():
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return f"{pid}@" if fields[0] in (b"Z", b"X") else f"{pid}@{int(fields[19])}"
+        return f"{pid}@{psutil.Process(pid).create_time():.0f}"
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
         return f"{pid}@"
+    except (OSError, psutil.Error, ValueError, IndexError):
+        return None

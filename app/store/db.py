@@ -35,6 +35,7 @@ AGAIN: Final = (
     asyncpg.LockNotAvailableError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
 )
 """The statement was rolled back through no fault of its own (a deadlock, a full disk, a failover): send it again."""
 
@@ -86,7 +87,14 @@ def describe(error: BaseException) -> str:
 
 
 def _settings(schema: str | None, application: str) -> dict[str, Any]:
-    settings = {"application_name": application, "jit": "off", "timezone": "UTC"}
+    settings = {
+        "application_name": application,
+        "jit": "off",
+        "timezone": "UTC",
+        # A process that is frozen or cut off with a row locked must not hold up the others for ever.
+        "idle_in_transaction_session_timeout": "5s",
+        "lock_timeout": "5s",
+    }
     if schema:
         settings["search_path"] = '"' + schema.replace('"', '""') + '"'
     return settings

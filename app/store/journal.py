@@ -126,9 +126,13 @@ class PostgresJournal(Journal):
         rows = await self._fetch("incarnations")
         return [(incarnation_from_row(row), row["silent_for"]) for row in rows]
 
-    async def close_incarnation(self, incarnation_id: str) -> int:
+    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
         """See ports.Journal."""
-        return (await self._fetch("close_incarnation", incarnation_id))[0][0]
+        return (await self._fetch("close_incarnation", incarnation_id, silent_for))[0][0]
+
+    async def sweep(self) -> int:
+        """See ports.Journal."""
+        return len(await self._fetch("sweep"))
 
     async def _fetch(self, query: str, *arguments: object) -> list[Any]:
         try:

@@ -128,14 +128,26 @@ class MemoryJournal(Journal):
 
     async def incarnations(self) -> list[tuple[IncarnationRecord, float]]:
         """All processes with the seconds since their last heartbeat."""
-        now = self._tables.clock()
         known = sorted(self._tables.incarnations.values(), key=lambda incarnation: incarnation.started_at)
-        return [(replace(each), (now - each.heartbeat_at) / timedelta(seconds=1)) for each in known]
+        return [(replace(each), self._silence(each)) for each in known]
 
-    async def close_incarnation(self, incarnation_id: str) -> int:
+    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
         """Take a process off, make its threads due now and fence their driver; how many those were."""
-        self._tables.incarnations.pop(incarnation_id, None)
-        driven = [each for each in self._tables.threads.values() if each.incarnation_id == incarnation_id]
+        known = self._tables.incarnations.get(incarnation_id)
+        if known is None or (silent_for is not None and self._silence(known) <= silent_for):
+            return 0
+        del self._tables.incarnations[incarnation_id]
+        return self._release(lambda driver: driver == incarnation_id)
+
+    async def sweep(self) -> int:
+        """Make threads due whose process is not entered any more; how many those were."""
+        return self._release(lambda driver: driver not in self._tables.incarnations)
+
+    def _silence(self, incarnation: IncarnationRecord) -> float:
+        return (self._tables.clock() - incarnation.heartbeat_at) / timedelta(seconds=1)
+
+    def _release(self, of: Callable[[str], bool]) -> int:
+        driven = [t for t in self._tables.threads.values() if t.incarnation_id is not None and of(t.incarnation_id)]
         for thread in driven:
             thread.incarnation_id, thread.wake_at = None, self._tables.clock()
             thread.epoch += 1
@@ -159,6 +171,8 @@ class MemoryJournal(Journal):
         if thread is None or (thread.epoch, thread.rev) != (move.epoch, move.rev):
             raise Fenced(f"thread {move.thread_id} is no longer at epoch {move.epoch}, rev {move.rev}")
         move.apply_to(thread)
+        if thread.signal is not None and thread.wake_at is not None:
+            thread.wake_at = min(thread.wake_at, tables.clock())  # a wish is for whoever takes it up: now
         for execution in move.executions:
             tables.executions[execution.id] = replace(execution)
         for change in move.execution_updates:

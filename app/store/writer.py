@@ -26,6 +26,8 @@ SET synchronous_commit = on;
 SET plan_cache_mode = force_generic_plan; -- planning anew for each batch costs more than it gains
 SET enable_seqscan = off -- the one plan is made while the tables may still be empty, and kept as they grow
 """
+_PAUSE: Final = 0.2
+"""Seconds between two looks at what became of a batch."""
 _log = logging.getLogger(__name__)
 
 
@@ -199,7 +201,7 @@ class GroupWriter:
         while True:
             try:
                 await self.open()
-            except (*db.LOST, *db.AGAIN) as error:
+            except Exception as error:
                 if self._closing:
                     raise _Leaving from error
                 if self.available:
@@ -219,11 +221,13 @@ class GroupWriter:
             try:
                 await self._reconnect()
                 threads, executions = await self._look_up(batch)
-            except (*db.LOST, *db.AGAIN):
-                continue
             except _Leaving:
                 self._waiting.put_back(batch)
                 raise
+            except Exception as error:  # noqa: BLE001 - the outcome has to be known, however long it takes
+                _log.warning("the outcome of a flush cannot be looked up yet: %s", db.describe(error))
+                await asyncio.sleep(_PAUSE)
+                continue
             break
         lost: list[Item] = []
         for item in batch:

@@ -13,7 +13,11 @@ WITH moves AS (
     UPDATE threads AS thread
     SET epoch = moves.new_epoch, rev = moves.rev + 1, incarnation_id = moves.incarnation_id,
         execution_id = moves.execution_id, status = moves.status, head_version = moves.head_version,
-        last_version = moves.last_version, last_seq = moves.last_seq, wake_at = moves.wake_at,
+        last_version = moves.last_version, last_seq = moves.last_seq,
+        wake_at = CASE -- a wish that came while the thread was being parked is for whoever takes it up: now
+            WHEN moves.wake_at IS NULL OR moves.clear_signal OR thread.signal IS NULL THEN moves.wake_at
+            ELSE least(moves.wake_at, now())
+        END,
         signal = CASE WHEN moves.clear_signal THEN NULL ELSE thread.signal END, updated_at = moves.at
     FROM moves
     WHERE thread.thread_id = moves.thread_id AND thread.epoch = moves.epoch AND thread.rev = moves.rev
@@ -86,11 +90,14 @@ WITH moves AS (
     FROM unnest($8::journal_event[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
 ), woken AS (
-    UPDATE threads AS parent
-    SET wake_at = now()
-    FROM moves
-    WHERE moves.wake_thread_id IS NOT NULL AND parent.thread_id = moves.wake_thread_id AND parent.wake_at > now()
-        AND (moves.ord IN (SELECT ord FROM moved)) IS TRUE
+    UPDATE threads SET wake_at = now()
+    WHERE thread_id IN (
+        SELECT parent.thread_id
+        FROM moves JOIN threads AS parent ON parent.thread_id = moves.wake_thread_id
+        WHERE parent.wake_at > now() AND (moves.ord IN (SELECT ord FROM moved)) IS TRUE
+        ORDER BY parent.thread_id
+        FOR UPDATE OF parent SKIP LOCKED
+    )
 )
 SELECT moves.ord, CASE WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev THEN 'busy' ELSE 'fenced' END AS outcome,
     NULL AS signal
@@ -149,9 +156,28 @@ SELECT id, host, process, started_at, heartbeat_at, extract(epoch FROM now() - h
 FROM incarnations ORDER BY started_at;
 
 -- close_incarnation --
+-- With a bound on its silence only if it is silent still.  A locked thread is passed over: `sweep` finds it.
 WITH removed AS (
-    DELETE FROM incarnations WHERE id = $1
+    DELETE FROM incarnations
+    WHERE id = $1 AND ($2::float8 IS NULL OR heartbeat_at < now() - make_interval(secs => $2))
+    RETURNING id
 ), released AS (
-    UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now() WHERE incarnation_id = $1 RETURNING 1
+    UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now()
+    WHERE thread_id IN (
+        SELECT thread_id FROM threads WHERE incarnation_id IN (SELECT id FROM removed)
+        ORDER BY thread_id FOR UPDATE SKIP LOCKED
+    )
+    RETURNING 1
 )
 SELECT count(*) FROM released;
+
+-- sweep --
+-- Threads of processes that nobody knows any more.
+UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now()
+WHERE thread_id IN (
+    SELECT thread_id FROM threads
+    WHERE incarnation_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM incarnations WHERE incarnations.id = threads.incarnation_id)
+    ORDER BY thread_id FOR UPDATE OF threads SKIP LOCKED
+)
+RETURNING 1;
