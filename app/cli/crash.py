@@ -164,7 +164,7 @@ def _row(name: str, step: JsonObject, witness: Witness, before: JsonObject | Non
 def _show(rows: list[dict[str, Any]], events: int) -> None:
     say("")
     table(
-        ("step", "completed before the crash", "runs", "result", ""),
+        ("step", "completed before the crash", "records", "result", ""),
         [
             (
                 row["step"],
@@ -182,4 +182,4 @@ def _show(rows: list[dict[str, Any]], events: int) -> None:
 def _note(row: dict[str, Any]) -> str:
     if row["completed_before"]:
         return f"kept: same record, completed at {row['completed_at']}" if row["kept"] else "RAN AGAIN"
-    return "cut by the crash, taken up again" if row["cut"] else "ran after the crash"
+    return "cut by the crash, tried again under the same key" if row["cut"] else "ran after the crash"

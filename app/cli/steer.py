@@ -78,7 +78,7 @@ async def rollback(service: Backstitch, o: Rollback) -> int:
 
 
 async def cancel(service: Backstitch, o: OfThread) -> int:
-    """Stop a thread for good; it can be resumed later."""
+    """Stop a thread now; what completed is kept, and a resume goes on from there."""
     return _told(service, o, await service.cancel(o.thread), "cancel")
 
 

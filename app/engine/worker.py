@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.errors import BackstitchError, Unavailable
 from app.domain.times import utc_now
+from app.engine.adoption import lost, undriven
 from app.engine.attempts import Attempts
 from app.engine.family import Family, waits
 from app.engine.load import load_thread
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 POLL: Final = 2.0
 """Seconds after which the store is asked for due threads even if nothing hinted at any."""
-ORPHANS: Final = 30.0
-"""Seconds after which the store is asked whether something is ours that nobody here drives."""
+ORPHANS: Final = 5.0
+"""Seconds after which the store is asked what is ours: what nobody here drives, what another process has taken."""
 _CLAIM: Final = 200
 _GATHER: Final = 0.005
 """Seconds in which slots become free and threads due before the store is asked for all of them at once."""
@@ -251,8 +252,8 @@ class Worker:
 
     async def _claim(self) -> None:
         """Take up what is due, as far as there are slots."""
-        journal = self._stores.journal
         await self._adopt()
+        journal = self._stores.journal
         while self.free > 0:
             limit = min(_CLAIM, self.free)
             self._taken += limit
@@ -267,22 +268,23 @@ class Worker:
                 self._backlog = False
                 break
         due = await journal.next_due()
-        if due is not None and due > 0:
+        if due:
             self.hint(due)
-        elif due is not None and self.free <= 0:
-            self._backlog = True
+        self._backlog = self._backlog or (due == 0 and self.free <= 0)
 
     async def _adopt(self) -> None:
-        """Take up what is ours and nobody drives, after a lost answer and now and then."""
+        """Take up what is ours and nobody drives, stop what is ours no more; after a lost answer and now and then."""
         now = asyncio.get_running_loop().time()
         if now < self._look_for_orphans:
             return
         self._look_for_orphans = now + ORPHANS
-        busy = {*self._tasks, *self._expected}  # before and after: one that ends meanwhile is no orphan
-        for thread in await self._stores.journal.driven(self.incarnation_id):
-            if thread.thread_id not in busy and thread.thread_id not in self._tasks | self._expected:
-                self._taken += 1
-                self._begin(thread)
+        runs, busy = dict(self._runs), {*self._tasks, *self._expected}  # one that ends meanwhile is no orphan
+        ours = {thread.thread_id: thread for thread in await self._stores.journal.driven(self.incarnation_id)}
+        for run in lost(runs, ours):
+            run.stop()
+        for thread in undriven(ours, runs, {*busy, *self._tasks}, self._expected):
+            self._taken += 1
+            self._begin(thread)
 
     async def _leave(self) -> None:
         """Let what runs reach a boundary within the grace, then cancel it; the store gives the threads to others."""

@@ -237,6 +237,28 @@ async def test_a_stream_outlives_an_outage_of_the_store(
     assert [message.comment for message in found[1:-1]] == ["the store is away"] * 3
 
 
+async def test_no_event_is_lost_when_the_store_goes_away_just_after_the_last_one(
+    served: Served, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "_SILENCE", 0.02)
+    reads = served.service.reads
+    look, away = reads.thread, [False]
+
+    async def sometimes(thread_id: str) -> object:
+        if away[0]:
+            away[0] = False
+            raise Unavailable("the database is away")
+        return await look(thread_id)
+
+    monkeypatch.setattr(reads, "thread", sometimes)
+    async with reading(served.http, PATH) as (_, messages):
+        await until(messages, "workflow_start")
+        away[0] = True
+        await served.service.move(driver, driver.complete({"a": 1}))
+        rest = [message.event async for message in messages if message.event]
+    assert rest[-1] == "workflow_complete"
+
+
 async def test_a_heartbeat_comes_when_nothing_happens(served: Served, driver: Driver) -> None:
     served.service.limits.heartbeat_seconds = 0.01
     async with reading(served.http, PATH) as (_, messages):

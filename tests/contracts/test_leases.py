@@ -94,3 +94,30 @@ async def test_a_lease_is_renewed_while_its_row_is_there(store: Store) -> None:
     await store.journal.close_incarnation(process.id)
     assert not await store.journal.heartbeat(process.id)
     assert await store.journal.incarnations() == []
+
+
+async def test_a_process_that_was_heard_of_again_is_not_closed_for_its_silence(store: Store) -> None:
+    process = incarnation()
+    await store.journal.open_incarnation(process)
+    driver = await store.drive(incarnation_id=process.id)
+    assert await store.journal.close_incarnation(process.id, silent_for=10) == 0
+    await driver.commit(store.journal, driver.event("step_progress"))
+    assert await store.journal.heartbeat(process.id)
+
+
+async def test_a_thread_of_a_process_that_nobody_knows_is_freed(store: Store) -> None:
+    process = incarnation()
+    await store.journal.open_incarnation(process)
+    await store.drive(incarnation_id=process.id)
+    orphan = await store.drive(incarnation_id=incarnation().id)
+    assert await store.journal.sweep() == 1
+    [claimed] = await store.journal.claim(process.id, 10)
+    assert claimed.thread_id == orphan.thread.thread_id
+
+
+async def test_a_wish_that_comes_while_a_thread_is_parked_makes_it_due(store: Store) -> None:
+    driver = await store.drive(incarnation_id=incarnation().id)
+    await store.journal.signal(driver.thread.thread_id, "pause")
+    parking = driver.move(incarnation_id=None, wake_at=utc_now() + FUTURE)
+    assert await driver.commit(store.journal, parking) == "pause"
+    assert await store.journal.next_due() == 0

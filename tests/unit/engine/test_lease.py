@@ -88,3 +88,25 @@ async def test_who_leaves_leaves_no_row() -> None:
     await office.lease.open()
     await office.lease.close()
     assert await office.known() == set()
+
+
+async def test_after_an_outage_the_others_get_the_time_of_a_lease_to_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    office, somebody, now = Office(), other(), [100.0]
+    monkeypatch.setattr("app.engine.lease.monotonic", lambda: now[0])
+    office.lease._beaten_at = now[0]
+    await office.journal.open_incarnation(somebody)
+    await office.lease.open()
+    office.clock.advance(30)
+    now[0] += 30
+    await office.lease._beat()
+    assert somebody.id in await office.known()
+    office.clock.advance(11)
+    for _ in range(2):
+        now[0] += 6
+        await office.lease._beat()
+    assert somebody.id not in await office.known()
+
+
+def test_a_process_is_told_by_what_no_clock_can_move() -> None:
+    assert process(os.getpid()) == process(os.getpid())
+    assert process(99999999) == "99999999@"
