@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     http_allow_private: bool = False
 
     lease_seconds: Seconds = 10
+    max_recoveries: Count = 10
+    queue_limit: Count = 5
+    queue_max_depth: Count = 100_000
+    breaker_failures: Count = 5
+    breaker_open_seconds: Seconds = 30
+    breaker_ramp_seconds: Annotated[float, Field(ge=0)] = 10
     max_concurrent_threads: Count = 1000
     step_threads: Count = 32
     step_processes: Count = Field(default_factory=lambda: os.cpu_count() or 1)

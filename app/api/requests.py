@@ -8,8 +8,10 @@ from typing import Annotated, Any, Final, cast
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.api.parsing import Body, Query
+from app.domain.document_schema import NAME
 from app.domain.errors import NotSupported, Problem
 from app.domain.ids import THREAD_ID
+from app.domain.queues import MAX_PRIORITY
 from app.domain.status import Status
 from app.domain.times import seconds
 
@@ -63,6 +65,8 @@ _DURATION_SCHEMA: Final = {
 ShortText = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 """Text for a column of the database, which cannot hold NUL."""
 ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"pattern": "^[A-Za-z0-9._:-]{1,128}$"})]
+Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
+QueueName = Annotated[str, Field(pattern=NAME)]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -84,18 +88,16 @@ class StartRequest(Body):
     triggered_by: ShortText | None = None
     external_run_id: Annotated[ShortText | None, Field(validation_alias=_EXTERNAL)] = None
     context: Values | None = None
-    priority: Annotated[int | None, Field(description="Not supported yet: 0 only.")] = 0
-    queue: Annotated[str | None, Field(description="Not supported yet: default only.")] = "default"
-    delay: Annotated[Duration | None, Field(description="Not supported yet.")] = None
+    priority: Annotated[Priority | None, Field(description="The higher is taken up first.")] = 0
+    queue: Annotated[QueueName | None, Field(description="Made when it is new.")] = "default"
+    delay: Annotated[Duration | None, Field(description="How long it waits before it is due.")] = None
     webhook: Annotated[Any, Field(description="Not supported yet.")] = None
 
     def refuse_unbuilt(self) -> None:
         """Raises NotSupported for the fields that are documented and not built yet."""
-        usual = {"webhook": None, "delay": None, "priority": 0, "queue": "default"}
-        given = [name for name, value in usual.items() if getattr(self, name) not in (None, value)]
-        if given:
-            found = [Problem(f"/{name}", "not supported yet: leave it out") for name in given]
-            raise NotSupported(f"{', '.join(given)}: not supported yet", problems=found)
+        if self.webhook is not None:
+            found = [Problem("/webhook", "not supported yet: leave it out")]
+            raise NotSupported("webhook: not supported yet", problems=found)
 
 
 class OverrideRequest(Body):

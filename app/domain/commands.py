@@ -16,7 +16,8 @@ class StartCommand:
     """Start a workflow: a registered name, name@version, or a whole document.
 
     With the id of an ended thread it resumes that thread (no `input`) or runs it anew (`has_input`).
-    `request_sha256` is the digest of the request that `idempotency_key` stands for.
+    `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
+    and then in `queue` for a slot, those of a higher `priority` first.
     """
 
     workflow: str | Mapping[str, Any]
@@ -28,6 +29,9 @@ class StartCommand:
     external_run_id: str | None = None
     idempotency_key: str | None = None
     request_sha256: bytes = b""
+    queue: str = "default"
+    priority: int = 0
+    delay: float = 0.0
     tenant: str = "default"
     parent_thread_id: str | None = None
     parent_run_id: str | None = None

@@ -58,7 +58,11 @@ _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
     "oneOf": [{"required": [kind]} for kind in KINDS],
-    "dependentSchemas": {kind: {"properties": {"input": False}} for kind in ("http", "sleep")},
+    "dependentSchemas": {
+        "http": {"properties": {"input": False}},
+        "sleep": {"properties": {"input": False, "max_silence": False}},
+        "workflow": {"properties": {"max_silence": False}},
+    },
     "additionalProperties": False,
     "properties": {
         "id": {"type": "string", "pattern": IDENTIFIER, "not": {"enum": sorted(RESERVED_IDS)}},
@@ -80,6 +84,10 @@ _STEP: Final[dict[str, Any]] = {
         "when": {"description": "A CEL condition; false skips the step.", "type": ["string", "boolean"]},
         "assign": {"type": "string", "pattern": IDENTIFIER, "not": {"enum": sorted(RESERVED)}},
         "timeout": {"$ref": "#/$defs/duration"},
+        "max_silence": {
+            "description": "An attempt that neither ends nor reports (progress, streamed text) for so long is stopped.",
+            "$ref": "#/$defs/duration",
+        },
         "retry": {"$ref": "#/$defs/retry"},
     },
 }
@@ -106,7 +114,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 
 NOT_BUILT: Final = frozenset(
     {
-        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "max_silence", "mcp", "on_cancel",
+        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "mcp", "on_cancel",
         "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
     }
 )  # fmt: skip

@@ -65,6 +65,7 @@ class StepReader:
             input=given,
             when=when,
             assign=_text(step.get("assign")),
+            max_silence=self._seconds(step.get("max_silence"), f"{pointer}/max_silence") or None,
             timeout=self._timeout if timeout is None and kind not in WAITING else timeout,
             retry=self._retry_policy(step.get("retry"), f"{pointer}/retry"),
         )

@@ -32,6 +32,7 @@ class ThreadRecord:
     `epoch` is the fencing token, `rev` the driver's own counter of transitions: a write must name both.
     `head_version` is where the thread is, `last_version` the highest ever given, `last_seq` its newest event's.
     `wake_at` is when anybody may take it up (None: driven, ended or paused); `signal` is a wish that its driver must see.
+    `recoveries` counts those in a row in which a step had started and nothing came of it.
     """
 
     thread_id: str
@@ -47,6 +48,9 @@ class ThreadRecord:
     last_seq: int
     wake_at: datetime | None = None
     signal: str | None = None
+    queue: str = "default"
+    priority: int = 0
+    recoveries: int = 0
     parent_thread_id: str | None = None
     parent_run_id: str | None = None
     created_at: datetime

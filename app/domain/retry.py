@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from app.domain.records import ErrorInfo
 
 TIMEOUT: Final = "timeout"
+SILENT: Final = "silent"
+"""Neither ended nor reported within the step's `max_silence`."""
 EXPRESSION: Final = "expression"
 CONFIGURATION: Final = "configuration"
 VALIDATION: Final = "validation"

@@ -52,6 +52,11 @@ class StepContext(Protocol):
     attempt: int
     idempotency_key: str
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the attempt any more (cancelled, timed out): a plain function should return then."""
+        ...
+
     def progress(self, fraction: float | None, message: str = "") -> None:
         """Tell how far the step is (0 to 1): a durable event, at most two a second."""
         ...

@@ -27,7 +27,7 @@ class StepSpec:
     `kind` is one of KINDS; `target` the value under that key (an agent's or function's name, the http mapping, a workflow
     reference, a duration), as a Template since it may hold holes.  `input` None: the step gets the thread's input.
     `needs` are the ids of the steps that must have ended: written, implied by order, and referenced.
-    `timeout` in seconds, None for none.
+    `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.
     """
 
     id: str
@@ -39,6 +39,7 @@ class StepSpec:
     when: Condition | None = None
     assign: str | None = None
     timeout: float | None = None
+    max_silence: float | None = None
     retry: RetryPolicy
 
     @property

@@ -52,6 +52,7 @@ class Transition:
     last_version: int
     last_seq: int
     wake_at: datetime | None = None
+    recoveries: int = 0
     clear_signal: bool = False
     wake_thread_id: str | None = None
     """A waiting parent that this transition, a child's end, sets free."""
@@ -67,6 +68,6 @@ class Transition:
         thread.epoch, thread.rev = self.new_epoch, self.rev + 1
         thread.incarnation_id, thread.execution_id, thread.status = self.incarnation_id, self.execution_id, self.status
         thread.head_version, thread.last_version, thread.last_seq = self.head_version, self.last_version, self.last_seq
-        thread.wake_at, thread.updated_at = self.wake_at, self.at
+        thread.wake_at, thread.recoveries, thread.updated_at = self.wake_at, self.recoveries, self.at
         if self.clear_signal:
             thread.signal = None

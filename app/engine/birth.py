@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext
@@ -78,7 +79,7 @@ def new_thread(
     at: datetime,
     incarnation_id: str | None,
 ) -> ThreadRecord:
-    """The row of a thread before its first version; without an incarnation it is due at once."""
+    """The row of a thread before its first version; without an incarnation it is due after the command's delay."""
     return ThreadRecord(
         thread_id=thread_id,
         tenant=command.tenant,
@@ -91,7 +92,9 @@ def new_thread(
         head_version=0,
         last_version=0,
         last_seq=0,
-        wake_at=None if incarnation_id is not None else at,
+        wake_at=None if incarnation_id is not None else at + timedelta(seconds=command.delay),
+        queue=command.queue,
+        priority=command.priority,
         parent_thread_id=command.parent_thread_id,
         parent_run_id=command.parent_run_id,
         created_at=at,

@@ -21,6 +21,7 @@ class Context:
         "_progress",
         "attempt",
         "execution_id",
+        "heard",
         "idempotency_key",
         "run_id",
         "step_id",
@@ -41,6 +42,8 @@ class Context:
         self.attempt = attempt
         self.idempotency_key = f"{self.thread_id}:{key_execution_id}:{self.step_id}"
         self._progress, self._chunk = progress, chunk
+        self.heard: Callable[[], None] | None = None
+        """Called with every report, by whoever must know that the attempt is alive."""
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
@@ -55,6 +58,11 @@ class Context:
         if text:
             self._tell(self._chunk, self.step_id, jsontext.clean(str(text)))
 
+    @property
+    def cancelled(self) -> bool:
+        """See StepContext."""
+        return self._closed
+
     def close(self) -> None:
         """The attempt is over."""
         self._closed = True
@@ -67,10 +75,12 @@ class Context:
         except RuntimeError:
             running = None
         if running is self._loop:
-            tell(*arguments)
+            self._tell_if_open(tell, arguments)
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell_if_open, tell, arguments)
 
     def _tell_if_open(self, tell: Callable[..., None], arguments: tuple[object, ...]) -> None:
         if not self._closed:
+            if self.heard is not None:
+                self.heard()
             tell(*arguments)

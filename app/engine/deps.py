@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Stores:
-    """The three ports of one store."""
+    """The ports of one store."""
 
     journal: Journal
     reads: Reads

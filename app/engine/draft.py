@@ -38,6 +38,7 @@ class Draft:
             last_version=thread.last_version,
             last_seq=thread.last_seq,
             wake_at=thread.wake_at,
+            recoveries=thread.recoveries,
         )
         self._before = (thread.status, thread.incarnation_id)
 

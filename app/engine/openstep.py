@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class OpenStep:
-    """`due`: when it goes on, if it waits.  `task` is its attempt while one runs."""
+    """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
+    began and last reported, in the loop's time.
+    """
 
     spec: StepSpec
     run_id: str
@@ -31,6 +33,8 @@ class OpenStep:
     waits_for: str | None = None
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
+    launched_at: float = 0.0
+    heard_at: float = 0.0
 
     @property
     def working(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from app.domain.spec import WAITING
 from app.domain.template import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from app.domain.runner import Outcome
     from app.engine.context import Context
@@ -103,10 +104,35 @@ async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context
         waited=_age(deps, step),
     )
     runner = deps.runners[step.spec.kind]
-    if step.spec.timeout is None or step.spec.kind in WAITING:
+    timeout = None if step.spec.kind in WAITING else step.spec.timeout
+    if timeout is None and step.spec.max_silence is None:
         return await runner.perform(what)
-    async with asyncio.timeout(step.spec.timeout):
+    async with asyncio.timeout(timeout), _listening(step, context):
         return await runner.perform(what)
+
+
+@asynccontextmanager
+async def _listening(step: OpenStep, context: Context) -> AsyncGenerator[None]:
+    """Stop an attempt that says nothing for the step's `max_silence`.  Raises StepFailure then."""
+    limit = step.spec.max_silence
+    if limit is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        step.heard_at = loop.time()
+        if not patience.expired():
+            patience.reschedule(step.heard_at + limit)
+
+    try:
+        async with asyncio.timeout(limit) as patience:
+            context.heard = heard
+            yield
+    except TimeoutError:
+        if not patience.expired():
+            raise
+        raise StepFailure(f"neither ended nor reported for {limit:g} s", kind=retry.SILENT) from None
 
 
 def _age(deps: Deps, step: OpenStep) -> float:

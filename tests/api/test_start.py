@@ -50,12 +50,27 @@ async def test_the_nulls_of_the_contract_mean_not_given(client: httpx.AsyncClien
     assert service.control.asked[-1].context == {}
 
 
-@pytest.mark.parametrize(
-    "field", [{"webhook": {"url": "http://x"}}, {"delay": "5m"}, {"delay": 3}, {"priority": 1}, {"queue": "fast"}]
-)
-async def test_a_field_that_is_not_built_yet_is_refused(client: httpx.AsyncClient, field: dict[str, Any]) -> None:
-    answer = await client.post(ASYNC, json={"workflow": "sewing", **field})
+async def test_a_field_that_is_not_built_yet_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.post(ASYNC, json={"workflow": "sewing", "webhook": {"url": "http://x"}})
     assert (answer.status_code, answer.json()["code"]) == (422, "not_supported")
+    assert answer.json()["problems"][0]["pointer"] == "/webhook"
+
+
+async def test_queue_priority_and_delay_reach_the_engine(client: httpx.AsyncClient, service: Service) -> None:
+    body = {"workflow": "sewing", "queue": "fast", "priority": -3, "delay": "500ms"}
+    assert (await client.post(ASYNC, json=body)).status_code == 202
+    asked = service.control.asked[-1]
+    assert (asked.queue, asked.priority, asked.delay) == ("fast", -3, 0.5)
+
+
+@pytest.mark.parametrize(
+    "field", [{"queue": "a b"}, {"queue": ""}, {"priority": 1001}, {"priority": 0.5}, {"delay": -1}]
+)
+async def test_a_queue_priority_or_delay_that_is_none_is_refused(
+    client: httpx.AsyncClient, field: dict[str, Any]
+) -> None:
+    answer = await client.post(ASYNC, json={"workflow": "sewing", **field})
+    assert answer.status_code == 422
     assert answer.json()["problems"][0]["pointer"] == f"/{next(iter(field))}"
 
 

@@ -3,7 +3,7 @@
 -- move or start that does not count are left out.  Rows are locked in the order of thread_id; a locked one is passed over.
 -- `(x IN (SELECT ...)) IS TRUE` keeps the planner, which takes an array for ten rows, from joining in nested loops.
 WITH moves AS (
-    SELECT * FROM unnest($1::journal_move[])
+    SELECT * FROM unnest($1::journal_move_2[])
 ), held AS (
     SELECT thread.thread_id
     FROM threads AS thread JOIN moves USING (thread_id)
@@ -18,13 +18,14 @@ WITH moves AS (
             WHEN moves.wake_at IS NULL OR moves.clear_signal OR thread.signal IS NULL THEN moves.wake_at
             ELSE least(moves.wake_at, now())
         END,
-        signal = CASE WHEN moves.clear_signal THEN NULL ELSE thread.signal END, updated_at = moves.at
+        signal = CASE WHEN moves.clear_signal THEN NULL ELSE thread.signal END, recoveries = moves.recoveries,
+        updated_at = moves.at
     FROM moves
     WHERE thread.thread_id = moves.thread_id AND thread.epoch = moves.epoch AND thread.rev = moves.rev
         AND (moves.thread_id IN (SELECT thread_id FROM held)) IS TRUE
     RETURNING moves.ord, thread.signal
 ), starts AS (
-    SELECT * FROM unnest($2::journal_start[])
+    SELECT * FROM unnest($2::journal_start_2[])
 ), keys AS (
     INSERT INTO idempotency_keys (tenant, key, request_sha256, thread_id, execution_id)
     SELECT tenant, idempotency_key, request_sha256, thread_id, execution_id
@@ -35,9 +36,9 @@ WITH moves AS (
     RETURNING execution_id
 ), born AS (
     INSERT INTO threads (thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version,
-        last_version, last_seq, wake_at, parent_thread_id, parent_run_id, created_at, updated_at)
-    SELECT thread_id, tenant, definition_id, execution_id, status, epoch, 0, incarnation_id, 1, 1, 1, wake_at,
-        parent_thread_id, parent_run_id, at, at
+        last_version, last_seq, wake_at, queue, priority, parent_thread_id, parent_run_id, created_at, updated_at)
+    SELECT thread_id, tenant, definition_id, execution_id, status, epoch, 0, incarnation_id, 1, 1, 1, wake_at, queue,
+        priority, parent_thread_id, parent_run_id, at, at
     FROM starts
     WHERE idempotency_key IS NULL OR execution_id IN (SELECT execution_id FROM keys)
     ORDER BY thread_id

@@ -2,13 +2,15 @@
 
 -- thread --
 SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
-    last_seq, wake_at, signal, parent_thread_id, parent_run_id, created_at, updated_at
+    last_seq, wake_at, signal, queue, priority, recoveries, parent_thread_id, parent_run_id, created_at,
+    updated_at
 FROM threads
 WHERE thread_id = $1;
 
 -- children --
 SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
-    last_seq, wake_at, signal, parent_thread_id, parent_run_id, created_at, updated_at
+    last_seq, wake_at, signal, queue, priority, recoveries, parent_thread_id, parent_run_id, created_at,
+    updated_at
 FROM threads
 WHERE parent_thread_id = $1
 ORDER BY thread_id COLLATE "C";

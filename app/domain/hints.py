@@ -1,0 +1,70 @@
+"""Hints: what one serving process tells the others, so that they look at the tables at once.
+
+A hint may be lost, come twice or come late: the table is the truth, and everybody also looks now and then unasked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from app.domain import jsontext
+from app.domain.errors import JsonError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_LIMIT: Final = 7_900
+"""Bytes of a hint: PostgreSQL's NOTIFY takes 7,999."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """`threads` have moved (None: more than can be named); `steered` were taken from their driver, or wished something of;
+    `due`: something may be claimed; `breakers`: a circuit breaker has changed.
+    """
+
+    sender: str
+    threads: tuple[str, ...] | None = ()
+    steered: tuple[str, ...] = ()
+    due: bool = False
+    breakers: bool = False
+
+    def text(self) -> str:
+        """As it travels, within NOTIFY's limit: threads are left out, never `steered` ones (None names all)."""
+        text = self._text(self.threads)
+        return text if len(text.encode()) <= _LIMIT else self._text(None)
+
+    def _text(self, threads: Iterable[str] | None) -> str:
+        named = None if threads is None else list(threads)
+        value = [self.sender, named, list(self.steered), int(self.due), int(self.breakers)]
+        return jsontext.dumps(value)
+
+
+def parse(text: str) -> Hint | None:
+    """The hint in a text, None if it is none (another release's, or anybody's)."""
+    try:
+        value = jsontext.loads(text)
+    except JsonError:
+        return None
+    match value:
+        case [str() as sender, list() | None as threads, list() as steered, int() as due, int() as breakers]:
+            named = None if threads is None else tuple(str(one) for one in cast("list[Any]", threads))
+            told = tuple(str(one) for one in cast("list[Any]", steered))
+            return Hint(sender=sender, threads=named, steered=told, due=bool(due), breakers=bool(breakers))
+        case _:
+            return None
+
+
+class Hints(Protocol):
+    """The line between the serving processes of one store.  `wanted`: whether anybody else is there to hear."""
+
+    wanted: bool
+
+    def listen(self, heard: Callable[[Hint], None]) -> None:
+        """Call `heard` with every hint of the other processes; it must be quick and must not raise."""
+        ...
+
+    async def tell(self, hint: Hint) -> None:
+        """Tell the others, if there are any.  Never raises: a hint may be lost."""
+        ...
