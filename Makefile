@@ -12,12 +12,13 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test check format bench requirements
+.PHONY: help setup run test chaos check format bench requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
 	@echo "make run           start the service, run the example, stay up (PORT=8000 HOST=127.0.0.1 DATA_DIR=.data)"
 	@echo "make test          all tests with coverage (ARGS='-k name' for some)"
+	@echo "make chaos         the fault table at a small dose, minutes (DOSE=full for the large one, ROWS=kill,freeze for some)"
 	@echo "make check         ruff, pyright, import-linter, length of files"
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
@@ -33,6 +34,10 @@ run:
 test:
 	@$(SETUP) test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+
+chaos:
+	@$(SETUP) test
+	@$(BIN)/python -m tests.chaos --dose "$(or $(DOSE),small)" --rows "$(ROWS)"
 
 check:
 	@$(SETUP) dev

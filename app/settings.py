@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     max_recoveries: Count = 10
     queue_limit: Count = 5
     queue_max_depth: Count = 100_000
-    breaker_failures: Count = 5
+    breaker_failures: Count = 10
     breaker_open_seconds: Seconds = 30
     breaker_ramp_seconds: Annotated[float, Field(ge=0)] = 10
     max_concurrent_threads: Count = 1000

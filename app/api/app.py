@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import follow, health, look, openapi, problem, start, steer, workflows
+from app.api import breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, look.router)
-_OTHERS: Final = (follow.feed_router, look.execution_router, workflows.router, health.router)
+_INVOKE: Final = (start.router, follow.router, steer.router, look.router, repair.router)
+_OTHERS: Final = (
+    follow.feed_router,
+    look.execution_router,
+    workflows.router,
+    queues.router,
+    breakers.router,
+    health.router,
+)
 _DESCRIPTION: Final = (
     "Durable workflows: cut at any moment, resumed from the last checkpoint, rolled back, watched live. "
     "Errors are application/problem+json with a stable `code`. Every field of a request body also goes by its "

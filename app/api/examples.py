@@ -141,6 +141,18 @@ EXECUTION_DETAIL: Final[Json] = {
     "steps": [],
     "metadata": {"total_steps": 1, "completed_steps": 1, "failed_steps": 0, "skipped_steps": 0},
 }
+QUEUE: Final[Json] = {
+    "name": "mail",
+    "limit": 3,
+    "limit_scope": "all",
+    "running": 3,
+    "depth": 12,
+    "delayed": 1,
+    "oldest_wait_ms": 4200,
+    "max_depth": 100,
+    "rate_limit": {"count": 10, "per_ms": 60000},
+}
+QUEUES: Final[Json] = {"depth": 12, "delayed": 1, "running": 3, "oldest_wait_ms": 4200, "queues": [QUEUE]}
 VALIDATION: Final[Json] = {
     "valid": False,
     "name": None,

@@ -89,8 +89,9 @@ class Feed:
         self._position: FeedPosition | None = None
         self.closing = False
         services.bus.listen(self._hinted)
+        services.bus.listen_far(lambda _: self._hinted(True))
 
-    def _hinted(self, events: Sequence[Event]) -> None:
+    def _hinted(self, events: Sequence[Event] | bool) -> None:
         if events and self._readers:
             self._hint.set()
 

@@ -24,6 +24,9 @@ _TAGS: Final = [
     {"name": "steer", "description": "Resume, roll back, cancel, pause."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "define", "description": "Workflow documents."},
+    {"name": "breakers", "description": "The circuit breakers of the agents."},
+    {"name": "queues", "description": "Where threads wait for a slot."},
+    {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
     {"name": "health", "description": "Whether the service can work."},
 ]
 
@@ -32,7 +35,8 @@ _EXAMPLES: Final[dict[int, dict[str, str]]] = {
     404: {"thread_not_found": f"no thread {examples.THREAD}"},
     409: {"thread_running": f"thread {examples.THREAD} is running", "version_conflict": "the head is version 4, not 3"},
     413: {"body_too_large": "the body is larger than 10000000 bytes"},
-    422: {"invalid_request": "/to_version: required", "not_supported": "delay: not supported yet"},
+    422: {"invalid_request": "/to_version: required", "not_supported": "webhook: not supported yet"},
+    429: {"queue_full": "the queue mail is full: 100 may wait"},
     500: {"internal_error": f"an unexpected error; the service's log tells more under {examples.EXECUTION}"},
     503: {"unavailable": "the database cannot be reached"},
 }
@@ -87,6 +91,9 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.RollbackRequest,
     requests.CancelRequest,
     requests.PauseRequest,
+    requests.QueueRequest,
+    requests.OpenBreakerRequest,
+    requests.CloseBreakerRequest,
     schemas_service.Problem,
 )
 

@@ -26,7 +26,9 @@ STATUS: Final[Mapping[type[errors.BackstitchError], int]] = {
     errors.InvalidRequest: 422,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Corrupt: 409,
     errors.Unavailable: 503,
+    errors.QueueFull: 429,
     errors.JsonError: 400,
     errors.BackstitchError: 500,
 }

@@ -51,7 +51,9 @@ def _utc(value: datetime) -> datetime:
 
 
 def _plus(value: Any) -> Any:
-    """A `+` that nobody escaped arrives as a space: 2026-11-21T09:30:00 02:00."""
+    """A `+` that nobody escaped arrives as a space: 2026-11-21T09:30:00 02:00.  A bare number is no time."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdecimal():
+        raise ValueError("should be a time such as 2026-11-21T09:30:00Z")
     if isinstance(value, str) and "T" in value and value[-6:-5] == " ":
         return f"{value[:-6]}+{value[-5:]}"
     return value
@@ -88,8 +90,8 @@ class StartRequest(Body):
     triggered_by: ShortText | None = None
     external_run_id: Annotated[ShortText | None, Field(validation_alias=_EXTERNAL)] = None
     context: Values | None = None
-    priority: Annotated[Priority | None, Field(description="The higher is taken up first.")] = 0
-    queue: Annotated[QueueName | None, Field(description="Made when it is new.")] = "default"
+    priority: Annotated[Priority | None, Field(description="The higher is taken up first; 0 without it.")] = None
+    queue: Annotated[QueueName | None, Field(description="Made when it is new; `default` without it.")] = None
     delay: Annotated[Duration | None, Field(description="How long it waits before it is due.")] = None
     webhook: Annotated[Any, Field(description="Not supported yet.")] = None
 
@@ -133,10 +135,41 @@ class CancelRequest(Body):
     """Stop a thread for good."""
 
     reason: str | None = None
+    force: Annotated[bool, Field(description="Do not ask the process that drives it first: take it away at once.")] = (
+        False
+    )
 
 
 class PauseRequest(Body):
     """Nothing to say so far."""
+
+
+class OpenBreakerRequest(Body):
+    """Open an agent's breaker by hand; `for` how long, without it until it is closed by hand."""
+
+    reason: ShortText | None = None
+    duration: Annotated[Duration | None, Field(validation_alias="for")] = None
+
+
+class CloseBreakerRequest(Body):
+    """Nothing to say so far."""
+
+
+class RateRequest(Body):
+    """How many threads may be taken up, in a burst and then over that time."""
+
+    count: Annotated[int, Field(ge=1, le=_MAX_INT)]
+    per: Annotated[Duration, Field(gt=0)]
+
+
+class QueueRequest(Body):
+    """What a queue is to be; null or missing: the usual. A limit of 0 holds all of it back."""
+
+    limit: Annotated[
+        int | None, Field(ge=0, le=_MAX_INT, description="Threads driven at once, over all processes.")
+    ] = None
+    max_depth: Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Due threads that may wait.")] = None
+    rate_limit: RateRequest | None = None
 
 
 class WaitQuery(Query):

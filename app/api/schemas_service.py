@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from app.domain.breakers import BreakerState
+
 Readiness = Literal["ready", "degraded", "unavailable"]
 
 
@@ -64,6 +66,30 @@ class HealthAnswer(BaseModel):
     status: Readiness
     durable: bool
     parts: dict[str, PartHealth]
+
+
+class BreakerAnswer(BaseModel):
+    """An agent's circuit breaker.
+
+    `forced`: opened by hand. `probe_at`: when an open one may be probed (null: not before it is closed by hand); of a
+    half-open one, until when its probe is waited for. `trips`: how often it has opened in a row.
+    """
+
+    agent: str
+    state: BreakerState
+    forced: bool
+    reason: str | None
+    opened_at: str | None
+    probe_at: str | None
+    trips: int
+    changed_at: str | None
+
+
+class BreakersAnswer(BaseModel):
+    """A page of breakers, by agent."""
+
+    breakers: list[BreakerAnswer]
+    next_cursor: str | None
 
 
 class CheckpointerAnswer(BaseModel):

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Literal
 
     from starlette.requests import HTTPConnection
 
     from app.api.feed import Feed
     from app.api.sse import Streams
+    from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.ports import Reads, Registry
+    from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.transition import Transition
     from app.engine.bus import Bus
+    from app.engine.inspection import Report
 
 
 class Control(Protocol):
@@ -26,7 +30,7 @@ class Control(Protocol):
     async def start(self, command: StartCommand, /) -> Accepted: ...
     async def resume(self, command: ResumeCommand, /) -> Accepted: ...
     async def rollback(self, command: RollbackCommand, /) -> Accepted: ...
-    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord: ...
+    async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord: ...
     async def pause(self, thread_id: str) -> ThreadRecord: ...
     async def wait(self, thread_id: str, timeout: float, /) -> bool: ...  # noqa: ASYNC109 - seconds; True: it ended
     async def register(self, document: Mapping[str, Any] | str, /) -> tuple[WorkflowRecord, bool]: ...
@@ -35,6 +39,28 @@ class Control(Protocol):
     async def head_refs(self, thread: ThreadRecord, /) -> Refs: ...
     async def load_refs(self, thread_id: str, version: int) -> Refs: ...
     async def load_state(self, thread_id: str, version: int) -> State: ...
+
+
+class Breakers(Protocol):
+    """The circuit breakers of the agents."""
+
+    def listed(self) -> list[BreakerRecord]: ...
+    def find(self, agent: str) -> BreakerRecord | None: ...
+    async def refresh(self) -> None: ...
+    async def open(self, agent: str, reason: str | None, seconds: float | None) -> BreakerRecord: ...
+    async def close(self, agent: str) -> BreakerRecord: ...
+
+
+class QueueDesk(Protocol):
+    """The queues, with the usual where they are told nothing else."""
+
+    @property
+    def slots(self) -> int:
+        """The limit of a queue whose `max_running` is None, for each process."""
+        ...
+
+    async def report(self, name: str | None = None) -> list[QueueReport]: ...
+    async def configure(self, settings: QueueSettings, /) -> QueueReport: ...
 
 
 class Limits(Protocol):
@@ -59,6 +85,13 @@ class Signal(Protocol):
     async def wait(self) -> Literal[True]: ...
 
 
+class Inspector(Protocol):
+    """Verifies and repairs what is stored."""
+
+    async def verify(self, thread_id: str) -> Report: ...
+    async def repair(self, thread_id: str) -> tuple[ThreadRecord, Transition | None]: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -71,6 +104,12 @@ class Services(Protocol):
     @property
     def bus(self) -> Bus: ...
     @property
+    def queues(self) -> QueueDesk: ...
+    @property
+    def breakers(self) -> Breakers: ...
+    @property
+    def inspector(self) -> Inspector: ...
+    @property
     def durable(self) -> bool: ...
     @property
     def fallback(self) -> str | None:
@@ -81,6 +120,10 @@ class Services(Protocol):
     def limits(self) -> Limits: ...
     @property
     def shutting_down(self) -> Signal: ...
+
+    def agents(self) -> Collection[str]:
+        """The names of the agents that are registered here."""
+        ...
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name, each with a `status` of ready, degraded or unavailable, and a `detail` if it has one."""

@@ -178,6 +178,8 @@ class ThreadStream:
                 items = await subscription.next()
         except TimeoutError:
             return await self._ask() or self._heart.beat()
+        if not items:  # poked: another process has written
+            return await self._ask() or self._heart.beat()
         told = await self._passed(items)
         if self._streams.closing:
             self._over = True

@@ -23,7 +23,6 @@ from app.api.requests import StartRequest, WaitQuery
 from app.api.schemas import AcceptedAnswer, StatusDocument
 from app.api.services import services_of
 from app.domain.commands import StartCommand
-from app.domain.queues import DEFAULT
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -50,7 +49,7 @@ _START: Final = {
     "triggered_by": "me@example",
 }
 _DOCUMENTED: Final[dict[str, Any]] = {**body(StartRequest, _START), "parameters": [_KEY_HEADER]}
-_PROBLEMS: Final = problems(400, 404, 409, 413, 422)
+_PROBLEMS: Final = problems(400, 404, 409, 413, 422, 429)
 
 
 @router.post(
@@ -106,8 +105,8 @@ async def _start(services: Services, request: Request, route: str) -> Accepted:
         context=wanted.context or {},
         triggered_by=wanted.triggered_by,
         external_run_id=wanted.external_run_id,
-        queue=wanted.queue or DEFAULT,
-        priority=wanted.priority or 0,
+        queue=wanted.queue,
+        priority=wanted.priority,
         delay=wanted.delay or 0.0,
         idempotency_key=key,
         request_sha256=b"" if key is None else _digest(route, value),

@@ -103,7 +103,7 @@ async def cancel(thread_id: str, request: Request) -> Response:
     """Stop a thread for good; what it has done is kept."""
     services = services_of(request)
     wanted = await read(request, CancelRequest, empty=True)
-    thread = await services.control.cancel(known_form(thread_id), wanted.reason)
+    thread = await services.control.cancel(known_form(thread_id), wanted.reason, force=wanted.force)
     return answer(await status_of(services, thread), 202, {"Location": links(thread_id)["status"]})
 
 

@@ -17,7 +17,7 @@ class StartCommand:
 
     With the id of an ended thread it resumes that thread (no `input`) or runs it anew (`has_input`).
     `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
-    and then in `queue` for a slot, those of a higher `priority` first.
+    and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
     """
 
     workflow: str | Mapping[str, Any]
@@ -29,8 +29,8 @@ class StartCommand:
     external_run_id: str | None = None
     idempotency_key: str | None = None
     request_sha256: bytes = b""
-    queue: str = "default"
-    priority: int = 0
+    queue: str | None = None
+    priority: int | None = None
     delay: float = 0.0
     tenant: str = "default"
     parent_thread_id: str | None = None

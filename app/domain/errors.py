@@ -6,8 +6,10 @@ BackstitchError(code)
 │   ├── InvalidInput          problems with JSON pointers
 │   └── NotSupported          a documented field that is not built yet
 ├── NotFound                  thread, workflow, execution, version
+├── Corrupt                   what is stored is not what was written: findings
 ├── Conflict                  thread_running, version_conflict, workflow_mismatch, idempotency...
 ├── Unavailable               the journal cannot take the write now; try again later
+│   └── QueueFull             as many threads wait in the queue as may
 ├── StartupError              the service cannot start, in one line
 ├── Fenced                    another driver owns the thread: stop at once, write nothing
 └── JsonError                 a value that JSON cannot carry losslessly
@@ -16,7 +18,15 @@ BackstitchError(code)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.domain.integrity import Finding
+
+_TOLD: Final = 20
+"""Findings that an error tells of one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,22 @@ class Conflict(BackstitchError):
     code = "conflict"
 
 
+class Corrupt(BackstitchError):
+    """A stored value or manifest of a thread is damaged or gone; `findings` says which, docs/corruption.md what to do."""
+
+    code = "state_corrupt"
+
+    def __init__(self, thread_id: str, findings: Sequence[Finding]) -> None:
+        self.findings = list(findings)
+        first = self.findings[0].sentence() if self.findings else "damaged"
+        others = f", and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
+        super().__init__(
+            f"thread {thread_id}: {first}{others}",
+            findings=[finding.value() for finding in self.findings[:_TOLD]],
+            repair=f"GET /api/invoke/verify/{thread_id} tells all, POST /api/invoke/repair/{thread_id} repairs",
+        )
+
+
 class Unavailable(BackstitchError):
     """The service cannot do it now; `retry_after` in seconds."""
 
@@ -91,6 +117,12 @@ class Unavailable(BackstitchError):
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QueueFull(Unavailable):
+    """As many threads wait in the queue as may: nothing was started; `retry_after` in seconds."""
+
+    code = "queue_full"
 
 
 class StartupError(BackstitchError):

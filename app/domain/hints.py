@@ -6,7 +6,7 @@ A hint may be lost, come twice or come late: the table is the truth, and everybo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
@@ -47,19 +47,22 @@ def parse(text: str) -> Hint | None:
         value = jsontext.loads(text)
     except JsonError:
         return None
-    match value:
-        case [str() as sender, list() | None as threads, list() as steered, int() as due, int() as breakers]:
-            named = None if threads is None else tuple(str(one) for one in cast("list[Any]", threads))
-            told = tuple(str(one) for one in cast("list[Any]", steered))
-            return Hint(sender=sender, threads=named, steered=told, due=bool(due), breakers=bool(breakers))
-        case _:
-            return None
+    try:
+        sender, threads, steered, due, breakers = value
+        named = None if threads is None else tuple(map(str, threads))
+        told = tuple(map(str, steered))
+    except (TypeError, ValueError):
+        return None
+    return Hint(sender=str(sender), threads=named, steered=told, due=bool(due), breakers=bool(breakers))
 
 
 class Hints(Protocol):
-    """The line between the serving processes of one store.  `wanted`: whether anybody else is there to hear."""
+    """The line between the serving processes of one store.  `wanted`: whether anybody else is there to hear;
+    `sender`: this process, which does not hear what it tells.
+    """
 
     wanted: bool
+    sender: str
 
     def listen(self, heard: Callable[[Hint], None]) -> None:
         """Call `heard` with every hint of the other processes; it must be quick and must not raise."""

@@ -12,7 +12,8 @@ from app.domain.commands import StepOverride
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
-    that an earlier execution began and did not finish.
+    that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
+    their running again must not set it.
     """
 
     reset: tuple[str, ...] = ()
@@ -20,6 +21,7 @@ class Parameters:
     skip: dict[str, Any] = field(default_factory=dict[str, Any])
     overrides: dict[str, StepOverride] = field(default_factory=dict[str, StepOverride])
     keys: dict[str, str] = field(default_factory=dict[str, str])
+    quiet: tuple[str, ...] = ()
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -33,6 +35,7 @@ class Parameters:
                 "skip": self.skip,
                 "overrides": overrides,
                 "keys": self.keys,
+                **({"quiet": list(self.quiet)} if self.quiet else {}),
             }
         )
 
@@ -52,4 +55,5 @@ def parse(text: str | None) -> Parameters:
         skip=value["skip"],
         overrides=overrides,
         keys=value["keys"],
+        quiet=tuple(value.get("quiet", ())),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from app.domain.events import Event
+    from app.domain.integrity import Quarantined
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -117,6 +118,10 @@ class Reads(Protocol):
         self, thread_id: str, *, execution_id: str | None = None, ids: Sequence[str] | None = None, values: bool = True
     ) -> list[StepRecord]:
         """Step runs of an execution, or those with the given ids, by (step_index, id); without `values` no input or output."""
+        ...
+
+    async def quarantined(self, thread_id: str) -> list[Quarantined]:
+        """What was found damaged of a thread and put aside, in the order of its finding."""
         ...
 
     async def events(self, thread_id: str, *, after: int, limit: int = 1000) -> list[Event]:
@@ -234,13 +239,16 @@ class Journal(Protocol):
         """All processes with the seconds since their last heartbeat, by the store's clock."""
         ...
 
-    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
+    async def close_incarnation(
+        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+    ) -> int:
         """Take a process that is dead or leaving off, make its threads due now; how many those were.
 
-        With `silent_for` (seconds) nothing happens if it has been heard of since.
+        With `silent_for` (seconds) nothing happens if it has been heard of since.  What a `crashed` one was running counts
+        one recovery more.
         """
         ...
 
     async def sweep(self) -> int:
-        """Make threads due whose process is not entered any more; how many those were."""
+        """Make threads due whose process is not entered any more, as crashed; how many those were."""
         ...

@@ -17,8 +17,11 @@ MAX_PRIORITY: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
-    """What a queue is told to be.  None: `max_running` unbounded (default queue only), `max_depth` the service's own bound,
-    no rate limit.  The rate: at most `rate_count` threads are taken up in any `rate_seconds`.
+    """What a queue is told to be; None is the usual.
+
+    `max_running`: threads driven at once over all processes (usual: QUEUE_LIMIT, for the default queue no bound).
+    `max_depth`: due threads that may wait (usual: QUEUE_MAX_DEPTH).  The rate is a bucket of `rate_count` tokens that fills
+    in `rate_seconds`: each time that a thread is taken up costs one, also when it had slept in between.
     """
 
     name: str
@@ -26,6 +29,19 @@ class QueueSettings:
     max_depth: int | None = None
     rate_count: int | None = None
     rate_seconds: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether its threads have to be counted before one is taken up."""
+        return self.name != DEFAULT or self.max_running is not None or self.rate_count is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLoad:
+    """How full a queue is: `depth` threads are due and wait for a slot, `running` hold one."""
+
+    depth: int
+    running: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +68,8 @@ class Queues(Protocol):
         """Make a queue, or change what it is told to be."""
         ...
 
-    async def depth(self, name: str, at_most: int) -> int:
-        """How many of its threads are due and wait for a slot; counting stops at `at_most`."""
+    async def load(self, name: str, at_most: int) -> QueueLoad:
+        """How full a queue is; the waiting are counted up to `at_most`."""
         ...
 
     async def report(self, name: str | None = None) -> list[QueueReport]:

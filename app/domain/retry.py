@@ -26,6 +26,10 @@ NETWORK: Final = "network"
 HTTP: Final = "http"
 """The kind of a status of 400 or above is `http.` and the number: `http.503`."""
 
+INTERNAL: Final = "internal"
+EXHAUSTED: Final = "recovery_exhausted"
+"""Why a thread is interrupted: its run broke, or it was recovered too often in a row without getting any further."""
+
 MAX_RETRY_AFTER: Final = 3600.0
 """The longest Retry-After, in seconds, that is honoured in full."""
 

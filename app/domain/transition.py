@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.domain.status import Status
+from app.domain.status import Status, StepStatus
 
 if TYPE_CHECKING:
     from app.domain.events import Event
+    from app.domain.integrity import Quarantined
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -56,12 +57,23 @@ class Transition:
     clear_signal: bool = False
     wake_thread_id: str | None = None
     """A waiting parent that this transition, a child's end, sets free."""
+    queue: str = "default"
+    """The thread's, which no transition changes."""
     checkpoints: list[CheckpointRecord] = field(default_factory=list["CheckpointRecord"])
     steps: list[StepRecord] = field(default_factory=list["StepRecord"])
     step_updates: list[StepUpdate] = field(default_factory=list["StepUpdate"])
     executions: list[ExecutionRecord] = field(default_factory=list["ExecutionRecord"])
     execution_updates: list[ExecutionUpdate] = field(default_factory=list["ExecutionUpdate"])
     events: list[Event] = field(default_factory=list["Event"])
+    quarantined: list[Quarantined] = field(default_factory=list["Quarantined"])
+    """What was found damaged; written by `steer` only."""
+
+    @property
+    def gets_on(self) -> bool:
+        """Whether something came of it: a step began, ended or spent an attempt.  One that merely waits brings nothing."""
+        return bool(self.steps or self.checkpoints) or any(
+            update.status is not StepStatus.WAITING for update in self.step_updates
+        )
 
     def apply_to(self, thread: ThreadRecord) -> None:
         """Make `thread`, the row as the writer knows it, what it is after the commit."""

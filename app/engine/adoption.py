@@ -16,15 +16,16 @@ def lost(runs: Mapping[str, Run], ours: Mapping[str, ThreadRecord]) -> list[Run]
     return [run for thread_id, run in runs.items() if thread_id not in ours or _steered(run, ours[thread_id])]
 
 
-def undriven(
-    ours: Mapping[str, ThreadRecord], runs: Mapping[str, Run], busy: Collection[str], expected: Collection[str]
-) -> list[ThreadRecord]:
-    """The threads that wait for a run here; `busy` have one, or had one when the look began, `expected` are about to."""
+def undriven(ours: Mapping[str, ThreadRecord], begun: Mapping[str, int], spared: Collection[str]) -> list[ThreadRecord]:
+    """The threads that wait for a run here.
+
+    `begun` has the epoch for which a task was last begun: a run that is on its way out for an older one drives nothing.
+    `spared` are about to be born, steered or loaded here, or have ended since the look began.
+    """
     return [
         thread
-        for thread in ours.values()
-        if thread.thread_id not in expected
-        and (thread.thread_id not in busy or (thread.thread_id in runs and _steered(runs[thread.thread_id], thread)))
+        for thread_id, thread in ours.items()
+        if thread_id not in spared and thread.epoch > begun.get(thread_id, 0)
     ]
 
 

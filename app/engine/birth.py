@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.domain import events, jsontext
 from app.domain.ids import uuid7
 from app.domain.parameters import NOTHING
+from app.domain.queues import DEFAULT
 from app.domain.records import ExecutionRecord, IdempotencyRecord, ThreadRecord
 from app.domain.state import START, ManifestWriter, empty_state
 from app.domain.status import Status
@@ -93,8 +94,8 @@ def new_thread(
         last_version=0,
         last_seq=0,
         wake_at=None if incarnation_id is not None else at + timedelta(seconds=command.delay),
-        queue=command.queue,
-        priority=command.priority,
+        queue=command.queue or DEFAULT,
+        priority=command.priority or 0,
         parent_thread_id=command.parent_thread_id,
         parent_run_id=command.parent_run_id,
         created_at=at,

@@ -31,7 +31,13 @@ class Subscription:
     def __init__(self) -> None:
         self._items: deque[Event | bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._poked = False
         self.lagged = False
+
+    def poke(self) -> None:
+        """There may be news in the table that nobody here has pushed: `next` returns, if need be with nothing."""
+        self._poked = True
+        self._wake()
 
     def push(self, items: Sequence[Event | bytes]) -> None:
         """Hand items over; more than BUFFER unread cuts the reader loose."""
@@ -42,12 +48,15 @@ class Subscription:
             self._items.clear()
         else:
             self._items.extend(items)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def next(self) -> list[Event | bytes]:
-        """Everything unread; waits for the first.  Raises Lagged."""
-        while not self._items:
+        """Everything unread; waits for the first, or for a poke.  Raises Lagged."""
+        while not self._items and not self._poked:
             if self.lagged:
                 raise Lagged
             self._waiter = asyncio.get_running_loop().create_future()
@@ -55,6 +64,7 @@ class Subscription:
                 await self._waiter
             finally:
                 self._waiter = None
+        self._poked = False
         items = list(self._items)
         self._items.clear()
         return items
@@ -78,10 +88,15 @@ class Bus:
         self._threads: dict[str, set[Subscription]] = {}
         self._texts: dict[str, dict[str, _Text]] = {}
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
+        self._far: list[Callable[[Sequence[str] | None], None]] = []
 
     def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` with every batch of committed events; it must be quick and must not raise."""
         self._listeners.append(listener)
+
+    def listen_far(self, listener: Callable[[Sequence[str] | None], None]) -> None:
+        """Call `listener` with the threads that other processes have moved, None for any."""
+        self._far.append(listener)
 
     @property
     def subscribers(self) -> int:
@@ -113,6 +128,18 @@ class Bus:
                 subscription.push(events)
         for listener in self._listeners:
             listener(events)
+
+    def poke(self, thread_ids: Sequence[str] | None) -> None:
+        """Other processes have moved these threads (None: any): whoever follows them must look at the table."""
+        for thread_id in self._threads if thread_ids is None else thread_ids:
+            for subscription in self._threads.get(thread_id, ()):
+                subscription.poke()
+        for listener in self._far:
+            listener(thread_ids)
+
+    def texts(self, thread_id: str) -> dict[str, str]:
+        """What the running steps of a thread have streamed so far, by step."""
+        return {step_id: "".join(text.parts) for step_id, text in self._texts.get(thread_id, {}).items()}
 
     def chunk(self, thread_id: str, execution_id: str, step_id: str, attempt: int, version: int, text: str) -> None:
         """Hand out a piece of a running step's text."""

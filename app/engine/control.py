@@ -8,27 +8,29 @@ import dataclasses
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain import input_schema, parameters
+from app.domain import parameters, wishes
 from app.domain.commands import Accepted, ResumeCommand
-from app.domain.errors import Conflict, InvalidInput, InvalidRequest, NotFound, Unavailable
-from app.domain.records import IdempotencyRecord
-from app.domain.state import resolve
+from app.domain.errors import Conflict, InvalidRequest, NotFound, QueueFull, Unavailable
+from app.domain.integrity import salvage
+from app.domain.ports import StartOutcome
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
+from app.engine.asked import check_input, check_place, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
-from app.engine.load import begun, load_state, manifests
+from app.engine.load import begun, damaged_manifests, load_state
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.domain.commands import RollbackCommand, StartCommand
-    from app.domain.ports import Reads, StartOutcome
-    from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.ports import Reads
+    from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
     from app.domain.transition import Start, Transition
+    from app.engine.admission import Admission
     from app.engine.bus import Bus
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
@@ -43,17 +45,18 @@ _LOOK_AGAIN: Final = 1.0
 class Control:
     """The engine's front: every call returns once what it did is durable."""
 
-    def __init__(self, stores: Stores, catalog: Catalog, worker: Worker, bus: Bus) -> None:
+    def __init__(self, stores: Stores, catalog: Catalog, worker: Worker, bus: Bus, admission: Admission) -> None:
         self._stores = stores
         self._catalog = catalog
         self._worker = worker
+        self._admission = admission
         self._bus = bus
         self._keys_in_flight: set[tuple[str, str]] = set()
 
     async def start(self, command: StartCommand) -> Accepted:
         """Start a new thread, or go on with the one that the command names.
 
-        Raises NotFound, InvalidWorkflow, InvalidInput, InvalidRequest (a key reused), Conflict, Unavailable.
+        Raises NotFound, InvalidWorkflow, InvalidInput, InvalidRequest (a key reused), Conflict, Unavailable (QueueFull).
         """
         if command.idempotency_key is None:
             return await self._start(command)
@@ -73,39 +76,39 @@ class Control:
     async def _resume(self, command: ResumeCommand, key: IdempotencyRecord | None) -> Accepted:
         left: list[int] = []
 
-        spec = await self._spec_of(command.thread_id)
+        queue, spec = await self._born_of(command.thread_id)
 
         async def decide(steering: Steering) -> Transition | None:
             left.append(steering.thread.head_version)
             return await steering.resume(command, spec)
 
-        thread, moved = await self._steer(command.thread_id, decide, drive=True, key=key)
+        thread, moved = await self._steer(command.thread_id, decide, drive=queue, key=key)
         return Accepted(thread=thread, execution_id=thread.execution_id, nothing_to_do=not moved, from_version=left[-1])
 
     async def rollback(self, command: RollbackCommand) -> Accepted:
         """Move the head to an earlier version, also while the thread runs.  Raises NotFound, Conflict, InvalidRequest."""
         left: list[int] = []
 
-        spec = await self._spec_of(command.thread_id)
+        queue, spec = await self._born_of(command.thread_id)
 
         async def decide(steering: Steering) -> Transition | None:
             left.append(steering.thread.head_version)
             return await steering.rollback(command, spec)
 
-        thread, _ = await self._steer(command.thread_id, decide, drive=command.resume)
+        thread, _ = await self._steer(command.thread_id, decide, drive=queue if command.resume else None)
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
 
-    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
-        """End a thread and its sub-workflows now.  Raises NotFound, Conflict (thread_ended)."""
-        return await self._worker.family.cancel(thread_id, reason)
+    async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
+        """See Family.cancel."""
+        return await self._worker.family.cancel(thread_id, reason, force=force)
 
     async def pause(self, thread_id: str) -> ThreadRecord:
         """Pause a thread once its running steps have ended.  Raises NotFound, Conflict (thread_ended)."""
         while True:
-            thread, moved = await self._steer(thread_id, lambda steering: steering.pause(), drive=False)
+            thread, moved = await self._steer(thread_id, lambda steering: steering.pause())
             if moved or thread.status is Status.PAUSED:
                 return thread
-            thread = await self._stores.journal.signal(thread_id, "pause")
+            thread = await self._stores.journal.signal(thread_id, wishes.PAUSE)
             run = self._worker.find(thread_id)
             if run is not None:
                 run.pause()
@@ -142,13 +145,13 @@ class Control:
         return await self._catalog.spec(definition_id)
 
     async def load_refs(self, thread_id: str, version: int) -> Refs:
-        """Where the values of a version are.  Raises NotFound."""
-        return resolve(await manifests(self._stores.reads, thread_id, version), version)
+        """Where the values of a version are, as far as its manifests are sound: for showing."""
+        return salvage(await damaged_manifests(self._stores.reads, thread_id, version), version)
 
     async def head_refs(self, thread: ThreadRecord) -> Refs:
-        """Where the values of the head are, without the steps that its execution is about to run again."""
-        chain = await manifests(self._stores.reads, thread.thread_id, thread.head_version)
-        refs = resolve(chain, thread.head_version)
+        """As `load_refs` for the head, without the steps that its execution is about to run again."""
+        chain = await damaged_manifests(self._stores.reads, thread.thread_id, thread.head_version)
+        refs = salvage(chain, thread.head_version)
         if not begun(thread, chain, thread.execution_id):
             execution = await self._stores.reads.execution(thread.execution_id)
             for step_id in parameters.parse(execution.parameters if execution else None).reset:
@@ -156,15 +159,15 @@ class Control:
         return refs
 
     async def load_state(self, thread_id: str, version: int) -> State:
-        """The whole state at a version.  Raises NotFound."""
+        """The whole state at a version.  Raises NotFound, Corrupt."""
         return await load_state(self._stores.reads, thread_id, version)
 
-    async def _spec_of(self, thread_id: str) -> WorkflowSpec:
-        """A thread's definition never changes: it is read before the lock is taken, which holds a connection."""
+    async def _born_of(self, thread_id: str) -> tuple[str, WorkflowSpec]:
+        """A thread's queue and definition never change: they are read before the lock is taken, which holds a connection."""
         thread = await self._stores.reads.thread(thread_id)
         if thread is None:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
-        return await self._catalog.spec(thread.definition_id)
+        return thread.queue, await self._catalog.spec(thread.definition_id)
 
     async def _start(self, command: StartCommand) -> Accepted:
         record, spec = await self._definition(command)
@@ -172,14 +175,14 @@ class Control:
             existing = await self._stores.reads.thread(command.thread_id)
             if existing is not None:
                 return await self._again(command, record, spec, existing)
-        _check_input(spec, command)
+        check_input(spec, command)
         thread_id = command.thread_id
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
         thread = start.thread
-        mine = self._worker.reserve(thread.thread_id)
+        mine = command.delay <= 0 and await self._admission.reserve(thread.thread_id, thread.queue)
         if mine:
             thread.incarnation_id, thread.wake_at = self._worker.incarnation_id, None
-        outcome = await self._write_start(start, mine=mine)
+        outcome = await self._write_start(command, start, mine=mine)
         if outcome.idempotency is not None:
             return await self._replay(command, outcome.idempotency)
         if outcome.thread_exists and thread_id is not None:
@@ -192,12 +195,18 @@ class Control:
             self._worker.hint()
         return accepted
 
-    async def _write_start(self, start: Start, *, mine: bool) -> StartOutcome:
-        """Write it; the slot that was reserved for it is given back when nothing was born."""
+    async def _write_start(self, command: StartCommand, start: Start, *, mine: bool) -> StartOutcome:
+        """Write it if its queue takes one more; the slot that was reserved is given back when nothing was born."""
         born = False
         try:
-            outcome = await self._stores.journal.start(start)
+            async with self._admission.entrance(command, at_once=mine):
+                outcome = await self._stores.journal.start(start)
             born = outcome.created
+        except QueueFull:
+            owner = await self._owner(command)
+            if owner is None:
+                raise
+            return StartOutcome(created=False, idempotency=owner)
         except (Unavailable, asyncio.CancelledError):
             self._worker.adopt_later()  # it may be born all the same
             raise
@@ -210,23 +219,23 @@ class Control:
         self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec, thread: ThreadRecord
     ) -> Accepted:
         """A start that names an existing thread."""
-        if command.idempotency_key is not None:
-            owner = await self._stores.reads.idempotency(command.tenant, command.idempotency_key)
-            if owner is not None:
-                return await self._replay(command, owner)
+        owner = await self._owner(command)
+        if owner is not None:
+            return await self._replay(command, owner)
         own = await self._catalog.spec(thread.definition_id)
         pinned = not isinstance(command.workflow, str) or "@" in command.workflow
         if own.name != spec.name or (pinned and record.id != thread.definition_id):
             raise Conflict(f"thread {thread.thread_id} is of the workflow {own.name}", code="thread_exists")
-        key = _key(command, thread)
+        check_place(command, thread)
+        key = key_of(command, thread)
         if not command.has_input:
             if thread.status not in RESUMABLE and thread.status is not Status.COMPLETED:
                 raise Conflict(f"thread {thread.thread_id} is {thread.status}", code="thread_running")
             return await self._resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by), key)
-        _check_input(own, command)
+        check_input(own, command)
         plain(command.input)
         now, _ = await self._steer(
-            thread.thread_id, lambda steering: steering.run_again(command, own), drive=True, key=key
+            thread.thread_id, lambda steering: steering.run_again(command, own), drive=thread.queue, key=key
         )
         return Accepted(thread=now, execution_id=now.execution_id, from_version=thread.head_version)
 
@@ -234,6 +243,11 @@ class Control:
         if isinstance(command.workflow, str):
             return await self._catalog.named(command.workflow)
         return await self._catalog.ad_hoc(command.workflow)
+
+    async def _owner(self, command: StartCommand) -> IdempotencyRecord | None:
+        if command.idempotency_key is None:
+            return None
+        return await self._stores.reads.idempotency(command.tenant, command.idempotency_key)
 
     async def _replay(self, command: StartCommand, owner: IdempotencyRecord) -> Accepted:
         if owner.request_sha256 != command.request_sha256:
@@ -244,10 +258,12 @@ class Control:
         return Accepted(thread=thread, execution_id=owner.execution_id, replayed=True)
 
     async def _steer(
-        self, thread_id: str, decide: Decide, *, drive: bool, key: IdempotencyRecord | None = None
+        self, thread_id: str, decide: Decide, *, drive: str | None = None, key: IdempotencyRecord | None = None
     ) -> tuple[ThreadRecord, bool]:
-        """Decide under the lock, write, publish; then the old run here stops and, with `drive`, a new one begins."""
-        mine = drive and self._worker.reserve(thread_id)
+        """Decide under the lock, write, publish; then the old run here stops and, with the queue to `drive` it in, a new
+        one begins.
+        """
+        mine = drive is not None and await self._admission.reserve(thread_id, drive)
         driver = self._worker.incarnation_id if mine else None
         written: list[Transition] = []
 
@@ -277,22 +293,3 @@ class Control:
             if mine and not launched:
                 self._worker.unreserve(thread_id)
         return accepted, True
-
-
-def _check_input(spec: WorkflowSpec, command: StartCommand) -> None:
-    if spec.input_schema is not None:
-        problems = input_schema.validate(spec.input_schema, command.input)
-        if problems:
-            raise InvalidInput(problems)
-
-
-def _key(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | None:
-    if command.idempotency_key is None:
-        return None
-    return IdempotencyRecord(
-        key=command.idempotency_key,
-        tenant=command.tenant,
-        request_sha256=command.request_sha256,
-        thread_id=thread.thread_id,
-        execution_id=thread.execution_id,
-    )

@@ -9,11 +9,15 @@ from app.domain.times import utc_now
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from datetime import datetime
 
+    from app.domain.breakers import BreakerStore
+    from app.domain.hints import Hints
     from app.domain.ports import Journal, Reads, Registry
+    from app.domain.queues import Queues
     from app.domain.runner import Runner
+    from app.engine.breaker import Breakers
     from app.engine.bus import Bus
 
 
@@ -24,21 +28,30 @@ class Stores:
     journal: Journal
     reads: Reads
     registry: Registry
+    hints: Hints
+    queues: Queues
+    breakers: BreakerStore
 
 
 @dataclass(slots=True, kw_only=True)
 class Deps:
     """One for the whole engine.  `max_value_bytes`: what a step's output may weigh; `random` gives 0 <= x < 1;
-    `waits_for` is told (child, parent) when a step of one thread waits for the end of another; `grace` is how many seconds
-    a step that is to stop may take for it.
+    `waits_for` is told (child, parent) when a step of one thread waits for the end of another, `heed` is told (thread, wish)
+    when a commit brings one; `may_start`: whether this process may start steps now; `is_dead`: whether a process,
+    by its incarnation, drives nothing any more; `grace` is how many seconds a step that
+    is to stop may take for it.
     """
 
     journal: Journal
     bus: Bus
+    breakers: Breakers
     runners: Mapping[str, Runner]
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     random: Callable[[], float]
     waits_for: Callable[[str, str], None]
+    heed: Callable[[str, str], None]
+    may_start: Callable[[], bool]
+    is_dead: Callable[[str], Awaitable[bool]]
     max_value_bytes: int = 16 * 1024 * 1024
     grace: float = 10.0
     now: Callable[[], datetime] = field(default=utc_now)

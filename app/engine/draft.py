@@ -39,6 +39,7 @@ class Draft:
             last_seq=thread.last_seq,
             wake_at=thread.wake_at,
             recoveries=thread.recoveries,
+            queue=thread.queue,
         )
         self._before = (thread.status, thread.incarnation_id)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.domain import events, jsontext, retry
+from app.domain import events, jsontext, retry, wishes
 from app.domain.errors import JsonError
 from app.domain.ids import uuid7
 from app.domain.plan import Frontier
@@ -47,7 +47,7 @@ class Drive:
         self._random = random
         self._frontier = Frontier(loaded.spec.plan, loaded.state.refs.done())
         self.open: dict[str, OpenStep] = {}
-        self.pausing = loaded.thread.signal == "pause"
+        self.pausing = loaded.thread.signal == wishes.PAUSE
         self.over = False
         self._failure: ErrorInfo | None = None
         self._ended = len(loaded.state.refs.steps)
@@ -190,7 +190,7 @@ class Drive:
         row = steprows.ended_at_once(spec, draft, StepStatus.SKIPPED, output=text)
         draft.transition.steps.append(row)
         self._done(spec, row.id, StepStatus.SKIPPED, output, len(text or ""))
-        if given and spec.assign:
+        if given and spec.assign and spec.id not in self._asked.quiet:
             self._assign(spec.assign, row.id, output)
         draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
         data = {"status": "skipped", "progress": self.progress, "reason": "given output" if given else "condition"}
@@ -210,7 +210,7 @@ class Drive:
         update.session_id = result.session_id
         draft.transition.step_updates.append(update)
         self._done(spec, step.run_id, StepStatus.COMPLETED, result.value, len(result.text))
-        if spec.assign:
+        if spec.assign and spec.id not in self._asked.quiet:
             self._assign(spec.assign, step.run_id, result.value)
         draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
         data = {"status": "completed", "progress": self.progress, "session_id": result.session_id}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
-from app.domain.errors import Conflict
+from app.domain import wishes
+from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.events import TERMINAL
 from app.domain.status import ENDED, Status, StepStatus
 from app.domain.times import utc_now
+from app.engine.bus import Lagged
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
@@ -18,22 +22,29 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads
     from app.domain.records import ThreadRecord
     from app.domain.transition import Transition
-    from app.engine.bus import Bus
-    from app.engine.deps import Stores
+    from app.engine.deps import Deps, Stores
     from app.engine.load import Loaded
     from app.engine.run import Run
     from app.engine.worker import Worker
+
+ASK: Final = 5.0
+"""Seconds at most that the driver of a thread has to cancel it itself."""
+_LOOK_AGAIN: Final = 0.5
 
 
 class Family:
     """One for the engine.  Where nobody hears of a child's end, its commit makes the waiting parent due."""
 
-    def __init__(self, stores: Stores, worker: Worker, bus: Bus) -> None:
+    def __init__(self, stores: Stores, worker: Worker, deps: Deps) -> None:
+        bus = deps.bus
         self._stores = stores
+        self._is_dead = deps.is_dead
+        self._grace = deps.grace
         self._worker = worker
         self._bus = bus
         self._parents: dict[str, str] = {}
         bus.listen(self._heard)
+        bus.listen_far(self._heard_from_afar)
 
     async def wait(self, child_id: str, parent_id: str) -> None:
         """A step of the parent waits for the end of the child, which may have come by now."""
@@ -41,20 +52,56 @@ class Family:
         if await self._has_ended(child_id):
             self._tell(child_id)
 
-    async def cancel(self, thread_id: str, reason: str | None) -> ThreadRecord:
-        """End a thread and its sub-workflows now.  Raises NotFound, Conflict (thread_ended)."""
-        written: list[Transition] = []
+    async def cancel(self, thread_id: str, reason: str | None, *, force: bool = False) -> ThreadRecord:
+        """End a thread and its sub-workflows.
 
-        async def decide(thread: ThreadRecord, reads: Reads) -> Transition:
-            written.append(await Steering(thread, reads, at=utc_now(), driver=None).cancel(reason))
+        Another living process that drives it is asked first, for it knows what the steps have streamed; without an answer
+        within the grace, or with `force`, the thread is taken from it.  Raises NotFound, Conflict (thread_ended).
+        """
+        asked = None if force else await self._ask_driver(thread_id, reason)
+        return asked or await self._cancel(thread_id, reason)
+
+    async def obey(self, thread_id: str, reason: str | None) -> None:
+        """Cancel a thread because its row asks for it, unless that wish is gone."""
+        with suppress(Conflict, NotFound):
+            await self._cancel(thread_id, reason, wished=True)
+
+    async def _cancel(self, thread_id: str, reason: str | None, *, wished: bool = False) -> ThreadRecord:
+        written: list[Transition] = []
+        texts = self._bus.texts(thread_id)
+
+        async def decide(thread: ThreadRecord, reads: Reads) -> Transition | None:
+            if wished and not wishes.is_cancel(thread.signal):
+                return None
+            written.append(await Steering(thread, reads, at=utc_now(), driver=None).cancel(reason, texts))
             return written[-1]
 
         thread = await self._stores.journal.steer(thread_id, decide)
+        if not written:
+            return thread
         self._worker.stop_run(thread_id)
         self._bus.publish(thread_id, written[-1].events)
         self._worker.hint()
         await self.cancel_children(written[-1])
         return thread
+
+    async def _ask_driver(self, thread_id: str, reason: str | None) -> ThreadRecord | None:
+        """Let the process that drives a thread cancel it; None where there is none, or it does not in time."""
+        thread = await self._stores.reads.thread(thread_id)
+        driver = thread.incarnation_id if thread is not None else None
+        if driver is None or driver == self._worker.incarnation_id or await self._is_dead(driver):
+            return None
+        await self._stores.journal.signal(thread_id, wishes.cancel(reason))
+        deadline = monotonic() + min(ASK, self._grace)
+        with self._bus.subscribe(thread_id) as subscription:
+            while (left := deadline - monotonic()) > 0:
+                thread = await self._stores.reads.thread(thread_id)
+                if thread is None or thread.incarnation_id != driver:
+                    break
+                with suppress(TimeoutError, Lagged):
+                    async with asyncio.timeout(min(left, _LOOK_AGAIN)):
+                        await subscription.next()
+        return thread if thread is not None and thread.status is Status.CANCELLED else None
 
     async def cancel_child(self, child_id: str, parent_id: str | None) -> None:
         """Cancel it if it has not ended by itself."""
@@ -106,6 +153,16 @@ class Family:
         for event in events:
             if event.name in TERMINAL and event.thread_id in self._parents:
                 self._tell(event.thread_id)
+
+    def _heard_from_afar(self, thread_ids: Sequence[str] | None) -> None:
+        for child_id in [*self._parents] if thread_ids is None else thread_ids:
+            if child_id in self._parents:
+                self._worker.spawn(self._look_at(child_id))
+
+    async def _look_at(self, child_id: str) -> None:
+        with suppress(Unavailable):
+            if await self._has_ended(child_id):
+                self._tell(child_id)
 
     def _tell(self, child_id: str) -> None:
         run = self._worker.find(self._parents.pop(child_id, ""))

@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -27,42 +28,73 @@ if TYPE_CHECKING:
     from app.domain.ports import Journal
 
 BEATS: Final = 3
-"""Heartbeats in the time of a lease."""
+"""Heartbeats in the time of a lease, at least."""
+_OFTEN: Final = 1.0
+"""Seconds between two heartbeats, and two looks at those of the others, at most."""
+_SWEEP: Final = 5.0
+"""Seconds between two looks for threads whose process nobody knows."""
 _log = logging.getLogger(__name__)
 
 
+def _nothing(*_: object) -> None:
+    """For who need not be told."""
+
+
 class Lease:
-    """`alone`: whether it is certain that no other living process uses this store; `freed` is told when threads are due."""
+    """`alone`: whether it is certain that no other living process uses this store; `freed` is told when threads are due,
+    `renewed` whenever the lease was, `company` whether there are other processes.
+    """
 
     def __init__(
-        self, journal: Journal, *, seconds: float, alone: Callable[[], bool], freed: Callable[[], None]
+        self,
+        journal: Journal,
+        *,
+        seconds: float,
+        alone: Callable[[], bool],
+        freed: Callable[[], None],
+        renewed: Callable[[], None] = _nothing,
+        company: Callable[[bool], None] = _nothing,
     ) -> None:
         self._journal = journal
         self._seconds = seconds
         self._alone = alone
-        self._freed = freed
+        self._freed, self._renewed, self._company = freed, renewed, company
         self._beaten_at = monotonic()
-        self._judging_from = 0.0
+        self._held_from = -inf
+        self._judging_from = self._swept_at = 0.0
         now = utc_now()
         own = process(os.getpid()) or f"{os.getpid()}@?"
         self.own = IncarnationRecord(id=uuid7(), host=host(), process=own, started_at=now, heartbeat_at=now)
 
-    async def open(self) -> None:
-        """Enter this process, then take over at once what provably dead ones were driving."""
-        alone = await asyncio.to_thread(self._alone)
-        await self._journal.open_incarnation(self.own)
+    @property
+    def holds(self) -> bool:
+        """Whether this process may rely on its lease, by its own clock, counted from before the renewal was sent.
+
+        It decides what is started only: whether a write counts is decided by the thread's epoch.
+        """
+        return monotonic() - self._held_from < self._seconds
+
+    async def is_dead(self, incarnation_id: str) -> bool:
+        """Whether a process drives nothing any more: taken off, provably ended, or silent for longer than the lease."""
         for other, silent_for in await self._journal.incarnations():
-            if other.id != self.own.id and (alone or self._gone(other)):
-                await self._take_off(other, None)
-            elif other.id != self.own.id and silent_for > self._seconds:
-                await self._take_off(other, self._seconds)
-        if await self._journal.sweep():
-            self._freed()
+            if other.id == incarnation_id:
+                return silent_for > self._seconds or self._gone(other)
+        return True
+
+    async def open(self) -> None:
+        """Enter this process, then take over at once what provably dead ones were driving.
+
+        Those that are merely silent get the time of a lease: it may be the store that was away.
+        """
+        alone, now = await asyncio.to_thread(self._alone), monotonic()
+        await self._journal.open_incarnation(self.own)
+        self._held_from, self._judging_from = now, now + self._seconds
+        await self._judge(now, alone=alone)
 
     async def run(self) -> None:
         """Renew the lease and watch those of the others, until cancelled."""
         while True:
-            await asyncio.sleep(self._seconds / BEATS)
+            await asyncio.sleep(min(self._seconds / BEATS, _OFTEN))
             try:
                 await self._beat()
             except Exception as error:  # noqa: BLE001 - the next beat may succeed
@@ -81,19 +113,26 @@ class Lease:
         if now - self._beaten_at > self._seconds:
             # The store was away, or this process was: the others get the time of a lease to be heard again.
             self._judging_from = now + self._seconds
-        self._beaten_at = now
-        for other, silent_for in await self._journal.incarnations():
-            if other.id == self.own.id:
-                continue
-            if self._gone(other):
+        self._beaten_at = self._held_from = now
+        self._renewed()
+        await self._judge(now)
+
+    async def _judge(self, now: float, *, alone: bool = False) -> None:
+        """Take off the dead, make what they drove due."""
+        others = [(other, silent) for other, silent in await self._journal.incarnations() if other.id != self.own.id]
+        for other, silent_for in others:
+            if alone or self._gone(other):
                 await self._take_off(other, None)
             elif silent_for > self._seconds and now >= self._judging_from:
                 await self._take_off(other, self._seconds)
-        if await self._journal.sweep():
-            self._freed()
+        self._company(bool(others))
+        if now - self._swept_at >= _SWEEP:
+            self._swept_at = now
+            if await self._journal.sweep():
+                self._freed()
 
     async def _take_off(self, other: IncarnationRecord, silent_for: float | None) -> None:
-        threads = await self._journal.close_incarnation(other.id, silent_for)
+        threads = await self._journal.close_incarnation(other.id, silent_for, crashed=True)
         _log.info("incarnation %s is dead: %d of its threads go on", other.id, threads)
         self._freed()
 

@@ -1,22 +1,31 @@
-"""Loading: a thread's state from its manifests and the rows that they refer to, and all that a drive needs to go on."""
+"""Loading: a thread's state from its manifests and the rows that they refer to, and all that a drive needs to go on.
+
+Whatever is loaded is checked against its digest: a damaged or missing value raises Corrupt and is never used.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.domain import jsontext, parameters
-from app.domain.errors import NotFound
+from app.domain import integrity, jsontext, parameters
+from app.domain.errors import Corrupt, JsonError, NotFound
+from app.domain.integrity import Finding
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
 from app.domain.status import STEP_OPEN
+from app.engine.draft import context_for_people
+from app.engine.values import read_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from app.domain.parameters import Parameters
     from app.domain.ports import Reads
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,39 +41,70 @@ class Loaded:
     open_steps: list[StepRecord]
 
 
-async def manifests(reads: Reads, thread_id: str, version: int) -> list[CheckpointRecord]:
-    """The checkpoints that make up `version`, and perhaps others among them.  Raises NotFound."""
-    found = await reads.checkpoints(thread_id, first=version, last=version)
+async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
+    """The checkpoints that make up `version`, and perhaps others among them.
+
+    Raises Corrupt, and NotFound when there is no such version, which a head must have.
+    """
+    found = await damaged_manifests(reads, thread_id, version)
+    if not found and is_head:
+        raise Corrupt(thread_id, [integrity.gone(version)])
     if not found:
         raise NotFound(f"thread {thread_id} has no version {version}", code="version_not_found")
-    if found[0].base_version == version:
+    faults = integrity.check_chain(found, version)
+    if faults:
+        raise Corrupt(thread_id, faults)
+    return found
+
+
+async def damaged_manifests(reads: Reads, thread_id: str, version: int) -> list[CheckpointRecord]:
+    """As `manifests`, but whatever state they are in; none when there is no such version."""
+    found = await reads.checkpoints(thread_id, first=version, last=version)
+    if not found or found[0].base_version >= version:
         return found
     return await reads.checkpoints(thread_id, first=found[0].base_version, last=version)
 
 
 async def load_refs(reads: Reads, thread_id: str, version: int) -> Refs:
-    """Where the values of the state at `version` are.  Raises NotFound."""
+    """Where the values of the state at `version` are.  Raises NotFound, Corrupt."""
     return resolve(await manifests(reads, thread_id, version), version)
 
 
 async def load_state(reads: Reads, thread_id: str, version: int) -> State:
-    """The state at `version` with all its values.  Raises NotFound."""
+    """The state at `version` with all its values.  Raises NotFound, Corrupt."""
     return await _fill(reads, thread_id, await load_refs(reads, thread_id, version))
 
 
+async def load_variables(reads: Reads, thread_id: str, version: int) -> State:
+    """The state at `version`, the head, with its variables alone, neither input nor steps.  Raises Corrupt."""
+    refs = resolve(await manifests(reads, thread_id, version, is_head=True), version)
+    refs.steps, refs.input = {}, ""
+    state = await _fill(reads, thread_id, refs)
+    state.size_bytes -= len("null")
+    return state
+
+
+async def context_text(reads: Reads, thread_id: str, version: int) -> str:
+    """The variables at `version` for people; none when the state cannot be read, which must stop no one from ending."""
+    try:
+        return context_for_people(await load_variables(reads, thread_id, version))
+    except (Corrupt, KeyError, ValueError, TypeError, JsonError) as error:
+        _log.warning("the variables of thread %s cannot be told: %r", thread_id, error)
+        return "{}"
+
+
 async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) -> Loaded:
-    """What a driver of `thread` needs to go on from its head."""
+    """What a driver of `thread` needs to go on from its head.  Raises Corrupt."""
     execution = await reads.execution(thread.execution_id)
-    if execution is None:
-        raise NotFound(f"execution {thread.execution_id} is gone", code="execution_not_found")
-    chain = await manifests(reads, thread.thread_id, thread.head_version)
+    asked = asked_of(thread, execution)
+    chain = await manifests(reads, thread.thread_id, thread.head_version, is_head=True)
     refs = resolve(chain, thread.head_version)
     writer = writer_after(refs, chain, thread.head_version)
-    asked = parameters.parse(execution.parameters)
+    assert execution is not None
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
         await _reset(reads, thread, refs, writer, asked.reset)
-    state = await _fill(reads, thread.thread_id, refs)
+    state = await _fill(reads, thread.thread_id, refs, asked.context if fresh else ())
     if fresh:
         set_literals(asked.context, state, writer)
     steps = await reads.steps(thread.thread_id, execution_id=execution.id, values=False)
@@ -77,6 +117,18 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         writer=writer,
         open_steps=[step for step in steps if step.status in STEP_OPEN],
     )
+
+
+def asked_of(thread: ThreadRecord, execution: ExecutionRecord | None) -> Parameters:
+    """What a thread's execution was asked for.  Raises Corrupt where its row does not tell."""
+    if execution is None:
+        raise Corrupt(thread.thread_id, integrity.check_input(None, thread.execution_id))
+    try:
+        return parameters.parse(execution.parameters)
+    except (KeyError, TypeError, AttributeError, ValueError, JsonError):
+        problem = "what was asked of it cannot be read"
+        finding = Finding(kind="missing", execution_id=execution.id, problem=problem, stored=execution.parameters)
+        raise Corrupt(thread.thread_id, [finding]) from None
 
 
 def begun(thread: ThreadRecord, checkpoints: Sequence[CheckpointRecord], execution_id: str) -> bool:
@@ -93,6 +145,9 @@ async def _reset(
     lost = before - set(refs.context)
     if lost:
         versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
+        faults = integrity.check_timeline(versions, thread.head_version)
+        if faults:
+            raise Corrupt(thread.thread_id, faults)
         earlier = context_of(versions, thread.head_version, {run for run, _ in refs.steps.values()})
         refs.context |= {name: earlier[name] for name in lost if name in earlier}
     for step_id in step_ids:
@@ -109,31 +164,23 @@ def set_literals(values: dict[str, Any], state: State, writer: ManifestWriter) -
         writer.literal(name, value)
 
 
-async def _fill(reads: Reads, thread_id: str, refs: Refs) -> State:
-    execution = await reads.execution(refs.input)
-    input_text = execution.input if execution is not None and execution.input is not None else "null"
-    runs = {run for run, _ in refs.steps.values()} | {ref for kind, ref in refs.context.values() if kind == "run"}
-    rows = {row.id: row for row in await reads.steps(thread_id, ids=sorted(runs))} if runs else {}
-    await _older_literals(reads, thread_id, refs)
+async def _fill(reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = ()) -> State:
+    """The state with its values, without those of the variables in `given`, which are about to be set."""
+    values = await read_values(reads, thread_id, refs, given)
+    if values.findings:
+        raise Corrupt(thread_id, values.findings)
+    rows = values.rows
+    input_text = (values.execution and values.execution.input) or "null"
     state = State(refs, {"input": jsontext.loads(input_text), "context": {}}, len(input_text))
     for step_id, (run, status) in refs.steps.items():
         state.scope[step_id] = {"output": _output(rows, run), "status": status.value}
     for name, (kind, ref) in refs.context.items():
-        state.context[name] = _output(rows, ref) if kind == "run" else refs.literals[ref, name]
+        if name in given:
+            state.context[name] = None
+        else:
+            state.context[name] = _output(rows, ref) if kind == "run" else refs.literals[ref, name]
     state.size_bytes += sum(len(row.output or "") for row in rows.values())
     return state
-
-
-async def _older_literals(reads: Reads, thread_id: str, refs: Refs) -> None:
-    known = {version for version, _ in refs.literals}
-    for version in sorted(refs.literal_versions() - known):
-        for checkpoint in await reads.checkpoints(thread_id, first=version, last=version):
-            _take_literals(refs, version, jsontext.loads(checkpoint.manifest).get("literals", {}).items())
-
-
-def _take_literals(refs: Refs, version: int, literals: Iterable[tuple[str, Any]]) -> None:
-    for name, value in literals:
-        refs.literals[version, name] = value
 
 
 def _output(rows: dict[str, StepRecord], run: str) -> Any:

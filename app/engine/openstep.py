@@ -41,6 +41,22 @@ class OpenStep:
         """Whether an attempt runs, or is about to."""
         return self.status is StepStatus.RUNNING
 
+    @property
+    def last_moment(self) -> float | None:
+        """When the running attempt must have stopped, in the loop's time; None for never."""
+        limits = [self.launched_at + self.spec.timeout] if self.spec.timeout is not None else []
+        if self.spec.max_silence is not None:
+            limits.append(self.heard_at + self.spec.max_silence)
+        return min(limits, default=None)
+
+    @property
+    def exceeded(self) -> str:
+        """Which of its limits `last_moment` is, in words."""
+        timeout, silence = self.spec.timeout, self.spec.max_silence
+        if timeout is not None and self.last_moment == self.launched_at + timeout:
+            return f"not done within {timeout:g} s"
+        return f"neither ended nor reported for {silence:g} s"
+
     def stop(self) -> None:
         """Cancel what runs or waits in memory."""
         if self.task is not None:

@@ -9,9 +9,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from app.domain import wishes
 from app.domain.errors import Fenced
+from app.domain.queues import DEFAULT
 from app.domain.records import ErrorInfo
-from app.domain.retry import EXCEPTION, TIMEOUT
+from app.domain.retry import EXCEPTION, SILENT, TIMEOUT
 from app.domain.runner import Failed
 from app.domain.status import ENDED
 from app.engine.context import Context
@@ -50,6 +52,8 @@ class Run:
         self._wake: asyncio.Future[None] | None = None
         self._woken = False
         self._leaving = False
+        self._condemned = False
+        self._held = False
         self.stopped = False
         self.missed_signal = False
         """Somebody wished for something while the thread was let go."""
@@ -81,6 +85,12 @@ class Run:
         self._drive.pausing = True
         self._nudge()
 
+    def go_on(self) -> None:
+        """The process may start steps again: launch what was held back."""
+        if self._held:
+            self._held = False
+            self._nudge()
+
     def leave(self) -> None:
         """The process is about to end: start nothing more, stop when what runs has ended."""
         self._leaving = True
@@ -102,25 +112,42 @@ class Run:
         """Draw up what has happened and commit it; False when the run is over."""
         while not self.stopped:
             self._take_in(draft)
-            if not self._leaving:
+            if not self._leaving and not self._condemned:
                 self._drive.start_ready(draft)
                 self._drive.settle(draft)
             if not draft.changed:
                 break
-            signal = await self._deps.journal.commit(draft.transition)
-            draft.transition.apply_to(self.thread)
-            self._deps.bus.publish(self.thread.thread_id, draft.transition.events)
+            signal = await self._commit(draft)
             if self._drive.over or self.stopped:
                 self.missed_signal = signal is not None
                 return False
-            if signal != "pause" or self._drive.pausing:
+            if signal is None or not self._heed(signal):
                 break
-            self._drive.pausing = True
             draft = self._draft()
         if self.stopped or (self._leaving and not any(step.task for step in self._drive.open.values())):
             return False
         self._launch()
         return True
+
+    async def _commit(self, draft: Draft) -> str | None:
+        transition = draft.transition
+        if transition.gets_on:
+            transition.recoveries = 0
+        signal = await self._deps.journal.commit(transition)
+        transition.apply_to(self.thread)
+        self._deps.bus.publish(self.thread.thread_id, transition.events)
+        return signal
+
+    def _heed(self, signal: str) -> bool:
+        """Whether a wish that a commit brought changes what is to be drawn up next."""
+        if wishes.is_cancel(signal):
+            if not self._condemned:
+                self._condemned = True
+                self._deps.heed(self.thread.thread_id, signal)
+            return False
+        asked = signal == wishes.PAUSE and not self._drive.pausing
+        self._drive.pausing = self._drive.pausing or asked
+        return asked
 
     def _take_in(self, draft: Draft) -> None:
         now = self._loop.time()
@@ -143,13 +170,17 @@ class Run:
             self._deps.bus.end_text(self.thread.thread_id, step.spec.id)
 
     def _launch(self) -> None:
-        if self._leaving:
+        if self._leaving or self._condemned:
             return
+        may_start = self._deps.may_start()
         for step in self._drive.open.values():
             if step.task is None and step.working:
-                step.task = self._deps.spawn(self._attempt(step))
-                if step.spec.timeout is not None:
-                    step.timer = self._loop.call_later(step.spec.timeout + self._deps.grace, self._abandon, step)
+                if may_start:
+                    step.launched_at = step.heard_at = self._loop.time()
+                    step.task = self._deps.spawn(self._attempt(step))
+                    self._watch(step)
+                else:
+                    self._held = True
             elif step.task is None and step.due is not None:
                 self._await(step, step.due)
 
@@ -160,7 +191,17 @@ class Run:
         elif wait <= 0:  # timers stand still while a machine sleeps
             self._due(step)
 
+    def _watch(self, step: OpenStep) -> None:
+        """See to it that an attempt which does not stop when it must is left behind, a grace later."""
+        limit = step.last_moment
+        if limit is not None:
+            step.timer = self._loop.call_at(limit + self._deps.grace, self._abandon, step)
+
     async def _attempt(self, step: OpenStep) -> None:
+        if not self._deps.may_start():  # this process was frozen between the launch and now
+            self._held, step.task = True, None
+            step.stop()
+            return
         ids = (self.thread.thread_id, self.thread.execution_id, step.spec.id, step.run_id)
         context = Context(
             ids=ids,
@@ -181,13 +222,16 @@ class Run:
             self._nudge()
 
     def _abandon(self, step: OpenStep) -> None:
-        """The timeout has cancelled the attempt, which does not stop: it is left behind, what it returns is discarded."""
+        """A limit has cancelled the attempt, which does not stop: it is left behind, what it returns is discarded."""
         step.timer = None
-        if step.task is not None and not step.task.done():
+        if step.last_moment is not None and self._loop.time() < step.last_moment + self._deps.grace - _TICK:
+            self._watch(step)  # it has reported meanwhile
+        elif step.task is not None and not step.task.done():
             step.task.cancel()
             step.task = None
-            message = f"not done within {step.spec.timeout:g} s, and it does not stop"
-            error = ErrorInfo(kind=TIMEOUT, message=message, step_id=step.spec.id, retryable=True)
+            message = f"{step.exceeded}, and it does not stop"
+            kind = TIMEOUT if step.exceeded.startswith("not done") else SILENT
+            error = ErrorInfo(kind=kind, message=message, step_id=step.spec.id, retryable=True)
             self._endings.append((step, Failed(error=error)))
             self._nudge()
 
@@ -234,6 +278,7 @@ class Run:
         self._woken = False
 
     @property
-    def ended(self) -> bool:
-        """Whether the thread is in a terminal status."""
-        return self.thread.status in ENDED
+    def makes_way(self) -> bool:
+        """Whether its end may have made another thread due: a parent, or the next of a queue with a limit."""
+        thread = self.thread
+        return thread.queue != DEFAULT or (thread.status in ENDED and thread.parent_thread_id is not None)

@@ -6,19 +6,20 @@ is fenced by the same commit that moves it.
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext, parameters
-from app.domain.errors import Conflict, InvalidRequest, JsonError, NotFound
+from app.domain.errors import Conflict, InvalidRequest, NotFound
 from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_DONE, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
-from app.engine.draft import PREVIEW, Draft, context_for_people, error_text
-from app.engine.load import begun, load_state, manifests, set_literals
+from app.engine.draft import PREVIEW, Draft, error_text
+from app.engine.load import begun, context_text, load_variables, manifests, set_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Transition
 
-_log = logging.getLogger(__name__)
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 SUPERSEDED = ErrorInfo(kind="superseded", message="another execution of the thread took over")
 
 
@@ -44,24 +45,26 @@ class Steering:
         self._draft = Draft(thread, at)
         self._draft.transition.new_epoch = thread.epoch + 1
         self._draft.transition.clear_signal = True
+        self._draft.transition.recoveries = 0
 
-    async def cancel(self, reason: str | None) -> Transition:
-        """End it now; what completed is kept.  Raises Conflict when it has ended."""
+    async def cancel(self, reason: str | None, texts: Mapping[str, str] = NO_TEXTS) -> Transition:
+        """End it now; what completed is kept, and `texts`, what running steps (by id) had streamed so far.
+
+        Raises Conflict when it has ended.
+        """
         if self.thread.status in ENDED:
             raise Conflict(f"thread {self.thread.thread_id} has ended: {self.thread.status}", code="thread_ended")
         error = ErrorInfo(kind="cancelled", message=reason or "cancelled on request")
-        return await self._end(Status.CANCELLED, events.WORKFLOW_CANCELLED, error)
+        transition = await self._end(Status.CANCELLED, events.WORKFLOW_CANCELLED, error)
+        await self._keep_texts(texts)
+        return transition
 
-    async def interrupt(self, message: str) -> Transition | None:
+    async def interrupt(self, error: ErrorInfo) -> Transition | None:
         """Give it up: it could not be driven."""
         if self.thread.status in ENDED:
             return None
-        error = ErrorInfo(kind="internal", message=jsontext.clean(message)[:4_000])
-        try:
-            return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
-        except (KeyError, ValueError, TypeError, JsonError) as fault:  # its state cannot be read, which may be why
-            _log.warning("the state of thread %s cannot be read: %r", self.thread.thread_id, fault)
-            return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error, context="{}")
+        error.message = jsontext.clean(error.message)[:4_000]
+        return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
 
     async def pause(self) -> Transition | None:
         """Pause it if nobody drives it; None when its driver has to."""
@@ -69,8 +72,7 @@ class Steering:
             raise Conflict(f"thread {self.thread.thread_id} has ended: {self.thread.status}", code="thread_ended")
         if self.thread.status is Status.PAUSED or self.thread.incarnation_id is not None:
             return None
-        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
-        self._draft.execution(Status.PAUSED, context=context_for_people(state))
+        self._draft.execution(Status.PAUSED, context=await self._context())
         self._draft.event(events.WORKFLOW_PAUSED, {"status": "paused"})
         self._draft.let_go()
         return self._draft.transition
@@ -131,15 +133,13 @@ class Steering:
         if self.thread.status not in ENDED:
             raise Conflict(f"thread {self.thread.thread_id} is {self.thread.status}", code="thread_running")
         old = await self._execution()
-        state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
+        state = await load_variables(self._reads, self.thread.thread_id, self.thread.head_version)
         await self._replace(old, "invoke", Parameters(), command.triggered_by)
         execution = self._draft.transition.executions[0]
         execution.input = jsontext.dumps(command.input)
         execution.input_sha256 = jsontext.sha256(execution.input)
         execution.external_run_id = command.external_run_id
-        for step_id in list(state.refs.steps):
-            del state.refs.steps[step_id]
-        state.refs.input = execution.id
+        state.refs.input, state.size_bytes = execution.id, state.size_bytes + len(execution.input)
         writer = ManifestWriter(state.refs, base_version=0, since_base=0, base_entries=0)
         set_literals(dict(command.context), state, writer)
         self._draft.checkpoint(state, writer, START, trigger="start", progress=0.0, full=True)
@@ -147,12 +147,13 @@ class Steering:
         self._hand_over()
         return self._draft.transition
 
-    async def _end(self, status: Status, event: str, error: ErrorInfo, context: str | None = None) -> Transition:
-        if context is None:
-            state = await load_state(self._reads, self.thread.thread_id, self.thread.head_version)
-            context = context_for_people(state)
+    async def _context(self) -> str:
+        """The variables at the head, none where the state cannot be read: that must not keep a thread from ending."""
+        return await context_text(self._reads, self.thread.thread_id, self.thread.head_version)
+
+    async def _end(self, status: Status, event: str, error: ErrorInfo) -> Transition:
         await self._close_steps(self.thread.execution_id)
-        self._draft.execution(status, context=context, error=error_text(error))
+        self._draft.execution(status, context=await self._context(), error=error_text(error))
         self._draft.event(event, {"status": status.value, "error": error.value()})
         self._draft.let_go()
         self._draft.transition.wake_thread_id = self.thread.parent_thread_id
@@ -179,7 +180,7 @@ class Steering:
             kind=kind,
             status=Status.PENDING,
             input=small,
-            input_sha256=jsontext.sha256(small) if small is not None else None,
+            input_sha256=old.input_sha256 if small is not None else None,  # a damaged text must not pass for sound
             parameters=asked.text(),
             triggered_by=by,
             created_at=self._draft.at,
@@ -217,6 +218,16 @@ class Steering:
                     )
                 )
 
+    async def _keep_texts(self, texts: Mapping[str, str]) -> None:
+        """What cancelled steps had streamed goes into their rows, marked as partial."""
+        if not texts:
+            return
+        updates = {update.id: update for update in self._draft.transition.step_updates}
+        for row in await self._reads.steps(self.thread.thread_id, ids=sorted(updates), values=False):
+            if row.step_id in texts:
+                text = jsontext.dumps({"partial": True, "text": texts[row.step_id]})
+                updates[row.id].output, updates[row.id].output_sha256 = text, jsontext.sha256(text)
+
     async def _unfinished(self, old: ExecutionRecord, before: Parameters, exclude: set[str]) -> dict[str, str]:
         """The keys of step runs that began and did not complete: resuming keeps them."""
         keys = dict(before.keys)
@@ -228,7 +239,7 @@ class Steering:
     async def _carried(self, command: ResumeCommand, old: ExecutionRecord, spec: WorkflowSpec) -> Parameters:
         """What the resumed execution is asked for: the command's wishes on top of those that the old one had not met."""
         thread, before = self.thread, parameters.parse(old.parameters)
-        chain = await manifests(self._reads, thread.thread_id, thread.head_version)
+        chain = await manifests(self._reads, thread.thread_id, thread.head_version, is_head=True)
         refs = resolve(chain, thread.head_version)
         downstream = spec.plan.downstream([command.from_step]) if command.from_step else set[str]()
         again = downstream & set(refs.steps)
@@ -239,6 +250,7 @@ class Steering:
             context={} if written else before.context,
             skip={**{step: given for step, given in before.skip.items() if step not in downstream}, **command.skip},
             overrides={**before.overrides, **command.overrides},
+            quiet=() if written else before.quiet,
             keys=await self._unfinished(old, before, exclude=downstream | (set(refs.done()) - reset)),
         )
 
@@ -249,24 +261,21 @@ class Steering:
         return execution
 
     async def _version(self, version: int) -> CheckpointRecord:
-        found = await self._reads.checkpoints(self.thread.thread_id, first=version, last=version)
-        if not found:
-            raise NotFound(f"thread {self.thread.thread_id} has no version {version}", code="version_not_found")
-        return found[0]
+        return (await manifests(self._reads, self.thread.thread_id, version))[-1]
 
     def _expect(self, version: int | None) -> None:
         if version is not None and version != self.thread.head_version:
             raise Conflict(f"the head is version {self.thread.head_version}, not {version}", code="version_conflict")
 
 
-async def interrupt(journal: Journal, thread: ThreadRecord, message: str, at: datetime) -> Transition | None:
+async def interrupt(journal: Journal, thread: ThreadRecord, error: ErrorInfo, at: datetime) -> Transition | None:
     """Give up a thread that its driver could not drive, unless it has moved on since: then None."""
     written: list[Transition | None] = []
 
     async def decide(now: ThreadRecord, reads: Reads) -> Transition | None:
         if (now.epoch, now.rev) != (thread.epoch, thread.rev):
             return None
-        written.append(await Steering(now, reads, at=at, driver=None).interrupt(message))
+        written.append(await Steering(now, reads, at=at, driver=None).interrupt(error))
         return written[-1]
 
     await journal.steer(thread.thread_id, decide)

@@ -1,4 +1,4 @@
-"""One attempt of a step: a pipeline over one value (resolve -> perform -> normalise) whose end is always an outcome.
+"""One attempt of a step: a pipeline over one value (breaker -> resolve -> perform -> normalise) whose end is an outcome.
 
 Outcomes are data: whatever a step does, its siblings go on.
 """
@@ -42,7 +42,26 @@ Ending = Result | Failed | Asleep
 
 
 async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
-    """Try a step once.  Never raises but CancelledError, when it is cancelled from outside."""
+    """Try a step once, if its agent's breaker lets it in; else it is asleep and no attempt is spent.
+
+    Never raises but CancelledError, when it is cancelled from outside.
+    """
+    agent = step.agent_override or step.spec.agent
+    try:
+        if agent is None or step.spec.kind != "agent":
+            return await _try(deps, step, scope, context)
+        ticket = await deps.breakers.admit(agent, step)
+        if isinstance(ticket, Asleep):
+            return ticket
+        with ticket:
+            ending = await _try(deps, step, scope, context)
+            ticket.settle(ending)
+        return ending
+    finally:
+        context.close()
+
+
+async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
     try:
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
@@ -56,8 +75,6 @@ async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
         return _failure(step, error)
-    finally:
-        context.close()
     if isinstance(outcome, Asleep) and step.spec.timeout is not None:
         outcome.seconds = min(outcome.seconds, max(0.0, step.spec.timeout - _age(deps, step)))
     if isinstance(outcome, Failed) and outcome.error.step_id is None:
@@ -125,8 +142,9 @@ async def _listening(step: OpenStep, context: Context) -> AsyncGenerator[None]:
         if not patience.expired():
             patience.reschedule(step.heard_at + limit)
 
+    patience = asyncio.timeout(limit)
     try:
-        async with asyncio.timeout(limit) as patience:
+        async with patience:
             context.heard = heard
             yield
     except TimeoutError:

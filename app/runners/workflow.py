@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN: Final = 60.0
 """Seconds after which a waiting parent looks at its child even if nobody woke it."""
+_OUTAGE_PAUSE: Final = 2.0
 
 
 class Starter(Protocol):
@@ -54,6 +55,12 @@ class WorkflowRunner:
 
     async def perform(self, attempt: Attempt) -> Outcome:
         """Start the child, or see how it is; one that an earlier attempt left unfinished goes on where it was."""
+        try:
+            return await self._perform(attempt)
+        except Unavailable:  # an outage of the store spends no attempt
+            return Asleep(seconds=_OUTAGE_PAUSE)
+
+    async def _perform(self, attempt: Attempt) -> Outcome:
         assert self.reads is not None
         child_id, mark = child_thread_id(attempt), f"{attempt.context.run_id}:{attempt.context.attempt}"
         child = await self.reads.thread(child_id)
@@ -61,7 +68,9 @@ class WorkflowRunner:
             await self._try(lambda starter: starter.cancel(child_id, "its parent waited for longer than its timeout"))
             return attempt.overdue
         if child is None:
-            failure = await self._try(lambda starter: starter.start(_start(attempt, child_id, mark)))
+            parent = await self.reads.thread(attempt.context.thread_id)
+            command = _start(attempt, child_id, mark, parent.priority if parent is not None else None)
+            failure = await self._try(lambda starter: starter.start(command))
         elif child.status in ENDED:
             execution = await self.reads.execution(child.execution_id)
             if execution is None or child.status is Status.COMPLETED or execution.triggered_by == mark:
@@ -86,8 +95,6 @@ class WorkflowRunner:
             return Failed(error=ErrorInfo(kind=VALIDATION, message=str(error)))
         except Conflict:
             return None
-        except Unavailable as error:
-            return Failed(error=ErrorInfo(kind="unavailable", message=str(error), retryable=True))
         return None
 
 
@@ -97,13 +104,14 @@ def child_thread_id(attempt: Attempt) -> str:
     return f"sub:{jsontext.sha256(asked).hex()[:32]}"
 
 
-def _start(attempt: Attempt, child_id: str, mark: str) -> StartCommand:
+def _start(attempt: Attempt, child_id: str, mark: str, priority: int | None) -> StartCommand:
     return StartCommand(
         workflow=str(attempt.target),
         input=attempt.input,
         has_input=True,
         thread_id=child_id,
         triggered_by=mark,
+        priority=priority,
         parent_thread_id=attempt.context.thread_id,
         parent_run_id=attempt.context.run_id,
     )

@@ -18,9 +18,13 @@ if TYPE_CHECKING:  # generic in the stubs only
 else:
     Connection, Pool = asyncpg.Connection, asyncpg.Pool
 
+_PATIENCE: Final = 15.0
+"""Seconds in which a statement has to be answered."""
+
 LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection raises that is cut in the middle of a command
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
@@ -51,8 +55,12 @@ class _PlainConnection(Connection):
 
 
 async def connect(dsn: str, *, schema: str | None = None, application: str = "backstitch-journal") -> Connection:
-    """A connection of one's own.  Raises what is in LOST when the server cannot be reached."""
-    return await asyncpg.connect(dsn, timeout=10, server_settings=_settings(schema, application))
+    """A connection of one's own, whose statements count as lost when they get no answer for `_PATIENCE`.
+
+    Raises what is in LOST when the server cannot be reached.
+    """
+    settings = _settings(schema, application)
+    return await asyncpg.connect(dsn, timeout=10, command_timeout=_PATIENCE, server_settings=settings)
 
 
 @asynccontextmanager
@@ -64,9 +72,10 @@ async def open_pool(dsn: str, *, size: int = 10, schema: str | None = None) -> A
             min_size=1,
             max_size=size,
             timeout=10,
-            command_timeout=60,
+            command_timeout=_PATIENCE,
             connection_class=_PlainConnection,
-            server_settings=_settings(schema, "backstitch"),
+            # Statements are planned once, perhaps while the tables are still empty, and those plans are kept as they grow.
+            server_settings={**_settings(schema, "backstitch"), "enable_seqscan": "off"},
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
         raise StartupError(f"PostgreSQL cannot be reached: {describe(error)}; check DATABASE_URL") from error

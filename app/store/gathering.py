@@ -79,6 +79,8 @@ class Gathering:
         later: list[Item] = []
         while self._items and len(batch) < limit and size < BATCH_BYTES:
             item = self._items.popleft()
+            if item.done.cancelled() and isinstance(item.what, Start):
+                continue  # whoever wanted it was told that it was not born
             if item.thread_id in threads:
                 later.append(item)
                 continue

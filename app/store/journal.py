@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.errors import Conflict, Fenced, NotFound, Unavailable
+from app.domain.hints import Hint
 from app.domain.ports import Journal, StartOutcome
-from app.store import db, flush
+from app.domain.queues import NAMED_LIMIT
+from app.store import db, flush, quarantine
 from app.store.gathering import BATCH
+from app.store.hints import PostgresHints
 from app.store.queries import load
+from app.store.queue import PostgresQueues
 from app.store.reads import PostgresReads
 from app.store.rows import incarnation_from_row, thread_from_row
 from app.store.writer import GroupWriter
@@ -25,15 +29,20 @@ if TYPE_CHECKING:
     from app.domain.transition import Start, Transition
 
 _QUERIES: Final = load("journal")
+_FINE: Final = frozenset({"signal", "told"})
+_PATIENCE: Final = 10.0
+"""Seconds after which a start that could not be written is given up: it is dropped, or looked for later."""
 _log = logging.getLogger(__name__)
 
 
 class PostgresJournal(Journal):
     """All writes of the engine; `lanes` connections flush side by side, a thread always through the same."""
 
-    def __init__(self, pool: db.Pool, writers: list[GroupWriter]) -> None:
+    def __init__(self, pool: db.Pool, writers: list[GroupWriter], hints: PostgresHints, queues: PostgresQueues) -> None:
         self._pool = pool
         self._writers = writers
+        self.hints = hints
+        self.queues = queues
 
     @property
     def writers(self) -> list[GroupWriter]:
@@ -45,7 +54,12 @@ class PostgresJournal(Journal):
         writer = self._writer(start.thread.thread_id)
         if not writer.available:
             raise Unavailable("the database is away", retry_after=2)
-        if await writer.submit(start):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                created = await writer.submit(start)
+        except TimeoutError:
+            raise Unavailable("the database does not answer", retry_after=2) from None
+        if created:
             return StartOutcome(created=True)
         reads = PostgresReads(self._pool)
         if await reads.execution(start.execution.id) is not None:  # sent twice, after a lost answer
@@ -79,9 +93,11 @@ class PostgresJournal(Journal):
                 if idempotency is not None:
                     await self._take_key(connection, idempotency, transition)
                 if transition is not None:
-                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
-                    if any(row["outcome"] != "signal" for row in rows):
+                    told = (self.hints.text_of([transition], steered=True), self.hints.channel)
+                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]), *told)
+                    if any(row["outcome"] not in _FINE for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
+                    await quarantine.put_aside(connection, transition)
                     transition.apply_to(thread)
                 return thread
         except (*db.LOST, *db.AGAIN) as error:
@@ -94,6 +110,7 @@ class PostgresJournal(Journal):
         rows = await self._fetch("signal", thread_id, signal)
         if not rows:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+        await self.hints.tell(Hint(sender=self.hints.sender, steered=(thread_id,)))
         return thread_from_row(rows[0])
 
     async def wake(self, thread_id: str) -> None:
@@ -102,7 +119,7 @@ class PostgresJournal(Journal):
 
     async def claim(self, incarnation_id: str, limit: int) -> list[ThreadRecord]:
         """See ports.Journal."""
-        return [thread_from_row(row) for row in await self._fetch("claim", incarnation_id, limit)]
+        return await self.queues.claim(incarnation_id, limit)
 
     async def driven(self, incarnation_id: str) -> list[ThreadRecord]:
         """See ports.Journal."""
@@ -110,25 +127,31 @@ class PostgresJournal(Journal):
 
     async def next_due(self) -> float | None:
         """See ports.Journal."""
-        rows = await self._fetch("next_due")
-        return rows[0][0] if rows else None
+        return await self.queues.next_due()
 
     async def open_incarnation(self, incarnation: IncarnationRecord) -> None:
         """See ports.Journal."""
         await self._fetch("open_incarnation", incarnation.id, incarnation.host, incarnation.process)
+        self.hints.wanted = True  # until it is known that nobody else is there
+        await self.hints.tell(Hint(sender=self.hints.sender))
 
     async def heartbeat(self, incarnation_id: str) -> bool:
         """See ports.Journal."""
-        return bool(await self._fetch("heartbeat", incarnation_id))
+        try:
+            return bool(await self.hints.fetch(_QUERIES["heartbeat"], incarnation_id))
+        except db.LOST:  # the line is down: perhaps the pool has a connection that works
+            return bool(await self._fetch("heartbeat", incarnation_id))
 
     async def incarnations(self) -> list[tuple[IncarnationRecord, float]]:
         """See ports.Journal."""
         rows = await self._fetch("incarnations")
         return [(incarnation_from_row(row), row["silent_for"]) for row in rows]
 
-    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
+    async def close_incarnation(
+        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+    ) -> int:
         """See ports.Journal."""
-        return (await self._fetch("close_incarnation", incarnation_id, silent_for))[0][0]
+        return (await self._fetch("close_incarnation", incarnation_id, silent_for, crashed))[0][0]
 
     async def sweep(self) -> int:
         """See ports.Journal."""
@@ -157,18 +180,27 @@ class PostgresJournal(Journal):
 
 @asynccontextmanager
 async def open_journal(
-    dsn: str, pool: db.Pool, *, schema: str | None = None, lanes: int = 1, batch: int = BATCH
+    dsn: str,
+    pool: db.Pool,
+    *,
+    schema: str | None = None,
+    lanes: int = 1,
+    batch: int = BATCH,
+    queue_limit: int = NAMED_LIMIT,
 ) -> AsyncGenerator[PostgresJournal]:
     """A journal whose writers run until the block ends; what was submitted by then is written first."""
-    writers = [GroupWriter(lambda: db.connect(dsn, schema=schema), batch=batch) for _ in range(lanes)]
+    hints = PostgresHints(lambda: db.connect(dsn, schema=schema, application="backstitch-line"), schema)
+    writers = [GroupWriter(lambda: db.connect(dsn, schema=schema), hints, batch=batch) for _ in range(lanes)]
     for writer in writers:
         await writer.open()
     async with asyncio.TaskGroup() as tasks:
+        line = tasks.create_task(hints.run())
         for writer in writers:
             tasks.create_task(writer.run())
         try:
-            yield PostgresJournal(pool, writers)
+            yield PostgresJournal(pool, writers, hints, PostgresQueues(pool, queue_limit))
         finally:
+            line.cancel()
             for writer in writers:
                 writer.close()
     for writer in writers:

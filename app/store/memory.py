@@ -12,6 +12,8 @@ from weakref import WeakValueDictionary
 
 from app.domain.errors import Conflict, Fenced, NotFound
 from app.domain.ports import Journal, Reads, StartOutcome
+from app.domain.status import Status
+from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class MemoryJournal(Journal):
             self._check_key(idempotency)
             if transition is not None:
                 self._write(transition)
+                self._tables.put_aside(thread_id, transition.quarantined)
             if idempotency is not None:
                 execution_id = idempotency.execution_id if transition is None else transition.execution_id
                 kept = replace(idempotency, execution_id=execution_id)
@@ -92,26 +95,12 @@ class MemoryJournal(Journal):
         return [replace(each) for each in self._tables.threads.values() if each.incarnation_id == incarnation_id]
 
     async def claim(self, incarnation_id: str, limit: int) -> list[ThreadRecord]:
-        """Take up to `limit` threads that are due, the longest due first, raising their epochs.
-
-        A thread that is being steered is passed over.
-        """
-        now = self._tables.clock()
-        due = [
-            thread for thread in self._tables.threads.values() if thread.wake_at is not None and thread.wake_at <= now
-        ]
-        taken: list[ThreadRecord] = []
-        for thread in sorted(due, key=lambda thread: thread.wake_at or now):
-            if len(taken) < limit and thread.thread_id not in self._locks:
-                thread.incarnation_id, thread.wake_at = incarnation_id, None
-                thread.epoch += 1
-                taken.append(replace(thread))
-        return taken
+        """Take up to `limit` threads that are due, raising their epochs; one that is being steered is passed over."""
+        return MemoryQueues(self._tables).claim(incarnation_id, limit, self._locks)
 
     async def next_due(self) -> float | None:
-        """Seconds until the next thread is due, 0 when one is already, None when none waits."""
-        times = [thread.wake_at for thread in self._tables.threads.values() if thread.wake_at is not None]
-        return max(0.0, (min(times) - self._tables.clock()).total_seconds()) if times else None
+        """Seconds until the next thread is due that can be taken, 0 when one is already, None when none waits."""
+        return MemoryQueues(self._tables).next_due()
 
     async def open_incarnation(self, incarnation: IncarnationRecord) -> None:
         """Enter this process; its times are the store's."""
@@ -131,26 +120,29 @@ class MemoryJournal(Journal):
         known = sorted(self._tables.incarnations.values(), key=lambda incarnation: incarnation.started_at)
         return [(replace(each), self._silence(each)) for each in known]
 
-    async def close_incarnation(self, incarnation_id: str, silent_for: float | None = None) -> int:
+    async def close_incarnation(
+        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+    ) -> int:
         """Take a process off, make its threads due now and fence their driver; how many those were."""
         known = self._tables.incarnations.get(incarnation_id)
         if known is None or (silent_for is not None and self._silence(known) <= silent_for):
             return 0
         del self._tables.incarnations[incarnation_id]
-        return self._release(lambda driver: driver == incarnation_id)
+        return self._release(lambda driver: driver == incarnation_id, crashed=crashed)
 
     async def sweep(self) -> int:
         """Make threads due whose process is not entered any more; how many those were."""
-        return self._release(lambda driver: driver not in self._tables.incarnations)
+        return self._release(lambda driver: driver not in self._tables.incarnations, crashed=True)
 
     def _silence(self, incarnation: IncarnationRecord) -> float:
         return (self._tables.clock() - incarnation.heartbeat_at) / timedelta(seconds=1)
 
-    def _release(self, of: Callable[[str], bool]) -> int:
+    def _release(self, of: Callable[[str], bool], *, crashed: bool) -> int:
         driven = [t for t in self._tables.threads.values() if t.incarnation_id is not None and of(t.incarnation_id)]
         for thread in driven:
             thread.incarnation_id, thread.wake_at = None, self._tables.clock()
             thread.epoch += 1
+            thread.recoveries += crashed and thread.status is Status.RUNNING
         return len(driven)
 
     def _lock(self, thread_id: str) -> asyncio.Lock:

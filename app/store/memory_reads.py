@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.domain.events import Event
+    from app.domain.integrity import Quarantined
     from app.domain.records import CheckpointRecord, ExecutionRecord, IdempotencyRecord, StepRecord, ThreadRecord
     from app.store.memory_tables import MemoryTables
 
@@ -71,6 +72,10 @@ class MemoryReads(Reads):
         ]
         found.sort(key=lambda run: (run.step_index, run.id))
         return [replace(run) if values else replace(run, input=None, output=None) for run in found]
+
+    async def quarantined(self, thread_id: str) -> list[Quarantined]:
+        """What was found damaged of a thread and put aside, in the order of its finding."""
+        return list(self._tables.quarantine.get(thread_id, {}).values())
 
     async def events(self, thread_id: str, *, after: int, limit: int = 1000) -> list[Event]:
         """Events with seq > after, oldest first, results filled in."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.domain.breakers import BreakerRecord
 from app.domain.events import Event
+from app.domain.integrity import Quarantined
+from app.domain.queues import NAMED_LIMIT, QueueSettings
 from app.domain.records import (
     CheckpointRecord,
     ExecutionRecord,
@@ -23,11 +26,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+@dataclass(slots=True, kw_only=True)
+class MemoryQueue:
+    """What a queue is told to be, and how full its bucket was when it was last looked into."""
+
+    settings: QueueSettings
+    tokens: float = 0.0
+    tokens_at: datetime
+
+
 @dataclass(slots=True)
 class MemoryTables:
-    """What the memory journal writes and the memory reads look at; `clock` is its database clock."""
+    """What the memory journal writes and the memory reads look at; `clock` is its database clock, `queue_limit` the usual
+    limit of a named queue.
+    """
 
     clock: Callable[[], datetime] = utc_now
+    queue_limit: int = NAMED_LIMIT
+    queues: dict[str, MemoryQueue] = field(default_factory=dict[str, MemoryQueue])
+    breakers: dict[str, BreakerRecord] = field(default_factory=dict[str, BreakerRecord])
     workflows: dict[str, WorkflowRecord] = field(default_factory=dict[str, WorkflowRecord])
     incarnations: dict[str, IncarnationRecord] = field(default_factory=dict[str, IncarnationRecord])
     threads: dict[str, ThreadRecord] = field(default_factory=dict[str, ThreadRecord])
@@ -45,6 +62,19 @@ class MemoryTables:
     feed: list[list[Event]] = field(default_factory=list[list[Event]])
     """The events of each commit; its transaction id is the place here + 1."""
     keys: dict[tuple[str, str], IdempotencyRecord] = field(default_factory=dict[tuple[str, str], IdempotencyRecord])
+
+    quarantine: dict[str, dict[str, Quarantined]] = field(
+        default_factory=lambda: defaultdict[str, dict[str, Quarantined]](dict)
+    )
+    """By thread and id."""
+
+    def put_aside(self, thread_id: str, items: Sequence[Quarantined]) -> None:
+        """Keep what was found damaged, each damage once, and put back what a copy mends."""
+        for item in items:
+            self.quarantine[thread_id].setdefault(item.id, item)
+            execution = self.executions.get(item.finding.execution_id or "")
+            if item.mended is not None and execution is not None:
+                execution.input = item.mended
 
     def append_events(self, events: Sequence[Event]) -> None:
         """The events of one commit, without the results that they carry: those are stored elsewhere."""

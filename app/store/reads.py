@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from asyncpg import PostgresError
+from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConnectionError, PostgresError
 
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
 from app.store import queries, rows
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from app.domain.events import Event
+    from app.domain.integrity import Quarantined
     from app.domain.records import CheckpointRecord, ExecutionRecord, IdempotencyRecord, StepRecord, ThreadRecord
 
 HEALTH_TIMEOUT: Final = 5.0
@@ -59,6 +60,7 @@ class PostgresReads(Reads):
 
     def __init__(self, fetcher: Fetcher, tally: Tally | None = None) -> None:
         self._fetcher = fetcher
+        self._many = isinstance(fetcher, Pool)
         self._tally = tally or Tally()
 
     async def thread(self, thread_id: str) -> ThreadRecord | None:
@@ -103,6 +105,10 @@ class PostgresReads(Reads):
         known = None if ids is None else [run_id for run_id in ids if is_uuid(run_id)]
         query = _SQL["steps" if values else "steps_without_values"]
         return [rows.step_from_row(row) for row in await self._fetch(query, thread_id, execution_id, known)]
+
+    async def quarantined(self, thread_id: str) -> list[Quarantined]:
+        """What was found damaged of a thread and put aside, in the order of its finding."""
+        return [rows.quarantined_from_row(row) for row in await self._fetch(_SQL["quarantined"], thread_id)]
 
     async def events(self, thread_id: str, *, after: int, limit: int = 1000) -> list[Event]:
         """Events with seq > after, oldest first, results filled in."""
@@ -161,7 +167,12 @@ class PostgresReads(Reads):
 
     async def _fetch(self, query: str, *args: object) -> list[Record]:
         try:
-            found = await self._fetcher.fetch(query, *args)
+            try:
+                found = await self._fetcher.fetch(query, *args)
+            except (PostgresConnectionError, InternalClientError, AdminShutdownError):
+                if not self._many:
+                    raise
+                found = await self._fetcher.fetch(query, *args)  # that connection was dead: another may live
         except LOST as error:
             self._tally.note(failed=True)
             raise unavailable(error) from error

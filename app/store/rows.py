@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.domain.events import Event
+from app.domain.integrity import Finding, Quarantined
 from app.domain.ports import FeedItem, FeedPosition
 from app.domain.records import (
     CheckpointRecord,
@@ -48,6 +49,13 @@ def step_from_row(row: Record) -> StepRecord:
 def checkpoint_from_row(row: Record) -> CheckpointRecord:
     """From all columns of `checkpoints` but the format, with step_name as step_id."""
     return CheckpointRecord(**_fields(row))
+
+
+def quarantined_from_row(row: Record) -> Quarantined:
+    """From all columns of `quarantine` but thread_id, with step_name as step_id."""
+    fields = _fields(row)
+    item_id, found_at = fields.pop("id"), fields.pop("found_at")
+    return Quarantined(id=item_id, found_at=found_at, finding=Finding(**fields))
 
 
 def event_from_row(row: Record) -> Event:

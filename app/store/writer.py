@@ -20,6 +20,8 @@ from app.store.queries import load
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from app.store.hints import PostgresHints
+
 _QUERIES: Final = load("journal")
 _SESSION: Final = """
 SET synchronous_commit = on;
@@ -63,8 +65,11 @@ class Statement(Protocol):
 class GroupWriter:
     """One lane: one connection, one batch in flight."""
 
-    def __init__(self, connect: Callable[[], Awaitable[db.Connection]], *, batch: int = BATCH) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[db.Connection]], hints: PostgresHints, *, batch: int = BATCH
+    ) -> None:
         self._connect = connect
+        self._hints = hints
         self._waiting = Gathering(batch)
         self._arrived = asyncio.Event()
         self._connection: db.Connection | None = None
@@ -158,7 +163,9 @@ class GroupWriter:
         self.stats.batches += 1
         self.stats.items += len(batch)
         self.stats.largest = max(self.stats.largest, len(batch))
-        return await self._statement.fetch(*flush.arguments([item.what for item in batch]))
+        items = [item.what for item in batch]
+        told = (self._hints.text_of(items), self._hints.channel)
+        return await self._statement.fetch(*flush.arguments(items), *told)
 
     def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
         outcomes: dict[int, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from app.store import db
+from app.store.hints import PostgresHints
 from app.store.writer import GroupWriter, Statement
 from benchmarks.ours.recording import Recording
 from benchmarks.stats import latencies_ms, own_cpu_s, own_peak_rss_mb, percentile, say
@@ -26,7 +27,8 @@ ENDED = "SELECT count(*) FROM threads WHERE status = 'completed'"
 async def replay(recording: Recording, dsn: str) -> None:
     """Replay, check and print the figures."""
     statements: list[Statement] = []
-    writers = [GroupWriter(lambda: db.connect(dsn)) for _ in {lane for lane, _ in recording.batches}]
+    quiet = PostgresHints(lambda: db.connect(dsn), None)
+    writers = [GroupWriter(lambda: db.connect(dsn), quiet) for _ in {lane for lane, _ in recording.batches}]
     for writer in writers:
         await writer.open()
         assert writer._statement is not None

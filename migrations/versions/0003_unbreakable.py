@@ -32,6 +32,25 @@ CREATE TABLE queues (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((rate_count IS NULL) = (rate_seconds IS NULL))
 );
+CREATE FUNCTION queue_running(queue_name text) RETURNS int STABLE LANGUAGE sql AS $$
+    SELECT CASE -- each count by the index that has nothing else in it
+        WHEN queue_name = 'default' THEN
+            (SELECT count(*) FROM threads WHERE incarnation_id IS NOT NULL AND queue = 'default')
+        ELSE
+            (SELECT count(*) FROM threads
+             WHERE incarnation_id IS NOT NULL AND queue <> 'default' AND queue = queue_name)
+    END::int
+$$;
+CREATE FUNCTION queue_slots(queue_name text, max_running int, usual int) RETURNS int STABLE LANGUAGE sql AS $$
+    SELECT CASE
+        WHEN queue_name = 'default' AND max_running IS NULL THEN 2147483647
+        ELSE greatest(0, coalesce(max_running, usual) - queue_running(queue_name))
+    END
+$$;
+CREATE FUNCTION queue_tokens(queue queues) RETURNS double precision STABLE LANGUAGE sql AS $$
+    SELECT least(queue.rate_count, queue.tokens
+        + greatest(0, extract(epoch FROM now() - queue.tokens_at)::float8) * queue.rate_count / queue.rate_seconds)
+$$;
 CREATE TABLE agent_breakers (
     tenant text NOT NULL DEFAULT 'default',
     agent text NOT NULL,
@@ -78,6 +97,9 @@ DROP TYPE journal_move_2;
 DROP TYPE journal_start_2;
 DROP TABLE quarantine;
 DROP TABLE agent_breakers;
+DROP FUNCTION queue_tokens(queues);
+DROP FUNCTION queue_slots(text, int, int);
+DROP FUNCTION queue_running(text);
 DROP TABLE queues;
 DROP INDEX threads_running;
 DROP INDEX threads_due;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -13,13 +14,18 @@ import httpx
 
 from app.api.app import create_app
 from app.api.server import Server, configure, listener
+from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted
 from app.domain.errors import BackstitchError, InvalidWorkflow, NotFound, Problem
 from app.domain.records import IdempotencyRecord
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
+from app.engine.admission import Admission
+from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.store.memory import MemoryJournal
+from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
@@ -89,8 +95,8 @@ class Control:
     async def rollback(self, command: Any) -> Accepted:
         return await self._accepted(command)
 
-    async def cancel(self, thread_id: str, reason: str | None = None) -> ThreadRecord:
-        self._note(("cancel", reason))
+    async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
+        self._note(("cancel", reason, force))
         return await self._thread(thread_id)
 
     async def pause(self, thread_id: str) -> ThreadRecord:
@@ -153,6 +159,10 @@ class Service:
         self.reads = MemoryReads(tables)
         self.registry = MemoryRegistry(tables)
         self.bus = Bus()
+        self.hints = 0
+        self.worker: Any = SimpleNamespace(free=0, hint=self.hint)
+        self.queues = Admission(MemoryQueues(tables), self.worker)
+        self.breakers = Breakers(MemoryBreakers(tables), BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
@@ -160,6 +170,12 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.workflow: WorkflowRecord
+
+    def hint(self) -> None:
+        self.hints += 1
+
+    def agents(self) -> list[str]:
+        return list(STEPS)
 
     async def health(self) -> dict[str, dict[str, Any]]:
         return self.parts

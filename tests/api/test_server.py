@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -99,3 +100,27 @@ async def test_requests_are_logged_at_debug_only(service: Service) -> None:
 def _bootstrap(monkeypatch: pytest.MonkeyPatch, open_services: Any) -> None:
     monkeypatch.setattr(bootstrap, "open_services", open_services)
     monkeypatch.setattr(bootstrap, "tune_garbage_collector", lambda: None)
+
+
+async def test_sigterm_sets_the_deadline(service: Service) -> None:
+    deadline = server_module.Deadline(60)
+    server = Server(configure(None, "info"), service, deadline)
+    server._stop(signal.SIGTERM, None)
+    assert server.should_exit
+    assert deadline._timer is not None
+    assert deadline._timer.is_alive()
+    deadline.close()
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_the_deadline_ends_the_process_unless_it_is_lifted(monkeypatch: pytest.MonkeyPatch, lifted: bool) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(server_module.os, "_exit", lambda code: ended.set())
+    monkeypatch.setattr(server_module.logging, "shutdown", lambda: None)
+    deadline = server_module.Deadline(60 if lifted else 0.01)
+    deadline.set()
+    if lifted:
+        deadline.close()
+    assert deadline._timer is not None
+    deadline._timer.join(5)
+    assert ended.is_set() is not lifted

@@ -62,11 +62,11 @@ async def test_a_rollback_needs_a_version(client: httpx.AsyncClient, body: dict[
 
 async def test_cancel_and_pause_answer_with_the_status(client: httpx.AsyncClient, service: Service) -> None:
     await service.drive(thread_id="thread")
-    cancelled = await client.post("/api/invoke/cancel/thread", json={"reason": "enough"})
+    cancelled = await client.post("/api/invoke/cancel/thread", json={"reason": "enough", "force": True})
     paused = await client.post("/api/invoke/pause/thread")
     assert (cancelled.status_code, paused.status_code) == (202, 202)
     assert len(paused.json()["steps"]) == 3
-    assert service.control.asked == [("cancel", "enough"), "pause"]
+    assert service.control.asked == [("cancel", "enough", True), "pause"]
 
 
 @pytest.mark.parametrize("action", ["resume", "rollback", "cancel", "pause"])

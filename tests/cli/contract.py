@@ -183,6 +183,10 @@ EXECUTION = {
     "id": "e-1", "workflow_id": "w-1", "thread_id": THREAD, "kind": "invoke", "status": "completed",
     "started_at": AT.format(0),
 }  # fmt: skip
+FINDING: dict[str, Any] = {
+    "kind": "checkpoint", "version": 3, "step_id": "marketer", "run_id": None, "execution_id": "e-1",
+    "problem": "its text is not the one that was written (SHA-256)", "quarantined": False,
+}  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
@@ -195,6 +199,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "thread_id": THREAD, "head_version": 4, "history": HISTORY, "next_cursor": None,
     },
     f"/api/invoke/history/{THREAD}/2": {"version": 2, "state": {"context": {}}},
+    f"/api/invoke/verify/{THREAD}": {
+        "thread_id": THREAD, "status": "failed", "valid": False, "head_version": 4, "head_valid": False,
+        "versions": {"checked": 4, "valid": [1, 2]}, "findings": [FINDING], "quarantined": [],
+    },
+    f"/api/invoke/repair/{THREAD}": {
+        "thread_id": THREAD, "execution_id": "e-1", "status": "failed", "repaired": True, "from_version": 4,
+        "to_version": 2, "reruns": ["marketer"], "findings": [FINDING | {"quarantined": True}],
+    },
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
 }  # fmt: skip

@@ -121,3 +121,29 @@ async def test_a_wish_that_comes_while_a_thread_is_parked_makes_it_due(store: St
     parking = driver.move(incarnation_id=None, wake_at=utc_now() + FUTURE)
     assert await driver.commit(store.journal, parking) == "pause"
     assert await store.journal.next_due() == 0
+
+
+async def test_whoever_drove_a_swept_thread_is_fenced(store: Store) -> None:
+    driver = await store.drive(incarnation_id=incarnation().id)
+    await driver.commit(store.journal, driver.move())
+    assert await store.journal.sweep() == 1
+    with pytest.raises(Fenced):
+        await driver.commit(store.journal, driver.event("step_progress"))
+    row = await store.reads.thread(driver.thread.thread_id)
+    assert row is not None
+    assert row.recoveries == 1
+
+
+async def test_a_crash_counts_a_recovery_of_what_was_running_and_a_goodbye_none(store: Store) -> None:
+    counts: list[int] = []
+    for crashed in (True, False):
+        process = incarnation()
+        await store.journal.open_incarnation(process)
+        running, new = await store.drive(incarnation_id=process.id), await store.drive(incarnation_id=process.id)
+        await running.commit(store.journal, running.move())
+        await store.journal.close_incarnation(process.id, crashed=crashed)
+        for driver in (running, new):
+            row = await store.reads.thread(driver.thread.thread_id)
+            assert row is not None
+            counts.append(row.recoveries)
+    assert counts == [1, 0, 0, 0]

@@ -20,7 +20,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
     (ROOT / "docs").rglob("*.md")
 )
 SETTINGS = {name.upper() for name in Settings.model_fields}
-NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
+NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "DOSE", "ROWS", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
 NOT_OURS |= {"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "NO_SETUID_FIXUP", "NAME", "STEP", "EXECUTION"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -81,11 +81,15 @@ def test_every_relative_link_resolves(page: Path) -> None:
 
 @each_page
 def test_every_command_shown_exists(page: Path) -> None:
-    group = typer.main.get_command(cli)
-    known = getattr(group, "commands")  # noqa: B009 - a group's, which typer does not type
+    root = typer.main.get_command(cli)
     for words in commands(page):
-        assert words[0] in known, words
-        parameters = [*known[words[0]].params, *group.params]
+        shown, command = iter(words), root
+        parameters = [*root.params]
+        while known := getattr(command, "commands", None):  # a group's, which typer does not type
+            name = next(shown)
+            assert name in known, words
+            command = known[name]
+            parameters += command.params
         options = {option for parameter in parameters for option in parameter.opts} | {"--help", "-h"}
         used = {re.split("[=]", word)[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= options, words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.domain import jsontext
-from app.domain.state import Refs, path
+from app.domain.integrity import add_if_sound, salvage
+from app.domain.state import Refs
 from app.domain.views.common import Document, when
 
 if TYPE_CHECKING:
@@ -21,16 +21,14 @@ def states(
     """Each checkpoint of `page` (oldest first) with its state, which holds only until the next one is asked for.
 
     `known` has every checkpoint from the lowest base of the page on.  A version that follows its parent costs its own
-    manifest alone; one after a rollback is resolved anew.
+    manifest alone; one after a rollback is resolved anew.  Damaged manifests are left out: the list must still be shown.
     """
     refs, at = Refs(), 0
     for checkpoint in page:
         if at and checkpoint.parent_version == at:
-            refs.apply(checkpoint.version, jsontext.loads(checkpoint.manifest))
+            add_if_sound(refs, checkpoint)
         else:
-            refs = Refs()
-            for step in path(known, checkpoint.version):
-                refs.apply(step.version, jsontext.loads(step.manifest))
+            refs = salvage(known, checkpoint.version)
         at = checkpoint.version
         yield checkpoint, refs
 

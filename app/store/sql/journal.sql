@@ -99,6 +99,8 @@ WITH moves AS (
         ORDER BY parent.thread_id
         FOR UPDATE OF parent SKIP LOCKED
     )
+), told AS (
+    SELECT pg_notify($10, $9) WHERE $9 IS NOT NULL
 )
 SELECT moves.ord, CASE WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev THEN 'busy' ELSE 'fenced' END AS outcome,
     NULL AS signal
@@ -107,7 +109,9 @@ WHERE (moves.ord IN (SELECT ord FROM moved)) IS NOT TRUE
 UNION ALL
 SELECT ord, 'signal', signal FROM moved WHERE signal IS NOT NULL
 UNION ALL
-SELECT ord, 'refused', NULL FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE;
+SELECT ord, 'refused', NULL FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE
+UNION ALL
+SELECT -1, 'told', NULL FROM told;
 
 -- look_up --
 -- After a lost connection: where the threads of a batch stand, waiting for whoever still writes them.
@@ -132,19 +136,8 @@ UPDATE threads SET signal = $2 WHERE thread_id = $1 RETURNING *;
 -- wake --
 UPDATE threads SET wake_at = now() WHERE thread_id = $1 AND wake_at > now() AND incarnation_id IS NULL;
 
--- claim --
-UPDATE threads SET incarnation_id = $1, epoch = epoch + 1, wake_at = NULL
-WHERE thread_id IN (
-    SELECT thread_id FROM threads WHERE wake_at <= now() ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
-)
-RETURNING *;
-
 -- driven --
 SELECT * FROM threads WHERE incarnation_id = $1;
-
--- next_due --
-SELECT greatest(0, extract(epoch FROM wake_at - now()))::float8 FROM threads
-WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1;
 
 -- open_incarnation --
 INSERT INTO incarnations (id, host, process) VALUES ($1, $2, $3);
@@ -163,7 +156,8 @@ WITH removed AS (
     WHERE id = $1 AND ($2::float8 IS NULL OR heartbeat_at < now() - make_interval(secs => $2))
     RETURNING id
 ), released AS (
-    UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now()
+    UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now(),
+        recoveries = recoveries + ($3 AND status = 'running')::int
     WHERE thread_id IN (
         SELECT thread_id FROM threads WHERE incarnation_id IN (SELECT id FROM removed)
         ORDER BY thread_id FOR UPDATE SKIP LOCKED
@@ -174,7 +168,8 @@ SELECT count(*) FROM released;
 
 -- sweep --
 -- Threads of processes that nobody knows any more.
-UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now()
+UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now(),
+    recoveries = recoveries + (status = 'running')::int
 WHERE thread_id IN (
     SELECT thread_id FROM threads
     WHERE incarnation_id IS NOT NULL

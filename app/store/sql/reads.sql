@@ -61,6 +61,12 @@ WHERE thread_id = $1
     AND ($3::uuid[] IS NULL OR id = ANY ($3::uuid[]))
 ORDER BY step_index, id;
 
+-- quarantined --
+SELECT id, kind, version, run_id, execution_id, step_name AS step_id, problem, expected, stored, found_at
+FROM quarantine
+WHERE thread_id = $1
+ORDER BY found_at, id;
+
 -- events --
 SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
     COALESCE(s.output, x.output) AS result

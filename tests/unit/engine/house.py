@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from app.domain.breakers import BreakerPolicy
 from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
 from app.domain.ids import uuid7
 from app.domain.records import IncarnationRecord
 from app.domain.times import utc_now
+from app.engine.admission import Admission
+from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
@@ -23,6 +26,9 @@ from app.runners.registration import agent as as_agent
 from app.runners.sleep import SleepRunner
 from app.runners.workflow import WorkflowRunner
 from app.store.memory import MemoryJournal
+from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_hints import NoHints
+from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
@@ -78,9 +84,9 @@ class Wire:
     def __getattr__(self, name: str) -> Any:
         method = self.instead.get(name) or getattr(self._journal, name)
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **more: Any) -> Any:
             await self._alive()
-            answer = await method(*arguments)
+            answer = await method(*arguments, **more)
             await self._alive()
             return answer
 
@@ -100,7 +106,15 @@ class House:
     clock: Clock
     catalog: Catalog
     functions: Functions
+    breakers: Breakers
+    admission: Admission
+    wires: tuple[Wire, ...] = ()
     calls: list[tuple[str, str, int]] = field(default_factory=list)
+    may_start: bool = True
+
+    async def is_dead(self, incarnation_id: str) -> bool:
+        """Whether a process is not entered any more."""
+        return all(each.id != incarnation_id for each, _ in await self.journal.incarnations())
 
     async def start(self, *steps: dict[str, Any], input: Any = None, **options: Any) -> Accepted:  # noqa: A002
         """Start a thread of these steps; options that begin with `doc_` belong to the document."""
@@ -184,32 +198,51 @@ class House:
 
     async def die(self) -> None:
         """Kill -9: nothing that this process still does reaches the store; its lease runs out."""
-        self.journal.cut = True
+        for wire in self.wires:
+            wire.cut = True
         self.worker._grace = 0.0
-        await MemoryJournal(self.tables).close_incarnation(self.worker.incarnation_id)
+        await MemoryJournal(self.tables).close_incarnation(self.worker.incarnation_id, crashed=True)
 
 
 def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tuple[House, Callable[..., Deps]]:
     """A service that is wired and not open."""
     journal: Any = Wire(MemoryJournal(tables))
-    stores = Stores(journal=journal, reads=MemoryReads(tables), registry=MemoryRegistry(tables))
+    breaker_store: Any = Wire(MemoryBreakers(tables))
+    queue_store: Any = Wire(MemoryQueues(tables))
+    stores = Stores(
+        journal=journal,
+        reads=MemoryReads(tables),
+        registry=MemoryRegistry(tables),
+        hints=NoHints(),
+        queues=queue_store,
+        breakers=breaker_store,
+    )
     functions, bus, children = Functions(), Bus(), WorkflowRunner()
     python = PythonRunner(functions, threads=2, processes=1)
     runners: dict[str, Any] = {"python": python, "agent": python, "sleep": SleepRunner(), "workflow": children}
     catalog = Catalog(stores.registry, runners)
     worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
-    control = Control(stores, catalog, worker, bus)
+    admission = Admission(stores.queues, worker)
+    control = Control(stores, catalog, worker, bus, admission)
     children.starter, children.reads = control, stores.reads
-    house = House(control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions)
+    breakers = Breakers(stores.breakers, BreakerPolicy(), clock=lambda: clock().timestamp(), random=lambda: 0.0)
+    house = House(
+        control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions, breakers, admission
+    )
+    house.wires = (journal, breaker_store, queue_store)
 
     def deps(spawn: Any) -> Deps:
         return Deps(
             journal=journal,
             bus=bus,
+            breakers=breakers,
             runners=runners,
             spawn=spawn,
             random=lambda: 0.0,
             waits_for=worker.waits_for,
+            heed=worker.heed,
+            may_start=lambda: house.may_start,
+            is_dead=house.is_dead,
             max_value_bytes=10_000,
             now=clock,
         )
@@ -234,8 +267,14 @@ async def open_house(
     await journal.open_incarnation(
         IncarnationRecord(id=house.worker.incarnation_id, host="here", process="1@1", started_at=now, heartbeat_at=now)
     )
-    async with house.worker.open(deps):
-        yield house
+    await house.breakers.refresh()
+    keeping = asyncio.create_task(house.breakers.run())
+    try:
+        async with house.worker.open(deps):
+            yield house
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
     if not house.journal.cut:
         await journal.close_incarnation(house.worker.incarnation_id)
 
@@ -267,6 +306,11 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
+
+    @staticmethod
+    async def opened(value: Any, ctx: Any) -> str:
+        """What does not wait."""
+        return "open"
 
 
 class Failing:

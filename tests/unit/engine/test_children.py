@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.commands import StepOverride
-from app.domain.errors import NotFound
+from app.domain.errors import NotFound, Unavailable
 from app.domain.runner import StepFailure
 from tests.unit.engine.house import QUICK, Failing, Gate, House, open_house, step
 
@@ -257,3 +257,24 @@ async def test_the_default_timeout_is_not_for_what_waits(house: House) -> None:
     document = {"name": "patient", "defaults": {"timeout": "1s"}, "steps": [step("rest", sleep="1h")]}
     spec = await house.control.validate(document)
     assert spec.by_id["rest"].timeout is None
+
+
+async def test_an_outage_while_a_child_is_looked_at_spends_no_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inner(house, step("x"))
+    look, away = house.worker._stores.reads.thread, [True]
+
+    async def sometimes(thread_id: str) -> Any:
+        if away and thread_id.startswith("sub:"):
+            away.pop()
+            raise Unavailable("the database is away")
+        return await look(thread_id)
+
+    monkeypatch.setattr(house.worker._stores.reads, "thread", sometimes)
+    thread_id = (await house.start({**PARENT, "retry": {"max_attempts": 1}})).thread.thread_id
+    await house.until_status(thread_id, "waiting")
+    house.later(3)
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"
+    assert (await house.steps(thread_id))["child"].attempt == 1

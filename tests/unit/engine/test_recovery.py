@@ -177,8 +177,8 @@ async def test_what_is_driven_and_what_is_being_started_is_not_adopted(house: Ho
     await house.until(lambda: gate.entered)
     born = house.worker.reserve("being-born")
     house.tables.threads["being-born"] = house.tables.threads[thread_id]
-    house.worker._look_for_orphans = 0.0
-    await house.worker._claim()
+    house.worker.adopt_later()
+    await house.worker._claims._claim()
     assert (born, house.worker.running, house.worker._taken) == (True, 1, 2)
     house.worker.unreserve("being-born")
     del house.tables.threads["being-born"]

@@ -13,6 +13,7 @@ import pytest
 from app.domain.errors import StartupError
 from app.domain.runner import Completed, Failed, StepContext
 from app.runners.python import PythonRunner
+from app.runners.python import in_thread as call_in_thread
 from app.runners.registration import Functions, agent, function, load_modules
 from tests.unit.runners.attempts import attempt
 
@@ -148,3 +149,24 @@ def test_only_async_functions_run_in_the_loop() -> None:
 
         @function("wrong", run_in="loop")
         def wrong(given: Any) -> None: ...
+
+
+async def test_a_thread_that_was_left_behind_ends_without_a_word() -> None:
+    entered, leave, complaints = threading.Event(), threading.Event(), list[object]()
+
+    def late() -> str:
+        entered.set()
+        leave.wait(10)
+        return "late"
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    task = asyncio.create_task(call_in_thread(late))
+    await asyncio.to_thread(entered.wait, 10)
+    task.cancel()
+    await asyncio.wait([task])
+    workers = [thread for thread in threading.enumerate() if thread.name == "backstitch-step"]
+    leave.set()
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 10)
+    await asyncio.sleep(0)
+    assert complaints == []

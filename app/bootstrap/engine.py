@@ -1,0 +1,187 @@
+"""Wires the engine on an open store: the lease, the worker, control, breakers, queues, runners, and their background work."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.domain.breakers import BreakerPolicy
+from app.domain.hints import Hint
+from app.engine.admission import Admission
+from app.engine.breaker import Breakers
+from app.engine.bus import Bus
+from app.engine.catalog import Catalog
+from app.engine.control import Control
+from app.engine.deps import Deps
+from app.engine.hearing import Hearing
+from app.engine.inspection import Inspector
+from app.engine.lease import Lease
+from app.engine.worker import Worker
+from app.runners.http import HttpRunner
+from app.runners.python import PythonRunner
+from app.runners.sleep import SleepRunner
+from app.runners.workflow import WorkflowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
+
+    from app.bootstrap.stores import Store
+    from app.domain.ports import Reads, Registry
+    from app.domain.runner import Runner
+    from app.runners.registration import Functions
+    from app.settings import Settings
+    from app.store.writer import GroupWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the HTTP side is bounded by."""
+
+    max_body_bytes: int
+    heartbeat_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The wired service, as the API uses it."""
+
+    control: Control
+    reads: Reads
+    registry: Registry
+    bus: Bus
+    durable: bool
+    fallback: str | None
+    limits: Limits
+    shutting_down: asyncio.Event
+    worker: Worker
+    queues: Admission
+    writers: list[GroupWriter]
+    breakers: Breakers
+    inspector: Inspector
+    agents: Callable[[], Collection[str]]
+
+    async def health(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every part by name with its `status`."""
+        store = await self.reads.health()
+        down = store.error or next(("the journal has no connection" for w in self.writers if not w.available), None)
+        database = {"status": "unavailable", "detail": down} if down else {"status": "ready"}
+        if self.fallback:
+            database = {"status": "degraded", "detail": self.fallback}
+        queued = sum(writer.depth for writer in self.writers)
+        shut = [record.agent for record in self.breakers.listed() if not record.closed]
+        return {
+            "database": {**database, "kind": store.kind, "latency_ms": store.latency_ms},
+            "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
+            "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
+            "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
+        }
+
+
+async def open_engine(settings: Settings, store: Store, functions: Functions, stack: AsyncExitStack) -> Services:
+    """The services on an open store, until the stack closes."""
+    bus, sub_workflows = Bus(), WorkflowRunner()
+    runners = _runners(settings, functions, sub_workflows, stack)
+    catalog = Catalog(store.stores.registry, runners)
+    hints, breakers = store.stores.hints, _breakers(settings, store)
+    # The worker needs the lease's id and the lease the worker's ear.
+    lease = Lease(
+        store.stores.journal,
+        seconds=settings.lease_seconds,
+        alone=store.alone,
+        freed=lambda: worker.hint(),  # noqa: PLW0108
+        renewed=lambda: worker.go_on(),  # noqa: PLW0108
+        company=lambda there: setattr(hints, "wanted", there),
+    )
+    worker = Worker(
+        store.stores,
+        catalog.spec,
+        lease.own.id,
+        slots=settings.max_concurrent_threads,
+        grace=settings.shutdown_grace_seconds,
+        max_recoveries=settings.max_recoveries,
+    )
+
+    def may_start() -> bool:
+        return lease.holds and all(writer.available for writer in store.writers)
+
+    def deps(spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> Deps:
+        return Deps(
+            journal=store.stores.journal,
+            bus=bus,
+            breakers=breakers,
+            runners=runners,
+            spawn=spawn,
+            random=random.random,
+            waits_for=worker.waits_for,
+            heed=worker.heed,
+            may_start=may_start,
+            is_dead=lease.is_dead,
+            max_value_bytes=settings.max_value_bytes,
+        )
+
+    await lease.open()
+    stack.push_async_callback(lease.close)
+    admission = Admission(
+        store.stores.queues,
+        worker,
+        limit=settings.queue_limit,
+        max_depth=settings.queue_max_depth,
+        slots=settings.max_concurrent_threads,
+    )
+    control = Control(store.stores, catalog, worker, bus, admission)
+    sub_workflows.starter, sub_workflows.reads = control, store.stores.reads
+    breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
+    await breakers.refresh()
+    await stack.enter_async_context(_background(breakers.run()))
+    await stack.enter_async_context(worker.open(deps))
+    hints.listen(Hearing(worker, bus, store.stores.reads, breakers=breakers.hint).heard)
+    await stack.enter_async_context(_background(lease.run()))
+    await stack.enter_async_context(_background(admission.watch()))
+    return Services(
+        control=control,
+        reads=store.stores.reads,
+        registry=store.stores.registry,
+        bus=bus,
+        durable=store.durable,
+        fallback=store.fallback,
+        limits=Limits(max_body_bytes=settings.max_body_bytes, heartbeat_seconds=settings.sse_heartbeat_seconds),
+        shutting_down=asyncio.Event(),
+        worker=worker,
+        queues=admission,
+        writers=store.writers,
+        breakers=breakers,
+        inspector=Inspector(store.stores, catalog, worker, bus),
+        agents=lambda: functions.names("agent"),
+    )
+
+
+def _breakers(settings: Settings, store: Store) -> Breakers:
+    policy = BreakerPolicy(
+        failures=settings.breaker_failures,
+        open_seconds=settings.breaker_open_seconds,
+        ramp_seconds=settings.breaker_ramp_seconds,
+    )
+    return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
+
+
+def _runners(
+    settings: Settings, functions: Functions, sub_workflows: WorkflowRunner, stack: AsyncExitStack
+) -> dict[str, Runner]:
+    http = HttpRunner(allow_private=settings.http_allow_private, max_bytes=settings.max_value_bytes)
+    stack.push_async_callback(http.aclose)
+    python = PythonRunner(functions, threads=settings.step_threads, processes=settings.step_processes)
+    return {"python": python, "agent": python, "http": http, "sleep": SleepRunner(), "workflow": sub_workflows}
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()

@@ -1,0 +1,269 @@
+"""Whether what is stored is what was written: digests, manifests and the links between versions, checked without I/O.
+
+Every check returns findings, none when all is well.  Nothing here raises for a damaged row, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from uuid import UUID, uuid5
+
+from app.domain import jsontext
+from app.domain.errors import JsonError
+from app.domain.state import START, Refs
+from app.domain.status import StepStatus
+
+if TYPE_CHECKING:
+    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord
+
+Kind: TypeAlias = Literal["checkpoint", "output", "input", "missing"]
+_STATUSES: Final = frozenset(status.value for status in StepStatus)
+_NAMESPACE: Final = UUID("5f0c1b34-51a6-5d1c-9c9a-6b61636b7374")
+DIGEST: Final = "its text is not the one that was written (SHA-256)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.  `expected` is the digest that was stored beside the text, `stored` the text as it is now."""
+
+    kind: Kind
+    problem: str
+    version: int | None = None
+    run_id: str | None = None
+    execution_id: str | None = None
+    step_id: str | None = None
+    expected: bytes | None = None
+    stored: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same damage, so that it is put into quarantine once."""
+        text = jsontext.clean(self.stored or "")
+        told = [self.kind, self.version, self.run_id, self.execution_id, self.problem, jsontext.sha256(text).hex()]
+        return str(uuid5(_NAMESPACE, jsontext.dumps(told)))
+
+    def value(self) -> dict[str, Any]:
+        """As events and problem documents tell of it."""
+        named = {"run_id": self.run_id, "execution_id": self.execution_id}
+        where = {"kind": self.kind, "version": self.version, "step_id": self.step_id, "problem": self.problem}
+        return where | {name: value for name, value in named.items() if value is not None}
+
+    def sentence(self) -> str:
+        """In one line for people."""
+        if self.version is not None:
+            return f"version {self.version}: {self.problem}"
+        if self.run_id is not None:
+            return f"the output of step {self.step_id or '?'} (run {self.run_id}): {self.problem}"
+        return f"the input (execution {self.execution_id}): {self.problem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A finding that was put aside; `mended` is the text that was put back in place of the damaged one, from a copy."""
+
+    id: str
+    finding: Finding
+    found_at: datetime
+    mended: str | None = None
+
+
+def check_checkpoint(checkpoint: CheckpointRecord) -> list[Finding]:
+    """The digest of a manifest, its links, and whether it is a manifest at all."""
+    problem = _text_problem(checkpoint.manifest, checkpoint.sha256) or _link_problem(checkpoint)
+    problem = problem or _manifest_problem(checkpoint)
+    if problem is None:
+        return []
+    return [
+        Finding(
+            kind="checkpoint",
+            version=checkpoint.version,
+            execution_id=checkpoint.execution_id,
+            step_id=checkpoint.step_id,
+            problem=problem,
+            expected=checkpoint.sha256,
+            stored=checkpoint.manifest,
+        )
+    ]
+
+
+def gone(version: int) -> Finding:
+    """A version whose row is not there."""
+    return Finding(kind="missing", version=version, problem="its row is gone")
+
+
+def check_chain(checkpoints: Sequence[CheckpointRecord], version: int) -> list[Finding]:
+    """All manifests that make up `version`; `checkpoints` holds at least those that are left of base..version."""
+    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
+    found: list[Finding] = []
+    at: int | None = version
+    while at is not None:
+        checkpoint = by_version.get(at)
+        if checkpoint is None:
+            return [*found, gone(at)]
+        found += check_checkpoint(checkpoint)
+        at = None if checkpoint.base_version == checkpoint.version else _parent(checkpoint)
+    return found
+
+
+def check_timeline(checkpoints: Sequence[CheckpointRecord], version: int) -> list[Finding]:
+    """All manifests from `version` back to the START before it, which is how far variables are looked up."""
+    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
+    found: list[Finding] = []
+    at: int | None = version
+    while at is not None:
+        checkpoint = by_version.get(at)
+        if checkpoint is None:
+            return [*found, gone(at)]
+        found += check_checkpoint(checkpoint)
+        at = None if checkpoint.step_id == START else _parent(checkpoint)
+    return found
+
+
+def check_output(run: StepRecord | None, run_id: str, step_id: str | None, *, completed: bool) -> list[Finding]:
+    """The output of a step run that a state refers to; `completed`: it must have one (a skipped step need not)."""
+    if run is None:
+        return [Finding(kind="missing", run_id=run_id, step_id=step_id, problem="the row of the step run is gone")]
+    if run.output is None:
+        if run.output_sha256 is None and not completed:
+            return []
+        kind, problem = "missing", "its text is gone"
+    else:
+        kind, problem = "output", _text_problem(run.output, run.output_sha256)
+        if problem is None:
+            return []
+    return [
+        Finding(
+            kind=cast("Kind", kind),
+            run_id=run.id,
+            execution_id=run.execution_id,
+            step_id=run.step_id,
+            problem=problem,
+            expected=run.output_sha256,
+            stored=run.output,
+        )
+    ]
+
+
+def check_input(execution: ExecutionRecord | None, execution_id: str) -> list[Finding]:
+    """The input that a state refers to."""
+    if execution is None:
+        return [Finding(kind="missing", execution_id=execution_id, problem="the row of the execution is gone")]
+    if execution.input is None:
+        kind, problem = "missing", "its text is gone"
+    else:
+        kind, problem = "input", _text_problem(execution.input, execution.input_sha256)
+        if problem is None:
+            return []
+    return [
+        Finding(
+            kind=cast("Kind", kind),
+            execution_id=execution_id,
+            problem=problem,
+            expected=execution.input_sha256,
+            stored=execution.input,
+        )
+    ]
+
+
+def is_text(text: str | None, digest: bytes | None) -> bool:
+    """Whether it is the text that the digest was made of."""
+    return text is not None and _text_problem(text, digest) is None
+
+
+def salvage(checkpoints: Sequence[CheckpointRecord], version: int) -> Refs:
+    """What can be told of a state whose manifests may be damaged: the sound ones alone, as far as their links lead.
+
+    For showing, never for driving.
+    """
+    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
+    chain: list[CheckpointRecord] = []
+    at: int | None = version
+    while at is not None and at in by_version:
+        chain.append(by_version[at])
+        at = None if by_version[at].base_version == at else _parent(by_version[at])
+    refs = Refs()
+    for checkpoint in reversed(chain):
+        add_if_sound(refs, checkpoint)
+    return refs
+
+
+def add_if_sound(refs: Refs, checkpoint: CheckpointRecord) -> None:
+    """Apply one manifest on top, unless it is damaged."""
+    if not check_checkpoint(checkpoint):
+        refs.apply(checkpoint.version, jsontext.loads(checkpoint.manifest))
+
+
+def parent_of(checkpoint: CheckpointRecord) -> int | None:
+    """Its parent, if that can be one."""
+    return _parent(checkpoint)
+
+
+def _parent(checkpoint: CheckpointRecord) -> int | None:
+    parent = checkpoint.parent_version
+    return parent if parent is not None and 0 < parent < checkpoint.version else None
+
+
+def _text_problem(text: str, digest: bytes | None) -> str | None:
+    if digest is None:
+        return "its digest is gone"
+    try:
+        same = hmac.compare_digest(jsontext.sha256(text), digest)
+    except UnicodeEncodeError:
+        same = False
+    return None if same else DIGEST
+
+
+def _link_problem(checkpoint: CheckpointRecord) -> str | None:
+    version, base, parent = checkpoint.version, checkpoint.base_version, checkpoint.parent_version
+    lowest = 1 if base == version else base
+    holds = base == version if parent is None else 0 < lowest <= parent < version
+    return None if holds else f"its links do not hold (parent {parent}, base {base})"
+
+
+def _manifest_problem(checkpoint: CheckpointRecord) -> str | None:
+    try:
+        manifest = jsontext.loads(checkpoint.manifest)
+    except JsonError as error:
+        return f"its manifest cannot be read: {error.message}"
+    if not isinstance(manifest, dict) or not _is_manifest(cast("dict[str, Any]", manifest), checkpoint.version):
+        return "its text is no manifest"
+    full = bool(cast("dict[str, Any]", manifest).get("full"))
+    if full != (checkpoint.base_version == checkpoint.version):
+        return "it is full and should not be, or the other way round"
+    return None
+
+
+def _is_manifest(manifest: dict[str, Any], version: int) -> bool:
+    steps, context, literals = (manifest.get(part, {}) for part in ("steps", "context", "literals"))
+    if not all(isinstance(part, dict) for part in (steps, context, literals)):
+        return False
+    source = manifest.get("input", "" if manifest.get("full") else "as before")
+    return (
+        isinstance(source, str)
+        and source != ""
+        and all(_is_step(entry) for entry in cast("Mapping[str, Any]", steps).values())
+        and all(_is_reference(entry, version) for entry in cast("Mapping[str, Any]", context).values())
+    )
+
+
+def _is_step(entry: Any) -> bool:
+    if entry is None:
+        return True
+    pair = cast("list[Any]", entry)
+    return isinstance(entry, list) and len(pair) == 2 and isinstance(pair[0], str) and pair[1] in _STATUSES  # noqa: PLR2004
+
+
+def _is_reference(entry: Any, version: int) -> bool:
+    if entry is None:
+        return True
+    match entry:
+        case ["run", str()]:
+            return True
+        case ["at", int(at)]:
+            return 0 < at <= version
+        case _:
+            return False

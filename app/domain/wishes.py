@@ -1,0 +1,27 @@
+"""Wishes: what somebody left on a thread's row (`signal`) for whoever drives it, since only its driver can do it well.
+
+A wish outlives its driver: whoever takes the thread up next sees it too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PAUSE: Final = "pause"
+_CANCEL: Final = "cancel:"
+_LONGEST: Final = 1_000
+
+
+def cancel(reason: str | None) -> str:
+    """The wish that the thread be cancelled."""
+    return f"{_CANCEL}{(reason or '')[:_LONGEST]}"
+
+
+def is_cancel(signal: str | None) -> bool:
+    """Whether it asks to cancel."""
+    return signal is not None and signal.startswith(_CANCEL)
+
+
+def reason(signal: str) -> str | None:
+    """The reason in a wish to cancel, if one was given."""
+    return signal.removeprefix(_CANCEL) or None

@@ -1,0 +1,90 @@
+"""Taking a thread up: what its driver needs, if it is to be driven at all, and giving it up when it cannot be."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from app.domain import wishes
+from app.domain.records import ErrorInfo
+from app.domain.retry import EXHAUSTED, INTERNAL
+from app.domain.times import utc_now
+from app.engine.healing import load_or_heal
+from app.engine.steering import interrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.domain.records import ThreadRecord
+    from app.domain.spec import WorkflowSpec
+    from app.domain.transition import Transition
+    from app.engine.bus import Bus
+    from app.engine.deps import Stores
+    from app.engine.family import Family
+    from app.engine.load import Loaded
+
+_log = logging.getLogger(__name__)
+
+
+class TakeUp:
+    """One for a worker; `lost` is told when it is not known whose a thread is now."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        specs: Callable[[str], Awaitable[WorkflowSpec]],
+        family: Family,
+        bus: Bus,
+        lost: Callable[[], None],
+        *,
+        max_recoveries: int,
+    ) -> None:
+        self._stores = stores
+        self._specs = specs
+        self._family = family
+        self._bus = bus
+        self._lost = lost
+        self._max_recoveries = max_recoveries
+
+    async def load(self, thread: ThreadRecord) -> Loaded | None:
+        """What the driver of a thread that was taken up needs; None when it is not to be driven after all."""
+        if thread.signal is not None and wishes.is_cancel(thread.signal):
+            await self._family.obey(thread.thread_id, wishes.reason(thread.signal))
+            return None
+        spec = await self._specs(thread.definition_id)
+        loaded = await load_or_heal(self._stores, thread, spec, self._written)
+        if loaded is None:
+            return None
+        if await self._family.is_orphan(loaded):
+            await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
+            return None
+        if thread.recoveries > self._max_recoveries:
+            steps = ", ".join(sorted(step.step_id for step in loaded.open_steps)) or "no step"
+            message = f"recovered {thread.recoveries} times in a row and got no further; running each time: {steps}"
+            await self._interrupt(loaded.thread, ErrorInfo(kind=EXHAUSTED, message=message))
+            return None
+        return loaded
+
+    async def give_up(self, thread: ThreadRecord, error: Exception) -> None:
+        """A run broke in a way that no rule foresees: the thread is interrupted, so that nothing loops."""
+        told = ErrorInfo(kind=INTERNAL, message=f"{type(error).__name__}: {error}")
+        if await self._interrupt(thread, told):
+            _log.error("the run of thread %s broke", thread.thread_id, exc_info=error)
+
+    async def _interrupt(self, thread: ThreadRecord, error: ErrorInfo) -> bool:
+        """Whether it was still ours to give up."""
+        try:
+            written = await interrupt(self._stores.journal, thread, error, utc_now())
+            if written is None:  # it has moved on: if it is still ours, it is to be driven on
+                self._lost()
+                return False
+            _log.warning("thread %s is given up: %s", thread.thread_id, error.message)
+            await self._written(written)
+        except Exception:  # noqa: BLE001 - the group must live
+            _log.exception("thread %s could not be interrupted: %s", thread.thread_id, error.message)
+        return True
+
+    async def _written(self, transition: Transition) -> None:
+        """A steering of our own is committed: the world hears of it."""
+        self._bus.publish(transition.thread_id, transition.events)
+        await self._family.cancel_children(transition)

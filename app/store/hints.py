@@ -1,0 +1,118 @@
+"""Hints over LISTEN and NOTIFY, on a connection that this process shares with nobody.
+
+Its heartbeats go over that line too, so that no rush of requests can keep them waiting.  NOTIFY takes a lock that commits
+wait for, so there is one a batch at most, and none while no other process is there to hear it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.hints import Hint, Hints, parse
+from app.domain.ids import uuid7
+from app.domain.queues import DEFAULT
+from app.domain.transition import Start
+from app.store import db
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from app.domain.transition import Transition
+
+_PAUSE: Final = 1.0
+_TIMEOUT: Final = 5.0
+_CHECK: Final = 10.0
+_log = logging.getLogger(__name__)
+
+
+class PostgresHints(Hints):
+    """The line of one process; `run` keeps it up."""
+
+    def __init__(self, connect: Callable[[], Awaitable[db.Connection]], schema: str | None) -> None:
+        self.wanted = False
+        self.sender = uuid7()
+        self.channel = f"backstitch_{schema or 'public'}"[:63]
+        self._connect = connect
+        self._line: db.Connection | None = None
+        self._listeners: list[Callable[[Hint], None]] = []
+        self._busy = asyncio.Lock()
+
+    def listen(self, heard: Callable[[Hint], None]) -> None:
+        """See domain.hints.Hints."""
+        self._listeners.append(heard)
+
+    async def tell(self, hint: Hint) -> None:
+        """See domain.hints.Hints."""
+        if not self.wanted:
+            return
+        try:
+            await self.fetch("SELECT pg_notify($1, $2)", self.channel, hint.text())
+        except (*db.LOST, *db.AGAIN) as error:
+            _log.debug("a hint was lost: %s", db.describe(error))
+
+    def text_of(self, batch: Sequence[Start | Transition], *, steered: bool = False) -> str | None:
+        """What to tell of a batch once it is committed; None when nobody is there to hear it."""
+        if not self.wanted:
+            return None
+        ids = tuple(item.thread.thread_id if isinstance(item, Start) else item.thread_id for item in batch)
+        hint = Hint(sender=self.sender, threads=ids, steered=ids if steered else (), due=any(map(_due, batch)))
+        return hint.text()
+
+    async def fetch(self, query: str, *arguments: object) -> list[Any]:
+        """Run a short statement on the line.  Raises what is in db.LOST, also when the line is down."""
+        line = self._line
+        if line is None or line.is_closed():
+            raise ConnectionError("the line to the database is down")
+        async with self._busy:
+            return await line.fetch(query, *arguments, timeout=_TIMEOUT)
+
+    async def run(self) -> None:
+        """Keep the line up, until cancelled."""
+        while True:
+            try:
+                await self._hold()
+            except (*db.LOST, *db.AGAIN) as error:
+                _log.debug("the line to the database is down: %s", db.describe(error))
+            finally:
+                line, self._line = self._line, None
+                if line is not None:
+                    line.terminate()
+            await asyncio.sleep(_PAUSE)
+
+    async def _hold(self) -> None:
+        line = await self._connect()
+        self._line = line
+        lost = asyncio.Event()
+        line.add_termination_listener(lambda _: lost.set())  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        await line.add_listener(self.channel, self._heard)
+        self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
+        while not lost.is_set():
+            try:
+                async with asyncio.timeout(_CHECK):
+                    await lost.wait()
+            except TimeoutError:
+                await self.fetch("SELECT 1")
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        hint = parse(str(payload))
+        if hint is not None and hint.sender != self.sender:
+            self.wanted = True
+            self._tell_all(hint)
+
+    def _tell_all(self, hint: Hint) -> None:
+        for heard in self._listeners:
+            heard(hint)
+
+
+def _due(item: Start | Transition) -> bool:
+    """Whether it lets another process take something up: the thread itself, its parent, the next of its queue."""
+    if isinstance(item, Start):
+        return item.thread.incarnation_id is None
+    left = item.incarnation_id is None
+    return (
+        (item.wake_at is not None and item.wake_at <= item.at)
+        or item.wake_thread_id is not None
+        or (left and item.queue != DEFAULT)
+    )

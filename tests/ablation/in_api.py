@@ -1,0 +1,171 @@
+"""Safeguards of the edge: streams, the bus, the feed, bodies, the end of the server."""
+
+from __future__ import annotations
+
+from tests.ablation.safeguard import Room
+
+STREAM = "api/test_stream.py::"
+FEED = "api/test_feed.py::"
+BUS = "unit/engine/test_bus.py::"
+READERS = "api/test_readers.py::"
+SERVER = "api/test_server.py::"
+
+sse = Room("app/api/sse.py", promise="G6")
+sse(
+    "a stream subscribes before it replays",
+    "            with self._services.bus.subscribe(self._thread.thread_id) as subscription:",
+    "            if greeting:\n"
+    "                greeting = False\n"
+    "                yield await self._snapshot()\n"
+    "                async for chunk in self._replay():\n"
+    "                    yield chunk\n"
+    "            with self._services.bus.subscribe(self._thread.thread_id) as subscription:",
+    STREAM + "test_an_event_between_subscribing_and_replaying_comes_once",
+)
+sse(
+    "a gap is read from the table",
+    "elif item.seq > self._cursor + 1:",
+    "elif item is None:",
+    STREAM + "test_a_gap_in_what_the_bus_tells_is_read_from_the_table",
+)
+sse(
+    "an event that was told is not told again",
+    "elif item.seq > self._cursor:",
+    "elif item is not None:",
+    STREAM + "test_an_event_between_subscribing_and_replaying_comes_once",
+)
+sse(
+    "the last event survives an outage",
+    "        except Unavailable:\n            return False",
+    "        except ZeroDivisionError:\n            return False",
+    STREAM + "test_no_event_is_lost_when_the_store_goes_away_just_after_the_last_one",
+)
+sse(
+    "a cursor beyond the head is clamped",
+    "min(cursor, thread.last_seq)",
+    "cursor",
+    STREAM + "test_a_cursor_beyond_the_head_is_clamped",
+)
+sse(
+    "a reader that lags is sent back to the table",
+    "                except Lagged:\n                    self._stale = True",
+    "                except Lagged:\n                    self._stale = False",
+    STREAM + "test_a_reader_that_lags_is_sent_back_to_the_table_at_once",
+)
+sse(
+    "after a silence the table is asked",
+    "        except TimeoutError:\n            return await self._ask() or self._heart.beat()",
+    "        except TimeoutError:\n            return self._heart.beat()",
+    STREAM + "test_events_that_the_bus_never_told_are_found_after_a_silence",
+)
+sse(
+    "a stream outlives an outage",
+    "                except Unavailable:  # the stream outlives",
+    "                except ZeroDivisionError:  # the stream outlives",
+    STREAM + "test_a_stream_outlives_an_outage_of_the_store",
+    promise="G13",
+)
+sse(
+    "a shutdown ends the streams",
+    "            subscription.push([GOODBYE])",
+    "            subscription.push([])",
+    STREAM + "test_a_shutdown_ends_every_stream_with_a_word",
+    promise="G12",
+)
+sse(
+    "a reader that takes nothing is cut off",
+    "send_timeout=_SEND_TIMEOUT",
+    "send_timeout=None",
+    READERS + "test_a_reader_that_takes_nothing_is_cut_off",
+)
+bus = Room("app/engine/bus.py", promise="G6")
+bus(
+    "a subscriber that lags is cut loose",
+    "if len(self._items) + len(items) > BUFFER:",
+    "if len(items) < 0:",
+    BUS + "test_a_subscriber_that_lags_is_cut_loose_and_the_others_are_not",
+)
+bus(
+    "a reader that goes leaves no subscription",
+    "                readers.discard(subscription)",
+    "                readers.add(subscription)",
+    BUS + "test_a_subscriber_that_goes_away_while_it_waits_leaves_nothing_behind",
+)
+bus(
+    "the text of an ended step is not kept",
+    "            texts.pop(step_id, None)",
+    "            texts.get(step_id)",
+    BUS + "test_text_reaches_readers_and_late_ones_get_what_was_said_so_far",
+)
+bus(
+    "the text of a step has a limit",
+    "if kept.size < _CHUNK_LIMIT:",
+    "if kept.size >= 0:",
+    READERS + "test_no_more_of_a_steps_text_is_kept_than_the_limit",
+)
+feed = Room("app/api/feed.py", promise="G6")
+feed(
+    "a reader of the feed that lags is cut loose",
+    "if len(self.items) + len(frames) > _BUFFER:",
+    "if len(frames) < 0:",
+    READERS + "test_a_reader_of_the_feed_that_lags_keeps_nothing",
+)
+feed(
+    "nothing of the feed is told twice",
+    "if self._cursor is not None and item.position <= self._cursor:",
+    "if self._cursor is None:",
+    READERS + "test_what_the_tail_hands_over_again_is_told_once",
+)
+feed(
+    "the tail outlives an outage",
+    "            except Exception:  # noqa: BLE001 - readers wait",
+    "            except ZeroDivisionError:  # readers wait",
+    FEED + "test_the_tail_survives_a_store_that_is_away",
+    promise="G13",
+)
+feed(
+    "a page read for readers that left moves no one",
+    "if not items or self._position != start:",
+    "if not items:",
+    READERS + "test_a_page_that_was_read_for_others_is_not_handed_out",
+)
+feed(
+    "without readers the tail rests",
+    "            self._wanted.clear()\n            self._position = None",
+    "            self._position = start if (start := self._position) else None",
+    READERS + "test_the_tail_rests_when_everybody_has_left",
+)
+guard = Room("app/api/guard.py")
+guard(
+    "a body is counted over its chunks",
+    'left -= len(message.get("body", b""))',
+    'left -= 0 * len(message.get("body", b""))',
+    "api/test_odd_requests.py::test_chunks_are_counted_whatever_they_declare",
+)
+guard(
+    "a body that declares too much is refused unread",
+    "if _declared(scope) > limit:",
+    "if _declared(scope) < 0:",
+    READERS + "test_a_body_that_declares_too_much_is_not_read",
+)
+server = Room("app/api/server.py", promise="G12")
+server(
+    "a shutdown tells the streams first",
+    "        self._services.shutting_down.set()\n",
+    "",
+    SERVER + "test_sigterm_ends_the_server_before_the_services",
+)
+server(
+    "a shutdown has a deadline",
+    "            self._deadline.set()",
+    "            self._deadline.close()",
+    SERVER + "test_sigterm_sets_the_deadline",
+)
+server(
+    "the deadline ends the process",
+    "            self._timer.start()",
+    "            self._timer.is_alive()",
+    SERVER + "test_the_deadline_ends_the_process_unless_it_is_lifted",
+)
+
+ROOMS = (sse, bus, feed, guard, server)

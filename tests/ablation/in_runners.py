@@ -1,0 +1,173 @@
+"""Safeguards of the doers of steps, and of what is read and written: addresses, sizes, JSON, documents, digests."""
+
+from __future__ import annotations
+
+from tests.ablation.safeguard import Edit, Room
+
+HTTP = "unit/runners/test_http.py::"
+ADDRESSES = "unit/runners/test_addresses.py::"
+PYTHON = "unit/runners/test_python.py::"
+CHILDREN = "unit/engine/test_children.py::"
+BUGS = "acceptance/test_named_bugs.py::"
+JSON = "unit/domain/test_jsontext.py::"
+
+addresses = Room("app/runners/addresses.py")
+addresses(
+    "a private address is refused",
+    'if not is_public(ip_address(address.partition("%")[0])):',
+    "if not address:",
+    HTTP + "test_a_private_address_is_refused_also_behind_a_name",
+)
+addresses(
+    "an address inside another is judged too",
+    "        if inside is not None:\n            return is_public(inside)\n",
+    "",
+    HTTP + "test_only_addresses_of_the_open_internet_are_public",
+)
+addresses(
+    "every address of a name is checked",
+    "    for address in addresses:\n",
+    "    for address in addresses[:1]:\n",
+    ADDRESSES + "test_every_address_of_a_name_is_checked",
+)
+addresses(
+    "the connection goes to the address that was checked",
+    "        request.url = request.url.copy_with(host=address)\n",
+    "",
+    ADDRESSES + "test_the_connection_goes_to_the_address_that_was_checked",
+)
+http = Room("app/runners/http.py")
+http(
+    "a redirect is checked again",
+    "transport=plain if allow_private else CheckedTransport(plain),",
+    "transport=plain,",
+    ADDRESSES + "test_a_redirect_leads_to_no_private_address",
+    also=(
+        Edit(
+            file="app/runners/http.py",
+            old="            response = await self._client.send(request, stream=True)\n",
+            new="            from app.runners.addresses import _checked_address\n\n"
+            "            await _checked_address(request.url.host, request.url.port or 443)\n"
+            "            response = await self._client.send(request, stream=True)\n",
+        ),
+    ),
+)
+http(
+    "an answer has a limit",
+    "if len(body) > self._max_bytes:",
+    "if len(body) < 0:",
+    HTTP + "test_an_answer_over_the_limit_fails_for_good",
+)
+http(
+    "requests carry the key of their step",
+    'headers = {"idempotency-key": attempt.context.idempotency_key}',
+    "headers: dict[str, str] = {}",
+    HTTP + "test_the_output_is_status_headers_and_parsed_body",
+    promise="G2",
+)
+python = Room("app/runners/python.py")
+python(
+    "a function gets a copy of its input",
+    "            value = jsontext.loads(jsontext.dumps(value))\n",
+    "            value = attempt.input\n",
+    "unit/engine/test_steps.py::test_a_value_that_a_step_changes_is_changed_for_nobody_else",
+)
+python(
+    "what means something to the loop is an error",
+    "except (StopIteration, KeyboardInterrupt, GeneratorExit) as error:",
+    "except ZeroDivisionError as error:",
+    PYTHON + "test_what_would_stop_the_event_loop_arrives_as_an_error",
+)
+python(
+    "a thread that is left behind settles nothing",
+    "        if future.done():\n            return\n",
+    "",
+    PYTHON + "test_a_thread_that_was_left_behind_ends_without_a_word",
+    promise="G2",
+)
+workflow = Room("app/runners/workflow.py")
+workflow(
+    "a child is known by the key of its step",
+    "jsontext.dumps([attempt.context.idempotency_key,",
+    "jsontext.dumps([attempt.context.run_id, attempt.context.attempt,",
+    CHILDREN + "test_a_retry_of_the_step_goes_on_with_its_child",
+    promise="G2",
+)
+workflow(
+    "an outage spends no attempt of a parent",
+    "        except Unavailable:  # an outage of the store spends no attempt\n",
+    "        except ZeroDivisionError:\n",
+    CHILDREN + "test_an_outage_while_a_child_is_looked_at_spends_no_attempt",
+    promise="G13",
+)
+sleep = Room("app/runners/sleep.py")
+sleep(
+    "a crash does not make a sleep begin anew",
+    "left = seconds(attempt.target) - attempt.waited",
+    "left = seconds(attempt.target) - 0",
+    "unit/engine/test_recovery.py::test_a_long_sleep_survives_a_restart_and_ends_on_time",
+    "unit/runners/test_sleep.py::test_what_is_left_of_a_short_one_is_waited_for",
+    promise="G2",
+)
+jsontext = Room("app/domain/jsontext.py", promise="G14")
+jsontext(
+    "numbers that are none are refused",
+    'if b"null" in text and not _finite(value):',
+    'if b"null" in text and value is text:',
+    JSON + "test_what_json_cannot_carry_is_refused",
+)
+jsontext(
+    "lone surrogates beside long numbers are refused",
+    "    json.dumps(value, ensure_ascii=False).encode()  # the standard",
+    "    # the standard",
+    JSON + "test_what_is_not_json_is_refused",
+)
+jsontext(
+    "numbers are read without loss",
+    "_loads_slowly(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)",
+    "orjson.loads(raw)",
+    JSON + "test_every_json_value_comes_back_as_it_was",
+    JSON + "test_what_is_not_json_is_refused",
+)
+jsontext(
+    "nesting has a limit",
+    'if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):',
+    "if value is raw:",
+    JSON + "test_what_is_not_json_is_refused",
+)
+document = Room("app/domain/document_text.py")
+document(
+    "a tag in a document is refused",
+    'if event.tag not in {None, "!"}:',
+    "if event is None:",
+    BUGS + "test_a_document_with_a_tag_runs_no_code",
+    also=(
+        Edit(
+            file="app/domain/document_text.py",
+            old='if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:',
+            new="if event is None:",
+        ),
+    ),
+)
+document(
+    "aliases are counted as often as they are used",
+    "        self._count(nodes)\n",
+    "",
+    "unit/domain/test_document.py::test_a_text_that_is_no_document_is_refused_as_a_whole",
+)
+document(
+    "a key stands once",
+    "        if key in opened.value:\n",
+    "        if key is None:\n",
+    "unit/domain/test_document.py::test_a_text_that_is_no_document_is_refused_as_a_whole",
+)
+ids = Room("app/domain/ids.py")
+ids(
+    "an empty id is refused",
+    "[A-Za-z0-9._:-]{1,128}",
+    "[A-Za-z0-9._:-]{0,128}",
+    BUGS + "test_an_empty_id_is_refused_and_starts_nothing",
+    promise="G8",
+)
+
+ROOMS = (addresses, http, python, workflow, sleep, jsontext, document, ids)

@@ -1,0 +1,40 @@
+"""The fault table. A new row: a file with its `ROWS`, named here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.chaos import (
+    asleep,
+    bodies,
+    freeze,
+    kill,
+    model,
+    monitors,
+    outage,
+    reply,
+    schema,
+    sigterm,
+    slow,
+    storm,
+    terminate,
+)
+
+if TYPE_CHECKING:
+    from tests.chaos.frame import Row
+
+ROWS: tuple[Row, ...] = (
+    *kill.ROWS,
+    *freeze.ROWS,
+    *outage.ROWS,
+    *terminate.ROWS,
+    *reply.ROWS,
+    *monitors.ROWS,
+    *storm.ROWS,
+    *slow.ROWS,
+    *bodies.ROWS,
+    *sigterm.ROWS,
+    *asleep.ROWS,
+    *model.ROWS,
+    *schema.ROWS,
+)

@@ -1,0 +1,158 @@
+"""Bugs to plant in the product, so that it is known what the simulation can find: each takes one safeguard away."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from app.api.sse import ThreadStream
+from app.domain.plan import Frontier
+from app.engine import claims
+from app.engine.lease import Lease
+from app.engine.worker import Worker
+from app.store.memory import MemoryJournal
+from app.store.memory_queue import MemoryQueues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+def no_epoch_check() -> tuple[Any, str, Any]:
+    """The journal takes a driver's write whatever has happened to the thread."""
+    write = MemoryJournal._write
+
+    def careless(self: Any, move: Any) -> Any:
+        thread = self._tables.threads[move.thread_id]
+        move.epoch, move.rev = thread.epoch, thread.rev
+        return write(self, move)
+
+    return MemoryJournal, "_write", careless
+
+
+def claims_fence_nobody() -> tuple[Any, str, Any]:
+    """A thread that is taken over keeps its epoch."""
+    claim = MemoryJournal.claim
+
+    async def careless(self: Any, *arguments: Any) -> Any:
+        taken = await claim(self, *arguments)
+        for thread in taken:
+            thread.epoch -= 1
+            self._tables.threads[thread.thread_id].epoch -= 1
+        return taken
+
+    return MemoryJournal, "claim", careless
+
+
+def nobody_adopts() -> tuple[Any, str, Any]:
+    """A process never asks what is its own by the store's word."""
+    return claims, "undriven", lambda *_: []
+
+
+def nobody_takes_over() -> tuple[Any, str, Any]:
+    """The leases of dead processes are never ended."""
+
+    async def careless(self: Any, *arguments: Any) -> None:
+        return None
+
+    return Lease, "_take_off", careless
+
+
+def keys_are_forgotten() -> tuple[Any, str, Any]:
+    """An Idempotency-Key is not written with its start."""
+    start = MemoryJournal.start
+
+    async def careless(self: Any, birth: Any) -> Any:
+        birth.idempotency = None
+        return await start(self, birth)
+
+    return MemoryJournal, "start", careless
+
+
+def slots_leak() -> tuple[Any, str, Any]:
+    """A slot that was reserved for nothing is not given back."""
+
+    def careless(self: Any, thread_id: str) -> None:
+        self._expect_no_more(thread_id)
+
+    return Worker, "unreserve", careless
+
+
+def ends_change() -> tuple[Any, str, Any]:
+    """A write to an execution that has ended is carried out."""
+
+    def careless(self: Any, change: Any) -> None:
+        execution = self._tables.executions[change.id]
+        execution.status, execution.completed_at = change.status, change.completed_at
+
+    return MemoryJournal, "_change_execution", careless
+
+
+def order_is_ignored() -> tuple[Any, str, Any]:
+    """Steps do not wait for those that they need."""
+    begin = Frontier.__init__
+
+    def careless(self: Any, plan: Any, done: Any = ()) -> None:
+        begin(self, plan, done)
+        self._degrees = dict.fromkeys(self._degrees, 0)
+        self._ready = [(place, step_id) for step_id, place in plan.index.items() if step_id not in self._done]
+
+    return Frontier, "__init__", careless
+
+
+def gaps_are_passed_over() -> tuple[Any, str, Any]:
+    """A stream takes what the bus brings for all there is."""
+
+    async def careless(self: Any, items: Any) -> bytes:
+        news = [item for item in items if not isinstance(item, bytes) and item.seq > self._cursor]
+        if news:
+            self._cursor = news[-1].seq
+        return b"".join(item.frame() for item in news)
+
+    return ThreadStream, "_passed", careless
+
+
+def readers_are_never_told() -> tuple[Any, str, Any]:
+    """A stream hears nothing of what other processes write."""
+
+    async def careless(self: Any) -> bytes:
+        return b""
+
+    return ThreadStream, "_ask", careless
+
+
+def leases_are_taken_for_granted() -> tuple[Any, str, Any]:
+    """A process starts steps whatever its lease says."""
+    return Lease, "holds", property(lambda _: True)
+
+
+def limits_are_ignored() -> tuple[Any, str, Any]:
+    """A queue always has room."""
+    return MemoryQueues, "_slots", lambda *_: 1_000
+
+
+PLANTS: Final[tuple[Callable[[], tuple[Any, str, Any]], ...]] = (
+    no_epoch_check,
+    claims_fence_nobody,
+    nobody_adopts,
+    nobody_takes_over,
+    keys_are_forgotten,
+    slots_leak,
+    ends_change,
+    order_is_ignored,
+    gaps_are_passed_over,
+    readers_are_never_told,
+    leases_are_taken_for_granted,
+    limits_are_ignored,
+)
+
+
+@contextmanager
+def planted(plant: Callable[[], tuple[Any, str, Any]]) -> Generator[None]:
+    """The product with one bug more, until the block ends."""
+    owner, name, careless = plant()
+    sound = getattr(owner, name)
+    setattr(owner, name, careless)
+    try:
+        yield
+    finally:
+        setattr(owner, name, sound)
