@@ -106,6 +106,7 @@ class Driver:
                 "thread_id": row.thread_id,
                 "epoch": row.epoch,
                 "rev": row.rev,
+                "held_execution_id": row.execution_id,
                 "at": utc_now(),
                 "new_epoch": row.epoch,
                 "incarnation_id": row.incarnation_id,

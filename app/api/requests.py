@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
@@ -18,6 +19,7 @@ from app.domain.times import seconds
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
 _LONGEST_WAIT: Final = 600.0
+_NUMBER: Final = re.compile(r"\s*[-+]?[\d_.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
 def _workflow(value: Any) -> Any:
@@ -52,7 +54,7 @@ def _utc(value: datetime) -> datetime:
 
 def _plus(value: Any) -> Any:
     """A `+` that nobody escaped arrives as a space: 2026-11-21T09:30:00 02:00.  A bare number is no time."""
-    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdecimal():
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         raise ValueError("should be a time such as 2026-11-21T09:30:00Z")
     if isinstance(value, str) and "T" in value and value[-6:-5] == " ":
         return f"{value[:-6]}+{value[-5:]}"

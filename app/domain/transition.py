@@ -35,15 +35,17 @@ class Start:
 
 @dataclass(slots=True, kw_only=True)
 class Transition:
-    """A write on one thread, conditional on (thread_id, epoch, rev); the row's rev becomes rev + 1.
+    """A write on one thread, conditional on (thread_id, epoch, rev, held execution); the row's rev becomes rev + 1.
 
-    All from `new_epoch` to `wake_at` is what the thread's row holds afterwards (its pending `signal` is cleared when
-    `clear_signal`).  Versions and event numbers were given by whoever holds the row: its driver, or steer under its lock.
+    The held execution tells a thread from another that was born under its id after it was deleted.  All from `new_epoch` to
+    `wake_at` is what the thread's row holds afterwards (its pending `signal` is cleared when `clear_signal`).  Versions and
+    event numbers were given by whoever holds the row: its driver, or steer under its lock.
     """
 
     thread_id: str
     epoch: int
     rev: int
+    held_execution_id: str
     at: datetime
     new_epoch: int
     incarnation_id: str | None

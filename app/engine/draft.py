@@ -29,6 +29,7 @@ class Draft:
             thread_id=thread.thread_id,
             epoch=thread.epoch,
             rev=thread.rev,
+            held_execution_id=thread.execution_id,
             at=at,
             new_epoch=thread.epoch,
             incarnation_id=thread.incarnation_id,

@@ -49,7 +49,7 @@ class Drive:
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
         self.over = False
-        self._failure: ErrorInfo | None = None
+        self._failure = loaded.failed
         self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
         for row in loaded.open_steps:

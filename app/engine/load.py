@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from app.domain import integrity, jsontext, parameters
 from app.domain.errors import Corrupt, JsonError, NotFound
 from app.domain.integrity import Finding
+from app.domain.records import ErrorInfo
+from app.domain.retry import EXCEPTION
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
-from app.domain.status import STEP_OPEN
+from app.domain.status import STEP_OPEN, StepStatus
+from app.domain.times import utc_now
 from app.engine.draft import context_for_people
 from app.engine.values import read_values
 
@@ -30,7 +33,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Loaded:
-    """A thread as its driver holds it in memory; `open_steps` are the step runs that had begun and not ended."""
+    """A thread as its driver holds it in memory; `open_steps` are the step runs that had begun and not ended, `failed` why
+    one has failed for good, which its thread does once the others have ended.
+    """
 
     thread: ThreadRecord
     spec: WorkflowSpec
@@ -39,6 +44,7 @@ class Loaded:
     state: State
     writer: ManifestWriter
     open_steps: list[StepRecord]
+    failed: ErrorInfo | None = None
 
 
 async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
@@ -104,7 +110,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
         await _reset(reads, thread, refs, writer, asked.reset)
-    state = await _fill(reads, thread.thread_id, refs, asked.context if fresh else ())
+    state = await _fill(reads, thread.thread_id, refs, asked.context if fresh else (), known=execution)
     if fresh:
         set_literals(asked.context, state, writer)
     steps = await reads.steps(thread.thread_id, execution_id=execution.id, values=False)
@@ -116,7 +122,17 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         state=state,
         writer=writer,
         open_steps=[step for step in steps if step.status in STEP_OPEN],
+        failed=_failure(steps),
     )
+
+
+def _failure(steps: Iterable[StepRecord]) -> ErrorInfo | None:
+    """Why the first step run of an execution that failed for good did."""
+    failed = [step for step in steps if step.status is StepStatus.FAILED]
+    if not failed:
+        return None
+    first = min(failed, key=lambda step: step.completed_at or step.started_at or utc_now())
+    return ErrorInfo(**jsontext.loads(first.error)) if first.error else ErrorInfo(kind=EXCEPTION, message="it failed")
 
 
 def asked_of(thread: ThreadRecord, execution: ExecutionRecord | None) -> Parameters:
@@ -164,9 +180,11 @@ def set_literals(values: dict[str, Any], state: State, writer: ManifestWriter) -
         writer.literal(name, value)
 
 
-async def _fill(reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = ()) -> State:
+async def _fill(
+    reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = (), *, known: ExecutionRecord | None = None
+) -> State:
     """The state with its values, without those of the variables in `given`, which are about to be set."""
-    values = await read_values(reads, thread_id, refs, given)
+    values = await read_values(reads, thread_id, refs, given, known=known)
     if values.findings:
         raise Corrupt(thread_id, values.findings)
     rows = values.rows

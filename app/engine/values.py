@@ -37,12 +37,16 @@ class Values:
         return [*self.input, *self.outputs, *self.literals]
 
 
-async def read_values(reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = ()) -> Values:
+async def read_values(
+    reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = (), *, known: ExecutionRecord | None = None
+) -> Values:
     """The values of a state, all of them checked; of the variables in `given` none is looked for, nor an input "".
 
-    The literals of older versions are added to `refs`.
+    The literals of older versions are added to `refs`.  `known` is an execution that has been read already.
     """
-    execution = await reads.execution(refs.input) if refs.input else None
+    execution = known if known is not None and known.id == refs.input else None
+    if execution is None and refs.input:
+        execution = await reads.execution(refs.input)
     wanted = _wanted(refs, given)
     rows = {row.id: row for row in await reads.steps(thread_id, ids=sorted(wanted))} if wanted else {}
     literals = await _older_literals(reads, thread_id, refs, given)

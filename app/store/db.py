@@ -100,6 +100,7 @@ def _settings(schema: str | None, application: str) -> dict[str, Any]:
         "application_name": application,
         "jit": "off",
         "timezone": "UTC",
+        "synchronous_commit": "on",  # what was answered is durable, whatever the server's default
         # A process that is frozen or cut off with a row locked must not hold up the others for ever.
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "5s",

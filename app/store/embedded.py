@@ -133,7 +133,10 @@ class EmbeddedPostgres:
                 message = f"another container or machine uses the data folder {self._data_dir}"
                 raise StartupError(message)
             # Its pid may be another program's by now, which PostgreSQL would take for a living server.
-            (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+            # So it does with one that was killed and that nobody has reaped yet, as in containers with a slow first process.
+            for folder in {self._cluster, self._socket or self._cluster}:
+                for name in ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+                    (folder / name).unlink(missing_ok=True)
         account = self._make_cluster()
         self._rotate_log()
         self._place.write_text(_place(), encoding="utf-8")

@@ -68,6 +68,7 @@ def _move(ord_: int, t: Transition) -> tuple[Any, ...]:
         t.thread_id,
         t.epoch,
         t.rev,
+        t.held_execution_id,
         t.new_epoch,
         t.incarnation_id,
         t.execution_id,

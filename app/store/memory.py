@@ -160,7 +160,8 @@ class MemoryJournal(Journal):
 
     def _write(self, move: Transition) -> str | None:
         tables, thread = self._tables, self._tables.threads.get(move.thread_id)
-        if thread is None or (thread.epoch, thread.rev) != (move.epoch, move.rev):
+        held = (move.epoch, move.rev, move.held_execution_id)
+        if thread is None or (thread.epoch, thread.rev, thread.execution_id) != held:
             raise Fenced(f"thread {move.thread_id} is no longer at epoch {move.epoch}, rev {move.rev}")
         move.apply_to(thread)
         if thread.signal is not None and thread.wake_at is not None:

@@ -168,7 +168,7 @@ class GroupWriter:
         return await self._statement.fetch(*flush.arguments(items), *told)
 
     def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
-        outcomes: dict[int, tuple[str, str | None]] = {row[0]: (row[1], row[2]) for row in rows}
+        outcomes: dict[int, tuple[str, str | None]] = {row["ord"]: (row["outcome"], row["signal"]) for row in rows}
         busy: list[Item] = []
         for ord_, item in enumerate(batch):
             if ord_ not in outcomes:
@@ -243,21 +243,22 @@ class GroupWriter:
                 item.succeed(True) if what.execution.id in executions else lost.append(item)
                 continue
             found = threads.get(what.thread_id)
-            if found == (what.new_epoch, what.rev + 1):
+            if found == (what.new_epoch, what.rev + 1, what.execution_id):
                 item.succeed(None)
-            elif found == (what.epoch, what.rev):
+            elif found == (what.epoch, what.rev, what.held_execution_id):
                 lost.append(item)
             else:
                 item.fail(Fenced(f"thread {what.thread_id} has another driver"))
         self._put_back(lost)
 
-    async def _look_up(self, batch: Sequence[Item]) -> tuple[dict[str, tuple[int, int]], set[str]]:
+    async def _look_up(self, batch: Sequence[Item]) -> tuple[dict[str, tuple[int, int, str]], set[str]]:
         assert self._connection is not None
         moves = [item.what.thread_id for item in batch if isinstance(item.what, Transition)]
         starts = [item.what.execution.id for item in batch if isinstance(item.what, Start)]
         rows = await self._connection.fetch(_QUERIES["look_up"], moves)
         born = await self._connection.fetch(_QUERIES["look_up_starts"], starts) if starts else []
-        return {row[0]: (row[1], row[2]) for row in rows}, {str(row[0]) for row in born}
+        held = {row["thread_id"]: (row["epoch"], row["rev"], str(row["execution_id"])) for row in rows}
+        return held, {str(row[0]) for row in born}
 
 
 def _client_error(error: BaseException) -> bool:

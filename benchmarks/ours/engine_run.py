@@ -77,7 +77,7 @@ def step_commit(load: Workload) -> dict[str, Any]:
 async def _at_rest(services: Services) -> None:
     """Wait until the worker has looked for due threads once: before that it leaves new ones to its next look."""
     async with asyncio.timeout(10):
-        while services.worker._backlog:  # noqa: ASYNC110 - it has no event for this
+        while services.worker._claims.backlog:  # noqa: ASYNC110 - it has no event for this
             await asyncio.sleep(0.01)
 
 

@@ -86,9 +86,9 @@ CREATE TYPE journal_start_2 AS (
     at timestamptz, idempotency_key text, request_sha256 bytea
 );
 CREATE TYPE journal_move_2 AS (
-    ord int, thread_id text, epoch int, rev bigint, new_epoch int, incarnation_id uuid, execution_id uuid, status text,
-    head_version int, last_version int, last_seq bigint, wake_at timestamptz, recoveries int, clear_signal bool,
-    at timestamptz, wake_thread_id text
+    ord int, thread_id text, epoch int, rev bigint, held_execution_id uuid, new_epoch int, incarnation_id uuid,
+    execution_id uuid, status text, head_version int, last_version int, last_seq bigint, wake_at timestamptz,
+    recoveries int, clear_signal bool, at timestamptz, wake_thread_id text
 )
 """
 

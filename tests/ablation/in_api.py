@@ -95,7 +95,7 @@ bus(
     "the text of an ended step is not kept",
     "            texts.pop(step_id, None)",
     "            texts.get(step_id)",
-    BUS + "test_text_reaches_readers_and_late_ones_get_what_was_said_so_far",
+    "unit/engine/test_late.py::test_the_text_of_a_step_goes_with_its_end",
 )
 bus(
     "the text of a step has a limit",

@@ -1,4 +1,4 @@
-"""Safeguards of the engine around the threads: the lease, claims, adoption, wishes, families, control, steering."""
+"""Safeguards of the engine around the threads: the lease, claims, adoption, hints, taking up, the worker."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from tests.ablation.safeguard import Edit, Room
 LEASE = "unit/engine/test_lease.py::"
 RECOVERY = "unit/engine/test_recovery.py::"
 CANCEL = "unit/engine/test_cancel.py::"
-STEERING = "unit/engine/test_steering.py::"
-ROLLBACK = "unit/engine/test_rollback.py::"
 CHILDREN = "unit/engine/test_children.py::"
-START = "unit/engine/test_start.py::"
 HELD = "unit/engine/test_held.py::"
 BUDGET = "unit/engine/test_budget.py::"
+SLOTS = "unit/engine/test_slots.py::"
 OVERTAKEN = "unit/engine/test_overtaken.py::"
 
 lease = Room("app/engine/lease.py", promise="G3")
@@ -98,12 +96,12 @@ claims(
     "past the lease nothing is claimed",
     "        if not worker.may_start():\n            return\n",
     "",
-    HELD + "test_nothing_is_taken_up_and_a_new_thread_waits_in_the_store",
+    SLOTS + "test_past_the_lease_a_claim_takes_nothing",
 )
 claims(
     "what is ours and nobody drives is adopted",
-    "for thread in undriven(ours, before, worker.begun(), worker.expected()):",
-    "for thread in undriven({}, before, worker.begun(), worker.expected()):",
+    "for thread in undriven(ours, worker.begun(), worker.expected() | worker.ended):",
+    "for thread in undriven({}, worker.begun(), worker.expected() | worker.ended):",
     RECOVERY + "test_a_start_whose_answer_is_lost_is_driven_all_the_same",
     promise="G13",
 )
@@ -123,14 +121,14 @@ claims(
 adoption = Room("app/engine/adoption.py", promise="G3")
 adoption(
     "what is just being started or steered is not adopted",
-    "if thread_id not in expected and thread.epoch",
+    "if thread_id not in spared and thread.epoch",
     "if thread.epoch",
     RECOVERY + "test_what_is_driven_and_what_is_being_started_is_not_adopted",
     OVERTAKEN + "test_a_thread_that_is_just_being_steered_is_not_adopted",
 )
 adoption(
     "what is driven is not adopted",
-    "thread.epoch > max(before.get(thread_id, 0), after.get(thread_id, 0))",
+    "thread.epoch > begun.get(thread_id, 0)",
     "thread.epoch > 0",
     RECOVERY + "test_what_is_driven_and_what_is_being_started_is_not_adopted",
 )
@@ -194,13 +192,6 @@ worker(
     promise="G7",
 )
 worker(
-    "one that does not let go is waited for no longer than the grace",
-    "                await asyncio.wait([old], timeout=self._grace)",
-    "                await asyncio.wait([old])",
-    OVERTAKEN + "test_an_old_drive_that_does_not_let_go_holds_the_new_one_up_for_the_grace_only",
-    promise="G7",
-)
-worker(
     "a run that broke is given up",
     "            await self._take_up.give_up(run.thread if run is not None else thread, error)",
     "            _log.debug(error)",
@@ -210,7 +201,7 @@ worker(
     "slots are bounded",
     "self._taken >= self._slots",
     "self._taken < 0",
-    START + "test_no_more_threads_run_than_there_are_slots",
+    SLOTS + "test_a_slot_that_is_not_there_is_not_given",
     promise="G11",
 )
 worker(
@@ -224,147 +215,8 @@ worker(
     "a goodbye ends within its grace",
     "_, late = await asyncio.wait(late, timeout=self._grace)",
     "_, late = await asyncio.wait(late)",
-    RECOVERY + "test_a_step_that_outlasts_the_grace_runs_again_elsewhere",
+    "unit/engine/test_late.py::test_a_goodbye_waits_for_no_step_beyond_its_grace",
     promise="G12",
 )
 
-family = Room("app/engine/family.py", promise="G10")
-family(
-    "a driver that lives is asked first",
-    "asked = None if force else await self._ask_driver(thread_id, reason)",
-    "asked = None",
-    CANCEL + "test_another_process_lets_the_driver_cancel_it",
-)
-family(
-    "a dead owner is not asked",
-    " or await self._is_dead(driver):",
-    ":",
-    CANCEL + "test_a_dead_owners_thread_is_cancelled_directly",
-)
-family(
-    "a driver that does not answer loses the thread",
-    "while (left := deadline - monotonic()) > 0:",
-    "while (left := 1.0) > 0:",
-    CANCEL + "test_a_driver_that_does_not_answer_loses_the_thread_after_the_grace",
-)
-family(
-    "a wish that was withdrawn is not obeyed",
-    "if wished and not wishes.is_cancel(thread.signal):",
-    "if wished and thread is None:",
-    CANCEL + "test_a_wish_that_was_withdrawn_is_not_obeyed",
-)
-family(
-    "what was streamed is kept",
-    ".cancel(reason, texts))",
-    ".cancel(reason))",
-    CANCEL + "test_what_a_step_had_streamed_is_kept_as_partial",
-)
-family(
-    "children are cancelled with their parent",
-    "        await self.cancel_children(written[-1])\n        return thread",
-    "        return thread",
-    CHILDREN + "test_steering_the_parent_away_reaches_its_running_child[cancel]",
-)
-family(
-    "children of the new drive are left alone",
-    'if keys.get(child.parent_run_id or "") in gone:',
-    "if child is not None:",
-    CHILDREN + "test_the_child_of_the_new_drive_is_not_cancelled_with_the_old_one",
-)
-family(
-    "a parent that fails ends its children",
-    "            if thread.status in ENDED:\n                await self.cancel_child(",
-    "            if thread is None:\n                await self.cancel_child(",
-    CHILDREN + "test_a_parent_that_fails_beside_a_waiting_child_ends_it",
-)
-
-control = Room("app/engine/control.py", promise="G8")
-control(
-    "a key in flight is a conflict",
-    "if key in self._keys_in_flight:",
-    "if key is None:",
-    START + "test_a_key_in_flight_is_a_conflict",
-)
-control(
-    "a key stands for one body",
-    "if owner.request_sha256 != command.request_sha256:",
-    "if owner is None:",
-    START + "test_one_key_for_two_requests_is_refused",
-)
-control(
-    "a slot of a start that bore nothing is given back",
-    "if mine and not born:",
-    "if born and not born:",
-    START + "test_starting_twice_with_one_key_starts_once",
-    promise="G11",
-)
-control(
-    "a slot of a refused steering is given back",
-    "if mine and not launched:",
-    "if launched and not launched:",
-    STEERING + "test_resuming_a_running_thread_is_a_conflict_that_costs_no_slot",
-    promise="G11",
-)
-control(
-    "steering reaches the children",
-    "            await self._worker.family.cancel_children(written[-1])\n",
-    "",
-    CHILDREN + "test_steering_the_parent_away_reaches_its_running_child[rollback]",
-    promise="G10",
-)
-steering = Room("app/engine/steering.py", promise="G7")
-steering(
-    "steering raises the epoch",
-    "self._draft.transition.new_epoch = thread.epoch + 1",
-    "self._draft.transition.new_epoch = thread.epoch",
-    OVERTAKEN + "test_every_steering_raises_the_epoch",
-)
-steering(
-    "an expected version has to be the head",
-    "if version is not None and version != self.thread.head_version:",
-    "if version is not None and version < 0:",
-    STEERING + "test_another_expected_version_is_a_conflict",
-)
-steering(
-    "a thread ends once",
-    'had streamed so far.\n\n        Raises Conflict when it has ended.\n        """\n        if self.thread.status in ENDED:',
-    'had streamed so far.\n\n        Raises Conflict when it has ended.\n        """\n        if self.thread is None:',
-    STEERING + "test_cancelling_ends_it_whatever_it_does_and_twice_is_a_conflict",
-    promise="G9",
-)
-steering(
-    "a running thread is not resumed",
-    "        if self.thread.status in ACTIVE:\n",
-    "        if self.thread is None:\n",
-    STEERING + "test_resuming_a_running_thread_is_a_conflict_that_costs_no_slot",
-)
-steering(
-    "no step stays open under a cancelled thread",
-    "        await self._close_steps(self.thread.execution_id)\n",
-    "",
-    STEERING + "test_cancelling_ends_it_whatever_it_does_and_twice_is_a_conflict",
-    promise="G9",
-)
-steering(
-    "no step stays open under a superseded execution",
-    "            await self._close_steps(old.id)\n",
-    "",
-    ROLLBACK + "test_the_late_result_of_a_thread_rolled_back_while_it_runs_is_discarded",
-    promise="G9",
-)
-steering(
-    "resuming keeps the keys of what had not completed",
-    "                keys[row.step_id] = row.key_execution_id\n",
-    "                keys.pop(row.step_id, None)\n",
-    STEERING + "test_resuming_keeps_the_idempotency_key_of_what_had_not_completed",
-    promise="G2",
-)
-steering(
-    "a thread that moved on is not interrupted",
-    "if (now.epoch, now.rev) != (thread.epoch, thread.rev):",
-    "if now is None:",
-    OVERTAKEN + "test_a_thread_that_has_moved_on_is_not_interrupted",
-    promise="G3",
-)
-
-ROOMS = (lease, claims, adoption, hearing, takeup, worker, family, control, steering)
+ROOMS = (lease, claims, adoption, hearing, takeup, worker)

@@ -32,7 +32,7 @@ claim(
     "a limited queue is claimed under its lock",
     "ORDER BY name FOR UPDATE SKIP LOCKED;",
     "ORDER BY name;",
-    QUEUES + "test_ten_that_claim_at_once_take_no_more_than_the_limit[postgres]",
+    LOCKED + "test_a_queue_in_which_another_claims_is_passed_over",
     promise="G11",
 )
 claim(

@@ -33,7 +33,7 @@ run(
     "a process that froze before the first line does not start",
     _AGAIN,
     "        if step is None:\n",
-    HELD + "test_a_process_that_froze_between_launch_and_start_does_not_start",
+    "unit/engine/test_slots.py::test_a_process_that_freezes_after_the_launch_starts_nothing",
     promise="G3",
 )
 run(
@@ -45,7 +45,7 @@ run(
 )
 run(
     "any commit sets the count of recoveries back",
-    "            transition.recoveries = 0  # the thread gets on\n",
+    "            transition.recoveries = 0\n",
     "            pass\n",
     "unit/engine/test_budget.py::test_any_step_that_ends_sets_the_count_back",
     promise="G15",

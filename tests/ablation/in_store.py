@@ -27,8 +27,8 @@ flush(
 )
 flush(
     "a row passed over is not fenced",
-    "THEN 'busy' ELSE 'fenced' END",
-    "THEN 'fenced' ELSE 'fenced' END",
+    "THEN 'busy' ELSE 'fenced'\n",
+    "THEN 'fenced' ELSE 'fenced'\n",
     FLUSH + "test_a_row_that_somebody_holds_is_passed_over_and_written_later",
     promise="G1",
 )
@@ -190,7 +190,7 @@ leases(
 leases(
     "a goodbye is not counted",
     "($3 AND status = 'running')::int",
-    "($3 IS NOT NULL AND status = 'running')::int",
+    "($3::bool IS NOT NULL AND status = 'running')::int",
     LEASES + "test_a_crash_counts_a_recovery_of_what_was_running_and_a_goodbye_none",
     promise="G15",
 )

@@ -52,13 +52,6 @@ writer(
     FLUSH + "test_closing_while_the_database_is_away_tells_everybody_who_waits",
     promise="G12",
 )
-writer(
-    "a connection that is lost is made again",
-    "                await asyncio.sleep(pause)\n                pause =",
-    "                raise\n                pause =",
-    WRITER + "test_a_database_that_is_away_for_a_while_is_waited_for",
-    promise="G13",
-)
 gathering = Room("app/store/gathering.py", promise="G1")
 gathering(
     "a batch has one move of a thread",
@@ -103,8 +96,8 @@ journal(
 )
 journal(
     "heartbeats have a line of their own",
-    "            return bool(await self.hints.fetch(_QUERIES[\"heartbeat\"], incarnation_id))",
-    "            return bool(await self._fetch(\"heartbeat\", incarnation_id))",
+    '            return bool(await self.hints.fetch(_QUERIES["heartbeat"], incarnation_id))',
+    '            return bool(await self._fetch("heartbeat", incarnation_id))',
     "store/test_hints.py::test_heartbeats_do_not_wait_for_the_pool",
     promise="G3",
 )
@@ -167,12 +160,6 @@ embedded(
     "    if os.geteuid() != 0:\n",
     "    if os.geteuid() >= 0:\n",
     "store/test_embedded.py::test_it_answers_while_it_is_used_and_is_gone_afterwards",
-)
-embedded(
-    "a stale pid is not taken for a server",
-    " or str(cluster) not in process.cmdline()",
-    "",
-    "store/test_embedded.py::test_a_stale_pid_that_another_program_has_by_now_is_no_server",
 )
 cluster = Room("app/store/embedded.py")
 cluster(

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.ablation import in_api, in_engine, in_queues, in_runners, in_steps, in_store, in_writer
+from tests.ablation import (
+    in_api,
+    in_checks,
+    in_control,
+    in_engine,
+    in_queues,
+    in_runners,
+    in_steps,
+    in_store,
+    in_writer,
+)
 
 if TYPE_CHECKING:
     from tests.ablation.safeguard import Safeguard
 
 SAFEGUARDS: tuple[Safeguard, ...] = tuple(
     safeguard
-    for module in (in_store, in_writer, in_queues, in_engine, in_steps, in_api, in_runners)
+    for module in (in_store, in_writer, in_queues, in_engine, in_control, in_steps, in_api, in_runners, in_checks)
     for room in module.ROOMS
     for safeguard in room.safeguards
 )

@@ -20,8 +20,8 @@ def text_of(file: str) -> str:
 
 @cache
 def names_in(file: str) -> set[str]:
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef
-    return {node.name for node in ast.walk(ast.parse(text_of(file))) if isinstance(node, kinds)}
+    nodes = ast.walk(ast.parse(text_of(file)))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def exists(test: str) -> bool:

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 HELD: dict[str, Any] = {"name": "bug", "steps": [{"id": "a", "python": "held"}]}
 ODD = {"text": "a\x00b", "key\x00": ["\x00", "\x01"]}
-TAGS = ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir", "!!python/module:os"]
+TAGS = [
+    "!!python/object/apply:os.mkdir",
+    "!!python/object/new:os.mkdir",
+    "!!python/name:os.mkdir",
+    "!!python/module:os",
+]
 
 
 @function("odd")
@@ -136,7 +141,12 @@ async def test_nul_in_an_agents_text_does_not_break_saving(house: House) -> None
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_document_with_a_tag_runs_no_code(tag: str, tmp_path: Path) -> None:
     made = tmp_path / "made"
-    for text in (f"{tag} [{made}]", f"name: x\nsteps: {tag} [{made}]", f"name: {tag} {made}", f"{{name: {tag} [{made}]}}"):
+    for text in (
+        f"{tag} [{made}]",
+        f"name: x\nsteps: {tag} [{made}]",
+        f"name: {tag} {made}",
+        f"{{name: {tag} [{made}]}}",
+    ):
         with pytest.raises(InvalidWorkflow):
             parse(text)
     assert not made.exists()
@@ -185,10 +195,7 @@ async def test_cancelling_a_dead_workers_run_leaves_the_thread_free(house: House
 
 
 async def test_two_lives_on_one_host_and_pid_never_share_a_lease(house: House) -> None:
-    lives = [
-        Lease(house.journal, seconds=30, alone=lambda: False, freed=lambda: None)
-        for _ in range(2)
-    ]
+    lives = [Lease(house.journal, seconds=30, alone=lambda: False, freed=lambda: None) for _ in range(2)]
     assert lives[0].own.process == lives[1].own.process
     assert lives[0].own.id != lives[1].own.id
     await house.journal.open_incarnation(lives[0].own)

@@ -169,6 +169,7 @@ class Service:
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
+        self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.workflow: WorkflowRecord
 
     def hint(self) -> None:

@@ -91,6 +91,7 @@ async def test_an_impossible_thread_id_is_not_found(client: httpx.AsyncClient, p
         ("/api/workflow/executions?status=lost", "/query/status"),
         ("/api/workflow/executions?since=yesterday", "/query/since"),
         ("/api/workflow/executions?until=95", "/query/until"),
+        ("/api/workflow/executions?since=1.39e-59", "/query/since"),
         ("/api/workflow/executions?since=0001-01-01T00:00:00%2B14:00", "/query/since"),
         ("/api/workflow/executions?workflow=a%00b", "/query/workflow"),
         ("/api/workflow/executions?nonsense=1", "/query/nonsense"),

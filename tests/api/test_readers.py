@@ -22,7 +22,7 @@ from tests.feeds import BEGINNING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.domain.ports import FeedItem
+    from app.domain.ports import FeedItem, FeedPosition
     from tests.api.service import Served, Service
 
 
@@ -86,8 +86,8 @@ async def test_a_page_that_was_read_for_others_is_not_handed_out(service: Servic
     await feed_items(service, 3)
     read = service.reads.feed
 
-    async def everybody_changes(*arguments: Any) -> Any:
-        page = await read(*arguments)
+    async def everybody_changes(after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
+        page = await read(after, limit)
         feed.detach(first)
         await feed.attach(second)
         return page

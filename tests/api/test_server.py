@@ -103,8 +103,9 @@ def _bootstrap(monkeypatch: pytest.MonkeyPatch, open_services: Any) -> None:
 
 
 async def test_sigterm_sets_the_deadline(service: Service) -> None:
+    services: Any = service
     deadline = server_module.Deadline(60)
-    server = Server(configure(None, "info"), service, deadline)
+    server = Server(configure(None, "info"), services, deadline)
     server._stop(signal.SIGTERM, None)
     assert server.should_exit
     assert deadline._timer is not None

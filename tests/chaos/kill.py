@@ -45,7 +45,7 @@ def three(seconds: int, folder: Path) -> Outcome:
         services(folder, 3, DATABASE_URL=base.dsn, LEASE_SECONDS=LEASE) as trio,
         Recoveries(base.dsn) as recoveries,
     ):
-        with Load(trio, per_second=8, steps=5, sleep=0.3) as load:
+        with Load(trio, per_second=12, steps=5, sleep=0.3) as load:
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 time.sleep(dice.uniform(0.5, 3.0))

@@ -109,10 +109,10 @@ class Machine(RuleBasedStateMachine):
         self._do("rerun", self._model.rerun(pick, thread, with_input=with_input, workflow=workflow), thread.thread_id)
 
     @precondition(lambda self: self._threads(lambda thread: bool(thread.calls)))
-    @rule(pick=_PICK, which=_PICK)
-    def finish(self, pick: int, which: int) -> None:
+    @rule(pick=_PICK)
+    def finish(self, pick: int) -> None:
         thread = self._any(pick, lambda thread: bool(thread.calls))
-        self._do("finish", self._model.tell(thread, which, finish=True), thread.thread_id)
+        self._do("finish", self._model.tell(thread, pick, finish=True), thread.thread_id)
 
     @precondition(lambda self: self._threads(lambda thread: bool(thread.calls)))
     @rule(pick=_PICK, which=_PICK)
@@ -132,9 +132,9 @@ class Machine(RuleBasedStateMachine):
             self._model.threads and not (self.trail[-1].startswith("crash") and self.trail[-2].startswith("crash"))
         )
     )
-    @rule(pick=_PICK, how=st.sampled_from(["cut", "taken", "left"]))
-    def crash(self, pick: int, how: str) -> None:
-        self._do("crash", self._model.crash(pick, how), how)
+    @rule(pick=_PICK, how=st.sampled_from(["cut", "taken", "left"]), late=st.sampled_from([None, True, False]))
+    def crash(self, pick: int, how: str, late: bool | None) -> None:
+        self._do("crash", self._model.crash(pick, how, late=late), (how, late))
 
     @precondition(lambda self: self._model.zombies())
     @rule(finish=st.booleans())

@@ -151,12 +151,18 @@ class Model(Watch):
             _end(thread, step, finish=finish)
         await self._lost(process, crashed=True)
 
-    async def crash(self, pick: int, how: str) -> None:
-        """`cut`: kill -9. `taken`: another takes it for dead, it goes on. `left`: it ends in good order."""
+    async def crash(self, pick: int, how: str, *, late: bool | None) -> None:
+        """`cut`: kill -9, or frozen. `taken`: another takes it for dead, it goes on. `left`: it ends in good order.
+
+        With `late`, what it was doing ends afterwards, well or not, and is written if that is not prevented.
+        """
         process = self.process(pick)
         if how == "cut":
             process.wire.cut.set()
         await self._lost(process, crashed=how != "left", living=how == "taken")
+        if late is not None:
+            await self.settle()
+            await self.tell_zombies(finish=late)
 
     async def _lost(self, process: Process, *, crashed: bool, living: bool = False) -> None:
         rows = await self.sql.fetch("SELECT thread_id FROM threads WHERE incarnation_id = $1::uuid", process.id)

@@ -104,14 +104,11 @@ class Expected:
         self._end("cancelled")
 
     def crash(self, *, counts: bool = True) -> None:
-        """Its driver is gone, another one takes it up.  A failure that waited for other steps to end is tried again."""
+        """Its driver is gone, another one takes it up; a failure that waited for other steps to end waits on."""
         self.recoveries += counts
         if self.recoveries > MAX_RECOVERIES:
             self._end("interrupted")
             return
-        if self.failing and not self.pausing:
-            self.recoveries = 0
-        self.failing = False
         if self.pausing and 1 not in self.calls.values():  # second attempts are not begun again
             self.status, self.pausing = "paused", False
         else:

@@ -41,25 +41,33 @@ class Cut(Unavailable):
 
 
 class Wire:
-    """The journal as one process reaches it.  Once cut, nothing comes through; what was on its way may have arrived."""
+    """The journal and the hints as one process reaches them.
 
-    def __init__(self, journal: Any) -> None:
-        self._journal = journal
+    Once cut, its commits alone get through, as those of a process that was frozen and goes on: it hears of nothing else.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._journal = store.stores.journal
+        self._listen = store.stores.hints.listen
+        store.stores.hints.listen = self._deafened
         self.cut, self.gone = asyncio.Event(), asyncio.Event()
         self.cut_at: str | None = None
-        """ "before" or "after" the next commit."""
+        """ "before" or "after" the next commit, which does not get through, or whose answer does not."""
 
     async def commit(self, transition: Any) -> Any:
-        self._cut_if("before")
-        await self._alive()
+        """The next one may be the last thing that happens."""
+        cut_at, self.cut_at = self.cut_at, None
+        if cut_at == "before":
+            self.cut.set()
+            await self._alive()
         signal = await self._journal.commit(transition)
-        self._cut_if("after")
-        await self._alive()
+        if cut_at == "after":
+            self.cut.set()
+            await self._alive()
         return signal
 
-    def _cut_if(self, when: str) -> None:
-        if self.cut_at == when:
-            self.cut.set()
+    def _deafened(self, heard: Callable[[Any], None]) -> None:
+        self._listen(lambda hint: None if self.cut.is_set() else heard(hint))
 
     async def _alive(self) -> None:
         if self.cut.is_set():
@@ -271,7 +279,7 @@ async def wired() -> AsyncGenerator[None]:
     async def open_store(settings: Any, stack: Any) -> Any:
         store = await real(settings, stack)
         process = _OPENING.get()
-        process.wire = Wire(store.stores.journal)
+        process.wire = Wire(store)
         return replace(store, stores=replace(store.stores, journal=process.wire))
 
     # A process that was taken for dead finds out soon.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.chaos import (
+    ablation,
     asleep,
     bodies,
     freeze,
@@ -37,4 +38,5 @@ ROWS: tuple[Row, ...] = (
     *asleep.ROWS,
     *model.ROWS,
     *schema.ROWS,
+    *ablation.ROWS,
 )

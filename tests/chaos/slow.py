@@ -117,7 +117,7 @@ def _connect(port: int, path: str) -> socket.socket:
 async def _look_after(connections: list[socket.socket], outcome: Outcome, *, cut: bool) -> None:
     """Most begin to read at last, and see every durable event; where there is time, the others are found to be cut."""
     late = connections[: len(connections) // 2] if cut else connections
-    raws = await asyncio.gather(*(asyncio.to_thread(_drain, one, 20.0) for one in late))
+    raws = await asyncio.gather(*(_drain(one, 20.0) for one in late))
     whole = 0
     for raw in raws:
         ids = [int(one) for one in _part(raw).ids]
@@ -128,22 +128,23 @@ async def _look_after(connections: list[socket.socket], outcome: Outcome, *, cut
     outcome.expect(whole == len(late), f"{len(late) - whole} slow readers did not see the end")
     if cut:
         await asyncio.sleep(CUT_AFTER)
-        ends = await asyncio.gather(*(asyncio.to_thread(_drain, one, 5.0) for one in connections[len(late) :]))
+        ends = await asyncio.gather(*(_drain(one, 5.0) for one in connections[len(late) :]))
         count = sum(b"event: workflow_complete" not in raw for raw in ends)
         outcome.figures["cut"] = f"{count} of {len(ends)}"
         outcome.expect(count == len(ends), f"{len(ends) - count} slow readers were not cut in {CUT_AFTER:.0f} s")
 
 
-def _drain(connection: socket.socket, seconds: float) -> bytes:
+async def _drain(connection: socket.socket, seconds: float) -> bytes:
+    connection.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=connection)
     raw = bytearray()
-    deadline = time.monotonic() + seconds
-    with connection, suppress(OSError):
-        while (left := deadline - time.monotonic()) > 0:
-            connection.settimeout(left)
-            piece = connection.recv(65_536)
-            if not piece:
-                break
-            raw += piece
+    try:
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(seconds):
+                while piece := await reader.read(65_536):
+                    raw += piece
+    finally:
+        writer.close()
     return bytes(raw)
 
 

@@ -125,7 +125,7 @@ class Line(Hints):
     """See domain.hints.Hints."""
 
     def __init__(self) -> None:
-        self.wanted = True
+        self.wanted, self.sender = True, ""
         self._listeners: list[Callable[[Hint], None]] = []
 
     def listen(self, heard: Callable[[Hint], None]) -> None:

@@ -1,4 +1,4 @@
-"""Hints between processes over NOTIFY: who is told of what, what happens when the line is cut, and that nobody is told alone."""
+"""Hints between processes over NOTIFY: who is told of what, when nobody is, and what happens when the line is cut."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Process:
 
     async def connected(self) -> None:
         async with asyncio.timeout(10):
-            while self.journal.hints._line is None:
+            while self.journal.hints._line is None:  # noqa: ASYNC110 - it has no event for this
                 await asyncio.sleep(0.005)
             await self.until(lambda hint: hint.sender == "")
 
@@ -116,7 +116,7 @@ async def test_who_enters_makes_itself_known(database_url: str) -> None:
 
 
 async def test_a_line_that_is_cut_comes_back_and_everything_is_looked_at(database_url: str) -> None:
-    async with processes(database_url) as ([one, two], _):
+    async with processes(database_url) as ([_one, two], _):
         two.heard.clear()
         admin = await asyncpg.connect(database_url)
         try:

@@ -203,7 +203,8 @@ async def test_closing_while_the_database_is_away_tells_everybody_who_waits(data
         await writer.drop_connection()
         waiting = [writer.submit(driver.event("step_progress")) for driver in drivers]
         await asyncio.sleep(0)
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
 
 

@@ -69,5 +69,8 @@ async def test_the_monitor_passes_over_a_locked_thread_and_sweeps_it_later(books
 
 async def test_nobody_holds_a_row_for_ever(books: Books) -> None:
     async with books.pool.acquire() as connection:
-        found = [await connection.fetchval(f"SHOW {name}") for name in ("lock_timeout", "idle_in_transaction_session_timeout")]
+        found = [
+            await connection.fetchval(f"SHOW {name}")
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+        ]
     assert found == ["5s", "5s"]

@@ -33,6 +33,10 @@ SELECT (SELECT json_agg(e ORDER BY id) FROM workflow_executions e)::text,
     (SELECT json_agg(c ORDER BY version) FROM checkpoints c)::text,
     (SELECT json_agg(v ORDER BY seq) FROM workflow_events v)::text
 """
+KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = 'backstitch-journal' AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -46,7 +50,15 @@ async def blocked(pool: Any, count: int = 1) -> None:
     """Wait until so many sessions of this database wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(4):
-        while await pool.fetchval(query) < count:
+        while await pool.fetchval(query) < count:  # noqa: ASYNC110 - PostgreSQL offers no event
+            await asyncio.sleep(0.005)
+
+
+async def gone(pool: Any) -> None:
+    """Wait until the journal has no session."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
+    async with asyncio.timeout(4):
+        while await pool.fetchval(query, "backstitch-journal"):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
 
 
@@ -69,7 +81,9 @@ async def test_a_fenced_move_writes_no_row_of_any_table(books: Books) -> None:
         epoch=0,
         executions=[started.execution],
         execution_updates=[ExecutionUpdate(id=thread.execution_id, status=Status.FAILED, completed_at=now)],
-        step_updates=[StepUpdate(id=run_id, status=StepStatus.COMPLETED, attempt=1, retry_count=0, output='1', completed_at=now)],
+        step_updates=[
+            StepUpdate(id=run_id, status=StepStatus.COMPLETED, attempt=1, retry_count=0, output="1", completed_at=now)
+        ],
     )
     before = tuple(await books.pool.fetchrow(ALL_ROWS))
     with pytest.raises(Fenced):
@@ -147,7 +161,8 @@ async def test_what_never_reached_the_database_is_sent_again(database_url: str, 
         write = books.journal.commit(driver.event("step_progress")) if what == "commit" else books.journal.start(start)
         writing = asyncio.get_running_loop().create_task(write)
         await asyncio.sleep(0.05)  # sent, and held up on its way
-        proxy.reset()
+        await books.pool.execute(KILL)
+        await gone(books.pool)
         proxy.flow()
         await writing
         written = driver if what == "commit" else Driver(start)

@@ -1,5 +1,5 @@
 -- flush --
--- One batch of the journal in one statement.  A move of a thread counts only if its epoch and rev still hold; rows of a
+-- One batch of the journal in one statement.  A move of a thread counts only if its epoch, rev and execution still hold; rows of a
 -- move or start that does not count are left out.  Rows are locked in the order of thread_id; a locked one is passed over.
 -- `(x IN (SELECT ...)) IS TRUE` keeps the planner, which takes an array for ten rows, from joining in nested loops.
 WITH moves AS (
@@ -22,6 +22,7 @@ WITH moves AS (
         updated_at = moves.at
     FROM moves
     WHERE thread.thread_id = moves.thread_id AND thread.epoch = moves.epoch AND thread.rev = moves.rev
+        AND thread.execution_id = moves.held_execution_id
         AND (moves.thread_id IN (SELECT thread_id FROM held)) IS TRUE
     RETURNING moves.ord, thread.signal
 ), starts AS (
@@ -102,20 +103,22 @@ WITH moves AS (
 ), told AS (
     SELECT pg_notify($10, $9) WHERE $9 IS NOT NULL
 )
-SELECT moves.ord, CASE WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev THEN 'busy' ELSE 'fenced' END AS outcome,
-    NULL AS signal
+SELECT moves.ord, NULL AS signal, CASE
+        WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev AND thread.execution_id = moves.held_execution_id
+        THEN 'busy' ELSE 'fenced'
+    END AS outcome
 FROM moves LEFT JOIN threads AS thread USING (thread_id)
 WHERE (moves.ord IN (SELECT ord FROM moved)) IS NOT TRUE
 UNION ALL
-SELECT ord, 'signal', signal FROM moved WHERE signal IS NOT NULL
+SELECT ord, signal, 'signal' FROM moved WHERE signal IS NOT NULL
 UNION ALL
-SELECT ord, 'refused', NULL FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE
+SELECT ord, NULL, 'refused' FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE
 UNION ALL
-SELECT -1, 'told', NULL FROM told;
+SELECT -1, NULL, 'told' FROM told;
 
 -- look_up --
 -- After a lost connection: where the threads of a batch stand, waiting for whoever still writes them.
-SELECT thread_id, epoch, rev FROM threads WHERE thread_id = ANY($1::text[]) ORDER BY thread_id FOR UPDATE;
+SELECT thread_id, epoch, rev, execution_id FROM threads WHERE thread_id = ANY($1::text[]) ORDER BY thread_id FOR UPDATE;
 
 -- look_up_starts --
 SELECT id FROM workflow_executions WHERE id = ANY($1::uuid[]);

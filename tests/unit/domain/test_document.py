@@ -208,3 +208,18 @@ def test_changing_the_source_afterwards_changes_nothing() -> None:
 def test_a_long_sequence_parses() -> None:
     steps = [{"id": f"s{n}", "python": "f", "input": f"{{s{n - 1}.output}}" if n else 1} for n in range(2000)]
     assert parse(doc(*steps)).plan.leaves == ("s1999",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name: x\nsteps:\n- {id: a, python: f, python: g}", '{"name":"x","steps":[{"id":"a","python":"f","python":"g"}]}'],
+)
+def test_a_key_that_stands_twice_is_refused(text: str) -> None:
+    with pytest.raises(InvalidWorkflow, match="twice"):
+        parse(text)
+
+
+def test_aliases_are_counted_as_often_as_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.domain.document_text.MAX_NODES", 50)
+    with pytest.raises(InvalidWorkflow, match="more than 50 values"):
+        parse("a: &a [1,2,3,4,5,6,7,8,9]\nb: [*a, *a, *a, *a, *a, *a]")

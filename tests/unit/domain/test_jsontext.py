@@ -40,11 +40,15 @@ def test_what_json_cannot_carry_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "{", "NaN", "[Infinity]", "1e999", "[1234567890123456, NaN]", "1" * 5000, b"\xff", '"\\ud800"', "[" * 100_000,
-     "[" * 201 + "]" * 201, "\ud800", "01"],
+     "[" * 201 + "]" * 201, "\ud800", "01", '[1234567890123456,"\\ud800"]'],
 )  # fmt: skip
 def test_what_is_not_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(JsonError):
         jsontext.loads(text)
+
+
+def test_a_long_number_is_read_whole() -> None:
+    assert jsontext.loads("[123456789012345678901234567890]") == [123456789012345678901234567890]
 
 
 def test_two_hundred_levels_are_read_and_written() -> None:

@@ -86,7 +86,7 @@ async def test_cancelling_reaches_into_the_running_step(house: House) -> None:
 
 
 async def test_a_silent_attempt_is_stopped_at_once() -> None:
-    async with open_house(grace=30) as house:
+    async with open_house(grace=6) as house:
         house.on("s", Gate())
         started = await house.start(step("s", python="s", max_silence="20ms", retry={"max_attempts": 1}))
         async with asyncio.timeout(4):
@@ -95,7 +95,7 @@ async def test_a_silent_attempt_is_stopped_at_once() -> None:
 
 
 async def test_an_attempt_over_its_time_is_stopped_at_once() -> None:
-    async with open_house(grace=30) as house:
+    async with open_house(grace=6) as house:
         house.on("s", Gate())
         started = await house.start(step("s", python="s", timeout="20ms", retry={"max_attempts": 1}))
         async with asyncio.timeout(4):
@@ -156,3 +156,31 @@ async def test_attempts_that_were_spent_stay_spent_over_a_crash() -> None:
         heir.on("s", Gate.opened)
         await heir.end("mine")
         assert [call[2] for call in heir.calls][-1] == 2
+
+
+async def test_the_text_of_a_step_goes_with_its_end(house: House) -> None:
+    gate = Gate()
+
+    async def talk(value: Any, ctx: Any) -> str:
+        ctx.chunk("said")
+        return "done"
+
+    house.on("talk", talk)
+    house.on("gate", gate)
+    thread_id = (await house.start(step("a", python="talk"), step("b", python="gate"))).thread.thread_id
+    await house.until(lambda: gate.entered)
+    assert house.bus.texts(thread_id) == {}
+    gate.open()
+    await house.end(thread_id)
+
+
+async def test_a_goodbye_waits_for_no_step_beyond_its_grace() -> None:
+    deaf = Deaf()
+    try:
+        async with asyncio.timeout(5):
+            async with open_house(grace=0.01) as house:
+                house.on("s", deaf)
+                await house.start(step("s", python="s"))
+                await house.until(lambda: deaf.entered)
+    finally:
+        deaf.first.set()

@@ -1,8 +1,9 @@
-"""What a process does with a thread that was steered, taken or deleted under it, and what a new drive does beside an old one."""
+"""What a process does with a thread that was steered, taken or deleted under it; a new drive beside an old one."""
 
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from app.domain.hints import Hint
@@ -14,6 +15,7 @@ from app.engine.steering import interrupt
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
 
 if TYPE_CHECKING:
+    from app.domain.records import ThreadRecord
     from app.domain.transition import Transition
 
 
@@ -51,6 +53,8 @@ def taken(house: House, thread_id: str) -> None:
 
 
 def hearing(house: House) -> Hearing:
+    """Its ear; no look at the store makes good for what it does not hear."""
+    house.worker._claims._look_for_orphans = inf
     return Hearing(house.worker, house.bus, house.reads, lambda: None)
 
 
@@ -99,9 +103,9 @@ async def test_a_thread_that_is_just_being_steered_is_not_adopted(house: House) 
         await house.worker._claims._adopt()
         return answer
 
-    def noted(thread: Any, *more: Any) -> None:
+    def noted(thread: ThreadRecord, loaded: Any = None) -> None:
         begun.append(thread.thread_id)
-        begin(thread, *more)
+        begin(thread, loaded)
 
     house.journal.instead["steer"] = steer_and_look
     house.worker.begin = noted
@@ -121,8 +125,9 @@ async def test_a_new_drive_waits_until_the_old_one_let_go() -> None:
         await house.until(lambda: stubborn.cancelled)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert stubborn.entered == 1
+        calls = stubborn.entered
         stubborn.let.set()
+        assert calls == 1
         await house.end(thread_id)
         assert (await house.steps(thread_id))["b"].output == '"new"'
 

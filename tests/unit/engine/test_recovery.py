@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.commands import StartCommand
 from app.domain.errors import Fenced, Unavailable
+from app.domain.runner import StepFailure
 from app.engine.drive import Drive
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
 
@@ -92,6 +93,24 @@ async def test_a_goodbye_just_after_a_resume_ends_at_once() -> None:
             await house.resume(thread_id)
     async with open_house(house) as heir:
         await heir.end(thread_id)
+
+
+async def test_a_step_that_had_failed_for_good_is_not_tried_again_after_a_kill() -> None:
+    async with open_house() as house:
+        gate = Gate()
+        house.on("b", gate)
+        house.on("a", Failing(StepFailure("hopeless", kind="refused", retryable=False)))
+        steps = step("a", python="a", needs=[]), step("b", python="b", needs=[]), step("c", needs=["b"])
+        thread_id = await begin(house, *steps)
+        await house.until(lambda: any(run.status == "failed" for run in house.tables.runs[thread_id].values()))
+        await house.die()
+        async with open_house(house) as heir:
+            gate.open()
+            await heir.end(thread_id)
+            assert [heir.called(name) for name in "abc"] == [1, 2, 0]
+            assert (await heir.thread(thread_id)).status == "failed"
+            assert '"kind":"refused"' in ((await heir.execution(thread_id)).error or "")
+            assert (await heir.names(thread_id)).count("step_failed") == 1
 
 
 async def test_a_long_sleep_survives_a_restart_and_ends_on_time() -> None:

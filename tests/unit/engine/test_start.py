@@ -46,8 +46,9 @@ async def test_a_key_in_flight_is_a_conflict(house: House) -> None:
     house.journal.instead["start"] = slow
     first = asyncio.get_running_loop().create_task(house.control.start(command("k")))
     await asyncio.sleep(0)
-    with pytest.raises(Conflict) as caught:
-        await house.control.start(command("k"))
+    async with asyncio.timeout(5):
+        with pytest.raises(Conflict) as caught:
+            await house.control.start(command("k"))
     assert caught.value.code == "idempotency_key_in_flight"
     go.set()
     assert (await first).created

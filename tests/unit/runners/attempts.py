@@ -13,6 +13,7 @@ class Told:
 
     thread_id, execution_id, step_id, run_id, attempt = "t", "e", "s", "r", 1
     idempotency_key = "t:e:s"
+    cancelled = False
 
     def __init__(self) -> None:
         self.said: list[Any] = []

@@ -81,8 +81,9 @@ async def test_a_function_that_nobody_registered_fails_for_good(runner: PythonRu
 
 @pytest.mark.parametrize("what", ["stop", "interrupt", "generator"])
 async def test_what_would_stop_the_event_loop_arrives_as_an_error(runner: PythonRunner, what: str) -> None:
-    with pytest.raises(RuntimeError, match="the function raised"):
-        await runner.perform(attempt("raising", what))
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="the function raised"):
+            await runner.perform(attempt("raising", what))
 
 
 async def test_an_exit_in_a_thread_arrives_where_the_step_waits(runner: PythonRunner) -> None:
