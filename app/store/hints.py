@@ -34,6 +34,8 @@ class PostgresHints(Hints):
         self.wanted = False
         self.sender = uuid7()
         self.channel = f"backstitch_{schema or 'public'}"[:63]
+        self.up = asyncio.Event()
+        """Set while this process hears the others."""
         self._connect = connect
         self._line: db.Connection | None = None
         self._listeners: list[Callable[[Hint], None]] = []
@@ -76,6 +78,7 @@ class PostgresHints(Hints):
             except (*db.LOST, *db.AGAIN) as error:
                 _log.debug("the line to the database is down: %s", db.describe(error))
             finally:
+                self.up.clear()
                 line, self._line = self._line, None
                 if line is not None:
                     line.terminate()
@@ -87,6 +90,7 @@ class PostgresHints(Hints):
         lost = asyncio.Event()
         line.add_termination_listener(lambda _: lost.set())  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
         await line.add_listener(self.channel, self._heard)
+        self.up.set()
         self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
         while not lost.is_set():
             try:

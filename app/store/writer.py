@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _QUERIES: Final = load("journal")
 _SESSION: Final = """
-SET synchronous_commit = on;
 SET plan_cache_mode = force_generic_plan; -- planning anew for each batch costs more than it gains
 SET enable_seqscan = off -- the one plan is made while the tables may still be empty, and kept as they grow
 """

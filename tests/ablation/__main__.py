@@ -33,7 +33,7 @@ def main() -> int:
     """Parse, run, tell."""
     parser = argparse.ArgumentParser(prog="python -m tests.ablation", description=__doc__)
     parser.add_argument("--only", default=os.environ.get("SAFEGUARDS") or "", help="words with commas between")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=run.WORKERS)
     parser.add_argument("--list", action="store_true", help="only show the safeguards")
     asked = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 170)

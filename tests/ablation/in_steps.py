@@ -136,6 +136,12 @@ context(
 )
 drive = Room("app/engine/drive.py")
 drive(
+    "a final failure outlives a crash",
+    "        self._failure = loaded.failed\n",
+    "        self._failure = loaded.failed and None\n",
+    "unit/engine/test_recovery.py::test_a_step_that_had_failed_for_good_is_not_tried_again_after_a_kill",
+)
+drive(
     "once a thread is to fail nothing is tried again",
     "if wait is None or self._failure is not None:",
     "if wait is None:",

@@ -19,6 +19,12 @@ _WHERE = "WHERE thread.thread_id = moves.thread_id AND thread.epoch = moves.epoc
 flush("a write names the epoch", _WHERE, _WHERE.replace(" AND thread.epoch = moves.epoch", ""), _STALE)
 flush("a write names the rev", _WHERE, _WHERE.replace(" AND thread.rev = moves.rev", ""), _STALE)
 flush(
+    "a write names the execution that it belongs to",
+    "        AND thread.execution_id = moves.held_execution_id\n        AND (moves",
+    "        AND (moves",
+    "store/test_model.py::test_the_late_write_of_an_old_driver_does_not_reach_a_new_thread_of_the_same_name",
+)
+flush(
     "a flush passes over locked rows",
     "FOR UPDATE OF thread SKIP LOCKED\n), moved",
     "FOR UPDATE OF thread\n), moved",

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 PARTS = ("app", "migrations", "tests", "pyproject.toml", ".env.example", "docs", "README.md")
 BOUND = 45.0
 """Seconds for the tests of one safeguard: one that hangs finds nothing."""
+WORKERS = 4
+"""Twice the processors that the project is measured on: most of a run is waiting."""
+PATIENCE = "4"
+"""Seconds that the tests wait for what never comes once a safeguard is gone; the untouched copy must pass with it too."""
 _BASELINE_BOUND = 300.0
 _PLUGINS = ("schemathesis", "hypothesispytest", "xdist", "pytest_cov", "anyio", "cacheprovider")
 _FAILED = 1
@@ -102,7 +106,7 @@ class Copy:
         """Run them here, up to the first that fails."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-rfE", f"--basetemp={self._base}"]
         command += [part for plugin in _PLUGINS for part in ("-p", f"no:{plugin}")]
-        environment = {**os.environ, "PYTHONPATH": str(self._folder), "COLUMNS": "300"}
+        environment = {**os.environ, "PYTHONPATH": str(self._folder), "COLUMNS": "300", "TEST_PATIENCE": PATIENCE}
         process = subprocess.Popen(
             [*command, *dict.fromkeys(tests)],
             cwd=self._folder,
@@ -152,7 +156,11 @@ def edited(text: str, old: str, new: str, file: str) -> str:
 
 
 def run(
-    safeguards: Sequence[Safeguard], told: Callable[[Verdict], None], *, workers: int = 2, folder: Path | None = None
+    safeguards: Sequence[Safeguard],
+    told: Callable[[Verdict], None],
+    *,
+    workers: int = WORKERS,
+    folder: Path | None = None,
 ) -> list[Verdict]:
     """The verdicts in the order of the safeguards; `told` hears of each at once.  All is done in a new folder in `folder`."""
     with _shared_server(folder) as shared:

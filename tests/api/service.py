@@ -30,6 +30,7 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from tests.builders import Driver, new_start
+from tests.unit.engine.house import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -236,7 +237,7 @@ async def over_http(service: Service) -> AsyncGenerator[Served]:
         port = taken.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[taken]))
         await until_open(port)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as http:
             yield Served(service, server, http, port)
         server.should_exit = True
         await serving

@@ -14,6 +14,7 @@ from app.store.db import open_pool
 from app.store.journal import PostgresJournal, open_journal
 from app.store.registry import PostgresRegistry
 from tests.builders import Driver, incarnation, new_start
+from tests.unit.engine.house import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -31,7 +32,7 @@ class Process:
 
     async def until(self, condition: Callable[[Hint], Any]) -> Hint:
         """The first hint that is so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for hint in self.heard:
                     if condition(hint):
@@ -39,10 +40,8 @@ class Process:
                 await asyncio.sleep(0.005)
 
     async def connected(self) -> None:
-        async with asyncio.timeout(10):
-            while self.journal.hints._line is None:  # noqa: ASYNC110 - it has no event for this
-                await asyncio.sleep(0.005)
-            await self.until(lambda hint: hint.sender == "")
+        async with asyncio.timeout(PATIENCE):
+            await self.journal.hints.up.wait()
 
 
 @asynccontextmanager

@@ -195,6 +195,7 @@ async def test_commits_wait_for_the_disk_whatever_the_database_is_told(database_
         connection = books.journal.writers[0]._connection
         assert connection is not None
         assert await connection.fetchval("SHOW synchronous_commit") == "on"
+        assert await books.pool.fetchval("SHOW synchronous_commit") == "on"
 
 
 async def test_a_start_that_was_given_up_is_not_written_later(books: Books) -> None:

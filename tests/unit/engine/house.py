@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from app.domain.events import Event
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
 
-PATIENCE = 10.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
 """Seconds after which a test that hangs fails."""
 QUICK = {"initial_interval": 0.001, "jitter": False}
 
