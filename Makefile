@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= .data
 WORKERS ?= 2
+BASE ?= HEAD~1
 
 BIN := .venv/bin
 SETUP := $(PYTHON) scripts/bootstrap
@@ -12,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check format bench requirements
+.PHONY: help setup run test chaos check format bench bench-compare requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -22,6 +23,7 @@ help:
 	@echo "make check         ruff, pyright, import-linter, length of files"
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
+	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
 	@echo "make requirements  compile requirements/*.txt again (UPGRADE=--upgrade for newer versions)"
 
 setup:
@@ -55,6 +57,10 @@ format:
 bench:
 	@$(SETUP) bench
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-compare:
+	@$(SETUP) test
+	$(BIN)/python -m benchmarks.compare --base $(BASE) $(ARGS)
 
 requirements:
 	@$(SETUP) --uv-only
