@@ -89,7 +89,7 @@ class Feed:
         self._position: FeedPosition | None = None
         self.closing = False
         services.bus.listen(self._hinted)
-        services.bus.listen_far(lambda _: self._hinted(True))
+        services.bus.listen_far(lambda: self._hinted(True))
 
     def _hinted(self, events: Sequence[Event] | bool) -> None:
         if events and self._readers:

@@ -161,7 +161,7 @@ class RateRequest(Body):
     """How many threads may be taken up, in a burst and then over that time."""
 
     count: Annotated[int, Field(ge=1, le=_MAX_INT)]
-    per: Annotated[Duration, Field(gt=0)]
+    per: Annotated[Duration, Field(ge=0.001)]
 
 
 class QueueRequest(Body):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
@@ -21,7 +22,7 @@ from app.domain.views.common import encode
 from app.engine.bus import Lagged
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -43,12 +44,40 @@ GOODBYE: Final = b": the service is shutting down; connect again\n\n"
 HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
+_Answer = TypeVar("_Answer")
+
+
+class _AskerGone(Exception):
+    """Whoever asked for all did not get an answer."""
+
+
 class Streams:
-    """The open streams of this process, so that a shutdown can end them before the server waits for them."""
+    """The open streams of this process, so that a shutdown can end them before the server waits for them, and so that those
+    which ask the table for the same at one moment ask once.
+    """
 
     def __init__(self) -> None:
         self._open: set[Subscription] = set()
+        self._asked: dict[Hashable, asyncio.Future[Any]] = {}
         self.closing = False
+
+    async def once(self, what: Hashable, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """The answer to `ask`, which another stream may be waiting for already under the same `what`."""
+        while (asked := self._asked.get(what)) is not None:
+            with suppress(_AskerGone):
+                return await asyncio.shield(asked)
+        asked = self._asked[what] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await ask()
+        except BaseException:
+            asked.set_exception(_AskerGone)
+            asked.exception()  # perhaps nobody else waits for it
+            raise
+        else:
+            asked.set_result(answer)
+            return answer
+        finally:
+            del self._asked[what]
 
     def close(self) -> None:
         """Wake every stream; each says goodbye and ends."""
@@ -114,6 +143,7 @@ class ThreadStream:
         self._heart = Heart(services.limits.heartbeat_seconds)
         self._rest: list[Event | bytes] = []
         self._stale = True
+        self._goal: int | None = None
         self._over = False
 
     async def frames(self) -> AsyncIterator[bytes]:
@@ -132,9 +162,9 @@ class ThreadStream:
                     async for chunk in self._follow(subscription):
                         yield chunk
                 except Lagged:
-                    self._stale = True
+                    self._stale, self._goal = True, None
                 except Unavailable:  # the stream outlives an outage of the store
-                    self._stale, pause = True, OUTAGE_PAUSE
+                    self._stale, self._goal, pause = True, None, OUTAGE_PAUSE
                     yield self._heart.beat() or WAITING
                 finally:
                     self._streams.discard(subscription)
@@ -159,17 +189,29 @@ class ThreadStream:
                 self._over = True
                 yield GOODBYE
                 return
-            page = await self._services.reads.events(self._thread.thread_id, after=self._cursor, limit=PAGE)
+            page = await self._page()
             if page and (chunk := await self._passed(page)):
                 yield chunk
             if len(page) < PAGE:
                 break
-        self._stale = False
+        self._stale, self._goal = False, None
         rest, self._rest = self._rest, []
         if rest and (chunk := await self._passed(rest)):
             yield chunk
         if self._stale:  # the table lacks what the bus told of: the next look at it will bring that
             self._stale, self._rest = False, []
+
+    async def _page(self) -> list[Event]:
+        """The next events of the table; readers that are as far and know how far it goes read them together.
+
+        Whoever has just subscribed reads for itself: a read that began before does not see all that came before that.
+        """
+        thread_id, after, goal, reads = self._thread.thread_id, self._cursor, self._goal, self._services.reads
+        if goal is None:
+            return await reads.events(thread_id, after=after, limit=PAGE)
+        return await self._streams.once(
+            (thread_id, after, goal), lambda: reads.events(thread_id, after=after, limit=PAGE)
+        )
 
     async def _live(self, subscription: Subscription) -> bytes:
         """The next news; a heartbeat when one is due; b"" when there is nothing to say."""
@@ -187,11 +229,12 @@ class ThreadStream:
 
     async def _ask(self) -> bytes:
         """After a silence: has the thread moved on, or ended, without a word from the bus?"""
-        thread = await self._services.reads.thread(self._thread.thread_id)
+        thread_id, reads = self._thread.thread_id, self._services.reads
+        thread = await self._streams.once((thread_id, self._services.bus.pokes), lambda: reads.thread(thread_id))
         if thread is None:
             self._over = True
             return GONE
-        self._stale = thread.last_seq > self._cursor
+        self._stale, self._goal = thread.last_seq > self._cursor, thread.last_seq
         self._over = thread.status in ENDED and not self._stale
         return b""
 

@@ -12,10 +12,11 @@ from app.domain import jsontext
 from app.domain.errors import JsonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _LIMIT: Final = 7_900
-"""Bytes of a hint: PostgreSQL's NOTIFY takes 7,999."""
+"""Bytes of a hint (thread ids are ASCII): PostgreSQL's NOTIFY takes 7,999."""
+_FRAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +31,23 @@ class Hint:
     due: bool = False
     breakers: bool = False
 
-    def text(self) -> str:
-        """As it travels, within NOTIFY's limit: threads are left out, never `steered` ones (None names all)."""
-        text = self._text(self.threads)
-        return text if len(text.encode()) <= _LIMIT else self._text(None)
-
-    def _text(self, threads: Iterable[str] | None) -> str:
-        named = None if threads is None else list(threads)
-        value = [self.sender, named, list(self.steered), int(self.due), int(self.breakers)]
-        return jsontext.dumps(value)
+    def texts(self) -> list[str]:
+        """As it travels, in as many pieces as NOTIFY's limit asks for."""
+        pieces: list[tuple[list[str], list[str]]] = [([], [])]
+        size = _FRAME
+        named = [(0, one) for one in self.threads or ()] + [(1, one) for one in self.steered]
+        for which, thread_id in named:
+            if size + len(thread_id) + 3 > _LIMIT:
+                pieces.append(([], []))
+                size = _FRAME
+            pieces[-1][which].append(thread_id)
+            size += len(thread_id) + 3
+        return [
+            jsontext.dumps(
+                [self.sender, None if self.threads is None else threads, steered, int(self.due), int(self.breakers)]
+            )
+            for threads, steered in pieces
+        ]
 
 
 def parse(text: str) -> Hint | None:

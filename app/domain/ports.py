@@ -92,6 +92,10 @@ class Reads(Protocol):
         """The thread's row."""
         ...
 
+    async def threads(self, thread_ids: Sequence[str]) -> list[ThreadRecord]:
+        """The rows of these threads, as far as they exist, in no order."""
+        ...
+
     async def children(self, thread_id: str) -> list[ThreadRecord]:
         """The threads whose parent this is."""
         ...

@@ -11,6 +11,8 @@ from typing import Final, Protocol
 DEFAULT: Final = "default"
 NAMED_LIMIT: Final = 5
 """Threads of a named queue that are driven at once, unless it says otherwise."""
+MAX_QUEUES: Final = 1_000
+"""Named queues that there may be: each look for due threads goes through all that have some."""
 MAX_PRIORITY: Final = 1_000
 """Priorities go from -MAX_PRIORITY to MAX_PRIORITY; the higher goes first."""
 
@@ -61,7 +63,14 @@ class Queues(Protocol):
     """The stored queues; all raise Unavailable while the store is away."""
 
     async def ensure(self, name: str) -> QueueSettings:
-        """The settings of a queue, which is made with the usual ones if it is new."""
+        """The settings of a queue, which is made with the usual ones if it is new.
+
+        Raises Conflict (too_many_queues).
+        """
+        ...
+
+    async def prune(self) -> None:
+        """Forget queues that are told nothing, hold nobody and are not new."""
         ...
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:

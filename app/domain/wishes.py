@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.domain import jsontext
+
 PAUSE: Final = "pause"
 _CANCEL: Final = "cancel:"
 _LONGEST: Final = 1_000
@@ -14,7 +16,7 @@ _LONGEST: Final = 1_000
 
 def cancel(reason: str | None) -> str:
     """The wish that the thread be cancelled."""
-    return f"{_CANCEL}{(reason or '')[:_LONGEST]}"
+    return _CANCEL + jsontext.clean((reason or "")[:_LONGEST]).replace("\0", "\ufffd")  # a column of text holds no NUL
 
 
 def is_cancel(signal: str | None) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.engine.worker import Worker
 
 REFRESH: Final = 2.0
+_PRUNE: Final = 300.0
 """Seconds after which the settings of a queue are read again: another process may have changed them."""
 MAX_DEPTH: Final = 100_000
 _SMALL: Final = 1000
@@ -88,12 +89,16 @@ class Admission:
             yield
 
     async def watch(self) -> None:
-        """Follow what the default queue is told to be, until cancelled."""
+        """Follow what the default queue is told to be, and forget queues that nobody uses, until cancelled."""
+        pruned_at = monotonic()
         while True:
             try:
                 await self._queue(DEFAULT)
-            except Unavailable as error:
-                _log.debug("the default queue cannot be read: %s", error)
+                if monotonic() - pruned_at >= _PRUNE:
+                    pruned_at = monotonic()
+                    await self._store.prune()
+            except Exception as error:  # noqa: BLE001 - the next look may succeed
+                _log.debug("the queues cannot be read: %s", error)
             await asyncio.sleep(REFRESH)
 
     async def configure(self, settings: QueueSettings) -> QueueReport:

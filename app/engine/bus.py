@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from app.domain.events import Event, chunk_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Collection, Generator, Sequence
 
 BUFFER: Final = 1_000
 """Items that a subscriber may leave unread."""
@@ -88,14 +88,16 @@ class Bus:
         self._threads: dict[str, set[Subscription]] = {}
         self._texts: dict[str, dict[str, _Text]] = {}
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
-        self._far: list[Callable[[Sequence[str] | None], None]] = []
+        self._far: list[Callable[[], None]] = []
+        self.pokes = 0
+        """How often other processes' moves were told of."""
 
     def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` with every batch of committed events; it must be quick and must not raise."""
         self._listeners.append(listener)
 
-    def listen_far(self, listener: Callable[[Sequence[str] | None], None]) -> None:
-        """Call `listener` with the threads that other processes have moved, None for any."""
+    def listen_far(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when other processes have moved threads."""
         self._far.append(listener)
 
     @property
@@ -129,13 +131,14 @@ class Bus:
         for listener in self._listeners:
             listener(events)
 
-    def poke(self, thread_ids: Sequence[str] | None) -> None:
+    def poke(self, thread_ids: Collection[str] | None) -> None:
         """Other processes have moved these threads (None: any): whoever follows them must look at the table."""
+        self.pokes += 1
         for thread_id in self._threads if thread_ids is None else thread_ids:
             for subscription in self._threads.get(thread_id, ()):
                 subscription.poke()
         for listener in self._far:
-            listener(thread_ids)
+            listener()
 
     def texts(self, thread_id: str) -> dict[str, str]:
         """What the running steps of a thread have streamed so far, by step."""

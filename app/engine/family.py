@@ -16,7 +16,7 @@ from app.engine.bus import Lagged
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from app.domain.events import Event
     from app.domain.ports import Reads
@@ -44,13 +44,12 @@ class Family:
         self._bus = bus
         self._parents: dict[str, str] = {}
         bus.listen(self._heard)
-        bus.listen_far(self._heard_from_afar)
 
     async def wait(self, child_id: str, parent_id: str) -> None:
         """A step of the parent waits for the end of the child, which may have come by now."""
         self._parents[child_id] = parent_id
         if await self._has_ended(child_id):
-            self._tell(child_id)
+            self.tell(child_id)
 
     async def cancel(self, thread_id: str, reason: str | None, *, force: bool = False) -> ThreadRecord:
         """End a thread and its sub-workflows.
@@ -62,9 +61,14 @@ class Family:
         return asked or await self._cancel(thread_id, reason)
 
     async def obey(self, thread_id: str, reason: str | None) -> None:
-        """Cancel a thread because its row asks for it, unless that wish is gone."""
-        with suppress(Conflict, NotFound):
-            await self._cancel(thread_id, reason, wished=True)
+        """Cancel a thread because its row asks for it, unless that wish is gone: then its run goes on."""
+        try:
+            with suppress(Conflict, NotFound):
+                await self._cancel(thread_id, reason, wished=True)
+        finally:
+            run = self._worker.find(thread_id)
+            if run is not None:
+                run.reprieve()
 
     async def _cancel(self, thread_id: str, reason: str | None, *, wished: bool = False) -> ThreadRecord:
         written: list[Transition] = []
@@ -152,22 +156,28 @@ class Family:
     def _heard(self, events: Sequence[Event]) -> None:
         for event in events:
             if event.name in TERMINAL and event.thread_id in self._parents:
-                self._tell(event.thread_id)
+                self.tell(event.thread_id)
 
-    def _heard_from_afar(self, thread_ids: Sequence[str] | None) -> None:
-        for child_id in [*self._parents] if thread_ids is None else thread_ids:
-            if child_id in self._parents:
-                self._worker.spawn(self._look_at(child_id))
+    def awaited(self, among: Collection[str] | None) -> set[str]:
+        """The children, among these (None: all), whose ends somebody here waits for."""
+        return set(self._parents) if among is None else self._parents.keys() & among
 
-    async def _look_at(self, child_id: str) -> None:
-        with suppress(Unavailable):
-            if await self._has_ended(child_id):
-                self._tell(child_id)
-
-    def _tell(self, child_id: str) -> None:
-        run = self._worker.find(self._parents.pop(child_id, ""))
+    def tell(self, child_id: str) -> None:
+        """A child has ended: whoever waits for it goes on, also where the parent has given up its slot by now."""
+        parent_id = self._parents.pop(child_id, None)
+        if parent_id is None:
+            return
+        run = self._worker.find(parent_id)
         if run is not None:
             run.child_ended(child_id)
+        else:
+            self._worker.spawn(self._wake(parent_id))
+
+    async def _wake(self, parent_id: str) -> None:
+        """The commits of the child's end and of the parent's parking may have missed each other."""
+        with suppress(Unavailable):  # it looks at its child by itself in the end
+            await self._stores.journal.wake(parent_id)
+            self._worker.hint()
 
 
 def waits(run: Run) -> bool:

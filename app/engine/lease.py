@@ -23,7 +23,7 @@ from app.domain.records import IncarnationRecord
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from app.domain.ports import Journal
 
@@ -89,16 +89,21 @@ class Lease:
         alone, now = await asyncio.to_thread(self._alone), monotonic()
         await self._journal.open_incarnation(self.own)
         self._held_from, self._judging_from = now, now + self._seconds
-        await self._judge(now, alone=alone)
+        await self._judge(alone=alone)
 
     async def run(self) -> None:
-        """Renew the lease and watch those of the others, until cancelled."""
+        """Renew the lease and watch those of the others, until cancelled; the one does not wait for the other."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._often(self._beat, "the lease could not be renewed: %s"))
+            tasks.create_task(self._often(self._judge, "the other processes could not be looked at: %s"))
+
+    async def _often(self, look: Callable[[], Awaitable[None]], trouble: str) -> None:
         while True:
             await asyncio.sleep(min(self._seconds / BEATS, _OFTEN))
             try:
-                await self._beat()
-            except Exception as error:  # noqa: BLE001 - the next beat may succeed
-                _log.warning("the lease could not be renewed: %s", error)
+                await look()
+            except Exception as error:  # noqa: BLE001 - the next one may succeed
+                _log.warning(trouble, error)
 
     async def close(self) -> None:
         """Leave: what this process drove is due for others at once."""
@@ -115,15 +120,15 @@ class Lease:
             self._judging_from = now + self._seconds
         self._beaten_at = self._held_from = now
         self._renewed()
-        await self._judge(now)
 
-    async def _judge(self, now: float, *, alone: bool = False) -> None:
+    async def _judge(self, *, alone: bool = False) -> None:
         """Take off the dead, make what they drove due."""
+        now = monotonic()
         others = [(other, silent) for other, silent in await self._journal.incarnations() if other.id != self.own.id]
         for other, silent_for in others:
             if alone or self._gone(other):
                 await self._take_off(other, None)
-            elif silent_for > self._seconds and now >= self._judging_from:
+            elif silent_for > self._seconds and now >= self._judging_from and self.holds:
                 await self._take_off(other, self._seconds)
         self._company(bool(others))
         if now - self._swept_at >= _SWEEP:

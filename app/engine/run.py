@@ -91,6 +91,12 @@ class Run:
             self._held = False
             self._nudge()
 
+    def reprieve(self) -> None:
+        """The wish to cancel it has been dealt with: it goes on, if it is still ours."""
+        if self._condemned:
+            self._condemned = False
+            self._nudge()
+
     def leave(self) -> None:
         """The process is about to end: start nothing more, stop when what runs has ended."""
         self._leaving = True
@@ -201,6 +207,7 @@ class Run:
         if not self._deps.may_start():  # this process was frozen between the launch and now
             self._held, step.task = True, None
             step.stop()
+            self._nudge()  # who leaves waits for no such step
             return
         ids = (self.thread.thread_id, self.thread.execution_id, step.spec.id, step.run_id)
         context = Context(

@@ -26,6 +26,8 @@ LOST: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what a connection raises that is cut in the middle of a command
     asyncpg.OperatorInterventionError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a password that is being changed, a role that is locked for a while
+    asyncpg.InvalidCatalogNameError,
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
     OSError,

@@ -1,7 +1,8 @@
 """Hints over LISTEN and NOTIFY, on a connection that this process shares with nobody.
 
 Its heartbeats go over that line too, so that no rush of requests can keep them waiting.  NOTIFY takes a lock that commits
-wait for, so there is one a batch at most, and none while no other process is there to hear it.
+wait for, and may fail when nobody reads: so it is never part of a commit, what has been committed is told together a
+moment later, and nothing is told while no other process is there to hear it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 _PAUSE: Final = 1.0
 _TIMEOUT: Final = 5.0
 _CHECK: Final = 10.0
+_PACE: Final = 0.02
+"""Seconds between two tellings."""
 _log = logging.getLogger(__name__)
 
 
 class PostgresHints(Hints):
-    """The line of one process; `run` keeps it up."""
+    """The line of one process; `run` keeps it up and tells what was noted."""
 
     def __init__(self, connect: Callable[[], Awaitable[db.Connection]], schema: str | None) -> None:
         self.wanted = False
@@ -40,6 +43,10 @@ class PostgresHints(Hints):
         self._line: db.Connection | None = None
         self._listeners: list[Callable[[Hint], None]] = []
         self._busy = asyncio.Lock()
+        self._threads: dict[str, None] = {}
+        self._steered: dict[str, None] = {}
+        self._due = False
+        self._news = asyncio.Event()
 
     def listen(self, heard: Callable[[Hint], None]) -> None:
         """See domain.hints.Hints."""
@@ -50,45 +57,68 @@ class PostgresHints(Hints):
         if not self.wanted:
             return
         try:
-            await self.fetch("SELECT pg_notify($1, $2)", self.channel, hint.text())
-        except (*db.LOST, *db.AGAIN) as error:
+            for text in hint.texts():
+                await self.fetch("SELECT pg_notify($1, $2)", self.channel, text)
+        except Exception as error:  # noqa: BLE001 - a hint may be lost
             _log.debug("a hint was lost: %s", db.describe(error))
 
-    def text_of(self, batch: Sequence[Start | Transition], *, steered: bool = False) -> str | None:
-        """What to tell of a batch once it is committed; None when nobody is there to hear it."""
-        if not self.wanted:
-            return None
-        ids = tuple(item.thread.thread_id if isinstance(item, Start) else item.thread_id for item in batch)
-        hint = Hint(sender=self.sender, threads=ids, steered=ids if steered else (), due=any(map(_due, batch)))
-        return hint.text()
+    def note(self, batch: Sequence[Start | Transition]) -> None:
+        """These are committed: tell of them soon."""
+        if self.wanted:
+            for item in batch:
+                self._threads[item.thread.thread_id if isinstance(item, Start) else item.thread_id] = None
+            self._due = self._due or any(map(_due, batch))
+            self._news.set()
+
+    def note_steered(self, thread_id: str) -> None:
+        """A thread was taken from its driver, or somebody wishes something of it: tell of that soon."""
+        if self.wanted:
+            self._steered[thread_id] = None
+            self._news.set()
 
     async def fetch(self, query: str, *arguments: object) -> list[Any]:
-        """Run a short statement on the line.  Raises what is in db.LOST, also when the line is down."""
+        """Run a short statement on the line.  Raises what is in db.LOST, also when the line is down or does not answer."""
         line = self._line
         if line is None or line.is_closed():
             raise ConnectionError("the line to the database is down")
-        async with self._busy:
-            return await line.fetch(query, *arguments, timeout=_TIMEOUT)
+        try:
+            async with asyncio.timeout(_TIMEOUT), self._busy:
+                return await line.fetch(query, *arguments)
+        except TimeoutError:
+            line.terminate()
+            raise
 
     async def run(self) -> None:
-        """Keep the line up, until cancelled."""
+        """Keep the line up and tell what is noted, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_on())
+            while True:
+                try:
+                    await self._hold()
+                except Exception as error:  # noqa: BLE001 - whatever it is, it may be over in a moment
+                    _log.debug("the line to the database is down: %s", db.describe(error))
+                finally:
+                    self.up.clear()
+                    line, self._line = self._line, None
+                    if line is not None:
+                        line.terminate()
+                await asyncio.sleep(_PAUSE)
+
+    async def _tell_on(self) -> None:
         while True:
-            try:
-                await self._hold()
-            except (*db.LOST, *db.AGAIN) as error:
-                _log.debug("the line to the database is down: %s", db.describe(error))
-            finally:
-                self.up.clear()
-                line, self._line = self._line, None
-                if line is not None:
-                    line.terminate()
-            await asyncio.sleep(_PAUSE)
+            await self._news.wait()
+            self._news.clear()
+            threads, steered, due = tuple(self._threads), tuple(self._steered), self._due
+            self._threads, self._steered, self._due = {}, {}, False
+            await self.tell(Hint(sender=self.sender, threads=threads, steered=steered, due=due))
+            await asyncio.sleep(_PACE)
 
     async def _hold(self) -> None:
         line = await self._connect()
         self._line = line
         lost = asyncio.Event()
         line.add_termination_listener(lambda _: lost.set())  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        await line.execute("SET synchronous_commit = off")  # neither a heartbeat nor a hint has to outlive the server
         await line.add_listener(self.channel, self._heard)
         self.up.set()
         self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
@@ -115,8 +145,5 @@ def _due(item: Start | Transition) -> bool:
     if isinstance(item, Start):
         return item.thread.incarnation_id is None
     left = item.incarnation_id is None
-    return (
-        (item.wake_at is not None and item.wake_at <= item.at)
-        or item.wake_thread_id is not None
-        or (left and item.queue != DEFAULT)
-    )
+    due = item.wake_at is not None and item.wake_at <= item.at
+    return due or item.wake_thread_id is not None or (left and item.queue != DEFAULT)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from app.domain.transition import Start, Transition
 
 _QUERIES: Final = load("journal")
-_FINE: Final = frozenset({"signal", "told"})
 _PATIENCE: Final = 10.0
 """Seconds after which a start that could not be written is given up: it is dropped, or looked for later."""
 _log = logging.getLogger(__name__)
@@ -93,24 +92,27 @@ class PostgresJournal(Journal):
                 if idempotency is not None:
                     await self._take_key(connection, idempotency, transition)
                 if transition is not None:
-                    told = (self.hints.text_of([transition], steered=True), self.hints.channel)
-                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]), *told)
-                    if any(row["outcome"] not in _FINE for row in rows):
+                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
+                    if any(row["outcome"] != "signal" for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
                     await quarantine.put_aside(connection, transition)
                     transition.apply_to(thread)
-                return thread
+                steered = thread
         except (*db.LOST, *db.AGAIN) as error:
             if isinstance(error, ValueError):
                 raise
             raise db.unavailable(error) from error
+        if transition is not None:
+            self.hints.note([transition])
+            self.hints.note_steered(thread_id)
+        return steered
 
     async def signal(self, thread_id: str, signal: str) -> ThreadRecord:
         """See ports.Journal."""
         rows = await self._fetch("signal", thread_id, signal)
         if not rows:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
-        await self.hints.tell(Hint(sender=self.hints.sender, steered=(thread_id,)))
+        self.hints.note_steered(thread_id)
         return thread_from_row(rows[0])
 
     async def wake(self, thread_id: str) -> None:
@@ -140,7 +142,12 @@ class PostgresJournal(Journal):
         try:
             return bool(await self.hints.fetch(_QUERIES["heartbeat"], incarnation_id))
         except db.LOST:  # the line is down: perhaps the pool has a connection that works
-            return bool(await self._fetch("heartbeat", incarnation_id))
+            pass
+        try:
+            async with asyncio.timeout(_PATIENCE / 2):
+                return bool(await self._fetch("heartbeat", incarnation_id))
+        except TimeoutError:
+            raise Unavailable("no connection is free for the heartbeat") from None
 
     async def incarnations(self) -> list[tuple[IncarnationRecord, float]]:
         """See ports.Journal."""

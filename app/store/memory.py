@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from app.domain import wishes
 from app.domain.errors import Conflict, Fenced, NotFound
 from app.domain.ports import Journal, Reads, StartOutcome
-from app.domain.status import Status
+from app.domain.status import ENDED
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 
@@ -81,7 +82,8 @@ class MemoryJournal(Journal):
         """Leave a wish for the thread's driver without fencing it.  Raises NotFound."""
         async with self._lock(thread_id):
             thread = self._known(thread_id)
-            thread.signal = signal
+            if thread.status not in ENDED and not wishes.is_cancel(thread.signal):
+                thread.signal = signal
             return replace(thread)
 
     async def wake(self, thread_id: str) -> None:
@@ -142,7 +144,7 @@ class MemoryJournal(Journal):
         for thread in driven:
             thread.incarnation_id, thread.wake_at = None, self._tables.clock()
             thread.epoch += 1
-            thread.recoveries += crashed and thread.status is Status.RUNNING
+            thread.recoveries += crashed
         return len(driven)
 
     def _lock(self, thread_id: str) -> asyncio.Lock:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.domain.queues import DEFAULT, QueueLoad, QueueReport, Queues, QueueSettings
+from app.domain.errors import Conflict
+from app.domain.queues import DEFAULT, MAX_QUEUES, QueueLoad, QueueReport, Queues, QueueSettings
 from app.store.memory_tables import MemoryQueue
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ class MemoryQueues(Queues):
 
     async def ensure(self, name: str) -> QueueSettings:
         """See Queues."""
+        if name not in self._tables.queues and len(self._tables.queues) >= MAX_QUEUES:
+            raise Conflict(f"there are {MAX_QUEUES:,} queues already: use one of them", code="too_many_queues")
         return self._queue(name).settings
+
+    async def prune(self) -> None:
+        """See Queues; what is in memory alone is soon gone anyway."""
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:
         """See Queues; another rate begins with a full bucket."""

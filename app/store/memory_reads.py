@@ -28,6 +28,10 @@ class MemoryReads(Reads):
         thread = self._tables.threads.get(thread_id)
         return None if thread is None else replace(thread)
 
+    async def threads(self, thread_ids: Sequence[str]) -> list[ThreadRecord]:
+        """The rows of these threads, as far as they exist."""
+        return [replace(self._tables.threads[each]) for each in thread_ids if each in self._tables.threads]
+
     async def children(self, thread_id: str) -> list[ThreadRecord]:
         """The threads whose parent this is, by id."""
         found = [each for each in self._tables.threads.values() if each.parent_thread_id == thread_id]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain.queues import NAMED_LIMIT, QueueLoad, QueueReport, Queues, QueueSettings
+from app.domain.errors import Conflict
+from app.domain.queues import MAX_QUEUES, NAMED_LIMIT, QueueLoad, QueueReport, Queues, QueueSettings
 from app.store import db
 from app.store.queries import load
 from app.store.rows import thread_from_row
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord
 
 _QUERIES: Final = load("queue")
+_SPARE: Final = 20
 
 
 class PostgresQueues(Queues):
@@ -31,7 +33,8 @@ class PostgresQueues(Queues):
         rows = await self._fetch("settings", name)
         if rows:
             return _settings(rows[0])
-        await self._fetch("make", [name])
+        if not await self._fetch("make_if_room", name, MAX_QUEUES):
+            raise Conflict(f"there are {MAX_QUEUES:,} queues already: use one of them", code="too_many_queues")
         return QueueSettings(name=name)
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:
@@ -39,6 +42,10 @@ class PostgresQueues(Queues):
         rate = (settings.rate_count, settings.rate_seconds)
         await self._fetch("configure", settings.name, settings.max_running, settings.max_depth, *rate)
         return settings
+
+    async def prune(self) -> None:
+        """See Queues."""
+        await self._fetch("prune")
 
     async def load(self, name: str, at_most: int) -> QueueLoad:
         """See Queues."""
@@ -63,9 +70,9 @@ class PostgresQueues(Queues):
         arguments = (incarnation_id, limit, self._usual)
         rows = await self._fetch("claim", *arguments, None)
         queues = rows[0]["queues"]
-        if queues:
-            rows = await self._claim_locked(queues, arguments)
-        return [thread_from_row(_thread(row)) for row in rows if row["thread_id"] is not None]
+        if queues:  # those who are first, and some more, for another process may be claiming in them
+            rows = await self._claim_locked(queues[: limit + _SPARE], arguments)
+        return [thread_from_row(row) for row in rows if row["thread_id"] is not None]
 
     async def next_due(self) -> float | None:
         """See ports.Journal.next_due."""
@@ -96,7 +103,3 @@ def _settings(row: Any) -> QueueSettings:
         rate_count=row["rate_count"],
         rate_seconds=row["rate_seconds"],
     )
-
-
-def _thread(row: Any) -> Any:
-    return {name: value for name, value in row.items() if name != "queues"}

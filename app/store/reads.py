@@ -68,6 +68,10 @@ class PostgresReads(Reads):
         found = await self._fetch(_SQL["thread"], thread_id)
         return rows.thread_from_row(found[0]) if found else None
 
+    async def threads(self, thread_ids: Sequence[str]) -> list[ThreadRecord]:
+        """The rows of these threads, as far as they exist, in no order."""
+        return [rows.thread_from_row(row) for row in await self._fetch(_SQL["threads"], list(thread_ids))]
+
     async def children(self, thread_id: str) -> list[ThreadRecord]:
         """The threads whose parent this is, by id."""
         return [rows.thread_from_row(row) for row in await self._fetch(_SQL["children"], thread_id)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from app.domain.events import Event
@@ -22,6 +23,8 @@ from app.domain.status import Status, StepStatus
 if TYPE_CHECKING:
     from asyncpg import Record
 
+_OF_THREADS: Final = {field.name for field in fields(ThreadRecord)}
+
 
 def workflow_from_row(row: Record) -> WorkflowRecord:
     """From all columns of `workflows`."""
@@ -29,9 +32,9 @@ def workflow_from_row(row: Record) -> WorkflowRecord:
 
 
 def thread_from_row(row: Record) -> ThreadRecord:
-    """From all columns of `threads`."""
-    fields = _fields(row)
-    return ThreadRecord(status=Status(fields.pop("status")), **fields)
+    """From the columns of `threads`; those that a later release may have added are passed over."""
+    known = {name: value for name, value in _fields(row).items() if name in _OF_THREADS}
+    return ThreadRecord(status=Status(known.pop("status")), **known)
 
 
 def execution_from_row(row: Record) -> ExecutionRecord:

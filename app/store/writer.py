@@ -154,6 +154,7 @@ class GroupWriter:
             await self._bisect(batch, error)
         else:
             self._settle(batch, rows)
+            self._hints.note([item.what for item in batch])
 
     async def _send(self, batch: Sequence[Item]) -> list[Any]:
         if self._statement is None:
@@ -162,9 +163,7 @@ class GroupWriter:
         self.stats.batches += 1
         self.stats.items += len(batch)
         self.stats.largest = max(self.stats.largest, len(batch))
-        items = [item.what for item in batch]
-        told = (self._hints.text_of(items), self._hints.channel)
-        return await self._statement.fetch(*flush.arguments(items), *told)
+        return await self._statement.fetch(*flush.arguments([item.what for item in batch]))
 
     def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
         outcomes: dict[int, tuple[str, str | None]] = {row["ord"]: (row["outcome"], row["signal"]) for row in rows}

@@ -1,6 +1,6 @@
 """Queues and priorities, the count of recoveries in a row, circuit breakers of agents, and the quarantine of lost values.
 
-The journal's rows that change get types of their own: a process of the release before may still be writing.
+Processes of 0002 must have ended before: they know no threads with these columns, and would claim what they cannot read.
 
 Revision ID: 0003
 Revises: 0002
@@ -25,7 +25,7 @@ CREATE TABLE queues (
     max_running int CHECK (max_running >= 0),
     max_depth int CHECK (max_depth >= 0),
     rate_count int CHECK (rate_count > 0),
-    rate_seconds double precision CHECK (rate_seconds > 0),
+    rate_seconds double precision CHECK (rate_seconds >= 0.001),
     tokens double precision NOT NULL DEFAULT 0,
     tokens_at timestamptz NOT NULL DEFAULT now(),
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -48,8 +48,8 @@ CREATE FUNCTION queue_slots(queue_name text, max_running int, usual int) RETURNS
     END
 $$;
 CREATE FUNCTION queue_tokens(queue queues) RETURNS double precision STABLE LANGUAGE sql AS $$
-    SELECT least(queue.rate_count, queue.tokens
-        + greatest(0, extract(epoch FROM now() - queue.tokens_at)::float8) * queue.rate_count / queue.rate_seconds)
+    SELECT least(queue.rate_count, queue.tokens + queue.rate_count
+        * least(1, greatest(0, extract(epoch FROM now() - queue.tokens_at)::float8) / greatest(queue.rate_seconds, 1e-3)))
 $$;
 CREATE TABLE agent_breakers (
     tenant text NOT NULL DEFAULT 'default',

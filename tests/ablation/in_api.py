@@ -48,8 +48,8 @@ sse(
 )
 sse(
     "a reader that lags is sent back to the table",
-    "                except Lagged:\n                    self._stale = True",
-    "                except Lagged:\n                    self._stale = False",
+    "                except Lagged:\n                    self._stale, self._goal = True, None",
+    "                except Lagged:\n                    self._stale, self._goal = False, None",
     STREAM + "test_a_reader_that_lags_is_sent_back_to_the_table_at_once",
 )
 sse(

@@ -219,4 +219,26 @@ worker(
     promise="G12",
 )
 
-ROOMS = (lease, claims, adoption, hearing, takeup, worker)
+wiring = Room("app/bootstrap/engine.py", promise="G12")
+wiring(
+    "the lease outlives what runs to its end",
+    "    await stack.enter_async_context(_background(lease.run()))  # ends after the worker: what runs to its end keeps its lease\n"
+    "    await stack.enter_async_context(worker.open(deps))\n",
+    "    await stack.enter_async_context(worker.open(deps))\n    await stack.enter_async_context(_background(lease.run()))\n",
+    "acceptance/test_leases.py::test_a_step_that_ends_within_a_grace_longer_than_the_lease_runs_once",
+)
+family = Room("app/engine/family.py", promise="G10")
+family(
+    "a parent whose parking missed its child's end is woken",
+    "            self._worker.spawn(self._wake(parent_id))\n",
+    "            pass\n",
+    "unit/engine/test_children.py::test_a_parent_that_parks_while_its_child_ends_is_woken",
+    promise="-",
+)
+family(
+    "a run whose wish to cancel is gone goes on",
+    "                run.reprieve()\n",
+    "                pass\n",
+    "unit/engine/test_cancel.py::test_a_run_goes_on_when_the_wish_that_stopped_it_is_gone",
+)
+ROOMS = (wiring, family, lease, claims, adoption, hearing, takeup, worker)

@@ -67,6 +67,24 @@ def test_a_process_whose_event_loop_hangs_loses_its_threads_and_writes_nothing(p
     assert row(first, thread)[0] == 3
 
 
+def test_a_step_that_ends_within_a_grace_longer_than_the_lease_runs_once(tmp_path: Path) -> None:
+    settings: dict[str, object] = {"LEASE_SECONDS": LEASE, "SHUTDOWN_GRACE_SECONDS": 10}
+    first, second = (Service(tmp_path / name, settings, data=tmp_path / "data") for name in ("one", "two"))
+    try:
+        first.start().ready()
+        second.start().ready()
+        thread = first.start_thread(chain("long", 1, sleep=2.5 * LEASE))
+        for _ in waiting("its step"):
+            if first.calls(thread):
+                break
+        assert first.stop() == 0
+        assert second.until(thread)["status"] == "completed"
+        assert (first.calls(thread), second.calls(thread)) == ({"s1": 1}, {})
+    finally:
+        first.close()
+        second.close()
+
+
 def test_a_stream_in_another_process_does_not_wait_for_a_poll(pair: tuple[Service, Service], tmp_path: Path) -> None:
     """A hundred events pass from one to the other: with a poll every two seconds alone, that took minutes."""
     first, second = pair

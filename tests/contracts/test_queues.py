@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.errors import Conflict
 from app.domain.queues import QueueSettings
 from app.domain.times import utc_now
 from app.store.journal import PostgresJournal
@@ -212,3 +213,20 @@ async def test_a_queue_is_made_once_and_keeps_what_it_was_told(store: Store, que
     told = QueueSettings(name="mail", max_running=0, max_depth=3)
     assert await queues.configure(told) == told
     assert await queues.ensure("mail") == told
+
+
+async def test_a_rate_beyond_all_measure_does_no_harm(store: Store, queues: Queues) -> None:
+    await queues.configure(QueueSettings(name="mail", rate_count=2**31 - 1, rate_seconds=0.001))
+    await put(store, "one")
+    assert await take(store) == ["one"]
+    assert await store.journal.next_due() is None
+
+
+async def test_there_are_only_so_many_queues(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("app.store.queue", "app.store.memory_queue"):
+        monkeypatch.setattr(f"{module}.MAX_QUEUES", 3)
+    for name in ("a", "b", "c", "a"):
+        await queues.ensure(name)
+    with pytest.raises(Conflict, match="queues already"):
+        await queues.ensure("d")
+    await queues.prune()

@@ -126,6 +126,18 @@ async def test_steering_sees_the_thread_and_writes_what_was_decided(store: Store
         await driver.commit(store.journal, driver.event("step_progress"))
 
 
+async def test_a_wish_to_cancel_gives_way_to_no_other(store: Store) -> None:
+    driver = await store.drive()
+    await store.journal.signal(driver.thread.thread_id, "cancel:enough")
+    assert (await store.journal.signal(driver.thread.thread_id, "pause")).signal == "cancel:enough"
+
+
+async def test_who_has_ended_is_wished_nothing(store: Store) -> None:
+    driver = await store.drive()
+    await driver.commit(store.journal, driver.complete(1))
+    assert (await store.journal.signal(driver.thread.thread_id, "pause")).signal is None
+
+
 async def test_a_pending_signal_does_not_stop_a_steer(store: Store) -> None:
     driver = await store.drive()
     await store.journal.signal(driver.thread.thread_id, "pause")

@@ -89,7 +89,7 @@ class Process:
         await self.lease.open()
         try:
             await self.breakers.refresh()
-            async with background(self.breakers.run()), self.worker.open(self._deps), self._watches():
+            async with background(self.breakers.run()), self._watches(), self.worker.open(self._deps):
                 world.watch.note(self.place, "up", self.lease.own.id)
                 self.up.set()
                 await self.leaving.wait()
@@ -99,8 +99,10 @@ class Process:
 
     @asynccontextmanager
     async def _watches(self) -> AsyncGenerator[None]:
-        self.stores.hints.listen(Hearing(self.worker, self.bus, self.stores.reads, breakers=self.breakers.hint).heard)
-        async with background(self.lease.run()), background(self.admission.watch()):
+        hearing = Hearing(self.worker, self.bus, self.stores.reads, breakers=self.breakers.hint)
+        self.stores.hints.listen(hearing.heard)
+        looks = (self.lease.run(), self.admission.watch(), hearing.run())
+        async with background(looks[0]), background(looks[1]), background(looks[2]):
             yield
 
     async def _drain(self) -> None:

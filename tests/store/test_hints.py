@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from app.domain.hints import Hint, parse
-from app.store.db import open_pool
+from app.store.db import connect, open_pool
+from app.store.hints import PostgresHints
 from app.store.journal import PostgresJournal, open_journal
 from app.store.registry import PostgresRegistry
 from tests.builders import Driver, incarnation, new_start
@@ -130,6 +131,26 @@ async def test_a_line_that_is_cut_comes_back_and_everything_is_looked_at(databas
         assert await two.journal.heartbeat(process.id)
 
 
+async def test_a_line_that_cannot_log_in_for_a_while_tries_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.hints._PAUSE", 0.01)
+    refusals = [asyncpg.InvalidPasswordError("being changed"), RuntimeError("whatever"), OSError("away")]
+
+    async def sometimes() -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await connect(database_url)
+
+    hints = PostgresHints(sometimes, None)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(hints.run())
+        async with asyncio.timeout(PATIENCE):
+            await hints.up.wait()
+        running.cancel()
+    assert refusals == []
+
+
 async def test_heartbeats_do_not_wait_for_the_pool(database_url: str) -> None:
     async with open_pool(database_url, size=1) as pool, open_journal(database_url, pool) as journal:
         process = Process(journal)
@@ -140,10 +161,13 @@ async def test_heartbeats_do_not_wait_for_the_pool(database_url: str) -> None:
             assert await journal.heartbeat(own.id)
 
 
-def test_a_hint_that_is_too_long_names_no_threads() -> None:
-    long = Hint(sender="x", threads=tuple(f"thread-{number:0100}" for number in range(200)), due=True)
-    found = parse(long.text())
-    assert found == Hint(sender="x", threads=None, due=True)
+def test_a_hint_that_is_too_long_comes_in_pieces() -> None:
+    threads = tuple(f"thread-{number:0100}" for number in range(200))
+    texts = Hint(sender="x", threads=threads, due=True, steered=("s",)).texts()
+    found = [parse(text) for text in texts]
+    assert all(len(text.encode()) < 8000 for text in texts)
+    assert tuple(one for hint in found if hint is not None for one in hint.threads or ()) == threads
+    assert [hint.steered for hint in found if hint is not None][-1] == ("s",)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "[1,2]", '["x",1,2,3,4]', "hello"])

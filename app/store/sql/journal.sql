@@ -14,7 +14,8 @@ WITH moves AS (
     SET epoch = moves.new_epoch, rev = moves.rev + 1, incarnation_id = moves.incarnation_id,
         execution_id = moves.execution_id, status = moves.status, head_version = moves.head_version,
         last_version = moves.last_version, last_seq = moves.last_seq,
-        wake_at = CASE -- a wish that came while the thread was being parked is for whoever takes it up: now
+        wake_at = CASE -- due now is due by this clock, whatever the driver's says; so is a wish that came while it was parked
+            WHEN moves.wake_at <= moves.at THEN least(moves.wake_at, now())
             WHEN moves.wake_at IS NULL OR moves.clear_signal OR thread.signal IS NULL THEN moves.wake_at
             ELSE least(moves.wake_at, now())
         END,
@@ -38,8 +39,8 @@ WITH moves AS (
 ), born AS (
     INSERT INTO threads (thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version,
         last_version, last_seq, wake_at, queue, priority, parent_thread_id, parent_run_id, created_at, updated_at)
-    SELECT thread_id, tenant, definition_id, execution_id, status, epoch, 0, incarnation_id, 1, 1, 1, wake_at, queue,
-        priority, parent_thread_id, parent_run_id, at, at
+    SELECT thread_id, tenant, definition_id, execution_id, status, epoch, 0, incarnation_id, 1, 1, 1,
+        CASE WHEN wake_at <= at THEN least(wake_at, now()) ELSE wake_at END, queue, priority, parent_thread_id, parent_run_id, at, at
     FROM starts
     WHERE idempotency_key IS NULL OR execution_id IN (SELECT execution_id FROM keys)
     ORDER BY thread_id
@@ -100,8 +101,6 @@ WITH moves AS (
         ORDER BY parent.thread_id
         FOR UPDATE OF parent SKIP LOCKED
     )
-), told AS (
-    SELECT pg_notify($10, $9) WHERE $9 IS NOT NULL
 )
 SELECT moves.ord, NULL AS signal, CASE
         WHEN thread.epoch = moves.epoch AND thread.rev = moves.rev AND thread.execution_id = moves.held_execution_id
@@ -112,9 +111,7 @@ WHERE (moves.ord IN (SELECT ord FROM moved)) IS NOT TRUE
 UNION ALL
 SELECT ord, signal, 'signal' FROM moved WHERE signal IS NOT NULL
 UNION ALL
-SELECT ord, NULL, 'refused' FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE
-UNION ALL
-SELECT -1, NULL, 'told' FROM told;
+SELECT ord, NULL, 'refused' FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE;
 
 -- look_up --
 -- After a lost connection: where the threads of a batch stand, waiting for whoever still writes them.
@@ -134,7 +131,13 @@ ON CONFLICT DO NOTHING RETURNING key;
 SELECT * FROM threads WHERE thread_id = $1 FOR UPDATE;
 
 -- signal --
-UPDATE threads SET signal = $2 WHERE thread_id = $1 RETURNING *;
+-- A wish to cancel gives way to no other, and who has ended is wished nothing.
+UPDATE threads
+SET signal = CASE
+    WHEN status IN ('completed', 'failed', 'cancelled', 'interrupted') OR signal LIKE 'cancel:%' THEN signal ELSE $2
+END
+WHERE thread_id = $1
+RETURNING *;
 
 -- wake --
 UPDATE threads SET wake_at = now() WHERE thread_id = $1 AND wake_at > now() AND incarnation_id IS NULL;
@@ -160,7 +163,7 @@ WITH removed AS (
     RETURNING id
 ), released AS (
     UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now(),
-        recoveries = recoveries + ($3 AND status = 'running')::int
+        recoveries = recoveries + $3::bool::int
     WHERE thread_id IN (
         SELECT thread_id FROM threads WHERE incarnation_id IN (SELECT id FROM removed)
         ORDER BY thread_id FOR UPDATE SKIP LOCKED
@@ -172,7 +175,7 @@ SELECT count(*) FROM released;
 -- sweep --
 -- Threads of processes that nobody knows any more.
 UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now(),
-    recoveries = recoveries + (status = 'running')::int
+    recoveries = recoveries + 1
 WHERE thread_id IN (
     SELECT thread_id FROM threads
     WHERE incarnation_id IS NOT NULL

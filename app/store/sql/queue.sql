@@ -15,9 +15,9 @@ WITH RECURSIVE line AS (
         ORDER BY queue, priority LIMIT 1
     ) AS next
 ), due AS MATERIALIZED (
-    SELECT line.queue, line.priority
+    SELECT line.queue, line.priority, one.wake_at
     FROM line CROSS JOIN LATERAL (
-        SELECT FROM threads WHERE queue = line.queue AND priority = line.priority AND wake_at <= now()
+        SELECT wake_at FROM threads WHERE queue = line.queue AND priority = line.priority AND wake_at <= now()
         ORDER BY wake_at LIMIT 1
     ) AS one
 ), rooms AS MATERIALIZED (
@@ -58,11 +58,29 @@ WITH RECURSIVE line AS (
     WHERE queues.name = used.queue AND rate_count IS NOT NULL
 )
 SELECT with_room.queues, taken.*
-FROM (SELECT array_agg(queue) AS queues FROM rooms WHERE limited AND room > 0) AS with_room LEFT JOIN taken ON true
+FROM (
+    SELECT array_agg(queue ORDER BY top DESC, oldest) AS queues
+    FROM rooms JOIN (SELECT queue, max(priority) AS top, min(wake_at) AS oldest FROM due GROUP BY queue) AS first USING (queue)
+    WHERE limited AND room > 0
+) AS with_room LEFT JOIN taken ON true
 ORDER BY taken.priority DESC;
 
 -- make --
 INSERT INTO queues (name) SELECT name FROM unnest($1::text[]) AS name ORDER BY name ON CONFLICT DO NOTHING;
+
+-- make_if_room --
+-- $2: how many there may be.  Two that come at once may each make the last one.
+INSERT INTO queues (name) SELECT $1 WHERE (SELECT count(*) FROM queues) < $2::int
+ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
+RETURNING name;
+
+-- prune --
+-- A queue that is told nothing and holds nobody is made again when it is wanted.
+DELETE FROM queues
+WHERE max_running IS NULL AND max_depth IS NULL AND rate_count IS NULL AND created_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM threads WHERE threads.queue = queues.name AND wake_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM threads WHERE threads.queue = queues.name AND incarnation_id IS NOT NULL
+        AND threads.queue <> 'default');
 
 -- lock --
 -- A queue in which another process claims right now is passed over.

@@ -7,6 +7,13 @@ SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incar
 FROM threads
 WHERE thread_id = $1;
 
+-- threads --
+SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
+    last_seq, wake_at, signal, queue, priority, recoveries, parent_thread_id, parent_run_id, created_at,
+    updated_at
+FROM threads
+WHERE thread_id = ANY ($1::text[]);
+
 -- children --
 SELECT thread_id, tenant, definition_id, execution_id, status, epoch, rev, incarnation_id, head_version, last_version,
     last_seq, wake_at, signal, queue, priority, recoveries, parent_thread_id, parent_run_id, created_at,

@@ -118,6 +118,25 @@ async def test_a_wish_that_was_withdrawn_is_not_obeyed(house: House) -> None:
     assert (await house.thread(thread_id)).status == "completed"
 
 
+async def test_a_run_goes_on_when_the_wish_that_stopped_it_is_gone(house: House) -> None:
+    gate = Gate()
+    house.on("a", gate)
+    thread_id = (await house.start(step("a", python="a"), step("b"))).thread.thread_id
+    await house.until(lambda: gate.entered)
+    await house.journal.signal(thread_id, "cancel:")
+    commit = house.journal._journal.commit
+
+    async def withdrawn(transition: Any) -> Any:
+        signal = await commit(transition)
+        house.tables.threads[thread_id].signal = None
+        return signal
+
+    house.journal._journal.commit = withdrawn
+    gate.open()
+    await house.end(thread_id)
+    assert ((await house.thread(thread_id)).status, house.called("b")) == ("completed", 1)
+
+
 async def test_one_that_ends_while_its_driver_is_asked_is_a_conflict() -> None:
     async with open_house() as driver, open_house(driver) as other:
         gate = Gate()

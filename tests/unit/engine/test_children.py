@@ -278,3 +278,25 @@ async def test_an_outage_while_a_child_is_looked_at_spends_no_attempt(
     await house.end(thread_id)
     assert (await house.thread(thread_id)).status == "completed"
     assert (await house.steps(thread_id))["child"].attempt == 1
+
+
+async def test_a_parent_that_parks_while_its_child_ends_is_woken(house: House) -> None:
+    """The two commits may miss each other: the child's finds nothing parked, the parent's nothing ended."""
+    gate = Gate()
+    house.on("gate", gate)
+    await inner(house, step("x", python="gate"))
+    thread_id = (await house.start(PARENT)).thread.thread_id
+    child = await child_of(house, thread_id)
+    await house.until_status(thread_id, "waiting")
+    await house.until(lambda: gate.entered and house.worker.find(thread_id) is None)
+    write = house.journal._journal._write
+
+    def missed(move: Any) -> Any:
+        if move.thread_id == child:
+            move.wake_thread_id = None
+        return write(move)
+
+    house.journal._journal._write = missed
+    gate.open()
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"

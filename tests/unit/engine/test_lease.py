@@ -57,6 +57,7 @@ class Office:
         for _ in range(seconds):
             self.pass_by(time, 1)
             await self.lease._beat()
+            await self.lease._judge()
 
     async def drive(self, incarnation_id: str) -> str:
         """A thread that runs in a process."""
@@ -174,7 +175,7 @@ async def test_it_is_told_whether_others_are_there() -> None:
     office.lease._company = told.append
     await office.lease.open()
     await office.journal.open_incarnation(other())
-    await office.lease._beat()
+    await office.lease._judge()
     assert told == [False, True]
 
 
@@ -199,7 +200,9 @@ async def test_after_an_outage_the_others_get_the_time_of_a_lease_to_be_heard(ti
     await office.beat_for(time, 12)
     await office.journal.open_incarnation(somebody)
     office.pass_by(time, 30)
+    await office.lease._judge()
     await office.lease._beat()
+    await office.lease._judge()
     assert somebody.id in await office.known()
     await office.beat_for(time, 12)
     assert somebody.id not in await office.known()

@@ -58,6 +58,13 @@ def hearing(house: House) -> Hearing:
     return Hearing(house.worker, house.bus, house.reads, lambda: None)
 
 
+async def hint_at(house: House, thread_id: str) -> None:
+    """Another process says that it has steered the thread, or wishes something of it."""
+    ear = hearing(house)
+    ear.heard(Hint(sender="other", steered=(thread_id,)))
+    await ear._look()
+
+
 async def test_a_run_that_another_process_took_is_stopped_at_the_next_look(house: House) -> None:
     thread_id, gate = await held(house)
     taken(house, thread_id)
@@ -70,7 +77,7 @@ async def test_a_run_that_another_process_took_is_stopped_at_the_next_look(house
 async def test_a_run_that_was_steered_elsewhere_stops_at_the_hint(house: House) -> None:
     thread_id, gate = await held(house)
     taken(house, thread_id)
-    hearing(house).heard(Hint(sender="other", steered=(thread_id,)))
+    await hint_at(house, thread_id)
     await house.until(lambda: house.worker.free == 10)
     assert gate.left == 0
 
@@ -78,7 +85,7 @@ async def test_a_run_that_was_steered_elsewhere_stops_at_the_hint(house: House) 
 async def test_a_run_whose_thread_was_deleted_stops_at_the_hint(house: House) -> None:
     thread_id, gate = await held(house)
     del house.tables.threads[thread_id]
-    hearing(house).heard(Hint(sender="other", steered=(thread_id,)))
+    await hint_at(house, thread_id)
     await house.until(lambda: house.worker.free == 10)
     assert gate.left == 0
 
@@ -86,7 +93,7 @@ async def test_a_run_whose_thread_was_deleted_stops_at_the_hint(house: House) ->
 async def test_a_wish_is_heeded_at_the_hint(house: House) -> None:
     thread_id, gate = await held(house)
     await house.journal.signal(thread_id, "cancel:enough")
-    hearing(house).heard(Hint(sender="other", steered=(thread_id,)))
+    await hint_at(house, thread_id)
     await house.end(thread_id)
     assert (await house.thread(thread_id)).status == "cancelled"
     assert gate.left == 0
