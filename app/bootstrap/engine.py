@@ -137,9 +137,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
     await breakers.refresh()
     await stack.enter_async_context(_background(breakers.run()))
-    await stack.enter_async_context(
-        _background(lease.run())
-    )  # ends after the worker: what runs to its end keeps its lease
+    # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
+    await stack.enter_async_context(_background(lease.run()))
     await stack.enter_async_context(worker.open(deps))
     hearing = Hearing(worker, bus, store.stores.reads, breakers=breakers.hint)
     hints.listen(hearing.heard)

@@ -222,8 +222,7 @@ worker(
 wiring = Room("app/bootstrap/engine.py", promise="G12")
 wiring(
     "the lease outlives what runs to its end",
-    "    await stack.enter_async_context(_background(lease.run()))  # ends after the worker: what runs to its end keeps its lease\n"
-    "    await stack.enter_async_context(worker.open(deps))\n",
+    "    await stack.enter_async_context(_background(lease.run()))\n    await stack.enter_async_context(worker.open(deps))\n",
     "    await stack.enter_async_context(worker.open(deps))\n    await stack.enter_async_context(_background(lease.run()))\n",
     "acceptance/test_leases.py::test_a_step_that_ends_within_a_grace_longer_than_the_lease_runs_once",
 )
