@@ -244,12 +244,12 @@ class Journal(Protocol):
         ...
 
     async def close_incarnation(
-        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+        self, incarnation_id: str, heard_at: datetime | None = None, *, crashed: bool = False
     ) -> int:
         """Take a process that is dead or leaving off, make its threads due now; how many those were.
 
-        With `silent_for` (seconds) nothing happens if it has been heard of since.  What a `crashed` one was running counts
-        one recovery more.
+        With `heard_at`, its last known heartbeat, nothing happens if it has been heard of since.  What a `crashed` one
+        was driving counts one recovery more.
         """
         ...
 

@@ -24,6 +24,7 @@ from app.domain.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from app.domain.ports import Journal
 
@@ -62,6 +63,7 @@ class Lease:
         self._beaten_at = monotonic()
         self._held_from = -inf
         self._judging_from = self._swept_at = 0.0
+        self._heard: dict[str, tuple[datetime, float]] = {}
         now = utc_now()
         own = process(os.getpid()) or f"{os.getpid()}@?"
         self.own = IncarnationRecord(id=uuid7(), host=host(), process=own, started_at=now, heartbeat_at=now)
@@ -122,22 +124,30 @@ class Lease:
         self._renewed()
 
     async def _judge(self, *, alone: bool = False) -> None:
-        """Take off the dead, make what they drove due."""
+        """Take off the dead, make what they drove due.
+
+        Silent is whose heartbeat has not changed for the time of a lease by this process's own clock: no step of the
+        database's clock makes a living process look dead, nor a dead one alive.
+        """
         now = monotonic()
-        others = [(other, silent) for other, silent in await self._journal.incarnations() if other.id != self.own.id]
-        for other, silent_for in others:
+        others = [other for other, _ in await self._journal.incarnations() if other.id != self.own.id]
+        known, self._heard = self._heard, {}
+        for other in others:
+            heartbeat, since = known.get(other.id, (None, now))
+            since = since if heartbeat == other.heartbeat_at else now
+            self._heard[other.id] = (other.heartbeat_at, since)
             if alone or self._gone(other):
                 await self._take_off(other, None)
-            elif silent_for > self._seconds and now >= self._judging_from and self.holds:
-                await self._take_off(other, self._seconds)
+            elif now - since > self._seconds and now >= self._judging_from and self.holds:
+                await self._take_off(other, other.heartbeat_at)
         self._company(bool(others))
         if now - self._swept_at >= _SWEEP:
             self._swept_at = now
             if await self._journal.sweep():
                 self._freed()
 
-    async def _take_off(self, other: IncarnationRecord, silent_for: float | None) -> None:
-        threads = await self._journal.close_incarnation(other.id, silent_for, crashed=True)
+    async def _take_off(self, other: IncarnationRecord, heard_at: datetime | None) -> None:
+        threads = await self._journal.close_incarnation(other.id, heard_at, crashed=True)
         _log.info("incarnation %s is dead: %d of its threads go on", other.id, threads)
         self._freed()
 

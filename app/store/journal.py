@@ -23,6 +23,7 @@ from app.store.writer import GroupWriter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from datetime import datetime
 
     from app.domain.ports import Reads
     from app.domain.records import IdempotencyRecord, IncarnationRecord, ThreadRecord
@@ -155,10 +156,10 @@ class PostgresJournal(Journal):
         return [(incarnation_from_row(row), row["silent_for"]) for row in rows]
 
     async def close_incarnation(
-        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+        self, incarnation_id: str, heard_at: datetime | None = None, *, crashed: bool = False
     ) -> int:
         """See ports.Journal."""
-        return (await self._fetch("close_incarnation", incarnation_id, silent_for, crashed))[0][0]
+        return (await self._fetch("close_incarnation", incarnation_id, heard_at, crashed))[0][0]
 
     async def sweep(self) -> int:
         """See ports.Journal."""

@@ -19,6 +19,7 @@ from app.store.memory_reads import MemoryReads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from app.domain.records import ExecutionUpdate, IdempotencyRecord, IncarnationRecord, StepUpdate, ThreadRecord
     from app.domain.transition import Start, Transition
@@ -123,11 +124,11 @@ class MemoryJournal(Journal):
         return [(replace(each), self._silence(each)) for each in known]
 
     async def close_incarnation(
-        self, incarnation_id: str, silent_for: float | None = None, *, crashed: bool = False
+        self, incarnation_id: str, heard_at: datetime | None = None, *, crashed: bool = False
     ) -> int:
         """Take a process off, make its threads due now and fence their driver; how many those were."""
         known = self._tables.incarnations.get(incarnation_id)
-        if known is None or (silent_for is not None and self._silence(known) <= silent_for):
+        if known is None or heard_at not in (None, known.heartbeat_at):
             return 0
         del self._tables.incarnations[incarnation_id]
         return self._release(lambda driver: driver == incarnation_id, crashed=crashed)

@@ -48,7 +48,7 @@ lease(
 )
 lease(
     "the silent are taken off by a repeated look",
-    "await self._take_off(other, self._seconds)",
+    "await self._take_off(other, other.heartbeat_at)",
     "await self._take_off(other, None)",
     LEASE + "test_who_is_heard_in_the_last_moment_keeps_its_threads",
 )
@@ -78,8 +78,8 @@ lease(
 )
 lease(
     "a takeover counts as a crash",
-    "silent_for, crashed=True)",
-    "silent_for, crashed=False)",
+    "heard_at, crashed=True)",
+    "heard_at, crashed=False)",
     LEASE + "test_a_takeover_counts_as_a_crash",
     promise="G15",
 )

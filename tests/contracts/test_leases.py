@@ -100,9 +100,12 @@ async def test_a_process_that_was_heard_of_again_is_not_closed_for_its_silence(s
     process = incarnation()
     await store.journal.open_incarnation(process)
     driver = await store.drive(incarnation_id=process.id)
-    assert await store.journal.close_incarnation(process.id, silent_for=10) == 0
-    await driver.commit(store.journal, driver.event("step_progress"))
+    [(seen, _)] = await store.journal.incarnations()
     assert await store.journal.heartbeat(process.id)
+    assert await store.journal.close_incarnation(process.id, seen.heartbeat_at) == 0
+    await driver.commit(store.journal, driver.event("step_progress"))
+    [(seen, _)] = await store.journal.incarnations()
+    assert await store.journal.close_incarnation(process.id, seen.heartbeat_at) == 1
 
 
 async def test_a_thread_of_a_process_that_nobody_knows_is_freed(store: Store) -> None:

@@ -156,10 +156,10 @@ SELECT id, host, process, started_at, heartbeat_at, extract(epoch FROM now() - h
 FROM incarnations ORDER BY started_at;
 
 -- close_incarnation --
--- With a bound on its silence only if it is silent still.  A locked thread is passed over: `sweep` finds it.
+-- With its last known heartbeat only if none has come since.  A locked thread is passed over: `sweep` finds it.
 WITH removed AS (
     DELETE FROM incarnations
-    WHERE id = $1 AND ($2::float8 IS NULL OR heartbeat_at < now() - make_interval(secs => $2))
+    WHERE id = $1 AND ($2::timestamptz IS NULL OR heartbeat_at = $2)
     RETURNING id
 ), released AS (
     UPDATE threads SET incarnation_id = NULL, epoch = epoch + 1, wake_at = now(),

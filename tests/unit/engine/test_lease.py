@@ -106,7 +106,7 @@ async def test_who_is_silent_for_longer_than_the_lease_is_taken_over(time: Time)
     await office.journal.open_incarnation(somebody)
     await office.beat_for(time, 9)
     assert somebody.id in await office.known()
-    await office.beat_for(time, 2)
+    await office.beat_for(time, 3)
     assert await office.known() == {office.lease.own.id}
 
 
@@ -119,6 +119,21 @@ async def test_who_enters_gives_the_silent_the_time_of_a_lease(time: Time) -> No
     assert somebody.id in await office.known()
     await office.beat_for(time, 2)
     assert somebody.id not in await office.known()
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+async def test_a_step_of_the_databases_clock_makes_nobody_dead_or_alive(time: Time, step: float) -> None:
+    office, dead, living = Office(), other(), other()
+    await office.lease.open()
+    await office.beat_for(time, 12)
+    for each in (dead, living):
+        await office.journal.open_incarnation(each)
+    await office.beat_for(time, 5)
+    office.clock.advance(step)
+    for _ in range(7):
+        await office.journal.heartbeat(living.id)
+        await office.beat_for(time, 1)
+    assert await office.known() == {office.lease.own.id, living.id}
 
 
 async def test_the_lease_counts_from_before_the_renewal_was_sent(time: Time) -> None:
