@@ -233,7 +233,7 @@ async def test_who_is_heard_in_the_last_moment_keeps_its_threads(time: Time) -> 
     await office.lease.open()
     await office.beat_for(time, 11)
     await office.journal.open_incarnation(somebody)
-    await office.beat_for(time, 9)
+    await office.beat_for(time, 11)
     look = office.journal.incarnations
 
     async def heard_just_after_the_look() -> list[tuple[IncarnationRecord, float]]:
@@ -242,7 +242,7 @@ async def test_who_is_heard_in_the_last_moment_keeps_its_threads(time: Time) -> 
         return found
 
     office.journal.incarnations = heard_just_after_the_look
-    await office.beat_for(time, 2)
+    await office.beat_for(time, 1)
     assert somebody.id in {record.id for record, _ in await look()}
 
 
