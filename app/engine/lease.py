@@ -90,7 +90,7 @@ class Lease:
         """
         alone, now = await asyncio.to_thread(self._alone), monotonic()
         await self._journal.open_incarnation(self.own)
-        self._held_from, self._judging_from = now, now + self._seconds
+        self._held_from = now
         await self._judge(alone=alone)
 
     async def run(self) -> None:

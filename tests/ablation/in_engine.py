@@ -41,8 +41,8 @@ lease(
 )
 lease(
     "who enters gives the silent a lease",
-    "self._held_from, self._judging_from = now, now + self._seconds",
-    "self._held_from, self._judging_from = now, now",
+    "since = since if heartbeat == other.heartbeat_at else now",
+    "since = since if heartbeat == other.heartbeat_at else 0.0",
     LEASE + "test_who_enters_gives_the_silent_the_time_of_a_lease",
     promise="G13",
 )
