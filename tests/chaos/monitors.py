@@ -13,7 +13,7 @@ from app.store.migrate import upgrade
 from app.store.registry import PostgresRegistry
 from tests.builders import Driver, incarnation, new_start
 from tests.chaos.frame import Outcome, Row
-from tests.chaos.world import ask, database
+from tests.chaos.world import database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from app.domain.records import WorkflowRecord
 
 THREADS = 2
-_OLD = "UPDATE incarnations SET heartbeat_at = now() - interval '1 minute' WHERE id = $1::uuid"
 
 
-async def _round(monitors: list[Journal], dsn: str, workflow: WorkflowRecord, outcome: Outcome) -> None:
+async def _round(monitors: list[Journal], workflow: WorkflowRecord, outcome: Outcome) -> None:
     dead, living = incarnation(), [incarnation() for _ in monitors]
     first = monitors[0]
     await first.open_incarnation(dead)
@@ -34,8 +33,8 @@ async def _round(monitors: list[Journal], dsn: str, workflow: WorkflowRecord, ou
         start = new_start(workflow, incarnation_id=dead.id)
         await first.start(start)
         drivers.append(Driver(start))
-    await ask(dsn, _OLD, dead.id)
-    freed = await asyncio.gather(*(one.close_incarnation(dead.id, 5.0) for one in monitors))
+    [heard_at] = [record.heartbeat_at for record, _ in await first.incarnations() if record.id == dead.id]
+    freed = await asyncio.gather(*(one.close_incarnation(dead.id, heard_at, crashed=True) for one in monitors))
     outcome.expect(max(freed) == sum(freed) == THREADS, f"freed by each monitor: {freed}")
     shares = await asyncio.gather(*(one.claim(own.id, 10) for one, own in zip(monitors, living, strict=True)))
     claimed = [thread for share in shares for thread in share]
@@ -62,7 +61,7 @@ async def _run(rounds: int, dsn: str, outcome: Outcome) -> None:
         workflow = await PostgresRegistry(registering).register(name="watched", document='{"name":"watched"}', hash="1")
         begun = asyncio.get_running_loop().time()
         for number in range(rounds):
-            await _round(journals[: 2 if number % 2 else 10], dsn, workflow, outcome)
+            await _round(journals[: 2 if number % 2 else 10], workflow, outcome)
         took = asyncio.get_running_loop().time() - begun
     outcome.figures |= {"rounds": rounds, "wrong": len(outcome.failures), "a round": f"{took / rounds * 1000:.0f} ms"}
 
