@@ -30,9 +30,9 @@ _ports: list[int] = []
 
 
 def free_port() -> int:
-    """A port that nobody has: below the ephemeral ones, each worker of the run in a range of its own."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = 21_000 + worker * 500 + os.getpid() % 50 * 10
+    """A port that nobody has: below the ephemeral ones, each worker of the run, and what runs alone, in a range of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    first = 25_000 + os.getpid() % 500 * 10 if worker is None else 21_000 + int(worker.removeprefix("gw")) * 500
     for port in range(first, first + 400):
         with socket.socket() as taken:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
