@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
+_SEND_BUFFER: Final = 256 * 1024
 _LAST_SECONDS: Final = 1.8
 """How long the process may live after the grace."""
 _DRAIN_SECONDS: Final = 1.5
@@ -117,6 +118,8 @@ def listener(host: str, port: int) -> socket.socket:
     taken = socket.socket(family, kind, protocol)
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What a reader that takes nothing may keep in the kernel; left to itself that grows to megabytes a connection.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         taken.bind(address)
     except OSError as error:
         taken.close()
