@@ -10,12 +10,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from app.api import cursors
-from app.api.sse import GOODBYE, OUTAGE_PAUSE, RETRY, WAITING, Heart
+from app.api.sse import GOODBYE, OUTAGE_PAUSE, RETRY, WAITING, Heart, Piece
 from app.domain import jsontext
 from app.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from app.api.services import Services
     from app.domain.events import Event
@@ -197,7 +197,7 @@ class FeedStream:
         """What the table has between the cursor and the place from which on the reader is served."""
         while self._cursor is not None and self._cursor < until and not self._feed.closing:
             page = await self._services.reads.feed(self._cursor, PAGE)
-            if chunk := self._passed([FeedFrame(item) for item in page]):
+            for chunk in self._passed([FeedFrame(item) for item in page]):
                 yield chunk
             if len(page) < PAGE:
                 return
@@ -210,17 +210,22 @@ class FeedStream:
                     await reader.news.wait()
             except TimeoutError:
                 pass
-            if chunk := self._passed(reader.take()) + self._heart.beat():
+            for chunk in self._passed(reader.take()):
                 yield chunk
+            if beat := self._heart.beat():
+                yield beat
 
-    def _passed(self, frames: Sequence[FeedFrame]) -> bytes:
+    def _passed(self, frames: Sequence[FeedFrame]) -> Iterator[bytes]:
         """The frames of what is new and wanted; moves the cursor over all of them."""
-        parts: list[bytes] = []
+        piece = Piece()
         for frame in frames:
             item = frame.item
             if self._cursor is not None and item.position <= self._cursor:
                 continue
             self._cursor = item.position
-            if self._where.workflow in (None, item.workflow) and self._where.status in (None, item.status):
-                parts.append(frame.encoded())
-        return b"".join(parts)
+            if self._where.workflow not in (None, item.workflow) or self._where.status not in (None, item.status):
+                continue
+            if piece.add(frame.encoded()):
+                yield piece.take()
+        if chunk := piece.take():
+            yield chunk

@@ -17,7 +17,8 @@ from app.api.openapi import example, problems
 from app.api.requests import FeedQuery, StreamQuery
 from app.api.schemas import StatusDocument
 from app.api.services import services_of, state_of
-from app.api.sse import EventStream, ThreadStream
+from app.api.sse import EventStream
+from app.api.thread_stream import ThreadStream
 from app.domain.errors import InvalidRequest
 from app.domain.ports import FeedFilter
 from app.domain.status import ENDED

@@ -1,8 +1,4 @@
-"""One thread's events as a stream: subscribe first, replay the table, then follow live, each event exactly once (G6).
-
-The bus is a hint and a short cut, the table is the truth: a gap, a reader that lags and a long silence all end in
-reading it again.  Nothing of the database is held while waiting.
-"""
+"""Server-Sent Events: what the streams of a thread and the feed have in common."""
 
 from __future__ import annotations
 
@@ -14,27 +10,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 
-from app.api.documents import status_of
-from app.domain.errors import Unavailable
-from app.domain.events import TERMINAL, Event
-from app.domain.status import ENDED
-from app.domain.views.common import encode
-from app.engine.bus import Lagged
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
     from starlette.types import Receive, Scope, Send
 
-    from app.api.services import Services
-    from app.domain.records import ThreadRecord
     from app.engine.bus import Subscription
 
-PAGE: Final = 200
-"""Events of one read while replaying."""
 _SILENCE: Final = 2.0
 """Seconds without a word from the bus after which the table is asked: another process may have written."""
 _SEND_TIMEOUT: Final = 60.0
+_PIECE: Final = 32 * 1024
+"""Bytes from which on frames are sent without waiting for more of them."""
 RETRY: Final = b"retry: 1000\n"
 HEARTBEAT: Final = b": heartbeat\n\n"
 OUTAGE_PAUSE: Final = 1.0
@@ -45,6 +32,30 @@ HEADERS: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering"
 
 
 _Answer = TypeVar("_Answer")
+
+
+class Piece:
+    """Frames that are sent to one reader together.
+
+    Frames are shared by all readers, a piece is its reader's own: however far that lags behind, there is one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+        self._size = 0
+
+    def add(self, frame: bytes) -> bool:
+        """Whether it is to be sent now."""
+        self._frames.append(frame)
+        self._size += len(frame)
+        return self._size >= _PIECE
+
+    def take(self) -> bytes:
+        """What has been added since the last time."""
+        taken = b"".join(self._frames)
+        self._frames.clear()
+        self._size = 0
+        return taken
 
 
 class _AskerGone(Exception):
@@ -130,135 +141,3 @@ class Heart:
     def patience(self) -> float:
         """How long to wait for news."""
         return min(_SILENCE, max(0.0, self._next - time.monotonic()))
-
-
-class ThreadStream:
-    """One reader of one thread."""
-
-    def __init__(self, services: Services, streams: Streams, thread: ThreadRecord, cursor: int) -> None:
-        self._services = services
-        self._streams = streams
-        self._thread = thread
-        self._cursor = min(cursor, thread.last_seq)
-        self._heart = Heart(services.limits.heartbeat_seconds)
-        self._rest: list[Event | bytes] = []
-        self._stale = True
-        self._goal: int | None = None
-        self._over = False
-
-    async def frames(self) -> AsyncIterator[bytes]:
-        """The snapshot, what is newer than the cursor, then everything as it happens, up to the thread's end."""
-        greeting, pause = True, 0.0
-        while not self._over:
-            if pause and not self._streams.closing:
-                await asyncio.sleep(pause)
-                pause = 0.0
-            with self._services.bus.subscribe(self._thread.thread_id) as subscription:
-                self._streams.add(subscription)
-                try:
-                    if greeting and not self._streams.closing:
-                        yield await self._snapshot()
-                        greeting = False
-                    async for chunk in self._follow(subscription):
-                        yield chunk
-                except Lagged:
-                    self._stale, self._goal = True, None
-                except Unavailable:  # the stream outlives an outage of the store
-                    self._stale, self._goal, pause = True, None, OUTAGE_PAUSE
-                    yield self._heart.beat() or WAITING
-                finally:
-                    self._streams.discard(subscription)
-
-    async def _snapshot(self) -> bytes:
-        document = encode(await status_of(self._services, self._thread))
-        return b"".join((RETRY, b"event: snapshot\ndata: ", document, b"\n\n"))
-
-    async def _follow(self, subscription: Subscription) -> AsyncIterator[bytes]:
-        """Replay while stale, then live; raises Lagged."""
-        while not self._over:
-            if self._stale:
-                async for chunk in self._replay():
-                    yield chunk
-            elif chunk := await self._live(subscription):
-                yield chunk
-
-    async def _replay(self) -> AsyncIterator[bytes]:
-        """What the table has after the cursor, and then what had come by the bus when it was found missing."""
-        while not self._over:
-            if self._streams.closing:
-                self._over = True
-                yield GOODBYE
-                return
-            page = await self._page()
-            if page and (chunk := await self._passed(page)):
-                yield chunk
-            if len(page) < PAGE:
-                break
-        self._stale, self._goal = False, None
-        rest, self._rest = self._rest, []
-        if rest and (chunk := await self._passed(rest)):
-            yield chunk
-        if self._stale:  # the table lacks what the bus told of: the next look at it will bring that
-            self._stale, self._rest = False, []
-
-    async def _page(self) -> list[Event]:
-        """The next events of the table; readers that are as far and know how far it goes read them together.
-
-        Whoever has just subscribed reads for itself: a read that began before does not see all that came before that.
-        """
-        thread_id, after, goal, reads = self._thread.thread_id, self._cursor, self._goal, self._services.reads
-        if goal is None:
-            return await reads.events(thread_id, after=after, limit=PAGE)
-        return await self._streams.once(
-            (thread_id, after, goal), lambda: reads.events(thread_id, after=after, limit=PAGE)
-        )
-
-    async def _live(self, subscription: Subscription) -> bytes:
-        """The next news; a heartbeat when one is due; b"" when there is nothing to say."""
-        try:
-            async with asyncio.timeout(self._heart.patience):
-                items = await subscription.next()
-        except TimeoutError:
-            return await self._ask() or self._heart.beat()
-        if not items:  # poked: another process has written
-            return await self._ask() or self._heart.beat()
-        told = await self._passed(items)
-        if self._streams.closing:
-            self._over = True
-        return told + self._heart.beat()
-
-    async def _ask(self) -> bytes:
-        """After a silence: has the thread moved on, or ended, without a word from the bus?"""
-        thread_id, reads = self._thread.thread_id, self._services.reads
-        thread = await self._streams.once((thread_id, self._services.bus.pokes), lambda: reads.thread(thread_id))
-        if thread is None:
-            self._over = True
-            return GONE
-        self._stale, self._goal = thread.last_seq > self._cursor, thread.last_seq
-        self._over = thread.status in ENDED and not self._stale
-        return b""
-
-    async def _passed(self, items: Sequence[Event | bytes]) -> bytes:
-        """The frames of what is new among `items`; moves the cursor and sees gaps and the end."""
-        parts: list[bytes] = []
-        for index, item in enumerate(items):
-            if isinstance(item, bytes):
-                parts.append(item)
-            elif item.seq > self._cursor + 1:
-                self._stale, self._rest = True, list(items[index:])
-                break
-            elif item.seq > self._cursor:
-                self._cursor = item.seq
-                parts.append(item.frame())
-                if item.name in TERMINAL and await self._is_last():
-                    self._over = True
-                    break
-        return b"".join(parts)
-
-    async def _is_last(self) -> bool:
-        """Whether the thread has ended with the event that was just told; where that cannot be asked, `_ask` will."""
-        try:
-            thread = await self._services.reads.thread(self._thread.thread_id)
-        except Unavailable:
-            return False
-        return thread is None or (thread.status in ENDED and thread.last_seq == self._cursor)

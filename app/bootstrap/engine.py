@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
     from app.domain.runner import Runner
+    from app.engine.deps import Spawn
     from app.runners.registration import Functions
     from app.settings import Settings
     from app.store.writer import GroupWriter
@@ -85,44 +86,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     """The services on an open store, until the stack closes."""
     bus, sub_workflows = Bus(), WorkflowRunner()
     runners = _runners(settings, functions, sub_workflows, stack)
-    catalog = Catalog(store.stores.registry, runners)
-    hints, breakers = store.stores.hints, _breakers(settings, store)
-    # The worker needs the lease's id and the lease the worker's ear.
-    lease = Lease(
-        store.stores.journal,
-        seconds=settings.lease_seconds,
-        alone=store.alone,
-        freed=lambda: worker.hint(),  # noqa: PLW0108
-        renewed=lambda: worker.go_on(),  # noqa: PLW0108
-        company=lambda there: setattr(hints, "wanted", there),
-    )
-    worker = Worker(
-        store.stores,
-        catalog.spec,
-        lease.own.id,
-        slots=settings.max_concurrent_threads,
-        grace=settings.shutdown_grace_seconds,
-        max_recoveries=settings.max_recoveries,
-    )
-
-    def may_start() -> bool:
-        return lease.holds and all(writer.available for writer in store.writers)
-
-    def deps(spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> Deps:
-        return Deps(
-            journal=store.stores.journal,
-            bus=bus,
-            breakers=breakers,
-            runners=runners,
-            spawn=spawn,
-            random=random.random,
-            waits_for=worker.waits_for,
-            heed=worker.heed,
-            may_start=may_start,
-            is_dead=lease.is_dead,
-            max_value_bytes=settings.max_value_bytes,
-        )
-
+    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
+    lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
     stack.push_async_callback(lease.close)
     admission = Admission(
@@ -134,16 +99,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     sub_workflows.starter, sub_workflows.reads = control, store.stores.reads
-    breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
-    await breakers.refresh()
-    await stack.enter_async_context(_background(breakers.run()))
-    # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
-    await stack.enter_async_context(_background(lease.run()))
-    await stack.enter_async_context(worker.open(deps))
-    hearing = Hearing(worker, bus, store.stores.reads, breakers=breakers.hint)
-    hints.listen(hearing.heard)
-    await stack.enter_async_context(_background(hearing.run()))
-    await stack.enter_async_context(_background(admission.watch()))
+    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, admission)
+    await engine.set_going(stack)
     return Services(
         control=control,
         reads=store.stores.reads,
@@ -160,6 +117,74 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         inspector=Inspector(store.stores, catalog, worker, bus),
         agents=lambda: functions.names("agent"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """Made, and not yet going."""
+
+    settings: Settings
+    store: Store
+    lease: Lease
+    worker: Worker
+    bus: Bus
+    breakers: Breakers
+    runners: Mapping[str, Runner]
+    admission: Admission
+
+    async def set_going(self, stack: AsyncExitStack) -> None:
+        """Enter the background work, which ends in the reverse order."""
+        hints, breakers = self.store.stores.hints, self.breakers
+        breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
+        await breakers.refresh()
+        await stack.enter_async_context(_background(breakers.run()))
+        # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
+        await stack.enter_async_context(_background(self.lease.run()))
+        await stack.enter_async_context(self.worker.open(self._deps))
+        hearing = Hearing(self.worker, self.bus, self.store.stores.reads, breakers=breakers.hint)
+        hints.listen(hearing.heard)
+        await stack.enter_async_context(_background(hearing.run()))
+        await stack.enter_async_context(_background(self.admission.watch()))
+
+    def _deps(self, spawn: Spawn) -> Deps:
+        return Deps(
+            journal=self.store.stores.journal,
+            bus=self.bus,
+            breakers=self.breakers,
+            runners=self.runners,
+            spawn=spawn,
+            random=random.random,
+            waits_for=self.worker.waits_for,
+            heed=self.worker.heed,
+            may_start=self._may_start,
+            is_dead=self.lease.is_dead,
+            max_value_bytes=self.settings.max_value_bytes,
+        )
+
+    def _may_start(self) -> bool:
+        return self.lease.holds and all(writer.available for writer in self.store.writers)
+
+
+def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tuple[Lease, Worker]:
+    # The worker needs the lease's id and the lease the worker's ear.
+    hints = store.stores.hints
+    lease = Lease(
+        store.stores.journal,
+        seconds=settings.lease_seconds,
+        alone=store.alone,
+        freed=lambda: worker.hint(),  # noqa: PLW0108
+        renewed=lambda: worker.go_on(),  # noqa: PLW0108
+        company=lambda there: setattr(hints, "wanted", there),
+    )
+    worker = Worker(
+        store.stores,
+        catalog.spec,
+        lease.own.id,
+        slots=settings.max_concurrent_threads,
+        grace=settings.shutdown_grace_seconds,
+        max_recoveries=settings.max_recoveries,
+    )
+    return lease, worker
 
 
 def _breakers(settings: Settings, store: Store) -> Breakers:

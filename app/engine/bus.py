@@ -73,12 +73,13 @@ class Subscription:
 class _Text:
     """The text that a running step has streamed so far."""
 
-    __slots__ = ("attempt", "execution_id", "parts", "size", "step_id", "version")
+    __slots__ = ("attempt", "execution_id", "parts", "size", "step_id", "version", "whole")
 
     def __init__(self, execution_id: str, step_id: str, attempt: int, version: int) -> None:
         self.execution_id, self.step_id, self.attempt, self.version = execution_id, step_id, attempt, version
         self.parts: list[str] = []
         self.size = 0
+        self.whole: bytes | None = None  # the frame of all parts, shared by readers who come at the same time
 
 
 class Bus:
@@ -112,7 +113,7 @@ class Bus:
         self._threads.setdefault(thread_id, set()).add(subscription)
         texts = self._texts.get(thread_id)
         if texts:
-            subscription.push([self._frame(thread_id, text, "".join(text.parts)) for text in texts.values()])
+            subscription.push([self._whole(thread_id, text) for text in texts.values()])
         try:
             yield subscription
         finally:
@@ -153,6 +154,7 @@ class Bus:
         if kept.size < _CHUNK_LIMIT:
             kept.parts.append(text)
             kept.size += len(text)
+            kept.whole = None
         readers = self._threads.get(thread_id)
         if readers:
             frame: list[Event | bytes] = [self._frame(thread_id, kept, text)]
@@ -168,6 +170,11 @@ class Bus:
             texts.pop(step_id, None)
         if step_id is None or not texts:
             self._texts.pop(thread_id, None)
+
+    def _whole(self, thread_id: str, kept: _Text) -> bytes:
+        if kept.whole is None:
+            kept.whole = self._frame(thread_id, kept, "".join(kept.parts))
+        return kept.whole
 
     @staticmethod
     def _frame(thread_id: str, kept: _Text, text: str) -> bytes:

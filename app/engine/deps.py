@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.engine.breaker import Breakers
     from app.engine.bus import Bus
 
+    Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
 
 @dataclass(slots=True, kw_only=True)
 class Stores:
@@ -46,7 +48,7 @@ class Deps:
     bus: Bus
     breakers: Breakers
     runners: Mapping[str, Runner]
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    spawn: Spawn
     random: Callable[[], float]
     waits_for: Callable[[str, str], None]
     heed: Callable[[str, str], None]

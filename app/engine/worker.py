@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from app.domain.records import ThreadRecord
     from app.domain.spec import WorkflowSpec
-    from app.engine.deps import Deps, Stores
+    from app.engine.deps import Deps, Spawn, Stores
     from app.engine.load import Loaded
-
-    Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ BUS = "unit/engine/test_bus.py::"
 READERS = "api/test_readers.py::"
 SERVER = "api/test_server.py::"
 
-sse = Room("app/api/sse.py", promise="G6")
-sse(
+stream = Room("app/api/thread_stream.py", promise="G6")
+stream(
     "a stream subscribes before it replays",
     "            with self._services.bus.subscribe(self._thread.thread_id) as subscription:",
     "            if greeting:\n"
@@ -22,61 +22,69 @@ sse(
     "            with self._services.bus.subscribe(self._thread.thread_id) as subscription:",
     STREAM + "test_an_event_between_subscribing_and_replaying_comes_once",
 )
-sse(
+stream(
     "a gap is read from the table",
-    "elif item.seq > self._cursor + 1:",
-    "elif item is None:",
+    "item.seq > self._cursor + 1:",
+    "item is None:",
     STREAM + "test_a_gap_in_what_the_bus_tells_is_read_from_the_table",
 )
-sse(
+stream(
     "an event that was told is not told again",
-    "elif item.seq > self._cursor:",
-    "elif item is not None:",
+    "if event.seq <= self._cursor:",
+    "if event is None:",
     STREAM + "test_an_event_between_subscribing_and_replaying_comes_once",
 )
-sse(
+stream(
     "the last event survives an outage",
     "        except Unavailable:\n            return False",
     "        except ZeroDivisionError:\n            return False",
     STREAM + "test_no_event_is_lost_when_the_store_goes_away_just_after_the_last_one",
 )
-sse(
+stream(
     "a cursor beyond the head is clamped",
     "min(cursor, thread.last_seq)",
     "cursor",
     STREAM + "test_a_cursor_beyond_the_head_is_clamped",
 )
-sse(
+stream(
     "a reader that lags is sent back to the table",
     "                except Lagged:\n                    self._stale, self._goal = True, None",
     "                except Lagged:\n                    self._stale, self._goal = False, None",
     STREAM + "test_a_reader_that_lags_is_sent_back_to_the_table_at_once",
 )
-sse(
+stream(
     "after a silence the table is asked",
-    "        except TimeoutError:\n            return await self._ask() or self._heart.beat()",
-    "        except TimeoutError:\n            return self._heart.beat()",
+    "if not items and (gone := await self._ask()):",
+    'if not items and (gone := b""):',
     STREAM + "test_events_that_the_bus_never_told_are_found_after_a_silence",
 )
-sse(
+stream(
     "a stream outlives an outage",
     "                except Unavailable:  # the stream outlives",
     "                except ZeroDivisionError:  # the stream outlives",
     STREAM + "test_a_stream_outlives_an_outage_of_the_store",
     promise="G13",
 )
+sse = Room("app/api/sse.py", promise="G12")
 sse(
     "a shutdown ends the streams",
     "            subscription.push([GOODBYE])",
     "            subscription.push([])",
     STREAM + "test_a_shutdown_ends_every_stream_with_a_word",
-    promise="G12",
 )
 sse(
     "a reader that takes nothing is cut off",
     "send_timeout=_SEND_TIMEOUT",
     "send_timeout=None",
     READERS + "test_a_reader_that_takes_nothing_is_cut_off",
+    promise="G6",
+)
+sse(
+    "what is sent to one reader at a time has a bound",
+    "return self._size >= _PIECE",
+    "return False",
+    READERS + "test_a_reader_that_is_far_behind_is_sent_one_piece_at_a_time",
+    promise="G6",
 )
 bus = Room("app/engine/bus.py", promise="G6")
 bus(

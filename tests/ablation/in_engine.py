@@ -219,11 +219,13 @@ worker(
     promise="G12",
 )
 
+_LEASE_RUNS = "        await stack.enter_async_context(_background(self.lease.run()))\n"
+_WORKER_RUNS = "        await stack.enter_async_context(self.worker.open(self._deps))\n"
 wiring = Room("app/bootstrap/engine.py", promise="G12")
 wiring(
     "the lease outlives what runs to its end",
-    "    await stack.enter_async_context(_background(lease.run()))\n    await stack.enter_async_context(worker.open(deps))\n",
-    "    await stack.enter_async_context(worker.open(deps))\n    await stack.enter_async_context(_background(lease.run()))\n",
+    _LEASE_RUNS + _WORKER_RUNS,
+    _WORKER_RUNS + _LEASE_RUNS,
     "acceptance/test_leases.py::test_a_step_that_ends_within_a_grace_longer_than_the_lease_runs_once",
 )
 family = Room("app/engine/family.py", promise="G10")

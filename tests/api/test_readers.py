@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from app.api import feed as feed_module
 from app.api import sse
 from app.api.feed import Feed, FeedFrame, FeedReader, FeedStream
 from app.api.guard import Guard
+from app.api.thread_stream import ThreadStream
 from app.domain.ports import FeedFilter
 from app.engine import bus as bus_module
 from app.engine.bus import Bus
@@ -22,8 +23,36 @@ from tests.feeds import BEGINNING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from app.api.services import Services
     from app.domain.ports import FeedItem, FeedPosition
     from tests.api.service import Served, Service
+
+
+def check_pieces(sent: list[bytes], frames: list[bytes]) -> None:
+    """All of it, and each piece made before the one frame more that would not have fitted."""
+    assert b"".join(sent) == b"".join(frames)
+    assert len(sent) > 2
+    assert max(map(len, sent)) < sse._PIECE + max(map(len, frames))
+
+
+async def test_a_reader_that_is_far_behind_is_sent_one_piece_at_a_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "_PIECE", 500)
+    driver = await service.drive(thread_id="thread")
+    events = await service.reads.events("thread", after=0)
+    stream = ThreadStream(cast("Services", service), sse.Streams(), driver.thread, 0)
+    text = [b": text\n\n"] * 200
+    check_pieces([piece async for piece in stream._passed([*text, *events])], [*text, *(one.frame() for one in events)])
+
+
+async def test_a_reader_of_the_feed_that_is_far_behind_is_sent_one_piece_at_a_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "_PIECE", 500)
+    services, frames = cast("Services", service), [FeedFrame(item) for item in await feed_items(service, 10)]
+    stream = FeedStream(services, Feed(services), FeedFilter(), None)
+    check_pieces(list(stream._passed(frames)), [frame.encoded() for frame in frames])
 
 
 async def never(*_: Any) -> Any:
@@ -75,7 +104,7 @@ async def test_what_the_tail_hands_over_again_is_told_once(service: Service) -> 
     services: Any = service
     items = await feed_items(service, 3)
     stream = FeedStream(services, Feed(services), FeedFilter(), items[0].position)
-    told = stream._passed([FeedFrame(item) for item in [*items, *items]])
+    told = b"".join(stream._passed([FeedFrame(item) for item in [*items, *items]]))
     assert told.count(b"\nevent: ") == 2
 
 

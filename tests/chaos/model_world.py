@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from app import bootstrap
-from app.api.sse import Streams, ThreadStream
+from app.api.sse import Streams
+from app.api.thread_stream import ThreadStream
 from app.domain.errors import Unavailable
 from app.domain.runner import StepFailure
 from app.engine import lease

@@ -72,7 +72,7 @@ async def _watch(
         if slow >= MANY
         else {"count": PIECES, "every": 0.003, "bytes": 1_000}
     )
-    wait = {"id": "wait", "sleep": "1s"}
+    wait = {"id": "wait", "sleep": "5s" if slow >= MANY else "1s"}  # until all have come
     steps = [wait, {"id": "talk", "python": "ticker", "input": given}, {"id": "last", "agent": "hand"}]
     thread = await asyncio.to_thread(service.start_thread, {"name": "busy", "steps": steps}, {})
     path = f"/api/invoke/stream/{thread}"

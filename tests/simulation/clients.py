@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api.sse import Streams, ThreadStream
+from app.api.sse import Streams
+from app.api.thread_stream import ThreadStream
 from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
 from app.domain.errors import BackstitchError, Conflict, Fenced, InvalidRequest, NotFound, Unavailable
 from app.domain.status import ENDED

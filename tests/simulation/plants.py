@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api.sse import ThreadStream
+from app.api.thread_stream import ThreadStream
 from app.domain.plan import Frontier
 from app.engine import claims
 from app.engine.lease import Lease
@@ -14,7 +14,7 @@ from app.store.memory import MemoryJournal
 from app.store.memory_queue import MemoryQueues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator
 
 
 def no_epoch_check() -> tuple[Any, str, Any]:
@@ -102,11 +102,11 @@ def order_is_ignored() -> tuple[Any, str, Any]:
 def gaps_are_passed_over() -> tuple[Any, str, Any]:
     """A stream takes what the bus brings for all there is."""
 
-    async def careless(self: Any, items: Any) -> bytes:
+    async def careless(self: Any, items: Any) -> AsyncIterator[bytes]:
         news = [item for item in items if not isinstance(item, bytes) and item.seq > self._cursor]
         if news:
             self._cursor = news[-1].seq
-        return b"".join(item.frame() for item in news)
+            yield b"".join(item.frame() for item in news)
 
     return ThreadStream, "_passed", careless
 

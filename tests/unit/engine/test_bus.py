@@ -131,3 +131,14 @@ async def test_a_step_that_has_ended_says_nothing_more(house: House) -> None:
     kept[0].chunk("from beyond")
     assert "step_progress" not in await house.names(thread_id)
     assert not house.bus._texts
+
+
+async def test_late_readers_share_one_frame_until_more_is_said() -> None:
+    bus = Bus()
+    bus.chunk("thread", "execution", "step", 1, 1, "one ")
+    with bus.subscribe("thread") as first, bus.subscribe("thread") as second:
+        [told], [again] = await first.next(), await second.next()
+        assert again is told
+    bus.chunk("thread", "execution", "step", 1, 1, "two")
+    with bus.subscribe("thread") as third:
+        assert texts(await third.next()) == ["one two"]
