@@ -137,14 +137,14 @@ class _Engine:
         hints, breakers = self.store.stores.hints, self.breakers
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
-        await stack.enter_async_context(_background(breakers.run()))
+        await stack.enter_async_context(background(breakers.run()))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
-        await stack.enter_async_context(_background(self.lease.run()))
+        await stack.enter_async_context(background(self.lease.run()))
         await stack.enter_async_context(self.worker.open(self._deps))
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, breakers=breakers.hint)
         hints.listen(hearing.heard)
-        await stack.enter_async_context(_background(hearing.run()))
-        await stack.enter_async_context(_background(self.admission.watch()))
+        await stack.enter_async_context(background(hearing.run()))
+        await stack.enter_async_context(background(self.admission.watch()))
 
     def _deps(self, spawn: Spawn) -> Deps:
         return Deps(
@@ -206,7 +206,8 @@ def _runners(
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+async def background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Do `work` beside the block."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(work)
         try:

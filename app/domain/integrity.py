@@ -6,7 +6,7 @@ Every check returns findings, none when all is well.  Nothing here raises for a 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -18,6 +18,8 @@ from app.domain.state import START, Refs
 from app.domain.status import StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord
 
 Kind: TypeAlias = Literal["checkpoint", "output", "input", "missing"]
@@ -97,20 +99,17 @@ def gone(version: int) -> Finding:
 
 def check_chain(checkpoints: Sequence[CheckpointRecord], version: int) -> list[Finding]:
     """All manifests that make up `version`; `checkpoints` holds at least those that are left of base..version."""
-    by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
-    found: list[Finding] = []
-    at: int | None = version
-    while at is not None:
-        checkpoint = by_version.get(at)
-        if checkpoint is None:
-            return [*found, gone(at)]
-        found += check_checkpoint(checkpoint)
-        at = None if checkpoint.base_version == checkpoint.version else _parent(checkpoint)
-    return found
+    return _check_back_to(lambda one: one.base_version == one.version, checkpoints, version)
 
 
 def check_timeline(checkpoints: Sequence[CheckpointRecord], version: int) -> list[Finding]:
     """All manifests from `version` back to the START before it, which is how far variables are looked up."""
+    return _check_back_to(lambda one: one.step_id == START, checkpoints, version)
+
+
+def _check_back_to(
+    is_first: Callable[[CheckpointRecord], bool], checkpoints: Sequence[CheckpointRecord], version: int
+) -> list[Finding]:
     by_version = {checkpoint.version: checkpoint for checkpoint in checkpoints}
     found: list[Finding] = []
     at: int | None = version
@@ -119,7 +118,7 @@ def check_timeline(checkpoints: Sequence[CheckpointRecord], version: int) -> lis
         if checkpoint is None:
             return [*found, gone(at)]
         found += check_checkpoint(checkpoint)
-        at = None if checkpoint.step_id == START else _parent(checkpoint)
+        at = None if is_first(checkpoint) else _parent(checkpoint)
     return found
 
 

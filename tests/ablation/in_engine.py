@@ -219,7 +219,7 @@ worker(
     promise="G12",
 )
 
-_LEASE_RUNS = "        await stack.enter_async_context(_background(self.lease.run()))\n"
+_LEASE_RUNS = "        await stack.enter_async_context(background(self.lease.run()))\n"
 _WORKER_RUNS = "        await stack.enter_async_context(self.worker.open(self._deps))\n"
 wiring = Room("app/bootstrap/engine.py", promise="G12")
 wiring(

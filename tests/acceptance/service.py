@@ -252,6 +252,19 @@ def running(folder: Path, **settings: object) -> Generator[Service]:
         service.close()
 
 
+@contextmanager
+def two_running(folder: Path, **settings: object) -> Generator[tuple[Service, Service]]:
+    """Two services on one new data folder, started at the same moment, ready."""
+    first, second = (Service(folder / name, dict(settings), data=folder / "data") for name in ("one", "two"))
+    try:
+        first.start()
+        second.start()
+        yield first.ready(), second.ready()
+    finally:
+        first.close()
+        second.close()
+
+
 def chain(name: str, steps: int, **given: Any) -> dict[str, Any]:
     """A workflow of so many worker steps in a row: s1, s2, ..."""
     listed = [{"id": f"s{number}", "agent": "worker", "input": given} for number in range(1, steps + 1)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.service import Service, running, waiting
+from tests.acceptance.service import Service, running, two_running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,15 +19,8 @@ Pair = tuple[Service, Service]
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[Pair]:
     """Two services on one data folder."""
-    first = Service(tmp_path / "one", dict(SETTINGS), data=tmp_path / "data")
-    second = Service(tmp_path / "two", dict(SETTINGS), data=tmp_path / "data")
-    try:
-        first.start()
-        second.start()
-        yield first.ready(), second.ready()
-    finally:
-        first.close()
-        second.close()
+    with two_running(tmp_path, **SETTINGS) as found:
+        yield found
 
 
 def failing_without(file: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance import sse
 from tests.acceptance.hostile import MODULES
-from tests.acceptance.service import Service, chain, running, waiting
+from tests.acceptance.service import Service, chain, running, two_running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,15 +21,8 @@ LEASE = 1.5
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[tuple[Service, Service]]:
     """Two services on one data folder, with short leases."""
-    settings: dict[str, object] = {"LEASE_SECONDS": LEASE, "SHUTDOWN_GRACE_SECONDS": 1, "MODULES": MODULES}
-    first = Service(tmp_path / "one", settings, data=tmp_path / "data")
-    second = Service(tmp_path / "two", settings, data=tmp_path / "data")
-    try:
-        first.start()
-        yield first.ready(), second.start().ready()
-    finally:
-        first.close()
-        second.close()
+    with two_running(tmp_path, LEASE_SECONDS=LEASE, SHUTDOWN_GRACE_SECONDS=1, MODULES=MODULES) as found:
+        yield found
 
 
 def row(service: Service, thread: str) -> tuple[int, int]:

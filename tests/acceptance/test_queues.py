@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import asyncpg
 import pytest
 
-from tests.acceptance.service import Service, chain, waiting
+from tests.acceptance.service import Service, chain, two_running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,16 +22,8 @@ _RUNNING = "SELECT count(*) FROM threads WHERE queue = 'mail' AND incarnation_id
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[Pair]:
     """Two services on one new folder."""
-    settings: dict[str, object] = {"LEASE_SECONDS": 2, "SHUTDOWN_GRACE_SECONDS": 2}
-    first = Service(tmp_path / "one", settings, data=tmp_path / "data")
-    second = Service(tmp_path / "two", settings, data=tmp_path / "data")
-    try:
-        first.start()
-        second.start()
-        yield first.ready(), second.ready()
-    finally:
-        first.close()
-        second.close()
+    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as found:
+        yield found
 
 
 class Samples:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance import sse
-from tests.acceptance.service import Service, chain, waiting
+from tests.acceptance.service import Service, chain, two_running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,16 +21,8 @@ Pair = tuple[Service, Service]
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[Pair]:
     """Two services on one new folder, started at the same moment."""
-    settings: dict[str, object] = {"LEASE_SECONDS": 2, "SHUTDOWN_GRACE_SECONDS": 2}
-    first = Service(tmp_path / "one", settings, data=tmp_path / "data")
-    second = Service(tmp_path / "two", settings, data=tmp_path / "data")
-    try:
-        first.start()
-        second.start()
-        yield first.ready(), second.ready()
-    finally:
-        first.close()
-        second.close()
+    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as found:
+        yield found
 
 
 def test_a_thread_of_one_is_followed_and_steered_in_the_other(pair: Pair, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from app.store.migrate import upgrade
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 STEPS: Final = 50
 """Operations of one run of the machine at most; each run has an empty database and new processes."""
 QUIET: Final = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+RUNS: Final = 5
+"""Runs of one seed at most: hypothesis varies earlier ones after a while, and expects them to go the same way."""
 _PICK: Final = st.integers(0, 11)
 _WORKFLOW: Final = st.sampled_from(sorted(PLANS))
 _MOST: Final = 6
@@ -213,6 +216,8 @@ def run_machine(dsn: str, runs: int, number: int, steps: int = STEPS) -> Counter
     try:
         run_state_machine_as_test(seed(number)(kind), settings=chosen)
     except Exception as error:
+        if isinstance(error, FlakyStrategyDefinition) and not kind.broken:
+            return kind.counts  # two runs went apart, which hypothesis does not like: processes are not that predictable
         raise AssertionError(f"seed {number}: {(kind.broken or [error])[0]}") from error
     return kind.counts
 
@@ -225,10 +230,9 @@ def run(operations: int, folder: Path) -> Outcome:
         while done.total() < operations and len(outcome.failures) < 3:
             number += 1
             left = operations - done.total()
+            runs = min(RUNS, 1 + -(-left // STEPS))  # the first of each seed is the simplest one
             try:
-                done += run_machine(
-                    base.dsn, 1 + -(-left // STEPS), number
-                )  # the first of each seed is the simplest one
+                done += run_machine(base.dsn, runs, number)
             except AssertionError as error:
                 outcome.failures.append(str(error))
     outcome.figures |= {"operations": done.total(), "wrong": len(outcome.failures)}

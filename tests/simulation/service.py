@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from app.bootstrap.engine import background
 from app.domain.breakers import BreakerPolicy
 from app.domain.runner import StepFailure
 from app.engine.admission import Admission
@@ -166,17 +167,6 @@ class Process:
             max_value_bytes=10_000,
             now=self.world.loop.utc,
         )
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """As bootstrap runs things beside the worker."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work)
-        try:
-            yield
-        finally:
-            task.cancel()
 
 
 def functions(world: World, place: Place) -> Functions:

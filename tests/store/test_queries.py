@@ -13,8 +13,20 @@ def test_each_header_names_the_statement_below_it() -> None:
     assert parse(text) == {"one": "SELECT 1", "two": "-- why\nSELECT 2"}
 
 
-@pytest.mark.parametrize("text", ["-- one --\n;\n", "-- one --\nSELECT 1;\n-- one --\nSELECT 2;\n"])
-def test_a_name_without_or_with_two_statements_is_refused(text: str) -> None:
+def test_a_part_stands_in_each_statement_that_names_it() -> None:
+    text = "-- part few --\nfew AS (SELECT 1)\n-- one --\nWITH {few} TABLE few;\n-- two --\nWITH {few} SELECT '{}' FROM few;\n"
+    assert parse(text) == {
+        "one": "WITH few AS (SELECT 1) TABLE few",
+        "two": "WITH few AS (SELECT 1) SELECT '{}' FROM few",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- one --\n;\n", "-- one --\nSELECT 1;\n-- one --\nSELECT 2;\n", "-- one --\nWITH {few} TABLE few;\n"],
+    ids=["none", "two", "no part"],
+)
+def test_a_name_without_or_with_two_statements_or_an_unknown_part_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="query one"):
         parse(text)
 
@@ -24,7 +36,7 @@ def test_what_was_loaded_cannot_be_changed() -> None:
         load("reads")["thread"] = "DROP"  # pyright: ignore[reportIndexIssue]
 
 
-@pytest.mark.parametrize("group", ["reads", "registry", "journal", "quarantine"])
+@pytest.mark.parametrize("group", ["reads", "registry", "journal", "quarantine", "queue", "breakers"])
 async def test_the_server_takes_every_statement(database_url: str, group: str) -> None:
     connection = await asyncpg.connect(database_url)
     for statement in load(group).values():

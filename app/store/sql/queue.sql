@@ -1,11 +1,8 @@
--- Queues: who is taken up next, within the limits.  `line` finds the queues and priorities in which somebody waits by one
--- look into the index threads_due for each, however many wait in them.
+-- Queues: who is taken up next, within the limits.
 
--- claim --
--- $1: the process, $2: how many, $3: the usual limit of a named queue, $4: the queues whose rows are locked, NULL at first.
--- At first only the default queue, if it has no limit, is served, and only if no other queue has room for a due thread;
--- else nothing is taken and `queues` names them: the next statement, with them locked, counts what is running anew.
-WITH RECURSIVE line AS (
+-- part line --
+-- The queues and priorities in which somebody waits, by one look into the index threads_due for each, however many wait there.
+line AS (
     (SELECT queue, priority FROM threads WHERE wake_at IS NOT NULL ORDER BY queue, priority LIMIT 1)
     UNION ALL
     SELECT next.queue, next.priority
@@ -14,7 +11,13 @@ WITH RECURSIVE line AS (
         WHERE wake_at IS NOT NULL AND (queue, priority) > (line.queue, line.priority)
         ORDER BY queue, priority LIMIT 1
     ) AS next
-), due AS MATERIALIZED (
+)
+
+-- claim --
+-- $1: the process, $2: how many, $3: the usual limit of a named queue, $4: the queues whose rows are locked, NULL at first.
+-- At first only the default queue, if it has no limit, is served, and only if no other queue has room for a due thread;
+-- else nothing is taken and `queues` names them: the next statement, with them locked, counts what is running anew.
+WITH RECURSIVE {line}, due AS MATERIALIZED (
     SELECT line.queue, line.priority, one.wake_at
     FROM line CROSS JOIN LATERAL (
         SELECT wake_at FROM threads WHERE queue = line.queue AND priority = line.priority AND wake_at <= now()
@@ -88,16 +91,7 @@ SELECT name FROM queues WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE SK
 
 -- next_due --
 -- $1: the usual limit.  A full queue is left out: a slot that becomes free is a hint of its own.
-WITH RECURSIVE line AS (
-    (SELECT queue, priority FROM threads WHERE wake_at IS NOT NULL ORDER BY queue, priority LIMIT 1)
-    UNION ALL
-    SELECT next.queue, next.priority
-    FROM line CROSS JOIN LATERAL (
-        SELECT queue, priority FROM threads
-        WHERE wake_at IS NOT NULL AND (queue, priority) > (line.queue, line.priority)
-        ORDER BY queue, priority LIMIT 1
-    ) AS next
-), heads AS MATERIALIZED (
+WITH RECURSIVE {line}, heads AS MATERIALIZED (
     SELECT line.queue, min(one.wake_at) AS wake_at
     FROM line CROSS JOIN LATERAL (
         SELECT wake_at FROM threads
