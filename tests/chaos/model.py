@@ -217,7 +217,7 @@ def run_machine(dsn: str, runs: int, number: int, steps: int = STEPS) -> Counter
         run_state_machine_as_test(seed(number)(kind), settings=chosen)
     except Exception as error:
         if isinstance(error, FlakyStrategyDefinition) and not kind.broken:
-            return kind.counts  # two runs went apart, which hypothesis does not like: processes are not that predictable
+            return kind.counts  # two runs have parted ways: processes are not as predictable as it wants
         raise AssertionError(f"seed {number}: {(kind.broken or [error])[0]}") from error
     return kind.counts
 

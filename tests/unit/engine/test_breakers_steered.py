@@ -37,9 +37,11 @@ async def test_opened_by_hand_for_a_while_it_is_probed_then(house: House) -> Non
     house.on("analyst", Failing(BROKEN, times=0), agent=True)
     await house.breakers.open("analyst", None, 10)
     thread_id = await parked(house)
+    assert house.called("a") == 0
     house.later(11)
     await house.end(thread_id)
     await house.until(lambda: breaker(house).state == "closed")
+    assert house.called("a") == 1
 
 
 async def test_what_waited_drains_a_few_at_a_time(house: House) -> None:
@@ -60,6 +62,7 @@ async def test_what_waited_drains_a_few_at_a_time(house: House) -> None:
     gate.open()
     for thread_id in threads:
         await house.end(thread_id)
+    assert gate.entered == 8
 
 
 async def test_a_cancelled_attempt_leaves_its_place_in_the_ramp(house: House) -> None:
@@ -73,6 +76,7 @@ async def test_a_cancelled_attempt_leaves_its_place_in_the_ramp(house: House) ->
         await house.until(lambda number=number: gate.entered == number)
         await house.control.cancel(thread_id)
         await house.end(thread_id)
+        assert status(house.tables.runs, thread_id) == "cancelled"
 
 
 async def test_an_attempt_that_does_not_stop_leaves_its_place_in_the_ramp_too() -> None:
@@ -86,6 +90,7 @@ async def test_an_attempt_that_does_not_stop_leaves_its_place_in_the_ramp_too() 
             thread_id = (await house.start(ask())).thread.thread_id
             await house.until(lambda number=number: deaf.entered == number)
             await house.control.cancel(thread_id)
+            assert status(house.tables.runs, thread_id) == "cancelled"
 
 
 async def test_a_step_that_is_cancelled_while_it_takes_the_probe_gives_it_back(house: House) -> None:

@@ -83,6 +83,7 @@ async def test_cancelling_reaches_into_the_running_step(house: House) -> None:
     await house.control.cancel(thread_id)
     async with asyncio.timeout(3):
         await stopped.wait()
+    assert (await house.thread(thread_id)).status == "cancelled"
 
 
 async def test_a_silent_attempt_is_stopped_at_once() -> None:

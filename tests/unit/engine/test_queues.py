@@ -70,6 +70,7 @@ async def test_the_end_of_one_makes_way_for_the_next(house: House) -> None:
     for _ in range(20):
         await house.start(step("a"), queue="mail")
     await house.until(lambda: all(each.status == "completed" for each in house.tables.threads.values()))
+    assert house.called("a") == 20
 
 
 async def test_a_limit_on_the_default_queue_holds_from_when_it_is_given(house: House) -> None:
@@ -117,6 +118,7 @@ async def test_the_slots_of_a_dead_process_come_back(house: House) -> None:
     async with open_house(house) as other:
         for thread in threads:
             await other.end(thread)
+        assert {thread.status for thread in other.tables.threads.values()} == {"completed"}
 
 
 async def test_as_many_wait_as_may_and_the_next_is_turned_away(house: House) -> None:
