@@ -177,9 +177,9 @@ class Backstitch:
         body = _given(fields | {"to_version": to_version})
         return await self.request("POST", _path("rollback", thread_id), json=body)
 
-    async def cancel(self, thread_id: str) -> JsonObject:
-        """Stop the thread for good."""
-        return await self.request("POST", _path("cancel", thread_id))
+    async def cancel(self, thread_id: str, **fields: object) -> JsonObject:
+        """Stop the thread for good; `fields`: reason, force."""
+        return await self.request("POST", _path("cancel", thread_id), json=_given(fields))
 
     async def pause(self, thread_id: str) -> JsonObject:
         """Let running steps end and start no further one."""

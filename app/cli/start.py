@@ -65,6 +65,11 @@ class Invoke(Common):
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Starting twice with one key starts once.")
     ] = None
+    queue: Annotated[str | None, typer.Option(metavar="NAME", help="The queue to wait in for a slot.")] = None
+    priority: Annotated[
+        int | None, typer.Option(min=-1000, max=1000, help="The higher is taken up first. [default: 0]")
+    ] = None
+    delay: Annotated[str | None, typer.Option(metavar="DURATION", help="Start no sooner: 90, 30s, 5m, 1h30m.")] = None
     watch: Annotated[bool, typer.Option("--watch", help="Follow it live to its end.")] = False
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end and print how it went.")] = False
 
@@ -109,6 +114,9 @@ async def invoke(service: Backstitch, o: Invoke) -> int:
         thread_id=o.thread_id,
         triggered_by="cli",
         idempotency_key=o.idempotency_key,
+        queue=o.queue,
+        priority=o.priority,
+        delay=o.delay,
     )
     return await _after(service, o, accepted)
 

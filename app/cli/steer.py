@@ -48,11 +48,19 @@ class Rollback(OfThread):
     expected_version: Expected = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(OfThread):
+    """Options of `cancel`."""
+
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the event.")] = None
+    force: Annotated[bool, typer.Option("--force", help="Take it from its process without asking that first.")] = False
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     service_command(app, Resume)(resume)
     service_command(app, Rollback)(rollback)
-    service_command(app, OfThread)(cancel)
+    service_command(app, Cancel)(cancel)
     service_command(app, OfThread)(pause)
 
 
@@ -77,9 +85,9 @@ async def rollback(service: Backstitch, o: Rollback) -> int:
     return _told(service, o, answer, f"rolled back to version {head} from {left}")
 
 
-async def cancel(service: Backstitch, o: OfThread) -> int:
+async def cancel(service: Backstitch, o: Cancel) -> int:
     """Stop a thread now; what completed is kept, and a resume goes on from there."""
-    return _told(service, o, await service.cancel(o.thread), "cancel")
+    return _told(service, o, await service.cancel(o.thread, reason=o.reason, force=o.force or None), "cancel")
 
 
 async def pause(service: Backstitch, o: OfThread) -> int:

@@ -67,6 +67,12 @@ def test_invoke_sends_the_input_with_the_fields_set(cli: Cli, service: Service) 
     }
 
 
+def test_invoke_says_where_and_when_the_thread_waits(cli: Cli, service: Service) -> None:
+    cli("invoke", "w", "--queue", "mail", "--priority", "-5", "--delay", "5m")
+    body = sent(service, "/api/invoke/async")
+    assert (body["queue"], body["priority"], body["delay"]) == ("mail", -5, "5m")
+
+
 @pytest.mark.parametrize("how", ["@", "file", "-"])
 def test_invoke_reads_the_input_from_a_file_or_stdin(cli: Cli, service: Service, tmp_path: Path, how: str) -> None:
     file = tmp_path / "input.json"
@@ -138,6 +144,16 @@ def test_rollback_without_resume_says_so(cli: Cli, service: Service) -> None:
     body = sent(service, f"/api/invoke/rollback/{THREAD}")
     assert body == {"to_version": 2, "resume": False, "reason": "wrong topic", "expected_version": 4}
     assert "rolled back to version 2 from 4" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "body"), [((), {}), (("--reason", "too late", "--force"), {"reason": "too late", "force": True})]
+)
+def test_cancel_sends_why_and_whether_to_ask(
+    cli: Cli, service: Service, given: tuple[str, ...], body: dict[str, Any]
+) -> None:
+    cli("cancel", THREAD, *given)
+    assert sent(service, f"/api/invoke/cancel/{THREAD}") == body
 
 
 def test_history_marks_the_timeline_that_a_rollback_left(cli: Cli) -> None:
