@@ -154,6 +154,8 @@ class Server:
         code = self._running().returncode
         if code is None or self._killed:
             return
+        if code < 0:
+            raise ServerError(f"the service was ended by {signal.Signals(-code).name} (its log: {self.log})")
         lines = self.log.read_text("utf-8", "replace").splitlines()
         said = [line.strip(" |") for line in lines if any(map(str.isalnum, line))]
         told = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]

@@ -70,8 +70,12 @@ async def repair(service: Backstitch, o: Repair) -> int:
         say("there is no sound version to go on from")
     elif done["to_version"] != done["from_version"]:
         say(f"the head moved from version {done['from_version']} to {done['to_version']}")
-    if done["reruns"]:
-        say("steps that run again:", ", ".join(done["reruns"]))
+    reruns = ", ".join(done["reruns"])
+    if reruns and done["status"] == "completed":
+        say(f"not run again, since it has completed: {reruns}")
+        say(f"run them with: backstitch rollback {o.thread_id} --to {done['to_version']}")
+    elif reruns:
+        say("steps that run again:", reruns)
     say(f"thread {o.thread_id} is", styled(str(done["status"])))
     return 0
 
@@ -90,8 +94,13 @@ def _print_verified(found: list[dict[str, Any]]) -> None:
     bad = sum(not one["valid"] for one in found)
     if len(found) != 1:
         say(f"{len(found)} threads, {bad} damaged")
-    if bad:
-        say("repair with: backstitch workflow state repair --thread-id ID")
+    open_ = [one["thread_id"] for one in found if not one["head_valid"] or not _all_quarantined(one)]
+    if open_:
+        say(f"repair with: backstitch workflow state repair --thread-id {open_[0] if len(open_) == 1 else 'ID'}")
+
+
+def _all_quarantined(one: dict[str, Any]) -> bool:
+    return all(finding["quarantined"] for finding in one["findings"])
 
 
 def _print_findings(findings: list[dict[str, Any]]) -> None:

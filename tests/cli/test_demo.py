@@ -126,6 +126,15 @@ async def test_a_service_that_cannot_start_is_told_by_its_last_line() -> None:
     server.log.unlink()
 
 
+async def test_a_service_that_was_killed_is_told_by_the_signal() -> None:
+    server = Server(host="127.0.0.1", port=0, data_dir=None)
+    await server.start()
+    server._running().kill()
+    with pytest.raises(ServerError, match="ended by SIGKILL"):
+        await server.wait()
+    server.log.unlink()
+
+
 async def test_a_service_that_does_not_stop_in_time_or_at_all_is_no_hang() -> None:
     server = Server(host="127.0.0.1", port=1, data_dir=None)
     await server.stop()

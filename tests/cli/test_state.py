@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.contract import THREAD, problem
+from tests.cli.contract import ANSWERS, FINDING, THREAD, problem
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
@@ -47,6 +47,29 @@ def test_repair_tells_what_it_did(cli: Cli) -> None:
     assert result.exit_code == 0
     assert "the head moved from version 4 to 2" in result.stdout
     assert "steps that run again: marketer" in result.stdout
+
+
+def test_repair_of_a_completed_thread_tells_how_to_run_the_lost_steps(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/invoke/repair/{THREAD}"
+    monkeypatch.setitem(ANSWERS, path, ANSWERS[path] | {"status": "completed"})
+    told = cli(*STATE, "repair", "--thread-id", THREAD).stdout
+    assert "not run again, since it has completed: marketer" in told
+    assert f"backstitch rollback {THREAD} --to 2" in told
+
+
+@pytest.mark.parametrize(
+    ("head_valid", "quarantined", "wanted"), [(True, True, False), (True, False, True), (False, True, True)]
+)
+def test_verify_says_how_to_repair_where_that_is_still_to_do(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, head_valid: bool, quarantined: bool, wanted: bool
+) -> None:
+    path = f"/api/invoke/verify/{THREAD}"
+    found = {"head_valid": head_valid, "findings": [FINDING | {"quarantined": quarantined}]}
+    monkeypatch.setitem(ANSWERS, path, ANSWERS[path] | found)
+    told = cli(*STATE, "verify", "--thread-id", THREAD).stdout
+    assert (f"workflow state repair --thread-id {THREAD}" in told) == wanted
 
 
 def test_repair_of_a_running_thread_is_refused_in_one_line(cli: Cli, service: Service) -> None:
