@@ -101,12 +101,13 @@ def _places(problem: JsonObject) -> Iterable[str]:
     found = problem.get("errors") or problem.get("problems")
     if not isinstance(found, list):
         return
+    whole = "(input)" if problem.get("code") == "invalid_input" else "(document)"
     for item in cast("list[object]", found):
         if not isinstance(item, dict):
             yield str(item)
             continue
         fault = cast("dict[str, object]", item)
-        pointer = fault.get("pointer") or fault.get("path") or "(document)"
+        pointer = fault.get("pointer") or fault.get("path") or whole
         yield f"{pointer}: {fault.get('message') or fault.get('detail') or fault.get('msg') or 'invalid'}"
 
 

@@ -57,9 +57,11 @@ class InvalidRequest(BackstitchError):
 
 
 class _WithProblems(InvalidRequest):
+    whole = "(document)"
+
     def __init__(self, problems: list[Problem], message: str | None = None) -> None:
         first = problems[0] if problems else Problem("", "invalid")
-        super().__init__(message or f"{first.pointer or '(document)'}: {first.message}")
+        super().__init__(message or f"{first.pointer or self.whole}: {first.message}")
         self.problems = problems
 
 
@@ -73,6 +75,7 @@ class InvalidInput(_WithProblems):
     """The input does not match the workflow's input schema."""
 
     code = "invalid_input"
+    whole = "(input)"
 
 
 class NotSupported(InvalidRequest):
