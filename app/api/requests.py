@@ -19,6 +19,7 @@ from app.domain.times import seconds
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
 _LONGEST_WAIT: Final = 600.0
+_DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
 _NUMBER: Final = re.compile(r"\s*[-+]?[\d_.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
@@ -35,10 +36,11 @@ def _thread_id(value: str) -> str:
 
 
 def _duration(value: Any) -> float:
-    if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError('should be seconds, or "500ms", "30s", "5m", "24h"')  # noqa: TRY004 - pydantic wants this one
+    known = re.match(_DURATION, value) if isinstance(value, str) else None
+    if isinstance(value, bool) or not (isinstance(value, int | float) or known):
+        raise ValueError('should be seconds, or "500ms", "30s", "5m", "24h"')
+    if known:
+        value = known[0] if known[2] else float(known[0])
     try:
         return seconds(value)
     except OverflowError as error:
@@ -62,7 +64,7 @@ def _plus(value: Any) -> Any:
 
 
 _DURATION_SCHEMA: Final = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}],
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION}],
     "description": 'Seconds, or "500ms", "30s", "5m", "24h".',
 }
 

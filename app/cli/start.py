@@ -69,7 +69,9 @@ class Invoke(Common):
     priority: Annotated[
         int | None, typer.Option(min=-1000, max=1000, help="The higher is taken up first. [default: 0]")
     ] = None
-    delay: Annotated[str | None, typer.Option(metavar="DURATION", help="Start no sooner: 90, 30s, 5m, 1h30m.")] = None
+    delay: Annotated[str | None, typer.Option(metavar="DURATION", help="Start no sooner: 90 (seconds), 5m, 24h.")] = (
+        None
+    )
     watch: Annotated[bool, typer.Option("--watch", help="Follow it live to its end.")] = False
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end and print how it went.")] = False
 

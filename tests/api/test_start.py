@@ -56,15 +56,27 @@ async def test_a_field_that_is_not_built_yet_is_refused(client: httpx.AsyncClien
     assert answer.json()["problems"][0]["pointer"] == "/webhook"
 
 
-async def test_queue_priority_and_delay_reach_the_engine(client: httpx.AsyncClient, service: Service) -> None:
-    body = {"workflow": "sewing", "queue": "fast", "priority": -3, "delay": "500ms"}
+@pytest.mark.parametrize(("delay", "seconds"), [("500ms", 0.5), ("90", 90.0), (2.5, 2.5)])
+async def test_queue_priority_and_delay_reach_the_engine(
+    client: httpx.AsyncClient, service: Service, delay: Any, seconds: float
+) -> None:
+    body = {"workflow": "sewing", "queue": "fast", "priority": -3, "delay": delay}
     assert (await client.post(ASYNC, json=body)).status_code == 202
     asked = service.control.asked[-1]
-    assert (asked.queue, asked.priority, asked.delay) == ("fast", -3, 0.5)
+    assert (asked.queue, asked.priority, asked.delay) == ("fast", -3, seconds)
 
 
 @pytest.mark.parametrize(
-    "field", [{"queue": "a b"}, {"queue": ""}, {"priority": 1001}, {"priority": 0.5}, {"delay": -1}]
+    "field",
+    [
+        {"queue": "a b"},
+        {"queue": ""},
+        {"priority": 1001},
+        {"priority": 0.5},
+        {"delay": -1},
+        {"delay": " 5s"},
+        {"delay": ".5"},
+    ],
 )
 async def test_a_queue_priority_or_delay_that_is_none_is_refused(
     client: httpx.AsyncClient, field: dict[str, Any]
