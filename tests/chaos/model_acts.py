@@ -126,6 +126,8 @@ class Model(Watch):
         else:
             expect(answer, 202)
             thread.pause()
+            if thread.pausing:  # until its driver has heard of it, a step that ends may start the next
+                await until(lambda: self.hears(thread), lambda: f"the driver of {thread} does not hear of the pause")
 
     async def tell(self, thread: Expected, which: int, *, finish: bool) -> None:
         """Let one of its running steps end."""

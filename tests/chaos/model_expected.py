@@ -109,7 +109,10 @@ class Expected:
         if self.recoveries > MAX_RECOVERIES:
             self._end("interrupted")
             return
-        if self.pausing and 1 not in self.calls.values():  # second attempts are not begun again
+        begun_again = 1 in self.calls.values()  # second attempts are not, where the thread is about to stop
+        if self.failing and not begun_again:
+            self._end("failed")
+        elif self.pausing and not begun_again:
             self.status, self.pausing = "paused", False
         else:
             self.advance()

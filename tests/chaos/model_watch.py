@@ -68,6 +68,12 @@ class Watch:
         row = await self.sql.fetchrow(_ROW, thread.thread_id)
         return self.world.current(thread.thread_id, row[1], thread.since) if row is not None else {}
 
+    async def hears(self, thread: Expected) -> bool:
+        """Whether its driver knows that it is to pause."""
+        row = await self.sql.fetchrow(_ROW, thread.thread_id)
+        runs = [one.services.worker.find(thread.thread_id) for one in self.world.living if one.id == row[1]]
+        return any(run is not None and run._drive.pausing for run in runs)
+
     async def rest(self) -> None:
         """Let whatever was set going be written, if it is."""
         seen = -1
