@@ -61,7 +61,10 @@ async def queue(name: str, request: Request) -> Response:
     "/queue/{name}",
     operation_id="configure_queue",
     response_model=QueueAnswer,
-    responses={**problems(400, 413, 422), 200: example(examples.QUEUE)},
+    responses={
+        **problems(409, 400, 413, 422, too_many_queues="there are 1,000 queues already"),
+        200: example(examples.QUEUE),
+    },
     openapi_extra=body(QueueRequest, {"limit": 3, "max_depth": 100, "rate_limit": {"count": 10, "per": "1m"}}),
 )
 async def configure(name: Annotated[QueueName, Path()], request: Request) -> Response:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from app.domain.errors import Conflict
+
 DEFAULT: Final = "default"
 NAMED_LIMIT: Final = 5
 """Threads of a named queue that are driven at once, unless it says otherwise."""
@@ -59,6 +61,11 @@ class QueueReport:
     oldest_wait: float | None
 
 
+def too_many() -> Conflict:
+    """No further named queue can be made."""
+    return Conflict(f"there are {MAX_QUEUES:,} queues already: use one of them", code="too_many_queues")
+
+
 class Queues(Protocol):
     """The stored queues; all raise Unavailable while the store is away."""
 
@@ -74,7 +81,7 @@ class Queues(Protocol):
         ...
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:
-        """Make a queue, or change what it is told to be."""
+        """Make a queue, or change what it is told to be.  Raises Conflict (too_many_queues)."""
         ...
 
     async def load(self, name: str, at_most: int) -> QueueLoad:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.domain.errors import Conflict
-from app.domain.queues import DEFAULT, MAX_QUEUES, QueueLoad, QueueReport, Queues, QueueSettings
+from app.domain.queues import DEFAULT, MAX_QUEUES, QueueLoad, QueueReport, Queues, QueueSettings, too_many
 from app.store.memory_tables import MemoryQueue
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ class MemoryQueues(Queues):
 
     async def ensure(self, name: str) -> QueueSettings:
         """See Queues."""
-        if name not in self._tables.queues and len(self._tables.queues) >= MAX_QUEUES:
-            raise Conflict(f"there are {MAX_QUEUES:,} queues already: use one of them", code="too_many_queues")
+        self._find_room(name)
         return self._queue(name).settings
 
     async def prune(self) -> None:
@@ -38,11 +36,17 @@ class MemoryQueues(Queues):
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:
         """See Queues; another rate begins with a full bucket."""
+        self._find_room(settings.name)
         queue = self._queue(settings.name)
         old, queue.settings = queue.settings, settings
         if (old.rate_count, old.rate_seconds) != (settings.rate_count, settings.rate_seconds):
             queue.tokens, queue.tokens_at = float(settings.rate_count or 0), self._tables.clock()
         return settings
+
+    def _find_room(self, name: str) -> None:
+        named = self._tables.queues.keys() - {DEFAULT}
+        if name not in {DEFAULT, *named} and len(named) >= MAX_QUEUES:
+            raise too_many()
 
     async def load(self, name: str, at_most: int) -> QueueLoad:
         """See Queues."""

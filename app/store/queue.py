@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain.errors import Conflict
-from app.domain.queues import MAX_QUEUES, NAMED_LIMIT, QueueLoad, QueueReport, Queues, QueueSettings
+from app.domain.queues import MAX_QUEUES, NAMED_LIMIT, QueueLoad, QueueReport, Queues, QueueSettings, too_many
 from app.store import db
 from app.store.queries import load
 from app.store.rows import thread_from_row
@@ -34,13 +33,15 @@ class PostgresQueues(Queues):
         if rows:
             return _settings(rows[0])
         if not await self._fetch("make_if_room", name, MAX_QUEUES):
-            raise Conflict(f"there are {MAX_QUEUES:,} queues already: use one of them", code="too_many_queues")
+            raise too_many()
         return QueueSettings(name=name)
 
     async def configure(self, settings: QueueSettings) -> QueueSettings:
         """See Queues."""
         rate = (settings.rate_count, settings.rate_seconds)
-        await self._fetch("configure", settings.name, settings.max_running, settings.max_depth, *rate)
+        told = (settings.max_running, settings.max_depth, *rate)
+        if not await self._fetch("configure", settings.name, *told, MAX_QUEUES):
+            raise too_many()
         return settings
 
     async def prune(self) -> None:

@@ -229,4 +229,9 @@ async def test_there_are_only_so_many_queues(queues: Queues, monkeypatch: pytest
         await queues.ensure(name)
     with pytest.raises(Conflict, match="queues already"):
         await queues.ensure("d")
+    with pytest.raises(Conflict, match="queues already"):
+        await queues.configure(QueueSettings(name="d", max_running=1))
+    told = await queues.configure(QueueSettings(name="c", max_running=1))
+    assert await queues.ensure("c") == told
+    assert await queues.ensure("default") == QueueSettings(name="default")
     await queues.prune()

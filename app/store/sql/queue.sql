@@ -72,18 +72,19 @@ ORDER BY taken.priority DESC;
 INSERT INTO queues (name) SELECT name FROM unnest($1::text[]) AS name ORDER BY name ON CONFLICT DO NOTHING;
 
 -- make_if_room --
--- $2: how many there may be.  Two that come at once may each make the last one.
-INSERT INTO queues (name) SELECT $1 WHERE (SELECT count(*) FROM queues) < $2::int
+-- $2: how many there may be beside the default one.  Two that come at once may each make the last one.
+INSERT INTO queues (name) SELECT $1
+WHERE $1 = 'default' OR (SELECT count(*) FROM queues WHERE name <> 'default') < $2::int
 ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
 RETURNING name;
 
 -- prune --
 -- A queue that is told nothing and holds nobody is made again when it is wanted.
 DELETE FROM queues
-WHERE max_running IS NULL AND max_depth IS NULL AND rate_count IS NULL AND created_at < now() - interval '1 hour'
+WHERE name <> 'default' AND max_running IS NULL AND max_depth IS NULL AND rate_count IS NULL AND created_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT FROM threads WHERE threads.queue = queues.name AND wake_at IS NOT NULL)
     AND NOT EXISTS (SELECT FROM threads WHERE threads.queue = queues.name AND incarnation_id IS NOT NULL
-        AND threads.queue <> 'default');
+        AND threads.queue <> 'default');  -- as the index threads_running has it
 
 -- lock --
 -- A queue in which another process claims right now is passed over.
@@ -108,15 +109,18 @@ WHERE queue_slots(heads.queue, settings.max_running, $1) > 0;
 SELECT name, max_running, max_depth, rate_count, rate_seconds FROM queues WHERE name = $1;
 
 -- configure --
--- Another rate begins with a full bucket.
+-- $6: how many there may be beside the default one.  Another rate begins with a full bucket.
 INSERT INTO queues AS queue (name, max_running, max_depth, rate_count, rate_seconds, tokens)
-VALUES ($1, $2, $3, $4, $5, coalesce($4, 0))
+SELECT $1::text, $2::int, $3::int, $4::int, $5::float8, coalesce($4::int, 0)
+WHERE $1::text = 'default' OR EXISTS (SELECT FROM queues WHERE name = $1::text)
+    OR (SELECT count(*) FROM queues WHERE name <> 'default') < $6::int
 ON CONFLICT (name) DO UPDATE
 SET max_running = $2, max_depth = $3, rate_count = $4, rate_seconds = $5, updated_at = now(),
     tokens = CASE WHEN (queue.rate_count, queue.rate_seconds) IS NOT DISTINCT FROM ($4, $5) THEN queue.tokens
         ELSE coalesce($4, 0) END,
     tokens_at = CASE WHEN (queue.rate_count, queue.rate_seconds) IS NOT DISTINCT FROM ($4, $5) THEN queue.tokens_at
-        ELSE now() END;
+        ELSE now() END
+RETURNING name;
 
 -- load --
 WITH RECURSIVE line AS (
