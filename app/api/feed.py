@@ -182,7 +182,7 @@ class FeedStream:
     async def _followed(self, reader: FeedReader) -> AsyncIterator[bytes]:
         """Replay up to where the tail is, then what it hands over; ends when the reader has lagged."""
         place = await self._feed.attach(reader)
-        if self._cursor is None:
+        if self._cursor is None or await self._is_beyond(place):
             self._cursor = place
             # The id alone: a reader that is cut before the first event still loses none.
             yield RETRY + f"id: {cursors.of_position(place)}\n\n".encode()
@@ -192,6 +192,10 @@ class FeedStream:
             yield chunk
         async for chunk in self._live(reader):
             yield chunk
+
+    async def _is_beyond(self, place: FeedPosition) -> bool:
+        """Whether the cursor is of another database, which had come further than this one (after a restore, say)."""
+        return self._cursor is not None and self._cursor > max(place, await self._services.reads.feed_end())
 
     async def _replay(self, until: FeedPosition) -> AsyncIterator[bytes]:
         """What the table has between the cursor and the place from which on the reader is served."""

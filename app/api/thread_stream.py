@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from app.api.documents import status_of
 from app.api.sse import GONE, GOODBYE, OUTAGE_PAUSE, RETRY, WAITING, Heart, Piece
 from app.domain.errors import Unavailable
-from app.domain.events import TERMINAL, Event
+from app.domain.events import TERMINAL, Event, gap_frame
 from app.domain.status import ENDED
 from app.domain.views.common import encode
 from app.engine.bus import Lagged
@@ -89,7 +89,7 @@ class ThreadStream:
                 yield GOODBYE
                 return
             page = await self._page()
-            async for chunk in self._passed(page):
+            async for chunk in self._passed(page, stored=True):
                 yield chunk
             if len(page) < PAGE:
                 break
@@ -138,14 +138,20 @@ class ThreadStream:
         self._over = thread.status in ENDED and not self._stale
         return b""
 
-    async def _passed(self, items: Sequence[Event | bytes]) -> AsyncIterator[bytes]:
-        """The frames of what is new among `items`; moves the cursor and sees gaps and the end."""
+    async def _passed(self, items: Sequence[Event | bytes], *, stored: bool = False) -> AsyncIterator[bytes]:
+        """The frames of what is new among `items`; moves the cursor and sees gaps and the end.
+
+        What is missing among `stored` events is nowhere; of what the bus told it is in the table.
+        """
         piece = Piece()
         for index, item in enumerate(items):
-            if not isinstance(item, bytes) and item.seq > self._cursor + 1:
+            if isinstance(item, bytes):
+                frame = item
+            elif stored or item.seq <= self._cursor + 1:
+                frame = await self._told(item)
+            else:
                 self._stale, self._rest = True, list(items[index:])
                 break
-            frame = item if isinstance(item, bytes) else await self._told(item)
             full = piece.add(frame)
             if self._over:
                 break
@@ -155,13 +161,16 @@ class ThreadStream:
             yield chunk
 
     async def _told(self, event: Event) -> bytes:
-        """The frame of an event, if it is new."""
+        """The frame of an event, if it is new, after one that tells of what is missing before it."""
         if event.seq <= self._cursor:
             return b""
+        gap, missing = b"", self._cursor + 1
+        if missing < event.seq:
+            gap = gap_frame(thread_id=event.thread_id, first=missing, last=event.seq - 1)
         self._cursor = event.seq
         if event.name in TERMINAL and await self._is_last():
             self._over = True
-        return event.frame()
+        return gap + event.frame()
 
     async def _is_last(self) -> bool:
         """Whether the thread has ended with the event that was just told; where that cannot be asked, `_ask` will."""

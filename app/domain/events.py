@@ -28,6 +28,7 @@ STEP_COMPLETE: Final = "step_complete"
 STEP_FAILED: Final = "step_failed"
 STEP_SKIPPED: Final = "step_skipped"
 STEP_CHUNK: Final = "step_chunk"
+GAP: Final = "gap"
 
 TERMINAL: Final = frozenset({WORKFLOW_COMPLETE, WORKFLOW_FAILED, WORKFLOW_CANCELLED, WORKFLOW_INTERRUPTED})
 
@@ -92,6 +93,22 @@ def shorten(result: str) -> str:
     if len(result) <= RESULT_LIMIT:
         return result
     return jsontext.dumps({"truncated": True, "size_bytes": len(result.encode()), "preview": result[:_PREVIEW]})
+
+
+def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:
+    """The frame that stands for the events `first` to `last`, which are not kept any more: no id, never stored."""
+    body: dict[str, Any] = {
+        "seq": None,
+        "thread_id": thread_id,
+        "execution_id": None,
+        "type": "status",
+        "event": GAP,
+        "step_id": None,
+        "attempt": None,
+        "version": None,
+        "data": {"from_seq": first, "to_seq": last},
+    }
+    return f"event: {GAP}\ndata: {jsontext.dumps(body)}\n\n".encode()
 
 
 def chunk_frame(*, thread_id: str, execution_id: str, step_id: str, attempt: int, version: int, text: str) -> bytes:

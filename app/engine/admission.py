@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from app.engine.worker import Worker
 
 REFRESH: Final = 2.0
-_PRUNE: Final = 300.0
 """Seconds after which the settings of a queue are read again: another process may have changed them."""
+_PRUNE: Final = 300.0
+"""Seconds between two looks for queues that nobody uses."""
 MAX_DEPTH: Final = 100_000
 _SMALL: Final = 1000
 """Up to this bound the waiting are counted for each start, above it once in a while."""
 _COUNT: Final = 1.0
 _KNOWN: Final = 10_000
 _RETRY_AFTER: Final = 2.0
+_TURN: Final = 5.0
+"""Seconds that a start waits for its turn: a store that does not answer holds up all that wait."""
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +87,7 @@ class Admission:
             yield
             queue.since += command.delay <= 0
             return
-        async with queue.turn:
+        async with _turn_of(queue):
             await self._count(queue)
             yield
 
@@ -165,6 +168,20 @@ class Admission:
             max_running=usual if limit is None else limit,
             max_depth=self._max_depth if depth is None else depth,
         )
+
+
+@asynccontextmanager
+async def _turn_of(queue: _Queue) -> AsyncGenerator[None]:
+    try:
+        async with asyncio.timeout(_TURN):
+            await queue.turn.acquire()
+    except TimeoutError:
+        told = f"others have waited for {_TURN:g} s to start in the queue {queue.settings.name}"
+        raise Unavailable(told, retry_after=_RETRY_AFTER) from None
+    try:
+        yield
+    finally:
+        queue.turn.release()
 
 
 def _full(name: str, bound: int) -> QueueFull:

@@ -61,6 +61,7 @@ class Lease:
         self._alone = alone
         self._freed, self._renewed, self._company = freed, renewed, company
         self._beaten_at = monotonic()
+        self._missed = False
         self._held_from = -inf
         self._judging_from = self._swept_at = 0.0
         self._heard: dict[str, tuple[datetime, float]] = {}
@@ -113,13 +114,14 @@ class Lease:
             await self._journal.close_incarnation(self.own.id)
 
     async def _beat(self) -> None:
-        now = monotonic()
+        now, missed, self._missed = monotonic(), self._missed, True
         if not await self._journal.heartbeat(self.own.id):
             _log.warning("another process took this one for dead: its threads are driven elsewhere now")
             await self._journal.open_incarnation(self.own)
-        if now - self._beaten_at > self._seconds:
+        if missed or now - self._beaten_at > self._seconds:
             # The store was away, or this process was: the others get the time of a lease to be heard again.
             self._judging_from = now + self._seconds
+        self._missed = False
         self._beaten_at = self._held_from = now
         self._renewed()
 
@@ -171,6 +173,8 @@ def host() -> str:
 def process(pid: int) -> str | None:
     """A process for good: its pid and when it started; "" after the @ when there is none, None when that cannot be told.
 
+    A /proc that hides the processes of others (hidepid) looks as if there were none.
+
     On Linux the start is in ticks since boot (proc(5), field 22 of stat), which no change of the clock can move.
     """
     try:
@@ -179,6 +183,16 @@ def process(pid: int) -> str | None:
             return f"{pid}@" if fields[0] in (b"Z", b"X") else f"{pid}@{int(fields[19])}"
         return f"{pid}@{psutil.Process(pid).create_time():.0f}"
     except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
-        return f"{pid}@"
+        return None if _is_there(pid) else f"{pid}@"
     except (OSError, psutil.Error, ValueError, IndexError):
         return None
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is somebody else's
+        return True
+    return True

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(slots=True, kw_only=True)
 class OpenStep:
     """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
-    began and last reported, in the loop's time.
+    began and last reported, in the loop's time; `stopping`: it was told to stop.
     """
 
     spec: StepSpec
@@ -35,6 +35,7 @@ class OpenStep:
     timer: asyncio.TimerHandle | None = None
     launched_at: float = 0.0
     heard_at: float = 0.0
+    stopping: bool = False
 
     @property
     def working(self) -> bool:
@@ -60,6 +61,7 @@ class OpenStep:
     def stop(self) -> None:
         """Cancel what runs or waits in memory."""
         if self.task is not None:
+            self.stopping = True
             self.task.cancel()
         if self.timer is not None:
             self.timer.cancel()

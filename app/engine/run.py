@@ -109,7 +109,9 @@ class Run:
         self._nudge()
 
     def child_ended(self, thread_id: str) -> None:
-        """A thread that a step waits for has ended."""
+        """A thread that a step waits for has ended; what is about to be let go is looked after by the worker."""
+        if self._drive.over:
+            return
         for step in self._drive.open.values():
             if step.waits_for == thread_id:
                 self._due(step)
@@ -182,7 +184,8 @@ class Run:
         for step in self._drive.open.values():
             if step.task is None and step.working:
                 if may_start:
-                    step.launched_at = step.heard_at = self._loop.time()
+                    step.launched_at, step.stopping = self._loop.time(), False
+                    step.heard_at = step.launched_at
                     step.task = self._deps.spawn(self._attempt(step))
                     self._watch(step)
                 else:
@@ -233,8 +236,8 @@ class Run:
         step.timer = None
         if step.last_moment is not None and self._loop.time() < step.last_moment + self._deps.grace - _TICK:
             self._watch(step)  # it has reported meanwhile
-        elif step.task is not None and not step.task.done():
-            step.task.cancel()
+        elif step.task is not None:
+            step.stop()
             step.task = None
             message = f"{step.exceeded}, and it does not stop"
             kind = TIMEOUT if step.exceeded.startswith("not done") else SILENT

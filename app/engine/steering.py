@@ -15,6 +15,7 @@ from app.domain.errors import Conflict, InvalidRequest, NotFound
 from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
+from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_DONE, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
@@ -64,7 +65,8 @@ class Steering:
         if self.thread.status in ENDED:
             return None
         error.message = jsontext.clean(error.message)[:4_000]
-        return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error)
+        told = error.kind != EXHAUSTED  # loading its variables may be what has ended its processes
+        return await self._end(Status.INTERRUPTED, events.WORKFLOW_INTERRUPTED, error, told=told)
 
     async def pause(self) -> Transition | None:
         """Pause it if nobody drives it; None when its driver has to."""
@@ -151,9 +153,10 @@ class Steering:
         """The variables at the head, none where the state cannot be read: that must not keep a thread from ending."""
         return await context_text(self._reads, self.thread.thread_id, self.thread.head_version)
 
-    async def _end(self, status: Status, event: str, error: ErrorInfo) -> Transition:
+    async def _end(self, status: Status, event: str, error: ErrorInfo, *, told: bool = True) -> Transition:
         await self._close_steps(self.thread.execution_id)
-        self._draft.execution(status, context=await self._context(), error=error_text(error))
+        context = await self._context() if told else None
+        self._draft.execution(status, context=context, error=error_text(error))
         self._draft.event(event, {"status": status.value, "error": error.value()})
         self._draft.let_go()
         self._draft.transition.wake_thread_id = self.thread.parent_thread_id

@@ -66,12 +66,11 @@ async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Co
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
             return _normalise(outcome, deps.max_value_bytes)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+    except (asyncio.CancelledError, GeneratorExit):
+        if step.stopping:
             raise
         return Failed(error=_error(step, retry.EXCEPTION, "the step cancelled itself", retryable=True))
-    except (KeyboardInterrupt, GeneratorExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
         return _failure(step, error)

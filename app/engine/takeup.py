@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.domain import wishes
 from app.domain.records import ErrorInfo
 from app.domain.retry import EXHAUSTED, INTERNAL
+from app.domain.status import STEP_OPEN
 from app.domain.times import utc_now
 from app.engine.healing import load_or_heal
 from app.engine.steering import interrupt
@@ -51,6 +52,9 @@ class TakeUp:
         if thread.signal is not None and wishes.is_cancel(thread.signal):
             await self._family.obey(thread.thread_id, wishes.reason(thread.signal))
             return None
+        if thread.recoveries > self._max_recoveries:  # before it is loaded: that may be what ends the process
+            await self._give_up_recovering(thread)
+            return None
         spec = await self._specs(thread.definition_id)
         loaded = await load_or_heal(self._stores, thread, spec, self._written)
         if loaded is None:
@@ -58,12 +62,13 @@ class TakeUp:
         if await self._family.is_orphan(loaded):
             await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
             return None
-        if thread.recoveries > self._max_recoveries:
-            steps = ", ".join(sorted(step.step_id for step in loaded.open_steps)) or "no step"
-            message = f"recovered {thread.recoveries} times in a row and got no further; running each time: {steps}"
-            await self._interrupt(loaded.thread, ErrorInfo(kind=EXHAUSTED, message=message))
-            return None
         return loaded
+
+    async def _give_up_recovering(self, thread: ThreadRecord) -> None:
+        rows = await self._stores.reads.steps(thread.thread_id, execution_id=thread.execution_id, values=False)
+        steps = ", ".join(sorted(row.step_id for row in rows if row.status in STEP_OPEN)) or "no step"
+        message = f"recovered {thread.recoveries} times in a row and got no further; running each time: {steps}"
+        await self._interrupt(thread, ErrorInfo(kind=EXHAUSTED, message=message))
 
     async def give_up(self, thread: ThreadRecord, error: Exception) -> None:
         """A run broke in a way that no rule foresees: the thread is interrupted, so that nothing loops."""

@@ -236,7 +236,7 @@ class Worker:
         self._expected[thread.thread_id] += 1  # healing may raise its epoch: that makes it no orphan
         try:
             loaded = await self._take_up.load(thread)
-            if loaded is not None:
+            if loaded is not None and self._tasks.get(thread.thread_id) is asyncio.current_task():
                 self._begun[thread.thread_id] = loaded.thread.epoch
             return loaded
         finally:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from app.domain.errors import StartupError, Unavailable
 
@@ -35,6 +36,9 @@ LOST: Final = (
 )
 """The connection is gone or the server is away: what was sent may or may not have happened."""
 
+_WRITABLE: Final = SessionAttribute.read_write
+"""After a failover the name may lead to the old primary for a moment, as a standby: a connection to that would be kept."""
+
 AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -62,7 +66,9 @@ async def connect(dsn: str, *, schema: str | None = None, application: str = "ba
     Raises what is in LOST when the server cannot be reached.
     """
     settings = _settings(schema, application)
-    return await asyncpg.connect(dsn, timeout=10, command_timeout=_PATIENCE, server_settings=settings)
+    return await asyncpg.connect(
+        dsn, timeout=10, command_timeout=_PATIENCE, server_settings=settings, target_session_attrs=_WRITABLE
+    )
 
 
 @asynccontextmanager
@@ -76,6 +82,7 @@ async def open_pool(dsn: str, *, size: int = 10, schema: str | None = None) -> A
             timeout=10,
             command_timeout=_PATIENCE,
             connection_class=_PlainConnection,
+            target_session_attrs=_WRITABLE,
             # Statements are planned once, perhaps while the tables are still empty, and those plans are kept as they grow.
             server_settings={**_settings(schema, "backstitch"), "enable_seqscan": "off"},
         )

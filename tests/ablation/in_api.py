@@ -24,8 +24,8 @@ stream(
 )
 stream(
     "a gap is read from the table",
-    "item.seq > self._cursor + 1:",
-    "item is None:",
+    "elif stored or item.seq <= self._cursor + 1:",
+    "elif item is not None:",
     STREAM + "test_a_gap_in_what_the_bus_tells_is_read_from_the_table",
 )
 stream(
@@ -64,6 +64,12 @@ stream(
     "                except ZeroDivisionError:  # the stream outlives",
     STREAM + "test_a_stream_outlives_an_outage_of_the_store",
     promise="G13",
+)
+stream(
+    "what is not kept any more is told",
+    "if missing < event.seq:",
+    "if missing < 0:",
+    STREAM + "test_what_is_not_kept_any_more_is_told_as_a_gap",
 )
 sse = Room("app/api/sse.py", promise="G12")
 sse(
@@ -143,6 +149,12 @@ feed(
     "            self._position = start if (start := self._position) else None",
     READERS + "test_the_tail_rests_when_everybody_has_left",
 )
+feed(
+    "a cursor of another database is brought back",
+    "or await self._is_beyond(place):",
+    "or place is None:",
+    FEED + "test_a_cursor_of_a_database_that_was_further_is_brought_back",
+)
 guard = Room("app/api/guard.py")
 guard(
     "a body is counted over its chunks",
@@ -176,4 +188,4 @@ server(
     SERVER + "test_the_deadline_ends_the_process_unless_it_is_lifted",
 )
 
-ROOMS = (sse, bus, feed, guard, server)
+ROOMS = (stream, sse, bus, feed, guard, server)

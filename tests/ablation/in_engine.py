@@ -34,10 +34,23 @@ lease(
 )
 lease(
     "after an outage the others get a lease to be heard",
-    "if now - self._beaten_at > self._seconds:",
-    "if now < self._beaten_at:",
+    "if missed or now - self._beaten_at > self._seconds:",
+    "if missed or now < self._beaten_at:",
     LEASE + "test_after_an_outage_the_others_get_the_time_of_a_lease_to_be_heard",
     promise="G13",
+)
+lease(
+    "after a heartbeat that failed too",
+    "if missed or now - self._beaten_at > self._seconds:",
+    "if now - self._beaten_at > self._seconds:",
+    LEASE + "test_after_a_heartbeat_that_failed_the_others_get_the_time_of_a_lease",
+    promise="G13",
+)
+lease(
+    "a hidden process is not dead",
+    'return None if _is_there(pid) else f"{pid}@"',
+    'return f"{pid}@"',
+    LEASE + "test_a_process_that_is_hidden_is_not_taken_for_ended",
 )
 lease(
     "who enters gives the silent a lease",
@@ -162,6 +175,21 @@ takeup(
     promise="G15",
 )
 takeup(
+    "the budget is looked at before a thread is loaded",
+    "        if thread.recoveries > self._max_recoveries:  # before it is loaded: that may be what ends the process\n"
+    "            await self._give_up_recovering(thread)\n"
+    "            return None\n"
+    "        spec = await self._specs(thread.definition_id)\n"
+    "        loaded = await load_or_heal(self._stores, thread, spec, self._written)\n",
+    "        spec = await self._specs(thread.definition_id)\n"
+    "        loaded = await load_or_heal(self._stores, thread, spec, self._written)\n"
+    "        if thread.recoveries > self._max_recoveries:\n"
+    "            await self._give_up_recovering(thread)\n"
+    "            return None\n",
+    BUDGET + "test_a_thread_whose_loading_ends_its_process_is_given_up_too",
+    promise="G15",
+)
+takeup(
     "an orphaned child is not run",
     "if await self._family.is_orphan(loaded):",
     "if loaded is None:",
@@ -221,6 +249,13 @@ worker(
 
 _LEASE_RUNS = "        await stack.enter_async_context(background(self.lease.run()))\n"
 _WORKER_RUNS = "        await stack.enter_async_context(self.worker.open(self._deps))\n"
+worker(
+    "a load that was overtaken begins nothing",
+    "if loaded is not None and self._tasks.get(thread.thread_id) is asyncio.current_task():",
+    "if loaded is not None:",
+    OVERTAKEN + "test_a_load_that_was_overtaken_does_not_count_as_begun",
+    promise="G3",
+)
 wiring = Room("app/bootstrap/engine.py", promise="G12")
 wiring(
     "the lease outlives what runs to its end",

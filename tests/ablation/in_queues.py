@@ -79,6 +79,27 @@ claim(
     "WHERE $1::int IS NOT NULL;",
     QUEUES + "test_next_due_leaves_out_a_full_queue[postgres]",
 )
+claim(
+    "the default queue always has a place",
+    "WHERE $1 = 'default' OR (SELECT count(*) FROM queues WHERE name <> 'default') < $2::int",
+    "WHERE (SELECT count(*) FROM queues) < $2::int",
+    QUEUES + "test_there_are_only_so_many_queues[postgres]",
+    promise="-",
+)
+claim(
+    "queues that are told something are counted too",
+    "OR (SELECT count(*) FROM queues WHERE name <> 'default') < $6::int",
+    "OR $6::int IS NOT NULL",
+    QUEUES + "test_there_are_only_so_many_queues[postgres]",
+    promise="-",
+)
+admission = Room("app/engine/admission.py", promise="G13")
+admission(
+    "a start waits for its turn so long and no longer",
+    "async with asyncio.timeout(_TURN):",
+    "async with asyncio.timeout(None):",
+    "unit/engine/test_queues.py::test_who_waits_for_a_turn_in_vain_is_told_to_come_again",
+)
 breakers = Room("app/store/sql/breakers.sql")
 breakers(
     "a breaker is written by compare-and-set",
@@ -93,4 +114,4 @@ breakers(
     BREAKERS + "test_failures_of_many_processes_at_once_open_it_once[postgres]",
 )
 
-ROOMS = (claim, breakers)
+ROOMS = (claim, admission, breakers)

@@ -52,8 +52,8 @@ run(
 )
 run(
     "a stubborn attempt is left behind",
-    "elif step.task is not None and not step.task.done():",
-    "elif step is None:",
+    "elif step.task is not None:\n            step.stop()",
+    "elif step is None:\n            step.stop()",
     SILENCE + "test_one_that_does_not_stop_is_left_behind_after_the_grace",
     promise="G10",
 )
@@ -72,6 +72,13 @@ run(
     promise="G10",
 )
 
+run(
+    "a child's end during its parent's last commit is left to who looks after it",
+    "        if self._drive.over:\n            return\n        for step",
+    "        for step",
+    "unit/engine/test_children.py::test_a_child_that_ends_while_the_commit_of_its_parents_parking_is_on_its_way_is_seen",
+    promise="-",
+)
 step = Room("app/engine/step.py")
 step(
     "an output has a limit",
@@ -102,8 +109,8 @@ step(
 )
 step(
     "a step that cancels itself fails alone",
-    "        if task is not None and task.cancelling():\n",
-    "        if task is not None:\n",
+    "        if step.stopping:\n",
+    "        if step is not None:\n",
     STEPS + "test_whatever_a_step_raises_is_a_failure_of_that_step_alone",
 )
 step(

@@ -122,6 +122,13 @@ db(
     WRITER + "test_what_a_cut_connection_raises_is_a_lost_answer",
     promise="G13",
 )
+db(
+    "no connection is kept to a server that takes no writes",
+    "_WRITABLE: Final = SessionAttribute.read_write",
+    "_WRITABLE: Final = SessionAttribute.any",
+    "store/test_failover.py::test_no_connection_is_made_to_a_server_that_takes_no_writes",
+    promise="G13",
+)
 reads = Room("app/store/sql/reads.sql", promise="G6")
 reads(
     "the feed stops at the oldest open transaction",

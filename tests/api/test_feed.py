@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.api import cursors
 from app.api import feed as feed_module
 from app.domain import events as names
+from app.domain.ports import FeedPosition
 from tests.api.streams import Message, reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.domain.ports import FeedPosition
     from tests.api.service import Served
 
 
@@ -129,5 +130,13 @@ async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatc
     async with reading(served.http, "/api/stream") as (_, messages):
         await started(messages)
         monkeypatch.setattr(reads, "feed", sometimes)
+        await served.service.drive(thread_id="one")
+        assert told(await anext(messages)) == ("one", 1)
+
+
+async def test_a_cursor_of_a_database_that_was_further_is_brought_back(served: Served) -> None:
+    cursor = cursors.of_position(FeedPosition(10**9, "thread", 1))
+    async with reading(served.http, "/api/stream", cursor) as (_, messages):
+        assert await started(messages) != cursor
         await served.service.drive(thread_id="one")
         assert told(await anext(messages)) == ("one", 1)

@@ -289,3 +289,16 @@ async def test_a_reader_that_goes_leaves_nothing_behind(served: Served, driver: 
 async def test_the_stream_of_an_unknown_thread_is_not_found(served: Served) -> None:
     answer = await served.http.get("/api/invoke/stream/nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "thread_not_found")
+
+
+async def test_what_is_not_kept_any_more_is_told_as_a_gap(served: Served, driver: Driver) -> None:
+    await tell(served.service, driver, 6)
+    events = served.service.journal._tables.events[driver.thread.thread_id]
+    del events[3:5]
+    del events[:2]
+    async with reading(served.http, PATH) as (_, messages):
+        found = [await anext(messages) for _ in range(6)]
+    assert [(one.event, one.id) for one in found[:2]] == [("snapshot", None), ("gap", None)]
+    assert found[1].data["data"] == {"from_seq": 1, "to_seq": 2}
+    assert (found[2].data["seq"], found[3].data["data"]) == (3, {"from_seq": 4, "to_seq": 5})
+    assert seqs(found[4:]) == [6, 7]

@@ -102,7 +102,7 @@ def order_is_ignored() -> tuple[Any, str, Any]:
 def gaps_are_passed_over() -> tuple[Any, str, Any]:
     """A stream takes what the bus brings for all there is."""
 
-    async def careless(self: Any, items: Any) -> AsyncIterator[bytes]:
+    async def careless(self: Any, items: Any, *, stored: bool = False) -> AsyncIterator[bytes]:
         news = [item for item in items if not isinstance(item, bytes) and item.seq > self._cursor]
         if news:
             self._cursor = news[-1].seq

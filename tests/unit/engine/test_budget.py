@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import pytest
+
+from app.engine import steering, takeup
 from tests.unit.engine.house import Gate, House, open_house, step
 
 
@@ -30,6 +34,22 @@ async def begun() -> tuple[House, str]:
         thread_id = (await house.start(step("a"), step("b", python="b"))).thread.thread_id
         await crash(house, thread_id, 1)
     return house, thread_id
+
+
+async def die_loading(before: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The next process dies while it loads the thread: for want of memory, say."""
+    loading = asyncio.Event()
+
+    async def endless(*_: Any) -> None:
+        loading.set()
+        await asyncio.Event().wait()
+
+    async with open_house(before) as heir:
+        with monkeypatch.context() as patched:
+            patched.setattr(takeup, "load_or_heal", endless)
+            await asyncio.wait_for(loading.wait(), 5)
+            await heir.die()
+    return heir
 
 
 async def test_after_ten_recoveries_in_a_row_that_brought_nothing_it_is_interrupted() -> None:
@@ -93,3 +113,15 @@ async def test_a_step_that_merely_waits_beside_it_brings_the_thread_no_further()
     async with open_house(last) as heir:
         await heir.end(thread_id)
         assert (await heir.thread(thread_id)).status == "interrupted"
+
+
+async def test_a_thread_whose_loading_ends_its_process_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, thread_id = await begun()
+    for _ in range(10):
+        before = await die_loading(before, monkeypatch)
+    async with open_house(before) as heir:
+        monkeypatch.setattr(takeup, "load_or_heal", None)
+        monkeypatch.setattr(steering, "context_text", None)
+        await heir.end(thread_id)
+        error = json.loads((await heir.execution(thread_id)).error or "")
+        assert (error["kind"], error["message"].rpartition(" ")[2]) == ("recovery_exhausted", "b")

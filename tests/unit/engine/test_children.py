@@ -300,3 +300,20 @@ async def test_a_parent_that_parks_while_its_child_ends_is_woken(house: House) -
     gate.open()
     await house.end(thread_id)
     assert (await house.thread(thread_id)).status == "completed"
+
+
+async def test_a_child_that_ends_while_the_commit_of_its_parents_parking_is_on_its_way_is_seen(house: House) -> None:
+    gate = Gate()
+    house.on("gate", gate)
+    await inner(house, step("x", python="gate"))
+
+    async def late(move: Any) -> None:
+        if move.thread_id == thread_id and move.wake_at is not None:  # it is about to give up its slot
+            gate.open()
+            child = await child_of(house, thread_id)
+            await house.end(child)
+
+    house.journal.before_commit = late
+    thread_id = (await house.start(PARENT)).thread.thread_id
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"

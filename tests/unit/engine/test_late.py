@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from app.domain.runner import Completed, StepFailure
 from tests.unit.engine.house import QUICK, Failing, Gate, House, open_house, step
 
@@ -185,3 +187,24 @@ async def test_a_goodbye_waits_for_no_step_beyond_its_grace() -> None:
                 await house.until(lambda: deaf.entered)
     finally:
         deaf.first.set()
+
+
+async def cancels_itself(value: Any, ctx: Any) -> None:
+    """As a library does that uses its task's cancellation and forgets to take it back."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(5)
+
+
+async def breaks_off(value: Any, ctx: Any) -> None:
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize("odd", [cancels_itself, breaks_off])
+async def test_an_attempt_that_cancels_itself_has_failed(house: House, odd: Any) -> None:
+    house.on("s", odd)
+    thread_id = await house.run(step("s", python="s", retry={"max_attempts": 2, **QUICK}))
+    assert (await house.thread(thread_id)).status == "failed"
+    assert "cancelled itself" in ((await house.execution(thread_id)).error or "")
+    assert house.called("s") == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -270,3 +271,40 @@ async def test_a_takeover_counts_as_a_crash(time: Time) -> None:
     thread_id = await office.drive(gone.id)
     await office.lease.open()
     assert office.journal._tables.threads[thread_id].recoveries == 1
+
+
+async def test_after_a_heartbeat_that_failed_the_others_get_the_time_of_a_lease(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store was away for almost as long as the lease: the others had no way to be heard either."""
+    office, somebody = Office(), other()
+    await office.lease.open()
+    await office.journal.open_incarnation(somebody)
+    await office.beat_for(time, 2)
+    with monkeypatch.context() as away:
+        away.setattr(office.journal, "heartbeat", refuse)
+        office.pass_by(time, 1)
+        with pytest.raises(Unavailable):
+            await office.lease._beat()
+    office.pass_by(time, 8.5)
+    await office.lease._beat()
+    await office.lease._judge()
+    assert somebody.id in await office.known()
+    await office.beat_for(time, 9)
+    assert somebody.id in await office.known()
+    await office.beat_for(time, 2)
+    assert somebody.id not in await office.known()
+
+
+async def refuse(*_: object) -> bool:
+    raise Unavailable("away")
+
+
+def test_a_process_that_is_hidden_is_not_taken_for_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(path: Path) -> bytes:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_bytes", hidden)
+    assert process(os.getpid()) is None
+    assert process(1) is None
+    assert process(99999999) == "99999999@"

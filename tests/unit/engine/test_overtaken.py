@@ -6,12 +6,15 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from app.domain.hints import Hint
 from app.domain.ids import uuid7
 from app.domain.records import ErrorInfo
 from app.domain.times import utc_now
 from app.engine.hearing import Hearing
 from app.engine.steering import interrupt
+from tests.unit.engine.breakers import Deaf
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
 
 if TYPE_CHECKING:
@@ -184,3 +187,42 @@ async def test_a_thread_that_has_moved_on_is_not_interrupted(house: House) -> No
     gate.open()
     await house.end(thread_id)
     assert (await house.thread(thread_id)).status == "completed"
+
+
+class Noting(dict[str, int]):
+    """Remembers all that is put into it."""
+
+    def __init__(self, begun: dict[str, int]) -> None:
+        super().__init__(begun)
+        self.noted: list[int] = []
+
+    def __setitem__(self, thread_id: str, epoch: int) -> None:
+        self.noted.append(epoch)
+        super().__setitem__(thread_id, epoch)
+
+
+async def test_a_load_that_was_overtaken_does_not_count_as_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = Deaf()
+    async with open_house(grace=0.05) as house, deaf:
+        house.on("a", deaf)
+        thread_id = (await house.start(step("a", python="a"))).thread.thread_id
+        await house.until(lambda: deaf.entered)
+        take_up, first, go_on = house.worker._take_up, asyncio.Event(), asyncio.Event()
+        assert take_up is not None
+        real = take_up.load
+
+        async def slow(thread: Any) -> Any:
+            if not first.is_set():
+                first.set()
+                await go_on.wait()
+            return await real(thread)
+
+        monkeypatch.setattr(take_up, "load", slow)
+        await house.rollback(thread_id, 1)
+        await first.wait()
+        await house.rollback(thread_id, 1)
+        epoch, begun = (await house.thread(thread_id)).epoch, Noting(house.worker._begun)
+        house.worker._begun = begun
+        go_on.set()
+        await house.until(lambda: deaf.entered >= 2)
+        assert set(begun.noted) == {epoch}

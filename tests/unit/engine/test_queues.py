@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.domain.errors import Conflict, InvalidRequest, QueueFull
+from app.domain.errors import Conflict, InvalidRequest, QueueFull, Unavailable
 from app.domain.queues import QueueSettings
+from app.engine import admission
 from tests.unit.engine.house import Gate, open_house, step
 
 if TYPE_CHECKING:
@@ -202,3 +203,27 @@ async def test_another_process_learns_of_a_limit(house: House, monkeypatch: pyte
     monkeypatch.setattr("app.engine.admission.REFRESH", 0.0)
     start = await house.start(step("a"))
     assert start.thread.incarnation_id is None
+
+
+async def test_who_waits_for_a_turn_in_vain_is_told_to_come_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_TURN", 0.05)
+    answer = asyncio.Event()
+
+    async def silent(_: Any) -> Any:
+        await answer.wait()
+        raise Unavailable("the database does not answer")
+
+    house.journal.instead["start"] = silent
+    await tell(house, max_depth=50)
+    first = asyncio.create_task(house.start(step("a"), queue="mail"))
+    async with asyncio.timeout(5):
+        late = [house.start(step("a"), queue="mail") for _ in range(5)]
+        refused = await asyncio.gather(*late, return_exceptions=True)
+    assert all(isinstance(one, Unavailable) and "others have waited" in str(one) for one in refused)
+    answer.set()
+    with pytest.raises(Unavailable, match="does not answer"):
+        await first
+    del house.journal.instead["start"]
+    await house.run(step("a"), queue="mail")
