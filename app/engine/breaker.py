@@ -97,7 +97,7 @@ class Breakers:
             return
         if gate is None:
             gate = self._gates[agent] = Gate(self._records.get(agent) or BreakerRecord(agent=agent))
-        if gate.record.closed and ticket.since >= gate.since:
+        if gate.record.closed and not self._is_of_before(ticket, gate.record):
             gate.failures += 1
             if gate.failures >= policy.failures:
                 self._send(agent, domain.trip(policy, domain.told(gate.failures, error)))
@@ -196,6 +196,10 @@ class Breakers:
             wait = max(wait, REFRESH_EVERY * (1 + random / 4))
         return Asleep(seconds=wait)
 
+    def _is_of_before(self, ticket: Ticket, record: BreakerRecord) -> bool:
+        """Whether an attempt began before the breaker closed: it may be one of those for which it had opened."""
+        return record.closed_at is not None and self._zero + timedelta(seconds=ticket.since) < record.closed_at
+
     def _left(self, ticket: Ticket) -> Gate | None:
         self._inside.discard(ticket)
         gate = self._gates.get(ticket.agent)
@@ -276,7 +280,7 @@ class Breakers:
         self._records[agent] = record
         gate = self._gates.get(agent)
         if gate is not None:
-            gate.turn(record, self._clock())
+            gate.turn(record)
             if gate.idle(self._policy, self.now()):
                 del self._gates[agent]
         else:

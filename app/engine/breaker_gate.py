@@ -93,22 +93,20 @@ class Ticket:
 class Gate:
     """An agent whose breaker is more than closed: open, closed a short while ago, or with failures counted.
 
-    `since` is when it has closed, by the breakers' clock; `taking`: this process is asking for the probe.
+    `taking`: this process is asking for the probe.
     """
 
-    __slots__ = ("failures", "inside", "record", "since", "taking")
+    __slots__ = ("failures", "inside", "record", "taking")
 
     def __init__(self, record: BreakerRecord) -> None:
         self.record = record
         self.failures = 0
-        self.since = float("-inf")
         self.inside: set[Ticket] = set()
         self.taking = False
 
-    def turn(self, record: BreakerRecord, at: float) -> None:
+    def turn(self, record: BreakerRecord) -> None:
         """The breaker is in this state from now on."""
         if record.closed and not self.record.closed:
-            self.since = at
             self.inside.clear()
         if not record.closed:
             self.failures = 0

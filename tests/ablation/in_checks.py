@@ -98,7 +98,7 @@ breakers(
 )
 breakers(
     "a failure from before it opened does not count after it closed",
-    "if gate.record.closed and ticket.since >= gate.since:",
+    "if gate.record.closed and not self._is_of_before(ticket, gate.record):",
     "if gate.record.closed:",
     STEERED + "test_an_attempt_from_before_it_opened_does_not_count_after_it_has_closed",
 )

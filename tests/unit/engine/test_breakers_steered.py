@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from app.domain.errors import Unavailable
 from tests.unit.engine.breakers import BROKEN, Deaf, ask, breaker, in_vain, parked, status, trip
 from tests.unit.engine.house import Failing, Gate, open_house
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.unit.engine.house import House
 
 
@@ -143,7 +143,10 @@ async def test_what_could_not_be_written_yet_is_not_undone_by_what_is_read(house
     house.wires[1].instead = {}
 
 
-async def test_an_attempt_from_before_it_opened_does_not_count_after_it_has_closed(house: House) -> None:
+@pytest.mark.parametrize("seconds", [0, 60], ids=["at once", "after the ramp"])
+async def test_an_attempt_from_before_it_opened_does_not_count_after_it_has_closed(
+    house: House, seconds: float
+) -> None:
     gate = Gate()
 
     async def call(value: Any, ctx: Any) -> None:
@@ -155,6 +158,8 @@ async def test_an_attempt_from_before_it_opened_does_not_count_after_it_has_clos
     await house.until(lambda: gate.entered == 5)
     await house.breakers.open("analyst", None, None)
     await house.breakers.close("analyst")
+    house.later(seconds)
+    await house.breakers._turn()
     gate.open()
     for thread_id in threads:
         await house.end(thread_id)
