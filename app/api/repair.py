@@ -79,7 +79,7 @@ async def verify(thread_id: str, request: Request) -> Response:
             "status": thread.status.value,
             "valid": not report.findings,
             "head_version": thread.head_version,
-            "head_valid": thread.head_version in report.sound,
+            "head_valid": report.fit,
             "versions": {"checked": report.checked, "valid": report.sound},
             "findings": [_finding(one, known) for one in report.findings],
             "quarantined": [_quarantined(item) for item in report.quarantined],

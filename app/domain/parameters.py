@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from app.domain import jsontext
 from app.domain.commands import StepOverride
@@ -44,16 +44,30 @@ NOTHING = Parameters()
 
 
 def parse(text: str | None) -> Parameters:
-    """The parameters of an execution's row."""
+    """The parameters of an execution's row.  Raises ValueError, KeyError or JsonError for what is none."""
     if text is None:
         return NOTHING
-    value = jsontext.loads(text)
-    overrides = {step: StepOverride(agent=o["agent"], input=o["input"]) for step, o in value["overrides"].items()}
+    value = _table(jsontext.loads(text))
+    overrides = {step: _table(one) for step, one in _table(value["overrides"]).items()}
     return Parameters(
-        reset=tuple(value["reset"]),
-        context=value["context"],
-        skip=value["skip"],
-        overrides=overrides,
-        keys=value["keys"],
-        quiet=tuple(value.get("quiet", ())),
+        reset=_names(value["reset"]),
+        context=_table(value["context"]),
+        skip=_table(value["skip"]),
+        overrides={
+            step: StepOverride(agent=one["agent"], input=_table(one["input"])) for step, one in overrides.items()
+        },
+        keys=dict(zip(keys := _table(value["keys"]), _names(list(keys.values())), strict=True)),
+        quiet=_names(value.get("quiet", [])),
     )
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - it is the text that is wrong
+    return cast("dict[str, Any]", value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[Any]", value)):
+        raise ValueError("not a list of names")
+    return tuple(cast("list[str]", value))

@@ -8,9 +8,9 @@ import dataclasses
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain import parameters, wishes
+from app.domain import wishes
 from app.domain.commands import Accepted, ResumeCommand
-from app.domain.errors import Conflict, InvalidRequest, NotFound, QueueFull, Unavailable
+from app.domain.errors import Conflict, Corrupt, InvalidRequest, NotFound, QueueFull, Unavailable
 from app.domain.integrity import salvage
 from app.domain.ports import StartOutcome
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
@@ -18,7 +18,7 @@ from app.domain.times import utc_now
 from app.engine.asked import check_input, check_place, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
-from app.engine.load import begun, damaged_manifests, load_state
+from app.engine.load import asked_of, begun, damaged_manifests, load_state
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ class Control:
         refs = salvage(chain, thread.head_version)
         if not begun(thread, chain, thread.execution_id):
             execution = await self._stores.reads.execution(thread.execution_id)
-            for step_id in parameters.parse(execution.parameters if execution else None).reset:
-                refs.steps.pop(step_id, None)
+            with contextlib.suppress(Corrupt):  # what it was asked for cannot be told
+                for step_id in asked_of(thread, execution).reset:
+                    refs.steps.pop(step_id, None)
         return refs
 
     async def load_state(self, thread_id: str, version: int) -> State:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from app.domain import events, integrity
 from app.domain.errors import Corrupt
 from app.domain.integrity import Quarantined
-from app.domain.parameters import NOTHING
+from app.domain.parameters import NOTHING, Parameters
 from app.domain.ports import ExecutionFilter
-from app.domain.state import END, START, resolve
+from app.domain.state import END, START, Refs, context_of, resolve
 from app.engine.load import asked_of
 from app.engine.values import Values, read_values
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.integrity import Finding
-    from app.domain.parameters import Parameters
     from app.domain.ports import Reads
     from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
-    from app.domain.state import Refs
 
 _PAGE = 1000
 
@@ -31,7 +29,8 @@ _PAGE = 1000
 @dataclass(slots=True, kw_only=True)
 class Diagnosis:
     """`target` is where the thread can go on, None where nowhere; `lost` are the steps whose values must be made anew,
-    `quiet` those of them whose variable was set by others since; `left` the steps of versions that are given up.
+    `quiet` those of them whose variable was set by others since; `left` the steps of versions that are given up; `asked`
+    is what is still to be done at `target` of what executions were asked for.
     """
 
     findings: dict[str, Finding] = field(default_factory=dict[str, "Finding"])
@@ -41,6 +40,7 @@ class Diagnosis:
     lost: list[str] = field(default_factory=list[str])
     quiet: list[str] = field(default_factory=list[str])
     left: list[str] = field(default_factory=list[str])
+    asked: Parameters = NOTHING
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Note what is wrong, each damage once."""
@@ -73,7 +73,7 @@ async def diagnose(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) -> Di
         if await examination.is_sound(at, diagnosis):
             diagnosis.target = at
             break
-        step_id, at = await examination.before(at)
+        step_id, at = await examination.give_up(at)
         if step_id is not None and step_id not in diagnosis.left:
             diagnosis.left.append(step_id)
     return diagnosis
@@ -90,6 +90,7 @@ class _Examination:
         self._spec = spec
         self._execution = execution
         self._asked = asked
+        self._given_up: list[str] = []
         self._checkpoints: list[CheckpointRecord] = []
         self._by_version: dict[int, CheckpointRecord] = {}
 
@@ -101,16 +102,20 @@ class _Examination:
     async def is_sound(self, version: int, diagnosis: Diagnosis) -> bool:
         """Whether the thread can go on from it; what is lost there goes into the diagnosis."""
         faults = integrity.check_chain(self._checkpoints, version)
+        if not faults:
+            try:
+                return await self._is_whole(version, diagnosis)
+            except Corrupt as error:
+                faults = error.findings
         diagnosis.add(faults)
-        if faults:
-            return False
+        return False
+
+    async def _is_whole(self, version: int, diagnosis: Diagnosis) -> bool:
+        """Whether the values of a version whose manifests are sound are there, or can be made anew.  Raises Corrupt."""
         refs = resolve(self._checkpoints, version)
-        begun = self._by_version[version].execution_id == self._execution.id
-        asked = NOTHING if begun else self._asked
-        again = [step_id for step_id in asked.reset if step_id in refs.steps]
-        variables = set(refs.context)
+        asked = await self._still_asked(version, refs)
         before = dict(refs.context)
-        refs.forget(again)
+        refs.forget(asked.reset)
         values = await read_values(self._reads, self._thread.thread_id, refs, asked.context)
         diagnosis.add(values.findings)
         if not await self._has_input(values, diagnosis) or values.literals:
@@ -119,31 +124,59 @@ class _Examination:
         if lost is None:
             return False
         refs.forget(lost)
-        faults = [] if variables == set(refs.context) else integrity.check_timeline(self._checkpoints, version)
-        diagnosis.add(faults)
-        if faults:
-            return False
-        diagnosis.lost = lost
-        diagnosis.quiet = [step_id for step_id in lost if self._is_quiet(step_id, before, refs)]
+        quiet = [step_id for step_id in lost if self._is_quiet(step_id, before, refs)]
+        await self._check_earlier(version, refs, {*before} - {*refs.context, *asked.context})
+        diagnosis.lost, diagnosis.quiet, diagnosis.asked = lost, quiet, asked
         return True
 
-    async def before(self, version: int) -> tuple[str | None, int | None]:
-        """The step that wrote a version, and the version's parent; None for what comes before START.
+    async def _still_asked(self, version: int, refs: Refs) -> Parameters:
+        """What the present execution was asked for, and those whose versions after this one are given up.  Raises Corrupt."""
+        writer = self._by_version[version].execution_id
+        others = [one for one in reversed(self._given_up) if one not in (writer, self._execution.id)]
+        asked = [asked_of(self._thread, await self._reads.execution(one)) for one in others]
+        if self._execution.id != writer:
+            asked.append(self._asked)
+        return Parameters(
+            reset=tuple(sorted({step_id for one in asked for step_id in one.reset if step_id in refs.steps})),
+            context={name: value for one in asked for name, value in one.context.items()},
+            quiet=tuple(sorted({step_id for one in asked for step_id in one.quiet})),
+        )
 
-        Where the row is gone or damaged, the events tell.
-        """
+    async def _check_earlier(self, version: int, refs: Refs, names: set[str]) -> None:
+        """The variables that get back what they were before the steps that run again.  Raises Corrupt."""
+        if not names:
+            return
+        thread_id = self._thread.thread_id
+        faults = integrity.check_timeline(self._checkpoints, version)
+        if not faults:
+            earlier = context_of(self._checkpoints, version, {run for run, _ in refs.steps.values()})
+            alone = Refs("", {}, {name: earlier[name] for name in names if name in earlier})
+            faults = (await read_values(self._reads, thread_id, alone)).findings
+        if faults:
+            raise Corrupt(thread_id, faults)
+
+    async def give_up(self, version: int) -> tuple[str | None, int | None]:
+        """The step that wrote a version, and the version's parent; None for what comes before START."""
+        step_id, parent, execution_id = await self._written(version)
+        if execution_id is not None and execution_id not in self._given_up:
+            self._given_up.append(execution_id)
+        return step_id, parent
+
+    async def _written(self, version: int) -> tuple[str | None, int | None, str | None]:
+        """The step, the parent and the execution of a version; where its row is gone or damaged, the events tell."""
         row = self._by_version.get(version)
         parent = integrity.parent_of(row) if row is not None else None
         if row is not None and (row.step_id == START or parent is not None):
-            return (row.step_id if row.step_id != END else None), (None if row.step_id == START else parent)
+            step_id = row.step_id if row.step_id != END else None
+            return step_id, (None if row.step_id == START else parent), row.execution_id
         after, last = 0, None
         while page := await self._reads.events(self._thread.thread_id, after=after, limit=_PAGE):
             for event in page:
                 if event.version == version:
-                    return event.step_id, (None if event.name == events.WORKFLOW_START else last)
+                    return event.step_id, (None if event.name == events.WORKFLOW_START else last), event.execution_id
                 last = event.version
             after = page[-1].seq
-        return None, None
+        return None, None, None
 
     async def _has_input(self, values: Values, diagnosis: Diagnosis) -> bool:
         """Whether the input is there, or a copy of it is."""

@@ -89,21 +89,19 @@ class Healing(Steering):
             self._hand_over()
 
     async def _asked(self, diagnosis: Diagnosis, old: ExecutionRecord, spec: WorkflowSpec) -> Parameters:
-        """What the old execution was asked for and the target does not hold yet, and the lost steps once more.
+        """What was asked for and the target does not hold (any more), and the lost steps once more.
 
         Steps that run again get new keys, and so do those whose input may differ because of that; others keep theirs.
         """
-        before = parameters.parse(old.parameters)
-        found = await self._reads.checkpoints(self.thread.thread_id, first=diagnosis.target or 1, last=diagnosis.target)
-        written = found[0].execution_id == old.id
+        before, asked = parameters.parse(old.parameters), diagnosis.asked
         again = [step_id for step_id in (*diagnosis.lost, *diagnosis.left) if step_id in spec.by_id]
         return Parameters(
-            reset=tuple(sorted({*diagnosis.lost, *(() if written else before.reset)})),
-            context={} if written else before.context,
+            reset=tuple(sorted({*diagnosis.lost, *asked.reset})),
+            context=asked.context,
             skip=before.skip,
             overrides=before.overrides,
             keys=await self._unfinished(old, before, exclude=spec.plan.downstream(again)),
-            quiet=tuple(sorted({*diagnosis.quiet, *(() if written else before.quiet)})),
+            quiet=tuple(sorted({*diagnosis.quiet, *asked.quiet})),
         )
 
 

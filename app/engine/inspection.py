@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.domain import integrity
-from app.domain.errors import NotFound
+from app.domain.errors import Corrupt, NotFound
 from app.domain.ports import ExecutionFilter
 from app.domain.state import Refs
 from app.domain.status import StepStatus
 from app.engine.healing import repair
+from app.engine.load import asked_of
 from app.engine.values import off_loop
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ _VALUES: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`sound` are the versions whose whole state can be read; `quarantined` what was put aside, now or earlier."""
+    """`sound` are the versions whose whole state can be read, `fit`: the thread can go on from its head; `quarantined` is
+    what was put aside, now or earlier.
+    """
 
     thread: ThreadRecord
     checked: int
     sound: list[int]
+    fit: bool
     findings: list[Finding]
     quarantined: list[Quarantined]
 
@@ -60,10 +64,12 @@ class Inspector:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         audit = _Audit(reads, thread)
         await audit.run()
+        sound = audit.sound()
         return Report(
             thread=thread,
             checked=thread.last_version,
-            sound=audit.sound(),
+            sound=sound,
+            fit=audit.can_be_told and thread.head_version in sound,
             findings=list(audit.findings.values()),
             quarantined=await reads.quarantined(thread_id),
         )
@@ -93,12 +99,19 @@ class _Audit:
         self._checkpoints: list[CheckpointRecord] = []
         self._bad_versions: set[int] = set()
         self._bad_values: set[str] = set()
+        self.can_be_told = True
+        """Whether what the present execution was asked for can be."""
 
     async def run(self) -> None:
         """Look at everything."""
         await self._versions()
         await self._outputs()
         await self._inputs()
+        try:
+            asked_of(self._thread, await self._reads.execution(self._thread.execution_id))
+        except Corrupt as error:
+            self.can_be_told = False
+            self.findings |= {finding.id: finding for finding in error.findings}
 
     def sound(self) -> list[int]:
         """The versions whose manifests and values are all as they were written."""

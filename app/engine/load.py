@@ -109,7 +109,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     assert execution is not None
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
-        await _reset(reads, thread, refs, writer, asked.reset)
+        await _reset(reads, thread, refs, writer, asked)
     state = await _fill(reads, thread.thread_id, refs, asked.context if fresh else (), known=execution)
     if fresh:
         set_literals(asked.context, state, writer)
@@ -141,7 +141,7 @@ def asked_of(thread: ThreadRecord, execution: ExecutionRecord | None) -> Paramet
         raise Corrupt(thread.thread_id, integrity.check_input(None, thread.execution_id))
     try:
         return parameters.parse(execution.parameters)
-    except (KeyError, TypeError, AttributeError, ValueError, JsonError):
+    except (KeyError, ValueError, JsonError):
         problem = "what was asked of it cannot be read"
         finding = Finding(kind="missing", execution_id=execution.id, problem=problem, stored=execution.parameters)
         raise Corrupt(thread.thread_id, [finding]) from None
@@ -152,21 +152,19 @@ def begun(thread: ThreadRecord, checkpoints: Sequence[CheckpointRecord], executi
     return any(c.version == thread.head_version and c.execution_id == execution_id for c in checkpoints)
 
 
-async def _reset(
-    reads: Reads, thread: ThreadRecord, refs: Refs, writer: ManifestWriter, step_ids: Iterable[str]
-) -> None:
+async def _reset(reads: Reads, thread: ThreadRecord, refs: Refs, writer: ManifestWriter, asked: Parameters) -> None:
     """Take the steps that are to run again out; a variable that they had set gets back what it was before them."""
     before = set(refs.context)
-    refs.forget(step_ids)
+    refs.forget(asked.reset)
     lost = before - set(refs.context)
-    if lost:
+    if lost - asked.context.keys():
         versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
         faults = integrity.check_timeline(versions, thread.head_version)
         if faults:
             raise Corrupt(thread.thread_id, faults)
         earlier = context_of(versions, thread.head_version, {run for run, _ in refs.steps.values()})
         refs.context |= {name: earlier[name] for name in lost if name in earlier}
-    for step_id in step_ids:
+    for step_id in asked.reset:
         writer.step(step_id)
     for name in lost:
         writer.context(name)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain import events, jsontext, parameters
+from app.domain import events, jsontext
 from app.domain.errors import Conflict, InvalidRequest, NotFound
 from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
@@ -20,7 +20,7 @@ from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_DONE, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
 from app.engine.draft import PREVIEW, Draft, error_text
-from app.engine.load import begun, context_text, load_variables, manifests, set_literals
+from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -241,7 +241,7 @@ class Steering:
 
     async def _carried(self, command: ResumeCommand, old: ExecutionRecord, spec: WorkflowSpec) -> Parameters:
         """What the resumed execution is asked for: the command's wishes on top of those that the old one had not met."""
-        thread, before = self.thread, parameters.parse(old.parameters)
+        thread, before = self.thread, asked_of(self.thread, old)
         chain = await manifests(self._reads, thread.thread_id, thread.head_version, is_head=True)
         refs = resolve(chain, thread.head_version)
         downstream = spec.plan.downstream([command.from_step]) if command.from_step else set[str]()

@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from app.domain import wishes
+from app.domain.errors import Corrupt
 from app.domain.records import ErrorInfo
 from app.domain.retry import EXHAUSTED, INTERNAL
 from app.domain.status import STEP_OPEN
 from app.domain.times import utc_now
-from app.engine.healing import load_or_heal
+from app.engine.healing import CORRUPT, load_or_heal
 from app.engine.steering import interrupt
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class TakeUp:
 
     async def give_up(self, thread: ThreadRecord, error: Exception) -> None:
         """A run broke in a way that no rule foresees: the thread is interrupted, so that nothing loops."""
-        told = ErrorInfo(kind=INTERNAL, message=f"{type(error).__name__}: {error}")
+        kind = CORRUPT if isinstance(error, Corrupt) else INTERNAL
+        told = ErrorInfo(kind=kind, message=f"{type(error).__name__}: {error}")
         if await self._interrupt(thread, told):
             _log.error("the run of thread %s broke", thread.thread_id, exc_info=error)
 

@@ -64,6 +64,28 @@ healing(
     CORRUPT + "test_a_thread_that_runs_is_not_repaired_by_hand",
 )
 
+ASKED = "unit/engine/test_asked.py::"
+diagnosis = Room("app/engine/diagnosis.py", promise="G14")
+diagnosis(
+    "what the lost versions of an earlier execution were asked for is asked for again",
+    "others = [one for one in reversed(self._given_up) if one not in (writer, self._execution.id)]",
+    "others = list[str]()",
+    ASKED + "test_variables_that_an_earlier_rollback_set_are_not_lost_with_its_versions",
+    ASKED + "test_steps_that_an_earlier_resume_was_to_run_again_run_again_when_their_versions_are_lost",
+)
+diagnosis(
+    "what a variable gets back is checked",
+    "        if faults:\n            raise Corrupt(thread_id, faults)",
+    "        if faults is None:\n            raise Corrupt(thread_id, faults)",
+    ASKED + "test_a_variable_that_would_get_back_a_damaged_value_stops_the_thread",
+)
+parameters = Room("app/domain/parameters.py", promise="G14")
+parameters(
+    "what was asked for is what it must be",
+    "    if not isinstance(value, dict):",
+    "    if value is None:",
+    ASKED + "test_each_part_of_it_is_checked",
+)
 states = Room("app/domain/breakers.py")
 states(
     "only the probe itself settles it",
@@ -134,4 +156,4 @@ gate(
     BREAKERS + "test_failures_that_no_retry_can_mend_do_not_count",
 )
 
-ROOMS = (integrity, load, healing, states, breakers, gate)
+ROOMS = (integrity, load, healing, diagnosis, parameters, states, breakers, gate)

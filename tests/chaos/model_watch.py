@@ -100,7 +100,20 @@ class Watch:
         assert parents == thread.parents, f"expected {thread}, found the parents {parents}"
 
     async def status(self, pick: int, thread: Expected) -> None:
-        """What any process tells of it."""
+        """What any process tells of it, once its driver has written the last happening."""
+        wrong: list[AssertionError] = []
+
+        async def told() -> bool:
+            try:
+                await self._status(pick, thread)
+            except AssertionError as error:
+                wrong[:] = [error]
+                return False
+            return True
+
+        await until(told, lambda: str(wrong[-1]))
+
+    async def _status(self, pick: int, thread: Expected) -> None:
         answer = await self.process(pick).client.get(f"/api/invoke/status/{thread.thread_id}")
         expect(answer, 200)
         found = answer.json()
