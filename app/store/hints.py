@@ -99,9 +99,7 @@ class PostgresHints(Hints):
                     _log.debug("the line to the database is down: %s", db.describe(error))
                 finally:
                     self.up.clear()
-                    line, self._line = self._line, None
-                    if line is not None:
-                        line.terminate()
+                    self._line = None
                 await asyncio.sleep(_PAUSE)
 
     async def _tell_on(self) -> None:
@@ -115,11 +113,17 @@ class PostgresHints(Hints):
 
     async def _hold(self) -> None:
         line = await self._connect()
-        self._line = line
+        try:
+            await self._listen_on(line)
+        finally:
+            line.terminate()
+
+    async def _listen_on(self, line: db.Connection) -> None:
         lost = asyncio.Event()
         line.add_termination_listener(lambda _: lost.set())  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
         await line.execute("SET synchronous_commit = off")  # neither a heartbeat nor a hint has to outlive the server
         await line.add_listener(self.channel, self._heard)
+        self._line = line  # from now on it is for heartbeats too, one at a time
         self.up.set()
         self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
         while not lost.is_set():
