@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from app.domain.records import CheckpointRecord
 
-FORMAT: Final = 1
 START: Final = "START"
 END: Final = "END"
 _FULL_AFTER: Final = 8

@@ -33,24 +33,10 @@ class StepStatus(StrEnum):
 
 
 ENDED: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED})
+"""An execution that has ended never changes (G9)."""
 ACTIVE: Final = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING})
 RESUMABLE: Final = frozenset({Status.FAILED, Status.INTERRUPTED, Status.CANCELLED, Status.PAUSED})
 
 STEP_ENDED: Final = frozenset({StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED})
 STEP_DONE: Final = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED})
 STEP_OPEN: Final = frozenset({StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.WAITING})
-
-_LIVE: Final = frozenset({Status.RUNNING, Status.WAITING, Status.PAUSED, *ENDED})
-EXECUTION_MOVES: Final[dict[Status, frozenset[Status]]] = {
-    Status.PENDING: _LIVE,
-    Status.RUNNING: _LIVE,
-    Status.WAITING: _LIVE,
-    Status.PAUSED: _LIVE,
-    **{status: frozenset[Status]() for status in ENDED},
-}
-"""An execution that has ended never changes (G9)."""
-
-
-def may_move(current: Status, target: Status) -> bool:
-    """Whether an execution in `current` may be written as `target`."""
-    return target in EXECUTION_MOVES[current]

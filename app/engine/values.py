@@ -11,7 +11,7 @@ from app.domain.integrity import Finding
 from app.domain.status import StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from app.domain.ports import Reads
     from app.domain.records import ExecutionRecord, StepRecord
@@ -67,15 +67,6 @@ async def read_values(
 async def off_loop(check: Callable[[], Any], size: int) -> Any:
     """The answer of `check`, which hashes `size` characters."""
     return await asyncio.to_thread(check) if size > BIG else check()
-
-
-def check_runs(rows: Iterable[StepRecord]) -> list[Finding]:
-    """The outputs of step runs, whatever refers to them."""
-    return [
-        finding
-        for row in rows
-        for finding in integrity.check_output(row, row.id, row.step_id, completed=row.status is StepStatus.COMPLETED)
-    ]
 
 
 def _wanted(refs: Refs, given: Collection[str]) -> dict[str, tuple[str | None, bool]]:
