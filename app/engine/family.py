@@ -58,7 +58,15 @@ class Family:
         within the grace, or with `force`, the thread is taken from it.  Raises NotFound, Conflict (thread_ended).
         """
         asked = None if force else await self._ask_driver(thread_id, reason)
-        return asked or await self._cancel(thread_id, reason)
+        if asked is not None and asked.status is Status.CANCELLED:
+            return asked
+        try:
+            return await self._cancel(thread_id, reason)
+        except Conflict:
+            thread = await self._stores.reads.thread(thread_id)
+            if asked is None or thread is None or thread.status is not Status.CANCELLED:
+                raise
+            return thread  # its driver did it at the last moment
 
     async def obey(self, thread_id: str, reason: str | None) -> None:
         """Cancel a thread because its row asks for it, unless that wish is gone: then its run goes on."""
@@ -90,7 +98,7 @@ class Family:
         return thread
 
     async def _ask_driver(self, thread_id: str, reason: str | None) -> ThreadRecord | None:
-        """Let the process that drives a thread cancel it; None where there is none, or it does not in time."""
+        """Let the process that drives a thread cancel it: the row once it has, or had the time to; None if nobody drives it."""
         thread = await self._stores.reads.thread(thread_id)
         driver = thread.incarnation_id if thread is not None else None
         if driver is None or driver == self._worker.incarnation_id or await self._is_dead(driver):
@@ -105,7 +113,7 @@ class Family:
                 with suppress(TimeoutError, Lagged):
                     async with asyncio.timeout(min(left, _LOOK_AGAIN)):
                         await subscription.next()
-        return thread if thread is not None and thread.status is Status.CANCELLED else None
+        return thread
 
     async def cancel_child(self, child_id: str, parent_id: str | None) -> None:
         """Cancel it if it has not ended by itself."""

@@ -13,6 +13,12 @@ OVERTAKEN = "unit/engine/test_overtaken.py::"
 
 family = Room("app/engine/family.py", promise="G10")
 family(
+    "a cancel that its driver did at the last moment is done",
+    "if asked is None or thread is None or thread.status is not Status.CANCELLED:",
+    "if asked is None or thread is not None:",
+    "unit/engine/test_cancel.py::test_a_driver_that_answers_at_the_last_moment_has_cancelled_it_as_asked",
+)
+family(
     "a driver that lives is asked first",
     "asked = None if force else await self._ask_driver(thread_id, reason)",
     "asked = None",

@@ -59,6 +59,23 @@ async def test_a_driver_that_does_not_answer_loses_the_thread_after_the_grace() 
         driver.journal.cut = False
 
 
+async def test_a_driver_that_answers_at_the_last_moment_has_cancelled_it_as_asked() -> None:
+    async with open_house() as driver, open_house(driver, grace=0.01) as other:
+        driver.on("a", talk)
+        thread_id = (await driver.start(step("a", python="a"))).thread.thread_id
+        await driver.until(lambda: driver.called("a"))
+        steer = other.journal._journal.steer
+
+        async def too_late(thread: str, decide: Any) -> Any:
+            await driver.worker.family.obey(thread, "enough")
+            return await steer(thread, decide)
+
+        other.journal.instead["steer"] = too_late
+        assert (await other.control.cancel(thread_id)).status == "cancelled"
+        with pytest.raises(Conflict, match="has ended"):
+            await other.control.cancel(thread_id)
+
+
 async def test_by_force_nobody_is_asked() -> None:
     async with open_house() as driver, open_house(driver) as other:
         driver.on("a", talk)
