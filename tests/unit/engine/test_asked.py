@@ -10,7 +10,7 @@ from app.domain import jsontext
 from app.domain.errors import Corrupt
 from app.domain.status import Status
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
-from tests.unit.engine.test_corruption import completed, damage_output, damage_version, inspector, told
+from tests.unit.engine.test_corruption import completed, damage_output, damage_version, die, held, inspector, told
 
 if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord
@@ -26,17 +26,13 @@ async def error_of(house: House, thread_id: str) -> dict[str, Any]:
 async def test_variables_that_an_earlier_rollback_set_are_not_lost_with_its_versions() -> None:
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*STEPS, input={}, context={"x": "old"})
-        thread_id = accepted.thread.thread_id
-        await house.until(lambda: gate.entered == 1)
+        thread_id = await held(house, gate, *STEPS, input={}, context={"x": "old"})
         await house.rollback(thread_id, 1, context={"x": "new"})  # writes the versions 4 and 5
         await house.until(lambda: gate.entered == 2)
         await house.control.cancel(thread_id)
         await house.resume(thread_id)  # an execution without a version of its own
         await house.until(lambda: gate.entered == 3)
-        gate.open()
-        await house.die()
+        await die(house, gate)
         damage_version(house, thread_id, 4)
         after = await completed(house, thread_id)
         assert (await told(after, thread_id))["to_version"] == 1
@@ -46,19 +42,14 @@ async def test_variables_that_an_earlier_rollback_set_are_not_lost_with_its_vers
 async def test_steps_that_an_earlier_resume_was_to_run_again_run_again_when_their_versions_are_lost() -> None:
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*STEPS, input={}, context={"x": 1})
-        thread_id = accepted.thread.thread_id
-        await house.until(lambda: gate.entered == 1)
+        thread_id = await held(house, gate, *STEPS, input={}, context={"x": 1})
         await house.control.cancel(thread_id)
         await house.resume(thread_id, from_step="b")  # writes version 4
         await house.until(lambda: gate.entered == 2)
         await house.control.cancel(thread_id)
         await house.resume(thread_id)
         await house.until(lambda: gate.entered == 3)
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         damage_version(house, thread_id, 4)
         after = await completed(house, thread_id)
         assert sorted(one[0] for one in after.calls) == ["b", "hold"]

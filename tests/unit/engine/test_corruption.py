@@ -28,18 +28,29 @@ STEPS = [
 ]
 
 
+async def held(house: House, gate: Gate, *steps: dict[str, Any], until: int = 1, **options: Any) -> str:
+    """A thread whose step `hold` is running for the `until`-th time."""
+    house.on("hold", gate)
+    accepted = await house.start(*steps, **options)
+    await house.until(lambda: gate.entered == until)
+    return accepted.thread.thread_id
+
+
+async def die(house: House, gate: Gate) -> None:
+    """The process is gone; in the next one the gate is open."""
+    gate.open()
+    await house.die()
+    house.calls.clear()
+
+
 @asynccontextmanager
 async def cut(*steps: dict[str, Any], until: int = 1, **options: Any) -> AsyncGenerator[tuple[House, str]]:
     """A house that died while the step `hold` of a thread was running for the `until`-th time."""
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*(steps or STEPS), **({"input": {"n": 1}} | options))
-        await house.until(lambda: gate.entered == until)
-        gate.open()
-        await house.die()
-        house.calls.clear()
-        yield house, accepted.thread.thread_id
+        thread_id = await held(house, gate, *(steps or STEPS), until=until, **({"input": {"n": 1}} | options))
+        await die(house, gate)
+        yield house, thread_id
 
 
 def damage_version(house: House, thread_id: str, version: int) -> None:
@@ -163,17 +174,12 @@ async def test_a_step_that_runs_again_does_not_set_a_variable_that_was_set_since
 async def test_a_bad_value_that_the_head_does_not_use_any_more_disturbs_nobody() -> None:
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*STEPS, input={"n": 1})
-        thread_id = accepted.thread.thread_id
-        await house.until(lambda: gate.entered == 1)
+        thread_id = await held(house, gate, *STEPS, input={"n": 1})
         await house.control.cancel(thread_id)
         await house.resume(thread_id, from_step="b")
         await house.until(lambda: gate.entered == 2)
         damage_output(house, thread_id, "b")  # its first run
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         after = await completed(house, thread_id)
         assert called(after) == ["hold"]
         assert "state_quarantined" not in await after.names(thread_id)
@@ -211,9 +217,7 @@ async def test_a_sub_workflow_that_was_running_beside_the_damage_goes_on_where_i
         await house.until(lambda: gate.entered == 1)
         await house.until(lambda: house.tables.threads[thread_id].head_version == 2)
         damage_output(house, thread_id, "a")
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         after = await completed(house, thread_id)
         assert (after.called("a"), after.called("x"), after.called("end")) == (1, 0, 1)
         assert len(await after.reads.children(thread_id)) == 1
@@ -234,9 +238,7 @@ async def test_a_bad_input_is_put_back_from_the_copy_of_a_resumed_execution() ->
         await house.resume(thread_id)
         await house.until(lambda: gate.entered == 1)
         house.tables.executions[first].input = '{"n":2}'
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         after = await completed(house, thread_id)
         assert house.tables.executions[first].input == '{"n":1}'
         assert called(after) == ["bad"]
@@ -272,16 +274,11 @@ async def test_without_a_sound_version_the_thread_is_interrupted(damage: Any) ->
 async def test_a_rolled_back_branch_is_not_returned_to_when_the_version_after_it_is_gone() -> None:
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*STEPS, input={"n": 1})
-        thread_id = accepted.thread.thread_id
-        await house.until(lambda: gate.entered == 1)
+        thread_id = await held(house, gate, *STEPS, input={"n": 1})
         await house.rollback(thread_id, 2)
         await house.until(lambda: gate.entered == 2)
         drop_version(house, thread_id, 5)  # whose parent was 2, not 4
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         after = await completed(house, thread_id)
         assert (await told(after, thread_id))["to_version"] == 2
         assert called(after) == ["b", "c", "hold"]
@@ -290,16 +287,11 @@ async def test_a_rolled_back_branch_is_not_returned_to_when_the_version_after_it
 async def test_a_rollback_whose_first_version_is_bad_does_again_what_it_was_asked_for() -> None:
     async with open_house() as house:
         gate = Gate("held")
-        house.on("hold", gate)
-        accepted = await house.start(*STEPS, input={"n": 1})
-        thread_id = accepted.thread.thread_id
-        await house.until(lambda: gate.entered == 1)
+        thread_id = await held(house, gate, *STEPS, input={"n": 1})
         await house.rollback(thread_id, 3, context={"x": "from outside"})
         await house.until(lambda: gate.entered == 2)
         damage_version(house, thread_id, 5)
-        gate.open()
-        await house.die()
-        house.calls.clear()
+        await die(house, gate)
         after = await completed(house, thread_id)
         assert called(after) == ["c", "hold"]
         assert jsontext.loads((await after.steps(thread_id))["hold"].input or "")["x"] == "from outside"
