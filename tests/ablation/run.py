@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.store.embedded import EmbeddedPostgres
+from tests.ablation import zygote
 from tests.ablation.safeguard import ROOT, canary
 from tests.conftest import _OPTIONS
 
@@ -32,7 +36,8 @@ WORKERS = 4
 PATIENCE = "4"
 """Seconds that the tests wait for what never comes once a safeguard is gone; the untouched copy must pass with it too."""
 _BASELINE_BOUND = 300.0
-_PLUGINS = ("schemathesis", "hypothesispytest", "xdist", "pytest_cov", "anyio", "cacheprovider")
+_ARGUMENTS = ("-x", "-q", "--tb=line", "-rfE", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider")
+_NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _FAILED = 1
 
 
@@ -66,6 +71,44 @@ class Tests:
         return self.code == 0
 
 
+class Zygote:
+    """A process that forks one for each run of pytest, which then need not import everything first."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(zygote.__file__))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, asked: dict[str, Any], bound: float) -> int | None:
+        """The exit code, None when it did not end in so many seconds."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        child, late = int(self._line()), threading.Event()
+
+        def end() -> None:
+            late.set()
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+        timer = threading.Timer(bound, end)
+        timer.start()
+        code = int(self._line())
+        timer.cancel()
+        return None if late.is_set() else code
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that forks the tests has ended")
+        return line
+
+
 class Copy:
     """One copy of the tree; `shared` is the folder in which all copies find the same database server."""
 
@@ -73,6 +116,7 @@ class Copy:
         self._folder = shared / f"copy-{number}"
         self._base = shared / f"popen-gw{number}"
         self._time = time.time_ns()
+        self._zygote = Zygote()
         self._folder.mkdir()
         for part in PARTS:
             source = ROOT / part
@@ -104,27 +148,22 @@ class Copy:
 
     def test(self, tests: Sequence[str], bound: float) -> Tests:
         """Run them here, up to the first that fails."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-rfE", f"--basetemp={self._base}"]
-        command += [part for plugin in _PLUGINS for part in ("-p", f"no:{plugin}")]
-        environment = {**os.environ, "PYTHONPATH": str(self._folder), "COLUMNS": "300", "TEST_PATIENCE": PATIENCE}
-        process = subprocess.Popen(
-            [*command, *dict.fromkeys(tests)],
-            cwd=self._folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=bound)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            return Tests(code=None, failed=[], output=output)
-        lines = [line for line in output.splitlines() if line.startswith("FAILED ")]
-        failed = [line.removeprefix("FAILED ").partition(" - ")[0] for line in lines]
-        return Tests(code=process.returncode, failed=failed, output=output)
+        output = self._folder / "output"
+        asked = {
+            "folder": str(self._folder),
+            "arguments": [*_ARGUMENTS, f"--basetemp={self._base}", *dict.fromkeys(tests)],
+            "environment": {"PYTHONPATH": str(self._folder), "COLUMNS": "300", "TEST_PATIENCE": PATIENCE} | _NO_PLUGINS,
+            "output": str(output),
+        }
+        code = self._zygote.run(asked, bound)
+        said = output.read_text(encoding="utf-8", errors="replace")
+        lines = [line for line in said.splitlines() if line.startswith("FAILED ")]
+        failed = [line.removeprefix("FAILED ").partition(" - ")[0] for line in lines] if code is not None else []
+        return Tests(code=code, failed=failed, output=said)
+
+    def close(self) -> None:
+        """Nothing runs here any more."""
+        self._zygote.close()
 
     @contextmanager
     def _without(self, safeguard: Safeguard) -> Generator[None]:
@@ -163,26 +202,28 @@ def run(
     folder: Path | None = None,
 ) -> list[Verdict]:
     """The verdicts in the order of the safeguards; `told` hears of each at once.  All is done in a new folder in `folder`."""
-    with _shared_server(folder) as shared:
+    with _shared_server(folder) as shared, ExitStack() as stack:
         copies = [Copy(shared, number) for number in range(workers)]
-        with ThreadPoolExecutor(workers) as pool:
-            sick = _sick(copies, safeguards, pool)
-            waiting: SimpleQueue[Safeguard] = SimpleQueue()
-            for safeguard in safeguards:
-                waiting.put(safeguard)
-            done: dict[str, Verdict] = {}
+        for each in copies:
+            stack.callback(each.close)
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
+        sick = _sick(copies, safeguards, pool)
+        waiting: SimpleQueue[Safeguard] = SimpleQueue()
+        for safeguard in safeguards:
+            waiting.put(safeguard)
+        done: dict[str, Verdict] = {}
 
-            def work(copy: Copy) -> None:
-                while True:
-                    try:
-                        safeguard = waiting.get_nowait()
-                    except Empty:
-                        return
-                    verdict = _sick_verdict(safeguard, sick) or copy.judge(safeguard)
-                    done[safeguard.name] = verdict
-                    told(verdict)
+        def work(copy: Copy) -> None:
+            while True:
+                try:
+                    safeguard = waiting.get_nowait()
+                except Empty:
+                    return
+                verdict = _sick_verdict(safeguard, sick) or copy.judge(safeguard)
+                done[safeguard.name] = verdict
+                told(verdict)
 
-            list(pool.map(work, copies))
+        list(pool.map(work, copies))
     return [done[safeguard.name] for safeguard in safeguards]
 
 

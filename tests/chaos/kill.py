@@ -88,7 +88,7 @@ ROWS = (
         fault="kill -9 of any of three processes on one PostgreSQL",
         passes=PASSES,
         unit="seconds",
-        doses=(40, 300),
+        doses=(30, 300),
         bounds=(180, 600),
         run=three,
     ),
