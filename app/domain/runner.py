@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain.records import ErrorInfo
 from app.domain.retry import TIMEOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.domain.spec import StepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What work has cost: tokens in and out, and US dollars as far as the price is known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    def value(self) -> dict[str, Any]:
+        """As the contract writes it."""
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "cost_usd": self.cost_usd}
+
+
+NO_USAGE: Final = Usage()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,14 +68,21 @@ Outcome = Completed | Failed | Asleep
 
 
 class StepContext(Protocol):
-    """What a running step may use; safe from any thread."""
+    """What a running step may use.  What is no coroutine is safe from any thread.
+
+    `index` is the place of the item (`for_each`) or the iteration (`repeat`), None for a plain step; `session_id` is what an
+    earlier attempt of it kept; whoever performs for an agent writes that agent's version into `agent_version`.
+    """
 
     thread_id: str
     execution_id: str
     step_id: str
+    index: int | None
     run_id: str
     attempt: int
     idempotency_key: str
+    session_id: str | None
+    agent_version: int | None
 
     @property
     def cancelled(self) -> bool:
@@ -63,6 +95,26 @@ class StepContext(Protocol):
 
     def chunk(self, text: str) -> None:
         """Stream a piece of text to whoever watches; it is not stored piece by piece."""
+        ...
+
+    def spend(self, usage: Usage) -> None:
+        """Count tokens and money to the step; they are written with whatever of it is written next, its failure too."""
+        ...
+
+    def keep_session(self, session_id: str) -> None:
+        """Name the session that the next attempt should go on with: it is written soon, and handed on as `session_id`."""
+        ...
+
+    async def remembered(self) -> Mapping[str, Any]:
+        """What attempts under this idempotency key have remembered, by name, in the order of remembering."""
+        ...
+
+    async def remember(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name that is new to this idempotency key; returns once it is durable.
+
+        Whatever comes after a crash, a retry or a resume finds it with `remembered`, and need not do that part again.
+        Raises ValueError for a name that is taken, JsonError for a value that JSON cannot carry.
+        """
         ...
 
 
