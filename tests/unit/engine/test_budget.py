@@ -1,84 +1,127 @@
-"""Limits: over one of them a thread pauses, loses nothing, and goes on when it may."""
+"""Recovery never loops: a thread whose step kills its process again and again is given up, with the reason."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.domain.runner import Usage
-from app.domain.spec import Limits
-from tests.unit.engine.house import step
+import pytest
 
-if TYPE_CHECKING:
-    from tests.unit.engine.house import House
+from app.engine import steering, takeup
+from tests.unit.engine.house import Gate, House, open_house, step
 
 
-async def costly(value: Any, ctx: Any) -> str:
-    ctx.spend(Usage(input_tokens=100, output_tokens=50, cost_usd=1.0))
-    return "done"
+async def crash(house: House, thread_id: str, calls: int) -> None:
+    """Wait until its step `b` has been called so often, then die."""
+    await house.until(lambda: house.called("b") == calls)
+    await house.die()
 
 
-async def paused(house: House, thread_id: str) -> dict[str, Any]:
-    assert (await house.thread(thread_id)).status == "paused"
-    return json.loads((await house.events(thread_id, "workflow_paused"))[-1].data)
+async def crash_often(before: House, thread_id: str, times: int, *, first: int = 2) -> House:
+    """Recover it so often, and crash each time while `b` runs."""
+    for count in range(times):
+        async with open_house(before) as heir:
+            await crash(heir, thread_id, first + count)
+            before = heir
+    return before
 
 
-async def test_over_its_budget_a_thread_pauses(house: House) -> None:
-    house.on("costly", costly)
-    steps = [step(name, python="costly") for name in "abc"]
-    thread_id = await house.run(*steps, doc_limits={"max_cost_usd": 2})
-    told = await paused(house, thread_id)
-    assert (told["reason"], told["limit"], told["spent"]) == ("max_cost_usd", 2, 2.0)
-    assert len(house.calls) == 2
+async def begun() -> tuple[House, str]:
+    """A process that died while `b` ran for the first time."""
+    async with open_house() as house:
+        house.on("b", Gate())
+        thread_id = (await house.start(step("a"), step("b", python="b"))).thread.thread_id
+        await crash(house, thread_id, 1)
+    return house, thread_id
 
 
-async def test_tokens_in_and_out_count_together(house: House) -> None:
-    house.on("costly", costly)
-    thread_id = await house.run(step("a", python="costly"), step("b"), doc_limits={"max_tokens": 150})
-    assert (await paused(house, thread_id))["reason"] == "max_tokens"
+async def die_loading(before: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The next process dies while it loads the thread: for want of memory, say."""
+    loading = asyncio.Event()
+
+    async def endless(*_: Any) -> None:
+        loading.set()
+        await asyncio.Event().wait()
+
+    async with open_house(before) as heir:
+        with monkeypatch.context() as patched:
+            patched.setattr(takeup, "load_or_heal", endless)
+            await asyncio.wait_for(loading.wait(), 5)
+            await heir.die()
+    return heir
 
 
-async def test_a_bare_resume_pauses_again_and_a_raised_limit_goes_on(house: House) -> None:
-    house.on("costly", costly)
-    thread_id = await house.run(step("a", python="costly"), step("b"), doc_limits={"max_cost_usd": 1})
-    await house.resume(thread_id)
-    await house.end(thread_id)
-    await paused(house, thread_id)
-    await house.resume(thread_id, limits=Limits(max_cost_usd=5))
-    await house.end(thread_id)
-    assert (await house.thread(thread_id)).status == "completed"
-    assert house.called("a") == 1
+async def test_after_ten_recoveries_in_a_row_that_brought_nothing_it_is_interrupted() -> None:
+    house, thread_id = await begun()
+    last = await crash_often(house, thread_id, 10)
+    async with open_house(last) as heir:
+        await heir.end(thread_id)
+        assert heir.called("b") == 11
+        error = json.loads((await heir.execution(thread_id)).error or "")
+        assert error["kind"] == "recovery_exhausted"
+        assert "11 times" in error["message"]
+        assert "b" in error["message"]
+        assert (await heir.names(thread_id))[-1] == "workflow_interrupted"
+        assert (await heir.thread(thread_id)).status == "interrupted"
 
 
-async def test_a_thread_that_is_done_does_not_pause(house: House) -> None:
-    house.on("costly", costly)
-    thread_id = await house.run(step("a", python="costly"), doc_limits={"max_cost_usd": 0.5})
-    assert (await house.thread(thread_id)).status == "completed"
+async def test_any_step_that_ends_sets_the_count_back() -> None:
+    house, thread_id = await begun()
+    last = await crash_often(house, thread_id, 3)
+    assert house.tables.threads[thread_id].recoveries == 4
+    async with open_house(last) as heir:
+        heir.functions.by_name.clear()
+        heir.on("b", Gate.opened)
+        await heir.end(thread_id)
+        assert (await heir.thread(thread_id)).recoveries == 0
 
 
-async def test_an_attempt_in_turns_stops_at_the_turn_that_goes_over_and_goes_on_from_there(house: House) -> None:
-    turns: list[int] = []
-
-    async def agent(value: Any, ctx: Any) -> int:
-        for turn in range(len(await ctx.remembered()), 4):
-            turns.append(turn)
-            ctx.spend(Usage(cost_usd=1.0))
-            await ctx.remember(str(turn), turn)
-        return len(turns)
-
-    house.on("agent", agent)
-    thread_id = await house.run(step("a", python="agent"), doc_limits={"max_cost_usd": 2})
-    await paused(house, thread_id)
-    assert turns == [0, 1]
-    await house.resume(thread_id, limits=Limits(max_cost_usd=9))
-    await house.end(thread_id)
-    assert turns == [0, 1, 2, 3]
-    assert (await house.steps(thread_id))["a"].attempt == 1
+async def test_who_resumes_it_starts_the_count_anew() -> None:
+    house, thread_id = await begun()
+    last = await crash_often(house, thread_id, 10)
+    async with open_house(last) as heir:
+        await heir.end(thread_id)
+        await heir.resume(thread_id)
+        await heir.until(lambda: heir.called("b") == 12)
+        assert (await heir.thread(thread_id)).recoveries == 0
+        await heir.control.cancel(thread_id)
 
 
-async def test_after_its_deadline_a_thread_pauses_also_while_it_waits(house: House) -> None:
-    thread_id = (await house.start(step("a", sleep="2h"), doc_limits={"deadline": "1h"})).thread.thread_id
-    await house.until_status(thread_id, "waiting")
-    house.later(3601)
-    await house.end(thread_id)
-    assert (await paused(house, thread_id))["reason"] == "deadline"
+async def test_a_goodbye_and_a_crash_while_it_waits_do_not_count() -> None:
+    async with open_house(grace=0.01) as house:
+        house.on("b", Gate())
+        running = (await house.start(step("b", python="b"))).thread.thread_id
+        asleep = (await house.start(step("nap", sleep="1h"))).thread.thread_id
+        await house.until_status(asleep, "waiting")
+        await house.until(lambda: house.called("b"))
+    assert house.tables.threads[running].recoveries == 0
+    async with open_house(house) as heir:
+        await crash(heir, running, 2)
+    rows: dict[str, Any] = house.tables.threads
+    assert (rows[running].recoveries, rows[asleep].recoveries) == (1, 0)
+
+
+async def test_a_step_that_merely_waits_beside_it_brings_the_thread_no_further() -> None:
+    async with open_house() as house:
+        house.on("b", Gate())
+        steps = step("b", python="b", needs=[]), step("nap", sleep="1h", needs=[])
+        thread_id = (await house.start(*steps)).thread.thread_id
+        await crash(house, thread_id, 1)
+    last = await crash_often(house, thread_id, 10)
+    assert last.tables.threads[thread_id].recoveries == 11
+    async with open_house(last) as heir:
+        await heir.end(thread_id)
+        assert (await heir.thread(thread_id)).status == "interrupted"
+
+
+async def test_a_thread_whose_loading_ends_its_process_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, thread_id = await begun()
+    for _ in range(10):
+        before = await die_loading(before, monkeypatch)
+    async with open_house(before) as heir:
+        monkeypatch.setattr(takeup, "load_or_heal", None)
+        monkeypatch.setattr(steering, "context_text", None)
+        await heir.end(thread_id)
+        error = json.loads((await heir.execution(thread_id)).error or "")
+        assert (error["kind"], error["message"].rpartition(" ")[2]) == ("recovery_exhausted", "b")

@@ -98,14 +98,16 @@ async def test_an_item_is_tried_again_by_itself(house: House) -> None:
 
 
 async def test_one_that_fails_lets_the_running_ones_end_and_begins_no_more(house: House) -> None:
-    house.on("breaking", Breaking(1))
-    thread_id = await house.run(mapped(python="breaking", concurrency=2), input=[1, 2, 3, 4])
+    gate, breaking = Gate("late"), Breaking(1)
+    house.on("mixed", lambda value, ctx: gate(value, ctx) if value == 2 else breaking(value, ctx))
+    thread_id = (await house.start(mapped(python="mixed", concurrency=2), input=[1, 2, 3, 4])).thread.thread_id
+    await house.until(lambda: any(event.name == "item_failed" for event in house.tables.events[thread_id]))
+    gate.open()
+    await house.end(thread_id)
     execution = await house.execution(thread_id)
-    assert execution.status == "failed"
-    assert json.loads(execution.error or "{}") == {
-        "kind": "broken", "message": "not 1", "step_id": "m", "retryable": False
-    }  # fmt: skip
-    assert house.called("m") == 2
+    error = {"kind": "broken", "message": "not 1", "step_id": "m", "retryable": False}
+    assert (execution.status, json.loads(execution.error or "{}")) == ("failed", error)
+    assert (house.called("m"), gate.left) == (2, 1)
 
 
 async def test_collect_puts_the_errors_into_the_list(house: House) -> None:
