@@ -62,6 +62,14 @@ class ErrorDocument(BaseModel):
     retryable: bool = False
 
 
+class Usage(BaseModel):
+    """What it cost: tokens of models, and US dollars as far as prices are known."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
 class StepDocument(BaseModel):
     """One step of a thread."""
 
@@ -77,12 +85,9 @@ class StepDocument(BaseModel):
     duration_ms: int | None
     error: ErrorDocument | None
     reused: bool
-
-
-class Usage(BaseModel):
-    """What it cost."""
-
-    cost_usd: float
+    agent_version: int | None
+    variant: str | None
+    usage: Usage | None
 
 
 class StatusDocument(BaseModel):
@@ -92,7 +97,7 @@ class StatusDocument(BaseModel):
     execution_id: str
     workflow: str
     workflow_version: int | None
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Literal["invoke", "resume", "rollback", "fork"]
     status: Status
     version: int
     last_seq: int
@@ -164,7 +169,7 @@ class ExecutionEntry(BaseModel):
     workflow: str
     workflow_version: int | None
     thread_id: str
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Literal["invoke", "resume", "rollback", "fork"]
     status: Status
     created_at: str
     started_at: str | None
@@ -210,6 +215,9 @@ class StepRunDocument(BaseModel):
     retry_count: int
     session_id: str | None
     reused: bool
+    agent_version: int | None
+    variant: str | None
+    usage: Usage | None
 
 
 class ExecutionCounts(BaseModel):

@@ -23,9 +23,9 @@ def mapped(given: Any, items: int = ITEMS, **parts: Any) -> dict[str, Any]:
 
 
 def items_done(service: Service, thread: str) -> int:
-    return service.sql("SELECT count(*) AS n FROM workflow_items WHERE thread_id = $1 AND status = 'completed'", thread)[
-        0
-    ]["n"]
+    return service.sql(
+        "SELECT count(*) AS n FROM workflow_items WHERE thread_id = $1 AND status = 'completed'", thread
+    )[0]["n"]
 
 
 def test_after_a_kill_at_most_as_many_items_are_repeated_as_run_at_a_time(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ async def test_notes_come_back_in_their_order_by_key_and_item(store: Store) -> N
     thread_id, key = driver.thread.thread_id, (driver.thread.execution_id, "m")
     mine, other = Notes(), Notes()
     notes = [mine.add((*key, -1), name, '{"x": 1}', utc_now()) for name in ("b", "a")]
-    await driver.commit(store.journal, replace(driver.move(), notes=[*notes, other.add((*key, 4), "b", "2", utc_now())]))
+    await driver.commit(
+        store.journal, replace(driver.move(), notes=[*notes, other.add((*key, 4), "b", "2", utc_now())])
+    )
     assert await store.reads.notes(thread_id, key, -1) == notes
     assert Notes.read(await store.reads.notes(thread_id, key, 4)).values == {"b": 2}
     assert await store.reads.notes(thread_id, (key[0], "other"), -1) == []
