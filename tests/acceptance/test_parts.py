@@ -65,7 +65,6 @@ def test_its_progress_is_told_and_its_memory_is_bounded(tmp_path: Path) -> None:
         assert fractions == sorted(fractions)
         assert all(event["data"]["message"].endswith(f"of {ITEMS} items") for event in events)
         assert len(events) >= 2
-        print(most - before, most)
         assert most - before < 150_000_000, "10 MB of outputs, of which the list is made at the end"
 
 
