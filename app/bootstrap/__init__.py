@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from app.bootstrap.engine import Services, open_engine
 from app.bootstrap.stores import open_store
-from app.domain.errors import StartupError
+from app.domain.document_code import document_of
+from app.domain.errors import BackstitchError, StartupError
 from app.runners.registration import Functions, load_modules
 from app.settings import Settings
 
@@ -29,6 +30,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             store = await open_store(settings, stack)
             services = await open_engine(settings, store, functions, stack)
             await _register_workflows(settings, services.control)
+            await _register_code(functions, services.control)
             yield services
 
 
@@ -83,3 +85,14 @@ async def _register_workflows(settings: Settings, control: Control) -> None:
             await control.register(file.read_text(encoding="utf-8"))
         except Exception as error:
             raise StartupError(f"{file.name} is not a workflow that can run: {error}") from error
+
+
+async def _register_code(functions: Functions, control: Control) -> None:
+    """The workflows in Python that MODULES hold.  Raises StartupError that names the workflow."""
+    for found in functions.workflows():
+        mark = found.registration
+        document = document_of(mark.name, found.call, input_schema=mark.input_schema, limits=mark.limits)
+        try:
+            await control.register_code(document)
+        except BackstitchError as error:
+            raise StartupError(f"the workflow {mark.name} cannot be registered: {error}") from error

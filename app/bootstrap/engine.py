@@ -99,7 +99,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     sub_workflows.starter, sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, admission)
+    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, functions.workflow, admission)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -130,6 +130,7 @@ class _Engine:
     bus: Bus
     breakers: Breakers
     runners: Mapping[str, Runner]
+    flows: Callable[[str], Callable[..., Any] | None]
     admission: Admission
 
     async def set_going(self, stack: AsyncExitStack) -> None:
@@ -153,6 +154,7 @@ class _Engine:
             bus=self.bus,
             breakers=self.breakers,
             runners=self.runners,
+            flows=self.flows,
             spawn=spawn,
             random=random.random,
             waits_for=self.worker.waits_for,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import document_text, input_schema, jsontext
+from app.domain.document_code import is_code, spec_of_code
 from app.domain.document_needs import find_needs
 from app.domain.document_schema import NOT_BUILT, schema
 from app.domain.document_steps import Draft, StepReader
@@ -47,6 +48,10 @@ def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
     """
     document = document_text.load(source) if isinstance(source, str | bytes) else _copied(source)
     faults = Faults()
+    if is_code(document):
+        spec = spec_of_code(document, content_hash(document), faults.problems)
+        faults.raise_if_any()
+        return spec
     _check_form(document, faults)
     reader = StepReader(document.get("defaults"), faults.problems)
     steps, limits = _steps(document, reader, faults), reader.limits(document.get("limits"))

@@ -39,8 +39,10 @@ class StepReader:
     What the published schema refuses has been told already: such a part is left out here without a word.
     """
 
-    def __init__(self, defaults: Any, problems: list[Problem]) -> None:
+    def __init__(self, defaults: Any, problems: list[Problem], *, plain: bool = False) -> None:
+        """`plain`: values are what they are, braces and all, and no templates."""
         self._problems = problems
+        self._plain = plain
         self._told = {problem.pointer for problem in problems}
         self._retry, self._timeout = RetryPolicy(), None
         given = cast("dict[str, Any]", defaults) if isinstance(defaults, dict) else {}
@@ -129,6 +131,8 @@ class StepReader:
         )
 
     def _template(self, value: Any, pointer: str) -> Template:
+        if self._plain:
+            return Template(value, None, frozenset(), {})
         template, problems = Template.check(value, pointer)
         self._problems += problems
         return template

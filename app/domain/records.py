@@ -126,7 +126,7 @@ class StepRecord:
 
     `key_execution_id` is the execution in the idempotency key: the one that first started this step run.
     `output` is stored here and nowhere else; manifests refer to `id`.  `agent_version` is that of the last attempt's agent,
-    `variant` which of the step's variants was chosen; `call_sha256` tells what a Python workflow called it with.
+    `variant` which of the step's variants was chosen; `call` is where and as what a Python workflow called it.
     """
 
     id: str
@@ -139,7 +139,7 @@ class StepRecord:
     agent: str | None = None
     agent_version: int | None = None
     variant: str | None = None
-    call_sha256: bytes | None = None
+    call: str | None = None
     attempt: int = 1
     retry_count: int = 0
     input: str | None = None

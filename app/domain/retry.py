@@ -29,6 +29,9 @@ HTTP: Final = "http"
 REPEAT_EXHAUSTED: Final = "repeat_exhausted"
 """The condition of a `repeat` did not hold within its iterations."""
 
+CODE_CHANGED: Final = "code_changed"
+"""A workflow's Python function asks for other steps than those that its thread's journal holds."""
+
 INTERNAL: Final = "internal"
 EXHAUSTED: Final = "recovery_exhausted"
 """Why a thread is interrupted: its run broke, or it was recovered too often in a row without getting any further."""

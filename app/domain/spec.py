@@ -80,7 +80,7 @@ class StepSpec:
     `needs` are the ids of the steps that must have ended: written, implied by order, and referenced.
     `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.  `rescues` are
     the steps after whose caught failure it runs (else it is skipped); `effect` says what it does to the world outside,
-    `compensate` is the step that undoes it.
+    `compensate` is the step that undoes it.  `call` is where, and as what, a workflow in Python called it.
     """
 
     id: str
@@ -100,6 +100,7 @@ class StepSpec:
     rescues: tuple[str, ...] = ()
     effect: str | None = None
     compensate: StepSpec | None = None
+    call: str | None = None
 
     @property
     def composite(self) -> bool:
@@ -115,7 +116,10 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowSpec:
-    """A whole workflow; `hash` is the SHA-256 (hex) of its canonical document."""
+    """A whole workflow; `hash` is the SHA-256 (hex) of its canonical document.
+
+    One that is written in Python has no steps until it runs: `code` is the name that its function is registered under.
+    """
 
     name: str
     steps: tuple[StepSpec, ...]
@@ -127,3 +131,4 @@ class WorkflowSpec:
     hash: str
     description: str | None = None
     limits: Limits = NO_LIMITS
+    code: str | None = None

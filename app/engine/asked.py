@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads
     from app.domain.records import ExecutionRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
+    from app.domain.state import Refs
 
 
 def check_input(spec: WorkflowSpec, command: StartCommand) -> None:
@@ -67,3 +68,14 @@ async def unfinished(reads: Reads, old: ExecutionRecord, before: Parameters, exc
         keys.pop(step_id, None)
         sessions.pop(step_id, None)
     return Kept(keys, sessions)
+
+
+async def downstream_of(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, refs: Refs, step_id: str) -> set[str]:
+    """The step and all that depends on it; in a workflow in Python, all that was called after it.  Raises InvalidRequest."""
+    if spec.code is None:
+        return spec.plan.downstream([step_id])
+    runs = await reads.steps(thread.thread_id, ids=sorted(run for run, _ in refs.steps.values()), values=False)
+    first = next((run.step_index for run in runs if run.step_id == step_id), None)
+    if first is None:
+        raise InvalidRequest(f"no step {step_id} has ended in thread {thread.thread_id}", code="step_not_found")
+    return {run.step_id for run in runs if run.step_index >= first}

@@ -64,7 +64,13 @@ class Catalog:
 
     async def register(self, source: str | Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
         """Store a document under its name; True when that made a new version.  Raises InvalidWorkflow, NotSupported."""
-        spec = await self.validate(source)
+        return await self._register(await self.validate(source))
+
+    async def register_code(self, document: Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
+        """As `register`, for the document of a workflow in Python (see domain.document_code).  Raises InvalidWorkflow."""
+        return await self._register(await parse(document))
+
+    async def _register(self, spec: WorkflowSpec) -> tuple[WorkflowRecord, bool]:
         before = await self._registry.workflow(spec.name)
         record = await self._registry.register(
             name=spec.name, document=jsontext.dumps(dict(spec.document)), hash=spec.hash
@@ -91,6 +97,8 @@ class Catalog:
     async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
         """Parse a document and ask the runners whether they can do its steps.  Raises InvalidWorkflow, NotSupported."""
         spec = await parse(source)
+        if spec.code is not None:
+            raise InvalidWorkflow([Problem("/code", "a workflow in Python is registered by its module (MODULES)")])
         problems = [
             Problem(f"/steps/{step.index}/{step.kind}", message)
             for step in spec.steps

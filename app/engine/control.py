@@ -136,6 +136,10 @@ class Control:
         """See Catalog.register."""
         return await self._catalog.register(source)
 
+    async def register_code(self, document: Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
+        """See Catalog.register_code."""
+        return await self._catalog.register_code(document)
+
     async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
         """See Catalog.validate."""
         return await self._catalog.validate(source)

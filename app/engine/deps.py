@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.domain.runner import Runner
     from app.engine.breaker import Breakers
     from app.engine.bus import Bus
+    from app.engine.flow import Function
 
     Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
@@ -39,10 +40,11 @@ class Stores:
 class Deps:
     """One for the whole engine.
 
-    `max_value_bytes`: what a step's output may weigh; `random` gives 0 <= x < 1; `waits_for` is told (child, parent) when a
-    step of one thread waits for the end of another, `forsake` when none does any more; `heed` is told (thread, wish) when a
-    commit brings one; `may_start`: whether this process may start steps now; `is_dead`: whether a process, by its
-    incarnation, drives nothing any more; `grace` is how many seconds a step that is to stop may take for it.
+    `flows` gives the function of a workflow in Python; `max_value_bytes`: what a step's output may weigh; `random` gives
+    0 <= x < 1; `waits_for` is told (child, parent) when a step of one thread waits for the end of another, `forsake` when none
+    does any more; `heed` is told (thread, wish) when a commit brings one; `may_start`: whether this process may start steps
+    now; `is_dead`: whether a process, by its incarnation, drives nothing any more; `grace` is how many seconds a step that is
+    to stop may take for it.
     """
 
     journal: Journal
@@ -50,6 +52,7 @@ class Deps:
     bus: Bus
     breakers: Breakers
     runners: Mapping[str, Runner]
+    flows: Callable[[str], Function | None]
     spawn: Spawn
     random: Callable[[], float]
     waits_for: Callable[[str, str], None]

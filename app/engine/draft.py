@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
 from app.domain.events import Event
-from app.domain.records import CheckpointRecord, ExecutionUpdate
+from app.domain.records import CheckpointRecord, ErrorInfo, ExecutionUpdate
+from app.domain.retry import EXCEPTION
 from app.domain.status import ENDED, Status
 from app.domain.transition import Transition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from app.domain.records import ErrorInfo, ItemRecord, StepUpdate, ThreadRecord
+    from app.domain.records import ItemRecord, StepUpdate, ThreadRecord
     from app.domain.state import ManifestWriter, State
 
 PREVIEW = 2_048
@@ -143,3 +144,10 @@ def context_for_people(state: State) -> str:
 def error_text(error: ErrorInfo) -> str:
     """An error as its row and its event hold it."""
     return jsontext.dumps(error.value())
+
+
+def error_from(text: str | None, step_id: str) -> ErrorInfo:
+    """An error back from its row."""
+    return (
+        ErrorInfo(**jsontext.loads(text)) if text else ErrorInfo(kind=EXCEPTION, message="it failed", step_id=step_id)
+    )

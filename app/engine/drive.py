@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext, retry, wishes
 from app.domain.errors import JsonError
-from app.domain.plan import Frontier
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Failed
 from app.domain.status import Status, StepStatus
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from app.domain.records import StepRecord
     from app.domain.spec import StepSpec
+    from app.engine.course import Course
     from app.engine.draft import Draft
     from app.engine.load import Loaded
     from app.engine.openstep import OpenStep
@@ -40,7 +40,7 @@ PARK_AFTER: Final = 1.0
 class Drive:
     """One thread in memory; every method draws into the draft that it is given."""
 
-    def __init__(self, loaded: Loaded, random: Callable[[], float]) -> None:
+    def __init__(self, loaded: Loaded, random: Callable[[], float], course: Course) -> None:
         self.thread = loaded.thread
         self.spec = loaded.spec
         self.state = loaded.state
@@ -48,7 +48,7 @@ class Drive:
         self._writer = loaded.writer
         self._asked = loaded.parameters
         self._random = random
-        self._frontier = Frontier(loaded.spec.plan, loaded.state.refs.ended())
+        self.course = course
         self._opening = Opening(loaded.state, loaded.parameters)
         self._parts = PartWork(self, self._opening, loaded.parts)
         self.open: dict[str, OpenStep] = {}
@@ -60,19 +60,20 @@ class Drive:
         self._failure = loaded.failed
         self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
-        for row in loaded.open_steps:
-            self._frontier.take(row.step_id)
-            self._reopen(loaded.spec.by_id[row.step_id], row)
+        for row in loaded.open_steps if loaded.spec.code is None else ():
+            spec = loaded.spec.by_id[row.step_id]
+            course.take(spec)
+            self._reopen(spec, row)
 
     @property
     def progress(self) -> float:
         """Steps ended by steps."""
-        return round(self._ended / len(self.spec.steps), 4)
+        return round(self._ended / max(1, self.course.total(self._ended)), 4)
 
     @property
     def working(self) -> bool:
         """Whether any attempt runs, or is about to."""
-        return any(step.working for step in self.open.values())
+        return self.course.busy or any(step.working for step in self.open.values())
 
     def begin(self, draft: Draft) -> None:
         """The thread has a driver again."""
@@ -84,16 +85,22 @@ class Drive:
 
     def start_ready(self, draft: Draft) -> None:
         """Start every step that waits for nothing, and every part that may run; over a limit, start to pause."""
-        if self.over_budget is None and not self._frontier.finished:
+        if self.over_budget is None and not self.course.finished:
             self.over_budget = self.budget.exceeded(draft.at)
         self.pausing = self.pausing or self.over_budget is not None
+        for spec, run_id, error in self.course.passed():
+            self._go_on_after(spec, run_id, error, draft)
+        self._failure = self._failure or self.course.failure
         while self._failure is None and not self.pausing:
-            for step_id in self._frontier.ready():
-                self._frontier.take(step_id)
-                self._start(self.spec.by_id[step_id], draft)
+            for spec in self.course.ready():
+                row = self.course.take(spec)
+                if row is None:
+                    self._start(spec, draft)
+                else:
+                    self._reopen(spec, row)
             if self._failure is None:
                 self._parts.top_up(draft)
-            if not self._frontier.ready():
+            if not self.course.ready():
                 return
 
     def ended(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
@@ -102,7 +109,7 @@ class Drive:
             self._parts.ended(step, ending, draft)
         elif isinstance(ending, Asleep):
             if step.parts is None:
-                self.put_to_sleep(step, ending, draft)
+                step.sleep(ending, draft.at)
                 draft.step_update(steprows.changed(step, draft))
         elif not isinstance(ending, Failed):
             self.completed(step, ending, draft)
@@ -110,11 +117,6 @@ class Drive:
             draft.step_update(steprows.changed(step, draft))
         else:
             self.give_up(step, ending.error, draft)
-
-    def put_to_sleep(self, step: OpenStep, asleep: Asleep, draft: Draft) -> None:
-        """It has nothing to do until a time or another thread's end."""
-        step.status, step.waits_for = StepStatus.WAITING, asleep.thread_id
-        step.due = draft.at + timedelta(seconds=asleep.seconds)
 
     def told(self, step: OpenStep, fraction: float | None, message: str, draft: Draft) -> None:
         """A running step told how far it is."""
@@ -130,19 +132,14 @@ class Drive:
         else:
             draft.item(steprows.part(step, draft))
 
-    def due(self, step: OpenStep) -> None:
-        """The time of a waiting step has come: it may be tried (again)."""
-        step.status, step.due, step.waits_for = StepStatus.RUNNING, None, None
-
     def settle(self, draft: Draft) -> None:
         """Nothing more happens for now: finish, fail, pause or park if it is time."""
         if self.working:
             return
         if self._failure is not None:
             self._fail(self._failure, draft)
-        elif self._frontier.finished:
-            problem = complete(self.spec, self.state, self._writer, draft)
-            if problem is not None:
+        elif self.course.finished:
+            if (problem := complete(self.course, self.state, self._writer, draft)) is not None:
                 self._fail(problem, draft)
             draft.transition.wake_thread_id = self.thread.parent_thread_id
             self.over = True
@@ -230,9 +227,8 @@ class Drive:
             self._assign(spec.assign, step.run_id, result.value)
         draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
         data = {"status": "completed", "progress": self.progress, "session_id": step.session_id}
-        draft.event(
-            events.STEP_COMPLETE, data, step_id=spec.id, run_id=step.run_id, attempt=step.attempt, result=result.text
-        )
+        where = {"step_id": spec.id, "run_id": step.run_id, "attempt": step.attempt}
+        draft.event(events.STEP_COMPLETE, data, **where, result=result.text)
 
     def give_up(self, step: OpenStep, error: ErrorInfo, draft: Draft) -> None:
         """A step has failed for good."""
@@ -271,8 +267,8 @@ class Drive:
         self.state.end_step(spec.id, run_id, status, output, error)
         self.state.size_bytes += size
         self._writer.step(spec.id)
-        self._frontier.end(spec.id)
         self._ended += 1
+        self.course.end(spec.id)
 
     def _assign(self, name: str, run_id: str, value: Any) -> None:
         self.state.assign(name, run_id, value)
@@ -281,17 +277,23 @@ class Drive:
     def _tell_failed(self, spec: StepSpec, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
         caught = spec.catch is not None and retry.names(spec.catch.kinds, error.kind)
         if caught:
-            self._done(spec, run_id, StepStatus.FAILED, None, 0, error.value())
-            draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
-        else:
+            self._go_on_after(spec, run_id, error, draft)
+        elif not self.course.fail(spec, run_id, error):
             self._failure = self._failure or error
         data = {"status": "failed", "progress": self.progress, "error": error.value(), "caught": caught}
         draft.event(events.STEP_FAILED, data, step_id=spec.id, run_id=run_id, attempt=attempt)
+
+    def _go_on_after(self, spec: StepSpec, run_id: str, error: ErrorInfo, draft: Draft) -> None:
+        """The failure of a step does not fail the thread: it counts as done, without an output."""
+        self._done(spec, run_id, StepStatus.FAILED, None, 0, error.value())
+        draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
 
     def _fail(self, error: ErrorInfo, draft: Draft) -> None:
         for step in self.open.values():
             if step.parent is None:
                 draft.step_update(steprows.changed(step, draft, StepStatus.CANCELLED))
+        for row in self.course.left():
+            draft.step_update(steprows.left(row, draft))
         draft.execution(Status.FAILED, context=context_for_people(self.state), error=error_text(error))
         draft.event(events.WORKFLOW_FAILED, {"status": "failed", "progress": self.progress, "error": error.value()})
         draft.transition.wake_thread_id = self.thread.parent_thread_id

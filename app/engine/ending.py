@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
@@ -13,15 +13,15 @@ from app.domain.template import ExpressionError
 from app.engine.draft import context_for_people
 
 if TYPE_CHECKING:
-    from app.domain.spec import WorkflowSpec
     from app.domain.state import ManifestWriter, State
+    from app.engine.course import Course
     from app.engine.draft import Draft
 
 
-def complete(spec: WorkflowSpec, state: State, writer: ManifestWriter, draft: Draft) -> ErrorInfo | None:
+def complete(course: Course, state: State, writer: ManifestWriter, draft: Draft) -> ErrorInfo | None:
     """Draw up the completion; the error instead when the workflow's `output` cannot be made."""
     try:
-        output = jsontext.dumps(_output(spec, state))
+        output = jsontext.dumps(course.output())
     except (ExpressionError, JsonError) as error:
         return ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(f"output: {error}"))
     draft.checkpoint(state, writer, END, trigger="end", progress=1.0)
@@ -32,9 +32,3 @@ def complete(spec: WorkflowSpec, state: State, writer: ManifestWriter, draft: Dr
     draft.let_go()
     draft.transition.clear_signal = True
     return None
-
-
-def _output(spec: WorkflowSpec, state: State) -> Any:
-    if spec.output is not None:
-        return spec.output.render(state.scope)
-    return {step_id: state.scope[step_id]["output"] for step_id in spec.plan.leaves}

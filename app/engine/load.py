@@ -13,11 +13,10 @@ from app.domain import integrity, jsontext, parameters
 from app.domain.errors import Corrupt, JsonError, NotFound
 from app.domain.integrity import Finding
 from app.domain.records import NO_USAGE, ErrorInfo, Usage
-from app.domain.retry import EXCEPTION
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
 from app.domain.status import STEP_OPEN, StepStatus
 from app.domain.times import utc_now
-from app.engine.draft import context_for_people
+from app.engine.draft import context_for_people, error_from
 from app.engine.values import read_values
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ _log = logging.getLogger(__name__)
 class Loaded:
     """A thread as its driver holds it in memory; `open_steps` are the step runs that had begun and not ended, `failed` why
     one has failed for good, which its thread does once the others have ended; `parts` is what is known of items and
-    iterations by step, `spent` what the thread has cost so far, if that is limited.
+    iterations by step, `spent` what the thread has cost so far, if that is limited.  For a workflow in Python there are
+    `calls`, where each step run was called and as what, and `failed_steps` in place of `failed`.
     """
 
     thread: ThreadRecord
@@ -48,6 +48,8 @@ class Loaded:
     failed: ErrorInfo | None = None
     parts: dict[str, list[ItemRecord]] = field(default_factory=dict[str, "list[ItemRecord]"])
     spent: Usage = NO_USAGE
+    calls: dict[str, str] = field(default_factory=dict[str, str])
+    failed_steps: list[StepRecord] = field(default_factory=list["StepRecord"])
 
 
 async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
@@ -128,10 +130,19 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         state=state,
         writer=writer,
         open_steps=open_steps,
-        failed=_failure(steps, refs),
+        failed=_failure(_failed(steps, refs)) if spec.code is None else None,
         parts=await _parts(reads, thread.thread_id, spec, asked, open_steps),
         spent=await reads.spent(thread.thread_id) if limited else NO_USAGE,
+        calls=await _calls(reads, thread.thread_id, refs, steps) if spec.code is not None else {},
+        failed_steps=_failed(steps, refs),
     )
+
+
+async def _calls(reads: Reads, thread_id: str, refs: Refs, own: Iterable[StepRecord]) -> dict[str, str]:
+    """Where the step runs of the state and of the execution were called; one that was cancelled never was."""
+    kept = await reads.steps(thread_id, ids=sorted(run for run, _ in refs.steps.values()), values=False)
+    rows = [*kept, *(step for step in own if step.status is not StepStatus.CANCELLED)]
+    return {row.step_id: row.call for row in rows if row.call is not None}
 
 
 async def _parts(
@@ -167,14 +178,16 @@ async def _with_last_output(reads: Reads, thread_id: str, records: list[ItemReco
     return records
 
 
-def _failure(steps: Iterable[StepRecord], refs: Refs) -> ErrorInfo | None:
-    """Why the first step run of an execution that failed for good did; one that was caught has its place in the state."""
+def _failed(steps: Iterable[StepRecord], refs: Refs) -> list[StepRecord]:
+    """The step runs of an execution that failed for good; one after which the thread went on has its place in the state."""
     caught = {run for run, _ in refs.steps.values()}
-    failed = [step for step in steps if step.status is StepStatus.FAILED and step.id not in caught]
-    if not failed:
-        return None
-    first = min(failed, key=lambda step: step.completed_at or step.started_at or utc_now())
-    return ErrorInfo(**jsontext.loads(first.error)) if first.error else ErrorInfo(kind=EXCEPTION, message="it failed")
+    return [step for step in steps if step.status is StepStatus.FAILED and step.id not in caught]
+
+
+def _failure(failed: Iterable[StepRecord]) -> ErrorInfo | None:
+    """Why the first of them did."""
+    first = min(failed, key=lambda step: step.completed_at or step.started_at or utc_now(), default=None)
+    return None if first is None else error_from(first.error, first.step_id)
 
 
 def asked_of(thread: ThreadRecord, execution: ExecutionRecord | None) -> Parameters:

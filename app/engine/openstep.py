@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.domain.notes import Notes
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from app.domain.runner import Asleep
     from app.domain.spec import StepSpec
     from app.engine.context import Context
     from app.engine.parts import Parts
@@ -96,6 +98,15 @@ class OpenStep:
         if timeout is not None and self.last_moment == self.launched_at + timeout:
             return f"not done within {timeout:g} s"
         return f"neither ended nor reported for {silence:g} s"
+
+    def sleep(self, asleep: Asleep, at: datetime) -> None:
+        """It has nothing to do until a time or another thread's end."""
+        self.status, self.waits_for = StepStatus.WAITING, asleep.thread_id
+        self.due = at + timedelta(seconds=asleep.seconds)
+
+    def go_on(self) -> None:
+        """Its time has come: it may be tried (again)."""
+        self.status, self.due, self.waits_for = StepStatus.RUNNING, None, None
 
     def stop(self) -> None:
         """Cancel what runs or waits in memory."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
 from app.domain.records import ErrorInfo
-from app.domain.retry import EXCEPTION, EXPRESSION, REPEAT_EXHAUSTED
+from app.domain.retry import EXPRESSION, REPEAT_EXHAUSTED
 from app.domain.status import STEP_ENDED, StepStatus
 from app.domain.template import ExpressionError
+from app.engine.draft import error_from
 from app.engine.outcome import Result
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Items(Parts):
             if record.status is StepStatus.COMPLETED:
                 items.ended.add(record.item)
             elif not fresh and record.status in STEP_ENDED:
-                items.failed(record.item, error_of(record))
+                items.failed(record.item, error_from(record.error, record.step_id))
             elif not fresh:
                 items.known[record.item] = record
         return items
@@ -153,7 +154,7 @@ class Iterations(Parts):
                 if record.output is not None:
                     laps.last = Result(value=jsontext.loads(record.output), text=record.output)
             elif not fresh and record.status in STEP_ENDED:
-                laps.failure = error_of(record)
+                laps.failure = error_from(record.error, record.step_id)
             elif not fresh and record.item == laps.done:
                 laps.known[record.item] = record
         laps.since = laps.done if fresh else 0
@@ -205,10 +206,3 @@ class Iterations(Parts):
     @staticmethod
     def _itself(result: Result | None) -> dict[str, Any]:
         return {"output": result.value if result is not None else None, "status": "running", "error": None}
-
-
-def error_of(record: ItemRecord) -> ErrorInfo:
-    """Why an item failed."""
-    if record.error is None:
-        return ErrorInfo(kind=EXCEPTION, message="it failed", step_id=record.step_id)
-    return ErrorInfo(**jsontext.loads(record.error))

@@ -95,7 +95,7 @@ class PartWork:
     def ended(self, part: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of a part came to its end."""
         if isinstance(ending, Asleep):
-            self._drive.put_to_sleep(part, ending, draft)
+            part.sleep(ending, draft.at)
             draft.item(steprows.part(part, draft))
         elif not isinstance(ending, Failed):
             self._completed(part, ending, draft)

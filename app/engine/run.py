@@ -16,6 +16,7 @@ from app.domain.records import ErrorInfo
 from app.domain.retry import EXCEPTION, SILENT, TIMEOUT
 from app.domain.runner import Failed
 from app.domain.status import ENDED
+from app.engine.coded import course_of
 from app.engine.context import Context
 from app.engine.draft import Draft
 from app.engine.drive import Drive
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from app.engine.openstep import OpenStep
     from app.engine.outcome import Ending
 
+_TURNS: Final = 50
+"""Turns of the event loop that a workflow's function gets for what it does between two steps."""
 _LAST: Final = 1.0
 """Seconds that steps have to stop in when the process ends, after its grace."""
 _log = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ class Run:
 
     def __init__(self, deps: Deps, loaded: Loaded) -> None:
         self._deps = deps
-        self._drive = Drive(loaded, deps.random)
+        self._drive = Drive(loaded, deps.random, course_of(deps.flows, loaded))
         self.thread = loaded.thread
         self._loop = asyncio.get_running_loop()
         self._endings: list[tuple[OpenStep, Ending]] = []
@@ -63,6 +66,7 @@ class Run:
     async def drive(self) -> None:
         """Go on until the thread ends, waits without a slot, or is taken away.  Raises what the journal refuses."""
         try:
+            self._drive.course.start(self._deps.spawn, self._nudge)
             draft = self._draft()
             self._drive.begin(draft)
             while await self._move(draft):
@@ -72,6 +76,7 @@ class Run:
             _log.info("thread %s has another driver now", self.thread.thread_id)
         finally:
             self.stopped = self._reports.closed = True
+            self._drive.course.stop()
             tasks = self._cancel_steps()
             self._deps.bus.end_text(self.thread.thread_id)
             if tasks:  # one that does not stop is left behind
@@ -117,6 +122,7 @@ class Run:
         """Draw up what has happened and commit it; False when the run is over."""
         while not self.stopped:
             self._take_in(draft)
+            await self._listen()
             if not self._leaving and not self._condemned:
                 self._drive.start_ready(draft)
                 self._drive.settle(draft)
@@ -133,6 +139,13 @@ class Run:
             return False
         self._launch()
         return True
+
+    async def _listen(self) -> None:
+        """Let a workflow's function say what it wants next, so that it goes into the same transition."""
+        turns = _TURNS
+        while self._drive.course.busy and turns:
+            turns -= 1
+            await asyncio.sleep(0)
 
     async def _commit(self, draft: Draft) -> str | None:
         transition = draft.transition
@@ -246,7 +259,7 @@ class Run:
             step.timer.cancel()
             step.timer = None
         if not step.working and not self._drive.pausing:
-            self._drive.due(step)
+            step.go_on()
         self._nudge()
 
     def _cancel_steps(self) -> list[asyncio.Task[None]]:

@@ -19,7 +19,7 @@ from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
-from app.engine.asked import unfinished
+from app.engine.asked import downstream_of, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 
@@ -240,7 +240,9 @@ class Steering:
         thread, before = self.thread, asked_of(self.thread, old)
         chain = await manifests(self._reads, thread.thread_id, thread.head_version, is_head=True)
         refs = resolve(chain, thread.head_version)
-        downstream = spec.plan.downstream([command.from_step]) if command.from_step else set[str]()
+        downstream = (
+            await downstream_of(self._reads, thread, spec, refs, command.from_step) if command.from_step else set[str]()
+        )
         again = downstream & set(refs.steps)
         written = begun(thread, chain, old.id)
         reset = again if written else again | set(before.reset)
@@ -287,5 +289,5 @@ async def interrupt(journal: Journal, thread: ThreadRecord, error: ErrorInfo, at
 
 def _known(spec: WorkflowSpec, step_ids: Iterable[str]) -> None:
     unknown = [step_id for step_id in step_ids if step_id not in spec.by_id]
-    if unknown:
+    if unknown and spec.code is None:  # whose steps are known only while it runs
         raise InvalidRequest(f"the workflow {spec.name} has no step {', '.join(unknown)}", code="step_not_found")

@@ -34,6 +34,7 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
         step_index=step.spec.index,
         status=StepStatus.RUNNING,
         agent=step.agent,
+        call=step.spec.call,
         input=text,
         started_at=draft.at,
     )
@@ -52,6 +53,7 @@ def ended_at_once(
         step_index=spec.index,
         status=status,
         agent=spec.agent,
+        call=spec.call,
         output=output,
         output_sha256=jsontext.sha256(output) if output is not None else None,
         error=error_text(error) if error is not None else None,
@@ -75,6 +77,18 @@ def changed(step: OpenStep, draft: Draft, end: StepStatus | None = None) -> Step
         completed_at=draft.at if end else None,
         duration_ms=duration_ms(step.started_at, draft.at) if end else None,
         next_attempt_at=None if end else step.due,
+    )
+
+
+def left(row: StepRecord, draft: Draft) -> StepUpdate:
+    """A step run that had begun and that nobody goes on with."""
+    return StepUpdate(
+        id=row.id,
+        status=StepStatus.CANCELLED,
+        attempt=row.attempt,
+        retry_count=row.retry_count,
+        completed_at=draft.at,
+        duration_ms=duration_ms(row.started_at or draft.at, draft.at),
     )
 
 

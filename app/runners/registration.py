@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
 
-Kind = Literal["agent", "function"]
+Kind = Literal["agent", "function", "workflow"]
 RunIn = Literal["thread", "process", "loop"]
 Doer = TypeVar("Doer", bound="Callable[..., Any]")
 _MARK = "__backstitch__"
@@ -35,6 +35,8 @@ class Registration:
     kind: Kind
     name: str
     run_in: RunIn
+    input_schema: Mapping[str, Any] | None = None
+    limits: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,27 @@ def agent(name: str, *, run_in: RunIn | None = None) -> Callable[[Doer], Doer]:
 def function(name: str, *, run_in: RunIn | None = None) -> Callable[[Doer], Doer]:
     """Register the decorated function for `python:` steps as `name`; `run_in` as for `agent`."""
     return _mark("function", name, run_in)
+
+
+def workflow(
+    name: str,
+    *,
+    input: Mapping[str, Any] | None = None,  # noqa: A002 - as in a document
+    limits: Mapping[str, Any] | None = None,
+) -> Callable[[Doer], Doer]:
+    """Register the decorated async function `(ctx, input)` as the workflow `name` (see domain.flow).
+
+    `input` is a JSON Schema, `limits` are as in a document.
+    """
+
+    def decorate(doer: Doer) -> Doer:
+        if not inspect.iscoroutinefunction(doer):
+            raise TypeError(f"{name}: a workflow is an async function")
+        mark = Registration(kind="workflow", name=name, run_in="loop", input_schema=input, limits=limits)
+        setattr(doer, _MARK, mark)
+        return doer
+
+    return decorate
 
 
 def _mark(kind: Kind, name: str, run_in: RunIn | None) -> Callable[[Doer], Doer]:
@@ -93,6 +116,15 @@ class Functions:
     def find(self, kind: Kind, name: str) -> Registered | None:
         """The function of that name."""
         return self.by_name.get((kind, name))
+
+    def workflow(self, name: str) -> Callable[..., Any] | None:
+        """The function of a workflow in Python."""
+        found = self.find("workflow", name)
+        return found.call if found is not None else None
+
+    def workflows(self) -> list[Registered]:
+        """All workflows in Python, by name."""
+        return [self.by_name["workflow", name] for name in self.names("workflow")]
 
     def names(self, kind: Kind) -> list[str]:
         """The names of a kind, sorted."""

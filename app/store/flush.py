@@ -167,7 +167,7 @@ def _step(ord_: int, s: StepRecord) -> tuple[Any, ...]:
         s.agent,
         s.agent_version,
         s.variant,
-        s.call_sha256,
+        s.call,
         s.attempt,
         s.input,
         s.output,

@@ -15,7 +15,7 @@ UP = """
 ALTER TABLE workflow_steps
     ADD COLUMN agent_version int,
     ADD COLUMN variant text,
-    ADD COLUMN call_sha256 bytea,
+    ADD COLUMN call text,
     ADD COLUMN input_tokens bigint,
     ADD COLUMN output_tokens bigint,
     ADD COLUMN cost_usd double precision;
@@ -63,7 +63,7 @@ CREATE TYPE journal_execution_change_2 AS (
 );
 CREATE TYPE journal_step_2 AS (
     ord int, thread_id text, id uuid, execution_id uuid, key_execution_id uuid, step_name text, step_index int,
-    status text, agent text, agent_version int, variant text, call_sha256 bytea, attempt int, input json, output json,
+    status text, agent text, agent_version int, variant text, call text, attempt int, input json, output json,
     output_sha256 bytea, error json, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
     input_tokens bigint, output_tokens bigint, cost_usd double precision
 );
@@ -106,7 +106,7 @@ DROP TABLE workflow_items;
 ALTER TABLE workflow_executions DROP COLUMN output_sha256;
 DROP INDEX workflow_steps_spent;
 ALTER TABLE workflow_steps
-    DROP COLUMN agent_version, DROP COLUMN variant, DROP COLUMN call_sha256,
+    DROP COLUMN agent_version, DROP COLUMN variant, DROP COLUMN call,
     DROP COLUMN input_tokens, DROP COLUMN output_tokens, DROP COLUMN cost_usd
 """
 

@@ -159,6 +159,7 @@ class Process:
             bus=self.bus,
             breakers=self.breakers,
             runners=self.runners,
+            flows=lambda name: None,
             spawn=spawn,
             random=self.world.random.random,
             waits_for=self.worker.waits_for,

@@ -41,8 +41,11 @@ def status_document(
     by_step: dict[str, StepRecord] = {}
     for run in sorted(runs, key=lambda run: (run.execution_id == execution.id, run.id)):
         by_step[run.step_id] = run
-    steps = [_step(step, by_step.get(step.id), execution.id) for step in spec.steps]
     completed = thread.status is Status.COMPLETED and execution.status is Status.COMPLETED
+    steps = [_step(step, by_step.get(step.id), execution.id) for step in spec.steps]
+    if spec.code is not None:  # whose steps are known only as they come
+        called = sorted(by_step.values(), key=lambda run: (run.step_index, run.id))
+        steps = [_run(run.step_id, run.step_index, run, execution.id) for run in called]
     return {
         "thread_id": thread.thread_id,
         "execution_id": execution.id,
@@ -54,7 +57,7 @@ def status_document(
         "last_seq": thread.last_seq,
         "current_step": next((step["id"] for step in steps if step["status"] == StepStatus.RUNNING), None),
         "completed_steps": refs.done(),
-        "progress": progress(len(refs.steps), len(spec.steps)),
+        "progress": progress(len(refs.steps), len(spec.steps) or len(steps) + (not completed)),
         "steps": steps,
         "output": raw(execution.output) if completed else None,
         "error": raw(execution.error),
@@ -94,11 +97,15 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
             "variant": None,
             "usage": None,
         }
+    return _run(step.id, step.index, run, execution_id)
+
+
+def _run(step_id: str, index: int, run: StepRecord, execution_id: str) -> dict[str, Any]:
     return {
-        "id": step.id,
-        "index": step.index,
+        "id": step_id,
+        "index": index,
         "status": run.status.value,
-        "agent": run.agent or step.agent,
+        "agent": run.agent,
         "attempt": run.attempt,
         "retry_count": run.retry_count,
         "session_id": run.session_id,

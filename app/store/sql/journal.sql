@@ -67,10 +67,10 @@ WITH moves AS (
         AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
 ), new_steps AS (
     INSERT INTO workflow_steps (thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent,
-        agent_version, variant, call_sha256, attempt, input, output, output_sha256, error, started_at, completed_at,
+        agent_version, variant, call, attempt, input, output, output_sha256, error, started_at, completed_at,
         duration_ms, input_tokens, output_tokens, cost_usd)
     SELECT thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent, agent_version, variant,
-        call_sha256, attempt, input, output, output_sha256, error, started_at, completed_at, duration_ms, input_tokens,
+        call, attempt, input, output, output_sha256, error, started_at, completed_at, duration_ms, input_tokens,
         output_tokens, cost_usd
     FROM unnest($5::journal_step_2[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE

@@ -51,7 +51,7 @@ LIMIT $4;
 
 -- steps --
 SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, agent_version, variant,
-    call_sha256, attempt, retry_count, input, output, output_sha256, error, session_id, started_at, completed_at, duration_ms,
+    call, attempt, retry_count, input, output, output_sha256, error, session_id, started_at, completed_at, duration_ms,
     next_attempt_at, input_tokens, output_tokens, cost_usd
 FROM workflow_steps
 WHERE thread_id = $1
@@ -62,7 +62,7 @@ ORDER BY step_index, id;
 -- steps_without_values --
 -- A large value lives out of line: not naming its column spares reading it.
 SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, agent_version, variant,
-    call_sha256, attempt, retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms,
+    call, attempt, retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms,
     next_attempt_at, input_tokens, output_tokens, cost_usd
 FROM workflow_steps
 WHERE thread_id = $1

@@ -239,6 +239,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
             bus=bus,
             breakers=breakers,
             runners=runners,
+            flows=functions.workflow,
             spawn=spawn,
             random=lambda: 0.0,
             waits_for=worker.waits_for,
