@@ -70,8 +70,12 @@ async def unfinished(reads: Reads, old: ExecutionRecord, before: Parameters, exc
     return Kept(keys, sessions)
 
 
-async def downstream_of(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, refs: Refs, step_id: str) -> set[str]:
-    """The step and all that depends on it; in a workflow in Python, all that was called after it.  Raises InvalidRequest."""
+async def downstream_of(
+    reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, refs: Refs, step_id: str | None
+) -> set[str]:
+    """The step, if any, and all that depends on it; in a workflow in Python, all called after it.  Raises InvalidRequest."""
+    if step_id is None:
+        return set()
     if spec.code is None:
         return spec.plan.downstream([step_id])
     runs = await reads.steps(thread.thread_id, ids=sorted(run for run, _ in refs.steps.values()), values=False)
