@@ -63,11 +63,15 @@ class ResumeCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackCommand:
-    """Move the head to `to_version`; run on from there, or stay paused."""
+    """Move the head to `to_version`; run on from there, or stay paused.
+
+    `compensate`: first undo, with the compensations that their steps declare, what is left behind.
+    """
 
     thread_id: str
     to_version: int
     resume: bool = True
+    compensate: bool = False
     reason: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])

@@ -114,18 +114,18 @@ class StepReader:
         )
 
     def _compensation(self, value: Any, pointer: str, step_id: str, index: int) -> StepSpec | None:
-        """What undoes a step: a step of its own, which runs under the id of the one that it undoes."""
+        """What undoes a step: a step of its own, whose id no step of a document can have."""
         if not isinstance(value, dict):
             return None
         given = cast("dict[str, Any]", value)
         kind = next((kind for kind in KINDS if kind in given), "")
         timeout = self._seconds(given.get("timeout"), f"{pointer}/timeout")
         return StepSpec(
-            id=step_id,
+            id=f"{step_id}.undo",
             index=index,
             kind=kind,
             target=self._target(kind, given.get(kind), f"{pointer}/{kind}"),
-            input=self._template(given["input"], f"{pointer}/input") if "input" in given else None,
+            input=self._template(given.get("input", "{output}"), f"{pointer}/input"),
             timeout=self._timeout if timeout is None else timeout,
             retry=self._retry_policy(given.get("retry"), f"{pointer}/retry"),
         )

@@ -14,7 +14,8 @@ from app.domain.spec import Limits
 class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
     that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
-    their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept.
+    their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept;
+    `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`.
     """
 
     reset: tuple[str, ...] = ()
@@ -25,6 +26,8 @@ class Parameters:
     quiet: tuple[str, ...] = ()
     limits: Limits | None = None
     sessions: dict[str, str] = field(default_factory=dict[str, str])
+    undo: tuple[tuple[str, str], ...] = ()
+    hold: bool = False
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -41,6 +44,7 @@ class Parameters:
                 **({"quiet": list(self.quiet)} if self.quiet else {}),
                 **({"limits": asdict(self.limits)} if self.limits is not None else {}),
                 **({"sessions": self.sessions} if self.sessions else {}),
+                **({"undo": [list(pair) for pair in self.undo], "hold": self.hold} if self.undo else {}),
             }
         )
 
@@ -65,6 +69,8 @@ def parse(text: str | None) -> Parameters:
         quiet=_names(value.get("quiet", [])),
         limits=_limits(value.get("limits")),
         sessions=_texts(value.get("sessions", {})),
+        undo=_pairs(value.get("undo", [])),
+        hold=value.get("hold") is True,
     )
 
 
@@ -81,6 +87,13 @@ def _table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - it is the text that is wrong
     return cast("dict[str, Any]", value)
+
+
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list):
+        raise ValueError("not a list of pairs")  # noqa: TRY004 - it is the text that is wrong
+    pairs = [_names(pair) for pair in cast("list[Any]", value)]
+    return tuple((step, run) for step, run in pairs)
 
 
 def _texts(value: Any) -> dict[str, str]:

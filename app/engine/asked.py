@@ -51,23 +51,27 @@ def key_of(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | N
 
 
 class Kept(NamedTuple):
-    """What a resume keeps of step runs that began and did not complete, by step: their keys and their sessions."""
+    """What a resume keeps of step runs that began and did not complete, by step: their keys and their sessions; and what
+    is still to be undone."""
 
     keys: dict[str, str]
     sessions: dict[str, str]
+    undo: tuple[tuple[str, str], ...]
 
 
 async def unfinished(reads: Reads, old: ExecutionRecord, before: Parameters, exclude: set[str]) -> Kept:
     """Of the execution `old`, which was asked for `before`, and of those before it; nothing of the steps in `exclude`."""
     keys, sessions = dict(before.keys), dict(before.sessions)
-    for row in await reads.steps(old.thread_id, execution_id=old.id, values=False):
+    rows = await reads.steps(old.thread_id, execution_id=old.id, values=False)
+    for row in rows:
         if row.status not in STEP_DONE:
             keys[row.step_id] = row.key_execution_id
             sessions |= {row.step_id: row.session_id} if row.session_id is not None else {}
     for step_id in exclude:
         keys.pop(step_id, None)
         sessions.pop(step_id, None)
-    return Kept(keys, sessions)
+    undone = {row.step_id for row in rows if row.status in STEP_DONE}
+    return Kept(keys, sessions, tuple(pair for pair in before.undo if f"{pair[0]}.undo" not in undone))
 
 
 async def downstream_of(

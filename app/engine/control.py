@@ -20,6 +20,7 @@ from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
 from app.engine.load import asked_of, begun, damaged_manifests, load_state
 from app.engine.steering import Steering
+from app.engine.undo import undone_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
+    from app.engine.undo import Undone
     from app.engine.worker import Worker
 
     Decide = Callable[[Steering], Awaitable[Transition | None]]
@@ -97,6 +99,13 @@ class Control:
 
         thread, _ = await self._steer(command.thread_id, decide, drive=queue if command.resume else None)
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
+
+    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
+        """What a rollback would undo, the latest first; nothing changes.  Raises NotFound, Corrupt."""
+        _, spec = await self._born_of(thread_id)
+        thread = await self._stores.reads.thread(thread_id)
+        assert thread is not None
+        return thread, await undone_by(self._stores.reads, thread, spec, to_version)
 
     async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
         """See Family.cancel."""

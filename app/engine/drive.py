@@ -16,6 +16,7 @@ from app.domain.status import Status, StepStatus
 from app.domain.template import ExpressionError
 from app.engine import steprows
 from app.engine.budget import Budget
+from app.engine.compensation import Undoing
 from app.engine.draft import context_for_people, error_text
 from app.engine.ending import complete
 from app.engine.opening import Opening
@@ -60,10 +61,14 @@ class Drive:
         self._failure = loaded.failed
         self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
+        self._undoing = Undoing(self, self._opening, loaded.compensations, hold=loaded.parameters.hold)
         for row in loaded.open_steps if loaded.spec.code is None else ():
-            spec = loaded.spec.by_id[row.step_id]
-            course.take(spec)
-            self._reopen(spec, row)
+            spec = loaded.spec.by_id.get(row.step_id)
+            if spec is None:
+                self._undoing.reopen(row)
+            else:
+                course.take(spec)
+                self._reopen(spec, row)
 
     @property
     def progress(self) -> float:
@@ -92,6 +97,9 @@ class Drive:
             self._go_on_after(spec, run_id, error, draft)
         self._failure = self._failure or self.course.failure
         while self._failure is None and not self.pausing:
+            if self._undoing.pending:
+                self._undoing.begin(draft)
+                return
             for spec in self.course.ready():
                 row = self.course.take(spec)
                 if row is None:
@@ -107,6 +115,8 @@ class Drive:
         """An attempt of `step` came to its end."""
         if step.parent is not None:
             self._parts.ended(step, ending, draft)
+        elif self._undoing.owns(step.spec):
+            self._undoing.ended(step, ending, draft)
         elif isinstance(ending, Asleep):
             if step.parts is None:
                 step.sleep(ending, draft.at)
@@ -212,7 +222,7 @@ class Drive:
         error = ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(str(cause)), step_id=spec.id)
         row = steprows.ended_at_once(spec, draft, StepStatus.FAILED, error=error)
         draft.transition.steps.append(row)
-        self._tell_failed(spec, row.id, 1, error, draft)
+        self.tell_failed(spec, row.id, 1, error, draft)
 
     def completed(self, step: OpenStep, result: Result, draft: Draft) -> None:
         """A step has come to its end."""
@@ -235,7 +245,7 @@ class Drive:
         self._close(step)
         step.error = error_text(error)
         draft.step_update(steprows.changed(step, draft, StepStatus.FAILED))
-        self._tell_failed(step.spec, step.run_id, step.attempt, error, draft)
+        self.tell_failed(step.spec, step.run_id, step.attempt, error, draft)
 
     def try_again(self, step: OpenStep, failed: Failed, draft: Draft) -> bool:
         """Whether a failed attempt is followed by another; then when it is due is known."""
@@ -274,7 +284,8 @@ class Drive:
         self.state.assign(name, run_id, value)
         self._writer.context(name)
 
-    def _tell_failed(self, spec: StepSpec, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
+    def tell_failed(self, spec: StepSpec, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
+        """A step has failed for good, which fails the thread unless it is caught."""
         caught = spec.catch is not None and retry.names(spec.catch.kinds, error.kind)
         if caught:
             self._go_on_after(spec, run_id, error, draft)

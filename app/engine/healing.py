@@ -105,6 +105,8 @@ class Healing(Steering):
             keys=kept.keys,
             quiet=tuple(sorted({*diagnosis.quiet, *asked.quiet})),
             limits=before.limits,
+            undo=kept.undo,
+            hold=before.hold,
             sessions=kept.sessions,
         )
 

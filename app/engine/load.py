@@ -16,6 +16,7 @@ from app.domain.records import NO_USAGE, ErrorInfo, Usage
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
 from app.domain.status import STEP_OPEN, StepStatus
 from app.domain.times import utc_now
+from app.engine.compensation import compensations
 from app.engine.draft import context_for_people, error_from
 from app.engine.values import read_values
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads
     from app.domain.records import CheckpointRecord, ExecutionRecord, ItemRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
+    from app.engine.compensation import Compensation
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +37,8 @@ class Loaded:
     """A thread as its driver holds it in memory; `open_steps` are the step runs that had begun and not ended, `failed` why
     one has failed for good, which its thread does once the others have ended; `parts` is what is known of items and
     iterations by step, `spent` what the thread has cost so far, if that is limited.  For a workflow in Python there are
-    `calls`, where each step run was called and as what, and `failed_steps` in place of `failed`.
+    `calls`, where each step run was called and as what, and `failed_steps` in place of `failed`.  `compensations` are those
+    that are left to run.
     """
 
     thread: ThreadRecord
@@ -50,6 +53,7 @@ class Loaded:
     spent: Usage = NO_USAGE
     calls: dict[str, str] = field(default_factory=dict[str, str])
     failed_steps: list[StepRecord] = field(default_factory=list["StepRecord"])
+    compensations: list[Compensation] = field(default_factory=list["Compensation"])
 
 
 async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
@@ -135,6 +139,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         spent=await reads.spent(thread.thread_id) if limited else NO_USAGE,
         calls=await _calls(reads, thread.thread_id, refs, steps) if spec.code is not None else {},
         failed_steps=_failed(steps, refs),
+        compensations=await compensations(reads, thread.thread_id, spec, asked.undo, steps),
     )
 
 

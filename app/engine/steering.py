@@ -22,6 +22,7 @@ from app.domain.times import duration_ms
 from app.engine.asked import downstream_of, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
+from app.engine.undo import undone_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,13 +112,16 @@ class Steering:
         _known(spec, command.overrides)
         target = await self._version(command.to_version)
         at_end = target.step_id == END
-        if at_end and (command.context or command.overrides):
+        if at_end and (command.context or command.overrides or command.compensate):
             raise InvalidRequest(
                 f"version {target.version} is the end: nothing runs after it that could see the changes",
                 code="nothing_to_run",
             )
         old, left = await self._execution(), self.thread.head_version
-        asked = Parameters(context=dict(command.context), overrides=dict(command.overrides))
+        undo = await self._to_undo(spec, target.version) if command.compensate else ()
+        asked = Parameters(
+            context=dict(command.context), overrides=dict(command.overrides), undo=undo, hold=not command.resume
+        )
         await self._replace(old, "rollback", asked, command.triggered_by)
         transition = self._draft.transition
         transition.head_version = target.version
@@ -125,7 +129,7 @@ class Steering:
         self._draft.event(events.WORKFLOW_ROLLED_BACK, data)
         if at_end:
             await self._complete_again(target)
-        elif command.resume:
+        elif command.resume or undo:
             self._hand_over()
         else:
             transition.status = transition.executions[0].status = Status.PAUSED
@@ -151,6 +155,12 @@ class Steering:
         self._draft.event(events.WORKFLOW_START, {"status": "pending", "progress": 0.0, "workflow": spec.name})
         self._hand_over()
         return self._draft.transition
+
+    async def _to_undo(self, spec: WorkflowSpec, version: int) -> tuple[tuple[str, str], ...]:
+        undone = await undone_by(self._reads, self.thread, spec, version)
+        return tuple(
+            (each.step_id, each.run_id) for each in undone if each.compensate and each.status is StepStatus.COMPLETED
+        )
 
     async def _context(self) -> str:
         """The variables at the head, none where the state cannot be read: that must not keep a thread from ending."""
@@ -255,6 +265,8 @@ class Steering:
             overrides={**before.overrides, **command.overrides},
             quiet=() if written else before.quiet,
             limits=command.limits or before.limits,
+            undo=kept.undo,
+            hold=before.hold,
             keys=kept.keys,
             sessions=kept.sessions,
         )
