@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.domain.status import Status, StepStatus
+
+if TYPE_CHECKING:
+    from app.domain.runner import Usage
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class StepRecord:
     """A step run, one row of workflow_steps.
 
     `key_execution_id` is the execution in the idempotency key: the one that first started this step run.
-    `output` is stored here and nowhere else; manifests refer to `id`.
+    `output` is stored here and nowhere else; manifests refer to `id`.  `variant` is the one that was drawn for the thread.
     """
 
     id: str
@@ -122,6 +125,9 @@ class StepRecord:
     completed_at: datetime | None = None
     duration_ms: int | None = None
     next_attempt_at: datetime | None = None
+    agent_version: int | None = None
+    variant: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(slots=True, kw_only=True)
