@@ -54,6 +54,23 @@ _HTTP: Final[dict[str, Any]] = {
         "json": {"description": "The body: any value, with templates."},
     },
 }
+_VARIANT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": NAME},
+        "weight": {
+            "description": "Its share of the threads is its weight of the sum of all.",
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1_000_000,
+            "default": 1,
+        },
+        "agent": {"description": "The step's own when left out.", "type": "string", "pattern": NAME},
+        "input": {"description": "Values with templates, merged over the step's input.", "type": "object"},
+    },
+}
 _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
@@ -62,6 +79,7 @@ _STEP: Final[dict[str, Any]] = {
         "http": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
+        "variants": {"required": ["agent"]},
     },
     "additionalProperties": False,
     "properties": {
@@ -89,6 +107,13 @@ _STEP: Final[dict[str, Any]] = {
             "$ref": "#/$defs/duration",
         },
         "retry": {"$ref": "#/$defs/retry"},
+        "variants": {
+            "description": "For A/B: one of them does the step, the same one for all of a thread.",
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 20,
+            "items": _VARIANT,
+        },
     },
 }
 _SCHEMA: Final[dict[str, Any]] = {
@@ -115,7 +140,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 NOT_BUILT: Final = frozenset(
     {
         "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "mcp", "on_cancel",
-        "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
+        "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "webhook",
     }
 )  # fmt: skip
 """Keys that are foreseen and that this version does not carry out."""

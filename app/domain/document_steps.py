@@ -13,6 +13,7 @@ from app.domain.plan import Plan
 from app.domain.retry import RetryPolicy
 from app.domain.spec import KINDS, WAITING, StepSpec
 from app.domain.template import Condition, Template
+from app.domain.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +57,9 @@ class StepReader:
         given = self._template(step["input"], f"{pointer}/input") if "input" in step else None
         when = self._condition(step.get("when"), f"{pointer}/when")
         timeout = self._seconds(step.get("timeout"), f"{pointer}/timeout")
-        paths = frozenset[tuple[str, ...]]().union(*(part.paths for part in (target, given, when) if part is not None))
+        variants = self._variants(step.get("variants"), f"{pointer}/variants")
+        parts = (target, given, when, *(variant.input for variant in variants))
+        paths = frozenset[tuple[str, ...]]().union(*(part.paths for part in parts if part is not None))
         spec = StepSpec(
             id=step_id,
             index=index,
@@ -68,8 +71,25 @@ class StepReader:
             max_silence=self._seconds(step.get("max_silence"), f"{pointer}/max_silence") or None,
             timeout=self._timeout if timeout is None and kind not in WAITING else timeout,
             retry=self._retry_policy(step.get("retry"), f"{pointer}/retry"),
+            variants=variants,
         )
         return Draft(spec, _names(step.get("needs")), paths)
+
+    def _variants(self, value: Any, pointer: str) -> tuple[Variant, ...]:
+        """Those that have a name; two of one name are told."""
+        listed = cast("list[Any]", value) if isinstance(value, list) else []
+        found: list[Variant] = []
+        for place, item in enumerate(listed):
+            given = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+            name = _text(given.get("name"))
+            if name is None:
+                continue
+            if any(variant.name == name for variant in found):
+                self._problems.append(Problem(f"{pointer}/{place}/name", f"the name {name!r} is taken"))
+            more = self._template(given["input"], f"{pointer}/{place}/input") if "input" in given else None
+            weight = _number(given.get("weight"), 1.0, float)
+            found.append(Variant(name=name, weight=weight, agent=_text(given.get("agent")), input=more))
+        return tuple(found)
 
     def _template(self, value: Any, pointer: str) -> Template:
         template, problems = Template.check(value, pointer)
@@ -174,7 +194,8 @@ def _unknown(draft: Draft, ids: set[str]) -> Iterator[Problem]:
         elif name not in ids:
             yield Problem(f"{pointer}/needs/{place}", f"{name!r} is not a step")
     step = draft.spec
-    places = {**(step.input.places if step.input else {}), **step.target.places}
+    parts = (step.input, *(variant.input for variant in step.variants), step.target)
+    places = {name: place for part in parts if part is not None for name, place in part.places.items()}
     if step.when is not None:
         places.update(dict.fromkeys(step.when.references - places.keys(), f"{pointer}/when"))
     for name, place in places.items():

@@ -1,4 +1,4 @@
-"""What a resume or rollback asked for, kept on its execution so that crash recovery does the same again."""
+"""What a resume, rollback or fork asked for, kept on its execution so that crash recovery does the same again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ from app.domain.commands import StepOverride
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a fork comes from: a version of another thread; `variant` is its name among those that were made with it."""
+
+    thread_id: str
+    version: int
+    variant: str | None = None
+
+    def value(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return {"thread_id": self.thread_id, "version": self.version, "variant": self.variant}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
     that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
-    their running again must not set it.
+    their running again must not set it; `forked_from`: a fork's, on its first execution only.
     """
 
     reset: tuple[str, ...] = ()
@@ -22,6 +35,7 @@ class Parameters:
     overrides: dict[str, StepOverride] = field(default_factory=dict[str, StepOverride])
     keys: dict[str, str] = field(default_factory=dict[str, str])
     quiet: tuple[str, ...] = ()
+    forked_from: Origin | None = None
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -36,6 +50,7 @@ class Parameters:
                 "overrides": overrides,
                 "keys": self.keys,
                 **({"quiet": list(self.quiet)} if self.quiet else {}),
+                **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
             }
         )
 
@@ -58,7 +73,18 @@ def parse(text: str | None) -> Parameters:
         },
         keys=dict(zip(keys := _table(value["keys"]), _names(list(keys.values())), strict=True)),
         quiet=_names(value.get("quiet", [])),
+        forked_from=_origin(value.get("forked_from")),
     )
+
+
+def _origin(value: Any) -> Origin | None:
+    if value is None:
+        return None
+    match _table(value):
+        case {"thread_id": str(thread_id), "version": int(version), "variant": str() | None as variant}:
+            return Origin(thread_id=thread_id, version=version, variant=variant)
+        case _:
+            raise ValueError("not the origin of a fork")
 
 
 def _table(value: Any) -> dict[str, Any]:

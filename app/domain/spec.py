@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from app.domain.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.domain.plan import Plan
     from app.domain.retry import RetryPolicy
-    from app.domain.template import Condition, Template
+    from app.domain.template import Condition
+    from app.domain.variants import Variant
 
 KINDS = ("agent", "python", "http", "workflow", "sleep")
 WAITING = frozenset({"workflow", "sleep"})
@@ -28,6 +31,7 @@ class StepSpec:
     reference, a duration), as a Template since it may hold holes.  `input` None: the step gets the thread's input.
     `needs` are the ids of the steps that must have ended: written, implied by order, and referenced.
     `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.
+    `variants`: who else may do it, one of them drawn for each thread.
     """
 
     id: str
@@ -41,12 +45,17 @@ class StepSpec:
     timeout: float | None = None
     max_silence: float | None = None
     retry: RetryPolicy
+    variants: tuple[Variant, ...] = ()
 
     @property
     def agent(self) -> str | None:
         """The name of the agent or function that does it, if the kind has one."""
         name = self.target.source
         return name if self.kind in ("agent", "python") and isinstance(name, str) else None
+
+    def done_by(self, agent: str) -> StepSpec:
+        """The same step, done by another agent or function."""
+        return replace(self, target=Template(agent, None, frozenset(), {}), variants=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

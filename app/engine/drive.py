@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext, retry, wishes
 from app.domain.errors import JsonError
@@ -17,6 +17,7 @@ from app.domain.runner import Asleep, Failed
 from app.domain.status import Status, StepStatus
 from app.domain.template import ExpressionError
 from app.engine import steprows
+from app.engine.doers import doer_of
 from app.engine.draft import context_for_people, error_text
 from app.engine.ending import complete
 from app.engine.openstep import OpenStep
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from app.domain.records import StepRecord
     from app.domain.spec import StepSpec
+    from app.engine.doers import Doer
     from app.engine.draft import Draft
     from app.engine.load import Loaded
     from app.engine.step import Ending, Result
@@ -137,18 +139,19 @@ class Drive:
         if spec.id in self._asked.skip:
             self._skip(spec, draft, self._asked.skip[spec.id], given=True)
             return
-        override = self._asked.overrides.get(spec.id)
         try:
             if spec.when is not None and not spec.when.test(self.state.scope):
                 self._skip(spec, draft, None, given=False)
                 return
+            doer = self._doer(spec)
             step = OpenStep(
                 spec=spec,
                 run_id=uuid7(),
                 key_execution_id=self._asked.keys.get(spec.id, draft.transition.execution_id),
-                input=self._input(spec),
+                input=doer.input,
                 started_at=draft.at,
-                agent_override=override.agent if override else None,
+                agent_override=doer.agent,
+                variant=doer.variant,
             )
             row = steprows.begun(step, draft)
         except (ExpressionError, JsonError) as error:
@@ -157,27 +160,25 @@ class Drive:
         self.open[spec.id] = step
         draft.transition.steps.append(row)
         data = {"status": "running", "progress": self.progress, "agent": step.agent_override or spec.agent}
+        if step.variant is not None:
+            data["variant"] = step.variant
         draft.event(events.STEP_START, data, step_id=spec.id, run_id=step.run_id, attempt=1)
 
-    def _input(self, spec: StepSpec) -> Any:
-        value = self.state.scope["input"] if spec.input is None else spec.input.render(self.state.scope)
-        override = self._asked.overrides.get(spec.id)
-        if override is not None and override.input:
-            mapping = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-            return {**mapping, **override.input}
-        return value
+    def _doer(self, spec: StepSpec) -> Doer:
+        return doer_of(spec, self.thread.thread_id, self._asked.overrides.get(spec.id), self.state.scope)
 
     def _reopen(self, row: StepRecord) -> None:
         spec = self.spec.by_id[row.step_id]
         self._frontier.take(row.step_id)
-        override = self._asked.overrides.get(row.step_id)
+        doer = self._doer(spec)
         step = OpenStep(
             spec=spec,
             run_id=row.id,
             key_execution_id=row.key_execution_id,
-            input=self._input(spec),
+            input=doer.input,
             started_at=row.started_at or self.thread.updated_at,
-            agent_override=override.agent if override else None,
+            agent_override=doer.agent,
+            variant=doer.variant,
             status=StepStatus.RUNNING if row.status is StepStatus.WAITING else row.status,
             attempt=row.attempt,
             retry_count=row.retry_count,

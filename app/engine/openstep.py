@@ -26,6 +26,7 @@ class OpenStep:
     input: Any
     started_at: datetime
     agent_override: str | None = None
+    variant: str | None = None
     status: StepStatus = StepStatus.RUNNING
     attempt: int = 1
     retry_count: int = 0

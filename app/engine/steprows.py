@@ -35,6 +35,7 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
         agent=step.agent_override or step.spec.agent,
         input=text,
         started_at=draft.at,
+        variant=step.variant,
     )
 
 
