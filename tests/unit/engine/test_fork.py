@@ -13,6 +13,7 @@ from app.domain.commands import ForkCommand, StepOverride, Variant
 from app.domain.errors import Conflict, Corrupt, InvalidRequest, NotFound
 from app.domain.parameters import Origin, parse
 from app.domain.status import Status
+from app.domain.views.status import kept_runs
 from app.engine import fork as forking
 from app.store.memory import MemoryJournal
 from tests.unit.engine.house import Gate, open_house, step
@@ -109,6 +110,17 @@ async def test_its_execution_is_a_fork_that_knows_its_origin_and_the_source_does
     assert (execution.kind, asked.forked_from) == ("fork", Origin(thread_id=thread_id, version=2, variant="a"))
     assert asked.overrides["b"].agent == "two"
     assert (await house.thread(thread_id), await house.events(thread_id)) == before
+
+
+async def test_what_it_took_over_is_told_as_kept_from_before(house: House) -> None:
+    thread_id = await source(house)
+    made = (await fork(house, thread_id, 2, resume=False)).forks[0].accepted
+    assert made is not None
+    refs = await house.control.head_refs(made.thread)
+    own = await house.reads.steps(made.thread.thread_id, execution_id=made.execution_id)
+    assert own == []
+    [run] = await house.reads.steps(made.thread.thread_id, ids=kept_runs(refs, own))
+    assert (run.step_id, run.output, run.execution_id) == ("a", '{"n":7}', (await house.execution(thread_id)).id)
 
 
 async def test_without_a_version_it_is_the_head(house: House) -> None:
