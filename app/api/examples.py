@@ -46,6 +46,7 @@ STATUS: Final[Json] = {
             "index": 0,
             "status": "completed",
             "agent": "analyst",
+            "variant": None,
             "attempt": 1,
             "retry_count": 0,
             "session_id": None,
@@ -62,6 +63,7 @@ STATUS: Final[Json] = {
     "started_at": _AT,
     "completed_at": None,
     "usage": {"cost_usd": 0.0},
+    "forked_from": None,
 }
 HISTORY_ENTRY: Final[Json] = {
     "version": 2,
@@ -119,6 +121,83 @@ ROLLED_BACK: Final[Json] = {
     "rolled_back_from_version": 4,
     "durable": True,
     "links": LINKS,
+}
+FORKED: Final[Json] = {
+    "thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000",
+    "version": 2,
+    "forks": [
+        {
+            "variant": "b",
+            "thread_id": THREAD,
+            "execution_id": EXECUTION,
+            "status": "pending",
+            "version": 1,
+            "links": LINKS,
+        }
+    ],
+    "failed": [],
+    "durable": True,
+}
+_COMPARED: Final[Json] = {
+    "execution_id": EXECUTION,
+    "thread_id": THREAD,
+    "workflow": "content-strategy",
+    "workflow_version": 1,
+    "kind": "fork",
+    "status": "completed",
+    "version": 3,
+    "forked_from": {"thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000", "version": 2, "variant": "b"},
+    "started_at": _AT,
+    "completed_at": _AT,
+    "error": None,
+    "duration_ms": 950,
+    "steps_ms": 900,
+    "attempts": 1,
+    "usage": {"input_tokens": 812, "output_tokens": 240, "cost_usd": 0.0021},
+    "steps": {"total": 2, "completed": 2, "failed": 0, "skipped": 0, "reused": 1},
+}
+_RUN: Final[Json] = {
+    "status": "completed",
+    "agent": "marketer-v2",
+    "agent_version": 1,
+    "variant": None,
+    "attempt": 1,
+    "retry_count": 0,
+    "duration_ms": 900,
+    "usage": {"input_tokens": 812, "output_tokens": 240, "cost_usd": 0.0021},
+    "reused": False,
+    "error": None,
+}
+_SAME: Final[Json] = {"equal": True, "a": None, "b": None, "patch": [], "omitted": None}
+COMPARED: Final[Json] = {
+    "a": {**_COMPARED, "duration_ms": 700, "steps_ms": 650, "usage": None},
+    "b": _COMPARED,
+    "ancestor": {"thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000", "version": 2},
+    "difference": {
+        "duration_ms": 250,
+        "steps_ms": 250,
+        "attempts": 0,
+        "input_tokens": None,
+        "output_tokens": None,
+        "cost_usd": None,
+    },
+    "steps": [
+        {
+            "id": "marketer",
+            "a": {**_RUN, "agent": "marketer", "duration_ms": 650, "usage": None},
+            "b": _RUN,
+            "output": {
+                "equal": False,
+                "a": {"plan": "short"},
+                "b": {"plan": "long"},
+                "patch": [{"op": "replace", "path": "/plan", "value": "long"}],
+                "omitted": None,
+            },
+        }
+    ],
+    "input": _SAME,
+    "context": _SAME,
+    "output": {"equal": None, "a": None, "b": None, "patch": None, "omitted": "not_written"},
 }
 VERSION: Final[Json] = {
     "thread_id": THREAD,

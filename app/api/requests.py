@@ -19,6 +19,7 @@ from app.domain.times import seconds
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
 _LONGEST_WAIT: Final = 600.0
+MAX_VARIANTS: Final = 20
 _DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
 _NUMBER: Final = re.compile(r"\s*[-+]?[\d_.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
@@ -73,6 +74,7 @@ ShortText = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"pattern": "^[A-Za-z0-9._:-]{1,128}$"})]
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 QueueName = Annotated[str, Field(pattern=NAME)]
+VariantName = Annotated[str, Field(pattern=NAME)]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -132,6 +134,25 @@ class RollbackRequest(Body):
     overrides: dict[str, OverrideRequest] | None = None
     context: Values | None = None
     expected_version: VersionNumber | None = None
+    triggered_by: ShortText | None = None
+
+
+class VariantRequest(Body):
+    """One of the threads that a fork makes."""
+
+    name: Annotated[VariantName | None, Field(description="a, b, c ... without it.")] = None
+    overrides: dict[str, OverrideRequest] | None = None
+    context: Values | None = None
+    thread_id: ThreadId | None = None
+
+
+class ForkRequest(Body):
+    """New threads with the state of a version."""
+
+    version: Annotated[VersionNumber | None, Field(description="The head without it.")] = None
+    variants: Annotated[list[VariantRequest] | None, Field(min_length=1, max_length=MAX_VARIANTS)] = None
+    resume: Annotated[bool, Field(description="Run on at once; false: stay paused.")] = True
+    reason: str | None = None
     triggered_by: ShortText | None = None
 
 
@@ -223,3 +244,10 @@ class ExecutionsQuery(Page):
     until: Time | None = None
     thread_id: ShortText | None = None
     triggered_by: ShortText | None = None
+
+
+class CompareQuery(Query):
+    """Which two executions; of a thread it is the present one."""
+
+    a: Annotated[ShortText, Field(description="The id of an execution or of a thread.")]
+    b: Annotated[ShortText, Field(description="Another.")]

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from app.domain.status import Status, StepStatus
 
+Kind = Literal["invoke", "resume", "rollback", "fork"]
+
 
 class Links(BaseModel):
     """Where to look next."""
@@ -69,6 +71,7 @@ class StepDocument(BaseModel):
     index: int
     status: StepStatus
     agent: str | None
+    variant: str | None
     attempt: int
     retry_count: int
     session_id: str | None
@@ -85,6 +88,14 @@ class Usage(BaseModel):
     cost_usd: float
 
 
+class OriginDocument(BaseModel):
+    """Where a fork comes from; `variant` is its name among those that were made with it."""
+
+    thread_id: str
+    version: int
+    variant: str | None
+
+
 class StatusDocument(BaseModel):
     """Where a thread stands."""
 
@@ -92,7 +103,7 @@ class StatusDocument(BaseModel):
     execution_id: str
     workflow: str
     workflow_version: int | None
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Kind
     status: Status
     version: int
     last_seq: int
@@ -106,6 +117,7 @@ class StatusDocument(BaseModel):
     started_at: str | None
     completed_at: str | None
     usage: Usage
+    forked_from: OriginDocument | None
 
 
 class StateSummary(BaseModel):
@@ -164,7 +176,7 @@ class ExecutionEntry(BaseModel):
     workflow: str
     workflow_version: int | None
     thread_id: str
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Kind
     status: Status
     created_at: str
     started_at: str | None
@@ -200,6 +212,7 @@ class StepRunDocument(BaseModel):
     index: int
     status: StepStatus
     agent: str | None
+    variant: str | None
     attempt: int
     input: Any
     output: Any

@@ -98,6 +98,7 @@ STEP = {
     "index": int,
     "status": STEP_STATUSES,
     "agent": Maybe(str),
+    "variant": Maybe(str),
     "attempt": int,
     "retry_count": int,
     "session_id": Maybe(str),
@@ -112,7 +113,7 @@ STATUS = {
     "execution_id": UUID,
     "workflow": str,
     "workflow_version": Maybe(int),
-    "kind": re.compile("invoke|resume|rollback"),
+    "kind": re.compile("invoke|resume|rollback|fork"),
     "status": STATUSES,
     "version": int,
     "last_seq": int,
@@ -126,6 +127,7 @@ STATUS = {
     "started_at": Maybe(TIME),
     "completed_at": Maybe(TIME),
     "usage": {"cost_usd": float},
+    "forked_from": Maybe({"thread_id": str, "version": int, "variant": Maybe(str)}),
 }
 EVENT = {
     "seq": int,
@@ -161,7 +163,7 @@ EXECUTION_ENTRY = Open(
     id=UUID,
     workflow_id=Maybe(str),
     thread_id=str,
-    kind=re.compile("invoke|resume|rollback"),
+    kind=re.compile("invoke|resume|rollback|fork"),
     status=STATUSES,
     started_at=Maybe(TIME),
     completed_at=Maybe(TIME),

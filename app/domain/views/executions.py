@@ -65,6 +65,7 @@ def _run(run: StepRecord, execution_id: str) -> Document:
         "index": run.step_index,
         "status": run.status.value,
         "agent": run.agent,
+        "variant": run.variant,
         "attempt": run.attempt,
         "input": raw(run.input),
         "output": raw(run.output),
