@@ -240,3 +240,44 @@ VALIDATION: Final[Json] = {
     "diagram": None,
     "problems": [{"pointer": "/steps/0/agent", "message": "no agent analist"}],
 }
+_TASK_LINKS: Final = {
+    "task": f"/api/tasks/{THREAD}",
+    "stream": f"/api/tasks/{THREAD}/stream",
+    "thread": f"/api/invoke/status/{THREAD}",
+}
+TASK_ACCEPTED: Final[Json] = {
+    "task_id": THREAD,
+    "execution_id": EXECUTION,
+    "status": "pending",
+    "durable": True,
+    "links": _TASK_LINKS,
+}
+TASK: Final[Json] = {
+    "task_id": THREAD,
+    "execution_id": EXECUTION,
+    "agent": "writer",
+    "status": "completed",
+    "output": {"text": "..."},
+    "error": None,
+    "attempts": 1,
+    "session_id": None,
+    "started_at": _AT,
+    "completed_at": _AT,
+    "last_update": _AT,
+    "duration_ms": 840,
+    "usage": {"cost_usd": 0.0},
+    "links": _TASK_LINKS,
+}
+TASK_ENTRY: Final[Json] = {
+    "task_id": THREAD,
+    "execution_id": EXECUTION,
+    "agent": "writer",
+    "status": "completed",
+    "created_at": _AT,
+    "started_at": _AT,
+    "completed_at": _AT,
+    "duration_ms": 850,
+    "error": None,
+    "triggered_by": None,
+    "external_run_id": None,
+}

@@ -18,7 +18,7 @@ from app.domain.times import seconds
 
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
-_LONGEST_WAIT: Final = 600.0
+LONGEST_WAIT: Final = 600.0
 MAX_VARIANTS: Final = 20
 _DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
 _NUMBER: Final = re.compile(r"\s*[-+]?[\d_.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
@@ -84,7 +84,7 @@ _WORKFLOW_SCHEMA: Final = {
     "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
     "description": "A registered name, name@version, or a whole inline document.",
 }
-_EXTERNAL: Final = AliasChoices("external_run_id", "externalRunId", "github_run_id", "githubRunId")
+EXTERNAL: Final = AliasChoices("external_run_id", "externalRunId", "github_run_id", "githubRunId")
 
 
 class StartRequest(Body):
@@ -94,7 +94,7 @@ class StartRequest(Body):
     input: Annotated[Any, Field(description="The workflow's input, any JSON value.")] = None
     thread_id: ThreadId | None = None
     triggered_by: ShortText | None = None
-    external_run_id: Annotated[ShortText | None, Field(validation_alias=_EXTERNAL)] = None
+    external_run_id: Annotated[ShortText | None, Field(validation_alias=EXTERNAL)] = None
     context: Values | None = None
     priority: Annotated[Priority | None, Field(description="The higher is taken up first; 0 without it.")] = None
     queue: Annotated[QueueName | None, Field(description="Made when it is new; `default` without it.")] = None
@@ -200,7 +200,7 @@ class QueueRequest(Body):
 class WaitQuery(Query):
     """How long `POST /api/invoke` waits for the end."""
 
-    timeout: Annotated[Duration, Field(le=_LONGEST_WAIT)] = 30.0
+    timeout: Annotated[Duration, Field(le=LONGEST_WAIT)] = 30.0
 
 
 class StreamQuery(Query):

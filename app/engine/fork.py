@@ -247,7 +247,7 @@ def _check_runs(variant: Variant, source: Source) -> None:
     """An override of what has been done, and anything at the end, would change nothing: it is refused."""
     version = source.checkpoint.version
     if source.checkpoint.step_id == END and (variant.context or variant.overrides):
-        told = f"version {version} is the end: nothing runs after it that could see the changes"
+        told = f"version {version} is the end: nothing runs after it that could see the changes, fork an earlier one"
         raise InvalidRequest(told, code="nothing_to_run")
     done = [step_id for step_id in variant.overrides if step_id in source.refs.steps]
     if done:
