@@ -6,13 +6,15 @@ afterwards.  Nothing of what was done before is done, or counted as a cost, agai
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.domain import events
 from app.domain.commands import Fork, Forked, StartCommand
-from app.domain.errors import BackstitchError, Conflict, Corrupt, InvalidRequest, NotFound, Problem
+from app.domain.errors import BackstitchError, Conflict, Corrupt, InvalidRequest, JsonError, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.parameters import Origin, Parameters, parse
 from app.domain.state import END, START, ManifestWriter, Refs, State, resolve
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """What the values of a version that is forked may weigh together: they pass through memory, once for each new thread."""
+_LARGE: Final = 1024 * 1024
 _SEPARATOR: Final = "\x1f"
 """Between an Idempotency-Key and a variant's place: no client can send it."""
 
@@ -62,6 +65,7 @@ class Forks:
         self._registry = stores.registry
         self._catalog = catalog
         self._starts = starts
+        self._large = asyncio.Lock()
 
     async def fork(self, command: ForkCommand) -> Forked:
         """Make the variants one by one; those that an Idempotency-Key has made before are not made again.
@@ -73,16 +77,30 @@ class Forks:
         with self._starts.once("default", command.idempotency_key):
             known = [await self._replayed(each) for each in self._commands(command)]
             version = await self._version(command, known)
-            source = None if all(known) else await self._source(command, version)
-            if source is not None:
-                await self._check(command, source, known)
-            forks = [
-                Fork(variant=variant, accepted=before) if before else await self._make(source, command, place)
-                for place, (variant, before) in enumerate(zip(command.variants, known, strict=True))
-            ]
+            if all(known):
+                pairs = zip(command.variants, known, strict=True)
+                forks = [Fork(variant=variant, accepted=before) for variant, before in pairs]
+            else:
+                forks = await self._fork(command, version, known)
         if all(fork.accepted is None for fork in forks):
             raise next(fork.error for fork in forks if fork.error is not None)
         return Forked(thread_id=command.thread_id, version=version, forks=forks)
+
+    async def _fork(self, command: ForkCommand, version: int, known: Sequence[Accepted | None]) -> list[Fork]:
+        """Make those that are not known yet; of the large states only one is in memory at a time."""
+        thread = await self._thread(command.thread_id)
+        chain = await manifests(self._reads, thread.thread_id, version)
+        size = chain[-1].size_bytes
+        if size > MAX_BYTES:
+            told = f"version {version} holds {size:,} bytes; at most {MAX_BYTES:,} can be forked"
+            raise InvalidRequest(told, code="state_too_large")
+        async with self._large if size > _LARGE else nullcontext():
+            source = await self._source(thread, chain)
+            await self._check(command, source, known)
+            return [
+                Fork(variant=variant, accepted=before) if before else await self._make(source, command, place)
+                for place, (variant, before) in enumerate(zip(command.variants, known, strict=True))
+            ]
 
     def _commands(self, command: ForkCommand) -> list[StartCommand]:
         """Each variant as the start that it is; the first has the client's own key."""
@@ -108,7 +126,9 @@ class Forks:
         before = next((each for each in known if each is not None), None)
         if before is not None:
             execution = await self._reads.execution(before.execution_id)
-            origin = parse(execution.parameters).forked_from if execution is not None else None
+            origin = None
+            with suppress(KeyError, ValueError, JsonError):  # damaged: it cannot be told
+                origin = parse(execution.parameters).forked_from if execution is not None else None
             if origin is not None:
                 return origin.version
         if command.version is not None:
@@ -121,24 +141,18 @@ class Forks:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         return thread
 
-    async def _source(self, command: ForkCommand, version: int) -> Source:
-        thread = await self._thread(command.thread_id)
+    async def _source(self, thread: ThreadRecord, chain: list[CheckpointRecord]) -> Source:
         record = await self._registry.definition(thread.definition_id)
         if record is None:
             raise NotFound(f"definition {thread.definition_id} is gone", code="workflow_not_found")
-        chain = await manifests(self._reads, thread.thread_id, version)
-        checkpoint = next(one for one in chain if one.version == version)
-        if checkpoint.size_bytes > MAX_BYTES:
-            told = f"version {version} holds {checkpoint.size_bytes:,} bytes; at most {MAX_BYTES:,} can be forked"
-            raise InvalidRequest(told, code="state_too_large")
-        refs = resolve(chain, version)
+        refs = resolve(chain, chain[-1].version)
         values = await read_values(self._reads, thread.thread_id, refs)
         if values.findings:
             raise Corrupt(thread.thread_id, values.findings)
         assert values.execution is not None
         return Source(
             thread=thread,
-            checkpoint=checkpoint,
+            checkpoint=chain[-1],
             refs=refs,
             runs=list(values.rows.values()),
             input=values.execution.input or "null",
@@ -164,8 +178,7 @@ class Forks:
         if taken:
             raise _exists(taken[0].thread_id)
 
-    async def _make(self, source: Source | None, command: ForkCommand, place: int) -> Fork:
-        assert source is not None
+    async def _make(self, source: Source, command: ForkCommand, place: int) -> Fork:
         variant, start_command = command.variants[place], self._commands(command)[place]
         placed = dataclasses.replace(start_command, queue=source.thread.queue, priority=source.thread.priority)
         try:

@@ -180,8 +180,8 @@ forks(
 )
 forks(
     "a state that is forked is bounded",
-    "if checkpoint.size_bytes > MAX_BYTES:",
-    "if checkpoint.size_bytes < 0:",
+    "if size > MAX_BYTES:",
+    "if size < 0:",
     FORK + "test_a_state_that_is_too_large_is_not_forked",
 )
 forks(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from app.domain import jsontext
 from app.domain.ids import uuid7
-from app.domain.records import StepRecord
+from app.domain.records import StepRecord, WorkflowRecord
 from app.domain.status import StepStatus
 from app.domain.times import utc_now
+from app.store import flush
 from tests.builders import key_for, new_start
 from tests.feeds import feed_of
 
@@ -55,6 +56,14 @@ async def test_a_start_writes_the_step_runs_that_it_begins_with(store: Store) ->
     assert (await store.journal.start(start)).created
     assert await store.reads.steps(start.thread.thread_id) == start.steps
     assert await store.reads.steps(start.thread.thread_id, execution_id=start.execution.id) == []
+
+
+def test_the_step_runs_of_a_start_count_for_the_size_of_its_batch() -> None:
+    now = utc_now()
+    start = new_start(WorkflowRecord(id=uuid7(), name="w", version=1, hash="", document="", created_at=now))
+    bare = flush.weight(start)
+    start.steps = [kept(start, "a", "x" * 1_000)]
+    assert flush.weight(start) == bare + 1_000 + len('{"given":1}')
 
 
 async def test_a_start_that_is_refused_leaves_no_step_runs(store: Store) -> None:
