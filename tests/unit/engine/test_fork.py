@@ -343,6 +343,14 @@ async def test_a_lost_value_that_a_fork_took_over_is_made_again_in_the_fork(hous
     assert house.called("a") == 2
 
 
+async def test_an_input_that_a_fork_has_lost_is_found(house: House) -> None:
+    thread_id = await source(house)
+    copy = await forked(house, thread_id, 2)
+    house.tables.executions[(await house.execution(copy)).id].input = None
+    report = await inspector(house).verify(copy)
+    assert [one.kind for one in report.findings] == ["missing"]
+
+
 async def test_it_waits_in_the_queue_of_its_source_at_its_priority(house: House) -> None:
     thread_id = await source(house, queue="mail", priority=3)
     copy = await forked(house, thread_id, 2)
