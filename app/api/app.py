@@ -10,7 +10,21 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
+from app.api import (
+    breakers,
+    follow,
+    fork,
+    health,
+    look,
+    openapi,
+    problem,
+    queues,
+    repair,
+    start,
+    steer,
+    tasks,
+    workflows,
+)
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
@@ -21,10 +35,11 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, look.router, repair.router)
+_INVOKE: Final = (start.router, follow.router, steer.router, fork.router, look.router, repair.router)
 _OTHERS: Final = (
     follow.feed_router,
     look.execution_router,
+    tasks.router,
     workflows.router,
     queues.router,
     breakers.router,
@@ -42,9 +57,9 @@ def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Servic
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[AppState]:
-        async with services_factory() as services, asyncio.TaskGroup() as tasks:
+        async with services_factory() as services, asyncio.TaskGroup() as group:
             state: AppState = {"services": services, "streams": Streams(), "feed": Feed(services)}
-            helpers = (tasks.create_task(state["feed"].run()), tasks.create_task(_close_streams(state)))
+            helpers = (group.create_task(state["feed"].run()), group.create_task(_close_streams(state)))
             yield state
             for helper in helpers:
                 helper.cancel()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.domain.errors import NotFound
+from app.domain.errors import JsonError, NotFound
+from app.domain.parameters import parse
 from app.domain.state import Refs
 from app.domain.views.executions import execution_document
 from app.domain.views.history import history_entry, states, timeline
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.api.requests import HistoryQuery
     from app.api.services import Services
+    from app.domain.parameters import Origin
     from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
     from app.domain.views.common import Document
 
@@ -36,7 +39,19 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
     kept = kept_runs(refs, runs)
     if kept:
         runs = runs + await reads.steps(name, ids=kept, values=False)
-    return status_document(thread, execution, spec, refs, runs)
+    origin = None if execution.kind == "invoke" else await origin_of(services, name)
+    return status_document(thread, execution, spec, refs, runs, origin)
+
+
+async def origin_of(services: Services, thread_id: str) -> Origin | None:
+    """Where a thread comes from, if it is a fork: the execution that wrote its first version knows."""
+    first = await services.reads.checkpoints(thread_id, first=1, last=1)
+    if not first or first[0].trigger != "fork":
+        return None
+    execution = await services.reads.execution(first[0].execution_id)
+    with suppress(KeyError, ValueError, JsonError):  # damaged: it cannot be told
+        return parse(execution.parameters).forked_from if execution is not None else None
+    return None
 
 
 async def execution_of(services: Services, execution: ExecutionRecord) -> Document:
@@ -60,13 +75,22 @@ async def _refs_of(services: Services, thread: ThreadRecord, execution_id: str) 
     """The state that an execution has come to: the thread's head, or the last version that it wrote."""
     if thread.execution_id == execution_id:
         return await services.control.head_refs(thread)
-    last = 0
-    async for chunk in _chunks(services, thread.thread_id, 1, thread.last_version):
-        last = max([last, *(one.version for one in chunk if one.execution_id == execution_id)])
+    last = await version_of(services, thread, execution_id)
     return await services.control.load_refs(thread.thread_id, last) if last else Refs()
 
 
-async def _chunks(services: Services, thread_id: str, first: int, last: int) -> AsyncIterator[list[CheckpointRecord]]:
+async def version_of(services: Services, thread: ThreadRecord, execution_id: str) -> int:
+    """The version that an execution has come to: the thread's head, or the last that it wrote, 0 for none."""
+    if thread.execution_id == execution_id:
+        return thread.head_version
+    last = 0
+    async for chunk in chunks_of(services, thread.thread_id, 1, thread.last_version):
+        last = max([last, *(one.version for one in chunk if one.execution_id == execution_id)])
+    return last
+
+
+async def chunks_of(services: Services, thread_id: str, first: int, last: int) -> AsyncIterator[list[CheckpointRecord]]:
+    """The versions first..last, so many at a time."""
     while first <= last:
         chunk = await services.reads.checkpoints(thread_id, first=first, last=last, limit=_CHUNK)
         if not chunk:
@@ -82,7 +106,7 @@ async def history_of(services: Services, thread: ThreadRecord, query: HistoryQue
         return _history(thread, [], None)
     lowest = min(one.base_version for one in page)
     known = list(page)
-    async for chunk in _chunks(services, thread.thread_id, lowest, page[-1].version):
+    async for chunk in chunks_of(services, thread.thread_id, lowest, page[-1].version):
         known += chunk
     reached = await timeline_of(services, thread, page[0].version, known)
     entries = [history_entry(one, refs, on_timeline=one.version in reached) for one, refs in states(known, page)]
@@ -126,6 +150,6 @@ async def timeline_of(services: Services, thread: ThreadRecord, lowest: int, kno
     """The versions from `lowest` on that the head came from; only what `known` lacks is read."""
     parents = {one.version: one.parent_version for one in known}
     first = max(parents, default=lowest - 1) + 1
-    async for chunk in _chunks(services, thread.thread_id, first, thread.head_version):
+    async for chunk in chunks_of(services, thread.thread_id, first, thread.head_version):
         parents.update((one.version, one.parent_version) for one in chunk)
     return timeline(parents, thread.head_version)

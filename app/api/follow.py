@@ -47,6 +47,12 @@ _EVENT: Final = (
     f'data: {{"seq":2,"thread_id":"{examples.THREAD}","execution_id":"{examples.EXECUTION}","type":"status",'
     '"event":"step_start","step_id":"analyst","attempt":1,"version":1,"at":"2026-11-21T09:30:00.123Z","data":{}}\n\n'
 )
+STREAMED: Final[dict[int | str, Any]] = {
+    200: _stream(f"retry: 1000\nevent: snapshot\ndata: {{}}\n\n{_EVENT}"),
+    204: {"description": "The thread has ended and the cursor is at its end"},
+}
+LAST_SEQ: Final = _last_event_id("The `seq` of the last event seen; goes before `after`")
+"""How OpenAPI describes the stream of a thread, and the header that it takes."""
 
 
 async def status(thread_id: str, request: Request) -> Response:
@@ -72,12 +78,8 @@ for _path, _id in (
     operation_id="invoke_stream",
     status_code=200,
     response_class=EventStream,
-    responses={
-        **problems(404, 422),
-        200: _stream(f"retry: 1000\nevent: snapshot\ndata: {{}}\n\n{_EVENT}"),
-        204: {"description": "The thread has ended and the cursor is at its end"},
-    },
-    openapi_extra=_last_event_id("The `seq` of the last event seen; goes before `after`"),
+    responses={**problems(404, 422), **STREAMED},
+    openapi_extra=LAST_SEQ,
 )
 async def stream(thread_id: str, request: Request, query: Annotated[StreamQuery, FromQuery()]) -> Response:
     """The thread's events after a cursor, each once, then live ones until it has ended (server-sent events)."""

@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from app.api import cursors, examples
 from app.api.answers import answer, thread_of
+from app.api.comparing import comparison_of
 from app.api.documents import execution_of, history_of, timeline_of
 from app.api.openapi import example, problems
-from app.api.requests import ExecutionsQuery, HistoryQuery
+from app.api.requests import CompareQuery, ExecutionsQuery, HistoryQuery
 from app.api.schemas import ExecutionAnswer, ExecutionsAnswer, HistoryAnswer, VersionAnswer
+from app.api.schemas_fork import CompareAnswer
 from app.api.services import services_of
 from app.domain.errors import NotFound
 from app.domain.ports import ExecutionFilter
@@ -107,6 +109,20 @@ async def executions(request: Request, query: Annotated[ExecutionsQuery, FromQue
             "next_cursor": None if last is None else cursors.encode(last.created_at.isoformat(), last.id),
         }
     )
+
+
+@execution_router.get(
+    "/workflow/executions/compare",
+    operation_id="compare_executions",
+    response_model=CompareAnswer,
+    responses={
+        **problems(404, 422, execution_not_found=f"no execution and no thread {examples.EXECUTION!r}"),
+        200: example(examples.COMPARED),
+    },
+)
+async def compare(request: Request, query: Annotated[CompareQuery, FromQuery()]) -> Response:
+    """Two executions side by side: steps, agents, durations, costs, and where their states differ."""
+    return answer(await comparison_of(services_of(request), query.a, query.b))
 
 
 @execution_router.get(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, schemas_service
+from app.api import examples, requests, requests_tasks, schemas_service
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -22,7 +22,9 @@ _TAGS: Final = [
     {"name": "start", "description": "Start a workflow; it is durable once the answer is 202."},
     {"name": "follow", "description": "Where a thread stands, and its events live."},
     {"name": "steer", "description": "Resume, roll back, cancel, pause."},
+    {"name": "fork", "description": "New threads from a version of another, and two executions side by side."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
+    {"name": "tasks", "description": "One agent on one input."},
     {"name": "define", "description": "Workflow documents."},
     {"name": "breakers", "description": "The circuit breakers of the agents."},
     {"name": "queues", "description": "Where threads wait for a slot."},
@@ -89,6 +91,8 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.StartRequest,
     requests.ResumeRequest,
     requests.RollbackRequest,
+    requests.ForkRequest,
+    requests_tasks.TaskRequest,
     requests.CancelRequest,
     requests.PauseRequest,
     requests.QueueRequest,

@@ -18,7 +18,8 @@ from app.domain.times import seconds
 
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
-_LONGEST_WAIT: Final = 600.0
+LONGEST_WAIT: Final = 600.0
+MAX_VARIANTS: Final = 20
 _DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
 _NUMBER: Final = re.compile(r"\s*[-+]?[\d_.]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
@@ -73,6 +74,7 @@ ShortText = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"pattern": "^[A-Za-z0-9._:-]{1,128}$"})]
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 QueueName = Annotated[str, Field(pattern=NAME)]
+VariantName = Annotated[str, Field(pattern=NAME)]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -82,7 +84,7 @@ _WORKFLOW_SCHEMA: Final = {
     "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
     "description": "A registered name, name@version, or a whole inline document.",
 }
-_EXTERNAL: Final = AliasChoices("external_run_id", "externalRunId", "github_run_id", "githubRunId")
+EXTERNAL: Final = AliasChoices("external_run_id", "externalRunId", "github_run_id", "githubRunId")
 
 
 class StartRequest(Body):
@@ -92,7 +94,7 @@ class StartRequest(Body):
     input: Annotated[Any, Field(description="The workflow's input, any JSON value.")] = None
     thread_id: ThreadId | None = None
     triggered_by: ShortText | None = None
-    external_run_id: Annotated[ShortText | None, Field(validation_alias=_EXTERNAL)] = None
+    external_run_id: Annotated[ShortText | None, Field(validation_alias=EXTERNAL)] = None
     context: Values | None = None
     priority: Annotated[Priority | None, Field(description="The higher is taken up first; 0 without it.")] = None
     queue: Annotated[QueueName | None, Field(description="Made when it is new; `default` without it.")] = None
@@ -132,6 +134,25 @@ class RollbackRequest(Body):
     overrides: dict[str, OverrideRequest] | None = None
     context: Values | None = None
     expected_version: VersionNumber | None = None
+    triggered_by: ShortText | None = None
+
+
+class VariantRequest(Body):
+    """One of the threads that a fork makes."""
+
+    name: Annotated[VariantName | None, Field(description="a, b, c ... without it.")] = None
+    overrides: dict[str, OverrideRequest] | None = None
+    context: Values | None = None
+    thread_id: ThreadId | None = None
+
+
+class ForkRequest(Body):
+    """New threads with the state of a version."""
+
+    version: Annotated[VersionNumber | None, Field(description="The head without it.")] = None
+    variants: Annotated[list[VariantRequest] | None, Field(min_length=1, max_length=MAX_VARIANTS)] = None
+    resume: Annotated[bool, Field(description="Run on at once; false: stay paused.")] = True
+    reason: str | None = None
     triggered_by: ShortText | None = None
 
 
@@ -179,7 +200,7 @@ class QueueRequest(Body):
 class WaitQuery(Query):
     """How long `POST /api/invoke` waits for the end."""
 
-    timeout: Annotated[Duration, Field(le=_LONGEST_WAIT)] = 30.0
+    timeout: Annotated[Duration, Field(le=LONGEST_WAIT)] = 30.0
 
 
 class StreamQuery(Query):
@@ -223,3 +244,10 @@ class ExecutionsQuery(Page):
     until: Time | None = None
     thread_id: ShortText | None = None
     triggered_by: ShortText | None = None
+
+
+class CompareQuery(Query):
+    """Which two executions; of a thread it is the present one."""
+
+    a: Annotated[ShortText, Field(description="The id of an execution or of a thread.")]
+    b: Annotated[ShortText, Field(description="Another.")]

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from app.domain.status import Status, StepStatus
 
+Kind = Literal["invoke", "resume", "rollback", "fork"]
+
 
 class Links(BaseModel):
     """Where to look next."""
@@ -77,6 +79,7 @@ class StepDocument(BaseModel):
     index: int
     status: StepStatus
     agent: str | None
+    variant: str | None
     attempt: int
     retry_count: int
     session_id: str | None
@@ -86,8 +89,15 @@ class StepDocument(BaseModel):
     error: ErrorDocument | None
     reused: bool
     agent_version: int | None
-    variant: str | None
     usage: Usage | None
+
+
+class OriginDocument(BaseModel):
+    """Where a fork comes from; `variant` is its name among those that were made with it."""
+
+    thread_id: str
+    version: int
+    variant: str | None
 
 
 class StatusDocument(BaseModel):
@@ -97,7 +107,7 @@ class StatusDocument(BaseModel):
     execution_id: str
     workflow: str
     workflow_version: int | None
-    kind: Literal["invoke", "resume", "rollback", "fork"]
+    kind: Kind
     status: Status
     version: int
     last_seq: int
@@ -111,6 +121,7 @@ class StatusDocument(BaseModel):
     started_at: str | None
     completed_at: str | None
     usage: Usage
+    forked_from: OriginDocument | None
 
 
 class StateSummary(BaseModel):
@@ -169,7 +180,7 @@ class ExecutionEntry(BaseModel):
     workflow: str
     workflow_version: int | None
     thread_id: str
-    kind: Literal["invoke", "resume", "rollback", "fork"]
+    kind: Kind
     status: Status
     created_at: str
     started_at: str | None
@@ -205,6 +216,7 @@ class StepRunDocument(BaseModel):
     index: int
     status: StepStatus
     agent: str | None
+    variant: str | None
     attempt: int
     input: Any
     output: Any
@@ -216,7 +228,6 @@ class StepRunDocument(BaseModel):
     session_id: str | None
     reused: bool
     agent_version: int | None
-    variant: str | None
     usage: Usage | None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.api.feed import Feed
     from app.api.sse import Streams
     from app.domain.breakers import BreakerRecord
-    from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -28,6 +28,7 @@ class Control(Protocol):
     """The engine's control; every method raises the errors of domain.errors."""
 
     async def start(self, command: StartCommand, /) -> Accepted: ...
+    async def fork(self, command: ForkCommand, /) -> Forked: ...
     async def resume(self, command: ResumeCommand, /) -> Accepted: ...
     async def rollback(self, command: RollbackCommand, /) -> Accepted: ...
     async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord: ...

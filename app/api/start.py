@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter
@@ -13,15 +9,15 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples
+from app.api import examples, idempotency
 from app.api.answers import accepted, answer, thread_of
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
 from app.api.parsing import check, read_json
-from app.api.problem import BadRequest
 from app.api.requests import StartRequest, WaitQuery
 from app.api.schemas import AcceptedAnswer, StatusDocument
 from app.api.services import services_of
+from app.api.waiting import ended
 from app.domain.commands import StartCommand
 
 if TYPE_CHECKING:
@@ -30,25 +26,12 @@ if TYPE_CHECKING:
 
 router: Final = APIRouter(tags=["start"])
 
-_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?\Z")
-_KEY_HEADER: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "1 to 255 printable characters: the same key and body start once.",
-    "schema": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 255,
-        "pattern": r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
-    },
-}
 _START: Final = {
     "workflow": "content-strategy",
     "input": {"topic": "AI in Education"},
     "triggered_by": "me@example",
 }
-_DOCUMENTED: Final[dict[str, Any]] = {**body(StartRequest, _START), "parameters": [_KEY_HEADER]}
+_DOCUMENTED: Final[dict[str, Any]] = {**body(StartRequest, _START), "parameters": [idempotency.HEADER]}
 _PROBLEMS: Final = problems(400, 404, 409, 413, 422, 429)
 
 
@@ -86,7 +69,7 @@ async def invoke(request: Request, query: Annotated[WaitQuery, FromQuery()]) -> 
     services = services_of(request)
     given = await _start(services, request, "/invoke")
     thread_id = given.thread.thread_id
-    if not await _ended(services, thread_id, query.timeout):
+    if not await ended(services, thread_id, query.timeout):
         return _accepted(services, given)
     headers = {"Idempotency-Replayed": "true"} if given.replayed else None
     return answer(await status_of(services, await thread_of(services, thread_id)), 200, headers)
@@ -96,11 +79,12 @@ async def _start(services: Services, request: Request, route: str) -> Accepted:
     value = await read_json(request)
     wanted = check(StartRequest, value)
     wanted.refuse_unbuilt()
-    key = _idempotency_key(request)
+    key = idempotency.key_of(request)
     command = StartCommand(
         workflow=wanted.workflow,
         input=wanted.input,
         has_input=wanted.input is not None,
+        omits_input="input" not in wanted.model_fields_set,
         thread_id=wanted.thread_id,
         context=wanted.context or {},
         triggered_by=wanted.triggered_by,
@@ -109,7 +93,7 @@ async def _start(services: Services, request: Request, route: str) -> Accepted:
         priority=wanted.priority,
         delay=wanted.delay or 0.0,
         idempotency_key=key,
-        request_sha256=b"" if key is None else _digest(route, value),
+        request_sha256=idempotency.digest(key, route, value),
     )
     return await services.control.start(command)
 
@@ -119,42 +103,3 @@ def _accepted(services: Services, given: Accepted) -> Response:
     if given.from_version is not None:
         more["resumed_from_version"] = given.from_version
     return accepted(services, given, 200 if given.nothing_to_do else 202, **more)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    """The header's value, if it was sent.  Raises BadRequest."""
-    for name, value in request.scope["headers"]:
-        if name == b"idempotency-key":
-            key = value.decode("latin-1").strip(" ")
-            if _KEY.match(key) is None:
-                raise BadRequest("Idempotency-Key: send 1 to 255 printable ASCII characters")
-            return key
-    return None
-
-
-def _digest(route: str, value: Any) -> bytes:
-    """What a key stands for: the route and the body, whatever the order of its keys and its white space."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{route}\n{text}".encode()).digest()
-
-
-async def _ended(services: Services, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - the engine's own wait
-    """Whether the thread ends in time; a service that shuts down does not wait."""
-    async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(_attempt(services, thread_id, timeout))
-        closing = tasks.create_task(services.shutting_down.wait())
-        await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
-        ended = waiting.result() if waiting.done() else False
-        waiting.cancel()
-        closing.cancel()
-    if isinstance(ended, Exception):
-        raise ended
-    return ended
-
-
-async def _attempt(services: Services, thread_id: str, timeout: float) -> bool | Exception:  # noqa: ASYNC109 - as above
-    """The engine's wait, with its error as a value: out of a task group it would come in a group."""
-    try:
-        return await services.control.wait(thread_id, timeout)
-    except Exception as error:  # noqa: BLE001 - raised again by the caller
-        return error

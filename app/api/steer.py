@@ -48,7 +48,7 @@ async def resume(thread_id: str, request: Request) -> Response:
         thread_id=known_form(thread_id),
         from_step=wanted.from_step,
         skip=wanted.skip or {},
-        overrides=_overrides(wanted.overrides),
+        overrides=overrides_of(wanted.overrides),
         expected_version=wanted.expected_version,
         triggered_by=wanted.triggered_by,
     )
@@ -79,7 +79,7 @@ async def rollback(thread_id: str, request: Request) -> Response:
         resume=wanted.resume,
         reason=wanted.reason,
         context=wanted.context or {},
-        overrides=_overrides(wanted.overrides),
+        overrides=overrides_of(wanted.overrides),
         expected_version=wanted.expected_version,
         triggered_by=wanted.triggered_by,
     )
@@ -123,5 +123,6 @@ async def pause(thread_id: str, request: Request) -> Response:
     return answer(await status_of(services, thread), 202, {"Location": links(thread_id)["status"]})
 
 
-def _overrides(given: Mapping[str, OverrideRequest] | None) -> dict[str, StepOverride]:
+def overrides_of(given: Mapping[str, OverrideRequest] | None) -> dict[str, StepOverride]:
+    """Overrides as the engine takes them."""
     return {name: StepOverride(agent=one.agent, input=one.input or {}) for name, one in (given or {}).items()}

@@ -131,6 +131,8 @@ def print_status(found: dict[str, Any]) -> None:
     """A status document for people."""
     say("thread   ", str(found["thread_id"]))
     say("workflow ", str(found["workflow"]))
+    if found.get("forked_from"):
+        say("forked   ", f"from version {found['forked_from']['version']} of {found['forked_from']['thread_id']}")
     say("status   ", styled(str(found["status"])), f" version {found['version']}, {found['progress']:.0%} done")
     rows = [
         (

@@ -76,11 +76,34 @@ class Invoke(Common):
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end and print how it went.")] = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Common):
+    """Options of `task`."""
+
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The name of a registered agent.")]
+    input: Annotated[
+        str | None, typer.Option("--input", metavar="JSON|@FILE|-", help="The input: JSON, a file, or stdin.")
+    ] = None
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="One field of the input: JSON, else text; may be repeated."),
+    ] = None
+    timeout: Annotated[str | None, typer.Option(metavar="DURATION", help="Of one attempt: 90 (seconds), 5m.")] = None
+    attempts: Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many. [default: 3]")] = None
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Starting twice with one key starts once.")
+    ] = None
+    queue: Annotated[str | None, typer.Option(metavar="NAME", help="The queue to wait in for a slot.")] = None
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it live to its end.")] = False
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end and print how it went.")] = False
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     command(app, Serve)(serve)
     command(app, Demo)(demo)
     service_command(app, Invoke)(invoke)
+    service_command(app, Task)(task)
 
 
 def serve(o: Serve) -> int:
@@ -123,7 +146,24 @@ async def invoke(service: Backstitch, o: Invoke) -> int:
     return await _after(service, o, accepted)
 
 
-async def _after(service: Backstitch, o: Invoke, accepted: dict[str, Any]) -> int:
+async def task(service: Backstitch, o: Task) -> int:
+    """Give one agent one input; the task is durable once this command answers."""
+    given = None if o.input is None else values.json_value(o.input, "--input")
+    body: dict[str, Any] = {
+        "agent": o.agent,
+        "input": values.merged(given, values.pairs(o.set, "--set", lenient=True)),
+        "timeout": o.timeout,
+        "retry": None if o.attempts is None else {"max_attempts": o.attempts},
+        "queue": o.queue,
+        "triggered_by": "cli",
+    }
+    body = {name: value for name, value in body.items() if value is not None}
+    headers = {"Idempotency-Key": o.idempotency_key} if o.idempotency_key else None
+    accepted = await service.request("POST", "/api/tasks", json=body, headers=headers)
+    return await _after(service, o, {**accepted, "thread_id": accepted["task_id"]})
+
+
+async def _after(service: Backstitch, o: Invoke | Task, accepted: dict[str, Any]) -> int:
     thread = str(accepted["thread_id"])
     if o.watch:
         if not o.json:

@@ -31,7 +31,7 @@ def pairs(given: list[str] | None, option: str, *, lenient: bool = False) -> dic
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{option} takes NAME=VALUE, not {pair!r}")
-        found[name] = _scalar(value) if lenient else json_value(value, f"{option} {name}")
+        found[name] = scalar(value) if lenient else json_value(value, f"{option} {name}")
     return found or None
 
 
@@ -58,7 +58,8 @@ def merged(given: object, pieces: dict[str, Any] | None) -> object:
     return {**cast("dict[str, Any]", given or {}), **pieces}
 
 
-def _scalar(text: str) -> object:
+def scalar(text: str) -> object:
+    """A JSON value, or the text itself where it is none."""
     try:
         return json.loads(text)
     except ValueError:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
     from app.domain.spec import Limits
 
@@ -19,11 +20,13 @@ class StartCommand:
     With the id of an ended thread it resumes that thread (no `input`) or runs it anew (`has_input`).
     `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
     and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
+    `omits_input`: the request did not even say null.
     """
 
     workflow: str | Mapping[str, Any]
     input: Any = None
     has_input: bool = False
+    omits_input: bool = False
     thread_id: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     triggered_by: str | None = None
@@ -93,3 +96,48 @@ class Accepted:
     replayed: bool = False
     nothing_to_do: bool = False
     from_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One thread that a fork makes: its `name` among the others, what it does otherwise, the id that it shall have."""
+
+    name: str
+    overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkCommand:
+    """New threads with the state of a thread at `version` (None: its head), one for each of `variants`.
+
+    Without `resume` they stay paused.  `idempotency_key` and `request_sha256` as in StartCommand.
+    """
+
+    thread_id: str
+    version: int | None = None
+    variants: Sequence[Variant]
+    resume: bool = True
+    reason: str | None = None
+    triggered_by: str | None = None
+    idempotency_key: str | None = None
+    request_sha256: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """What became of one variant: the new thread, or why there is none."""
+
+    variant: Variant
+    accepted: Accepted | None = None
+    error: BackstitchError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """What became of a fork of `thread_id` at `version`; at least one variant was made."""
+
+    thread_id: str
+    version: int
+    forks: Sequence[Fork]

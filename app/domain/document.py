@@ -23,6 +23,10 @@ MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
 _UNBUILT_KINDS: Final = frozenset({"mcp", "gate"})
+_WORDS: Final = {
+    "anyOf": 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"',
+    "not": "a reserved word: choose another name",
+}
 
 
 @dataclass(slots=True)
@@ -129,13 +133,12 @@ def _told_otherwise(document: dict[str, Any], path: list[str | int]) -> bool:
 
 def _worded(error: Any, kind: str, path: list[str | int]) -> str:
     last = path[-1] if path else ""
-    if kind == "anyOf":
-        caught = last == "on_error"
-        return _ON_ERROR if caught else 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"'
+    if kind in _WORDS:
+        return _ON_ERROR if last == "on_error" else _WORDS[kind]
     if kind == "falseSchema":
         return f"{last!r} has no meaning for this kind of step"
-    if kind == "not":
-        return "a reserved word: choose another name"
+    if kind == "required" and "variants" in error.schema_path:
+        return "only a step with 'agent' has variants"
     if kind == "pattern" and last in {"id", "assign"}:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
     if kind == "pattern" and last in {"name", "agent", "python", "workflow"}:

@@ -109,6 +109,23 @@ _LIMITS: Final[dict[str, Any]] = {
         "deadline": {"description": "From the start of the execution.", "$ref": "#/$defs/duration"},
     },
 }
+_VARIANT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": NAME},
+        "weight": {
+            "description": "Its share of the threads is its weight of the sum of all.",
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1_000_000,
+            "default": 1,
+        },
+        "agent": {"description": "The step's own when left out.", "type": "string", "pattern": NAME},
+        "input": {"description": "Values with templates, merged over the step's input.", "type": "object"},
+    },
+}
 _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
@@ -118,6 +135,7 @@ _STEP: Final[dict[str, Any]] = {
         "sleep": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
         "for_each": {"properties": {"repeat": False}},
+        "variants": {"required": ["agent"]},
     },
     "dependentRequired": {"concurrency": ["for_each"], "on_item_error": ["for_each"]},
     "additionalProperties": False,
@@ -157,6 +175,13 @@ _STEP: Final[dict[str, Any]] = {
             "enum": ["none", "idempotent", "irreversible"],
         },
         "compensate": _COMPENSATE,
+        "variants": {
+            "description": "For A/B: one of them does the step, the same one for all of a thread.",
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 20,
+            "items": _VARIANT,
+        },
     },
 }
 _SCHEMA: Final[dict[str, Any]] = {
@@ -181,9 +206,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     "$defs": {"duration": _DURATION, "retry": _RETRY, "step": _STEP},
 }
 
-NOT_BUILT: Final = frozenset(
-    {"gate", "mcp", "on_cancel", "queue", "priority", "schedule", "triggers", "variants", "webhook"}
-)
+NOT_BUILT: Final = frozenset({"gate", "mcp", "on_cancel", "queue", "priority", "schedule", "triggers", "webhook"})
 """Keys that are foreseen and that this version does not carry out."""
 
 

@@ -12,6 +12,7 @@ from app.domain.errors import InvalidWorkflow, Problem
 from app.domain.retry import RetryPolicy
 from app.domain.spec import CONCURRENCY, KINDS, NO_LIMITS, WAITING, Catch, ForEach, Limits, Repeat, StepSpec
 from app.domain.template import Condition, Template
+from app.domain.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +61,7 @@ class StepReader:
         given = self._template(step["input"], f"{pointer}/input") if "input" in step else None
         when = self._condition(step.get("when"), f"{pointer}/when")
         timeout = self._seconds(step.get("timeout"), f"{pointer}/timeout")
+        variants = self._variants(step.get("variants"), f"{pointer}/variants")
         spec = StepSpec(
             id=step_id,
             index=index,
@@ -76,6 +78,7 @@ class StepReader:
             catch=_catch(step.get("on_error")),
             effect=_text(step.get("effect")),
             compensate=self._compensation(step.get("compensate"), f"{pointer}/compensate", step_id, index),
+            variants=variants,
         )
         paths, places = _used(spec, pointer)
         return Draft(spec, _names(step.get("needs")), paths, places)
@@ -129,6 +132,22 @@ class StepReader:
             timeout=self._timeout if timeout is None else timeout,
             retry=self._retry_policy(given.get("retry"), f"{pointer}/retry"),
         )
+
+    def _variants(self, value: Any, pointer: str) -> tuple[Variant, ...]:
+        """Those that have a name; two of one name are told."""
+        listed = cast("list[Any]", value) if isinstance(value, list) else []
+        found: list[Variant] = []
+        for place, item in enumerate(listed):
+            given = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+            name = _text(given.get("name"))
+            if name is None:
+                continue
+            if any(variant.name == name for variant in found):
+                self._problems.append(Problem(f"{pointer}/{place}/name", f"the name {name!r} is taken"))
+            more = self._template(given["input"], f"{pointer}/{place}/input") if "input" in given else None
+            weight = _number(given.get("weight"), 1.0, float)
+            found.append(Variant(name=name, weight=weight, agent=_text(given.get("agent")), input=more))
+        return tuple(found)
 
     def _template(self, value: Any, pointer: str) -> Template:
         if self._plain:
@@ -209,6 +228,7 @@ def _catch(value: Any) -> Catch | None:
 def _used(spec: StepSpec, pointer: str) -> tuple[frozenset[tuple[str, ...]], dict[str, str]]:
     """The parts of the scope that a step uses, and where each variable stands first."""
     templates = [spec.target, spec.input, spec.for_each.items if spec.for_each else None]
+    templates += [variant.input for variant in spec.variants]
     conditions = [(spec.when, "when"), (spec.repeat.until if spec.repeat else None, "repeat/until")]
     paths: set[tuple[str, ...]] = set()
     places: dict[str, str] = {}

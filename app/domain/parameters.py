@@ -1,4 +1,4 @@
-"""What a resume or rollback asked for, kept on its execution so that crash recovery does the same again."""
+"""What a resume, rollback or fork asked for, kept on its execution so that crash recovery does the same again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,25 @@ from app.domain.spec import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a fork comes from: a version of another thread; `variant` is its name among those that were made with it."""
+
+    thread_id: str
+    version: int
+    variant: str | None = None
+
+    def value(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return {"thread_id": self.thread_id, "version": self.version, "variant": self.variant}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
     that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
     their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept;
-    `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`.
+    `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`;
+    `forked_from`: a fork's, on its first execution only.
     """
 
     reset: tuple[str, ...] = ()
@@ -28,6 +42,7 @@ class Parameters:
     sessions: dict[str, str] = field(default_factory=dict[str, str])
     undo: tuple[tuple[str, str], ...] = ()
     hold: bool = False
+    forked_from: Origin | None = None
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -45,6 +60,7 @@ class Parameters:
                 **({"limits": asdict(self.limits)} if self.limits is not None else {}),
                 **({"sessions": self.sessions} if self.sessions else {}),
                 **({"undo": [list(pair) for pair in self.undo], "hold": self.hold} if self.undo else {}),
+                **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
             }
         )
 
@@ -71,6 +87,7 @@ def parse(text: str | None) -> Parameters:
         sessions=_texts(value.get("sessions", {})),
         undo=_pairs(value.get("undo", [])),
         hold=value.get("hold") is True,
+        forked_from=_origin(value.get("forked_from")),
     )
 
 
@@ -81,6 +98,16 @@ def _limits(value: Any) -> Limits | None:
     if not all(each is None or (isinstance(each, int | float) and each >= 0) for each in given.values()):
         raise ValueError("not a limit")
     return Limits(**{name: given.get(name) for name in ("max_cost_usd", "max_tokens", "deadline")})
+
+
+def _origin(value: Any) -> Origin | None:
+    if value is None:
+        return None
+    match _table(value):
+        case {"thread_id": str(thread_id), "version": int(version), "variant": str() | None as variant}:
+            return Origin(thread_id=thread_id, version=version, variant=variant)
+        case _:
+            raise ValueError("not the origin of a fork")
 
 
 def _table(value: Any) -> dict[str, Any]:

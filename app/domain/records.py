@@ -57,9 +57,13 @@ class ThreadRecord:
     updated_at: datetime
 
 
+WITH_INPUT: Final = frozenset({"invoke", "fork"})
+"""Kinds of execution that hold an input of their own, of whatever length; others refer to it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class ExecutionRecord:
-    """One drive of a thread.  `parameters`: what resume or rollback asked for (see domain.parameters)."""
+    """One drive of a thread.  `parameters`: what resume, rollback or fork asked for (see domain.parameters)."""
 
     id: str
     thread_id: str

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.domain.plan import Plan
     from app.domain.retry import RetryPolicy
-    from app.domain.template import Condition, Template
+    from app.domain.template import Condition
+    from app.domain.variants import Variant
 
 KINDS = ("agent", "python", "http", "workflow", "sleep")
 WAITING = frozenset({"workflow", "sleep"})
@@ -81,6 +84,7 @@ class StepSpec:
     `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.  `rescues` are
     the steps after whose caught failure it runs (else it is skipped); `effect` says what it does to the world outside,
     `compensate` is the step that undoes it.  `call` is where, and as what, a workflow in Python called it.
+    `variants`: who else may do it, one of them drawn for each thread.
     """
 
     id: str
@@ -101,6 +105,7 @@ class StepSpec:
     effect: str | None = None
     compensate: StepSpec | None = None
     call: str | None = None
+    variants: tuple[Variant, ...] = ()
 
     @property
     def composite(self) -> bool:
@@ -112,6 +117,10 @@ class StepSpec:
         """The name of the agent or function that does it, if the kind has one."""
         name = self.target.source
         return name if self.kind in ("agent", "python") and isinstance(name, str) else None
+
+    def done_by(self, agent: str) -> StepSpec:
+        """The same step, done by another agent or function."""
+        return replace(self, target=Template(agent, None, frozenset(), {}), variants=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,9 +109,12 @@ def context_of(
         timeline.append(by_version[timeline[-1].parent_version or 1])
     found: dict[str, tuple[str, Any]] = {}
     for checkpoint in reversed(timeline):
-        named: dict[str, Any] = jsontext.loads(checkpoint.manifest).get("context", {})
-        for name, ref in named.items():
-            if ref is not None and (ref[0] == "at" or checkpoint.step_id == START or ref[1] in runs):
+        manifest: dict[str, Any] = jsontext.loads(checkpoint.manifest)
+        earlier = checkpoint.step_id == START
+        # The START of a fork has steps of its own: what they set is theirs, all else was there before.
+        own = {entry[0] for entry in manifest.get("steps", {}).values() if entry is not None} if earlier else set[str]()
+        for name, ref in manifest.get("context", {}).items():
+            if ref is not None and (ref[0] == "at" or (earlier and ref[1] not in own) or ref[1] in runs):
                 found[name] = (ref[0], ref[1])
     return found
 

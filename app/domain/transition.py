@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Start:
-    """A new thread with its first execution, version 1 and event 1; with an Idempotency-Key when the client sent one."""
+    """A new thread with its first execution, version 1 and event 1; with an Idempotency-Key when the client sent one.
+
+    `steps` are the step runs that version 1 begins with: those that a fork took over.
+    """
 
     thread: ThreadRecord
     execution: ExecutionRecord
     checkpoint: CheckpointRecord
     event: Event
     idempotency: IdempotencyRecord | None = None
+    steps: list[StepRecord] = field(default_factory=list["StepRecord"])
 
 
 @dataclass(slots=True, kw_only=True)

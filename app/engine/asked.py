@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.domain import input_schema
@@ -24,6 +25,17 @@ def check_input(spec: WorkflowSpec, command: StartCommand) -> None:
         problems = input_schema.validate(spec.input_schema, command.input)
         if problems:
             raise InvalidInput(problems)
+
+
+def fitting(spec: WorkflowSpec, command: StartCommand) -> StartCommand:
+    """The start of a new thread with the input that counts: {} where none was sent and the schema wants an object.
+
+    Raises InvalidInput.
+    """
+    if command.omits_input and spec.input_schema is not None and input_schema.validate(spec.input_schema, None):
+        command = replace(command, input={})
+    check_input(spec, command)
+    return command
 
 
 def check_place(command: StartCommand, thread: ThreadRecord) -> None:

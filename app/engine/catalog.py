@@ -11,12 +11,12 @@ from app.domain import document, jsontext
 from app.domain.errors import InvalidWorkflow, NotFound, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from app.domain.ports import Registry
     from app.domain.records import WorkflowRecord
     from app.domain.runner import Runner
-    from app.domain.spec import WorkflowSpec
+    from app.domain.spec import StepSpec, WorkflowSpec
 
 _KEPT: Final = 1_000
 _FRESH: Final = 1.0
@@ -99,14 +99,26 @@ class Catalog:
         spec = await parse(source)
         if spec.code is not None:
             raise InvalidWorkflow([Problem("/code", "a workflow in Python is registered by its module (MODULES)")])
-        problems = [
-            Problem(f"/steps/{step.index}/{step.kind}", message)
-            for step in spec.steps
-            for message in self._runners[step.kind].check(step)
-        ]
+        problems = [problem for step in spec.steps for problem in self._problems(step)]
         if problems:
             raise InvalidWorkflow(problems)
         return spec
+
+    def objections(self, step: StepSpec, agent: str) -> list[str]:
+        """Why another agent cannot do a step here; none where it can."""
+        if step.agent is None:
+            return [f"step {step.id} is no step of an agent"]
+        return self._runners[step.kind].check(step.done_by(agent))
+
+    def _problems(self, step: StepSpec) -> Iterator[Problem]:
+        """What the runners object to, of a step with variants for each of them."""
+        place, check = f"/steps/{step.index}", self._runners[step.kind].check
+        if any(variant.agent is None for variant in step.variants) or not step.variants:
+            yield from (Problem(f"{place}/{step.kind}", message) for message in check(step))
+        for number, variant in enumerate(step.variants):
+            if variant.agent is not None:
+                found = check(step.done_by(variant.agent))
+                yield from (Problem(f"{place}/variants/{number}/agent", message) for message in found)
 
     def _keep(self, record: WorkflowRecord, spec: WorkflowSpec) -> WorkflowSpec:
         self._specs[record.id] = spec

@@ -1,4 +1,4 @@
-"""Control: what people may ask of threads (start, resume, roll back, cancel, pause, wait), whatever asks it."""
+"""Control: what people may ask of threads (start, fork, resume, roll back, cancel, pause, wait), whatever asks it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import wishes
 from app.domain.commands import Accepted, ResumeCommand
-from app.domain.errors import Conflict, Corrupt, InvalidRequest, NotFound, QueueFull, Unavailable
+from app.domain.errors import Conflict, Corrupt, NotFound, Unavailable
 from app.domain.integrity import salvage
-from app.domain.ports import StartOutcome
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
-from app.engine.asked import check_input, check_place, key_of
+from app.engine.asked import check_input, check_place, fitting, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
+from app.engine.fork import Forks
 from app.engine.load import asked_of, begun, damaged_manifests, load_state
+from app.engine.starts import Starts
 from app.engine.steering import Steering
 from app.engine.undo import undone_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from app.domain.commands import RollbackCommand, StartCommand
+    from app.domain.commands import ForkCommand, Forked, RollbackCommand, StartCommand
     from app.domain.ports import Reads
     from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
-    from app.domain.transition import Start, Transition
+    from app.domain.transition import Transition
     from app.engine.admission import Admission
     from app.engine.bus import Bus
     from app.engine.catalog import Catalog
@@ -53,23 +54,20 @@ class Control:
         self._worker = worker
         self._admission = admission
         self._bus = bus
-        self._keys_in_flight: set[tuple[str, str]] = set()
+        self._starts = Starts(stores, worker, bus, admission)
+        self._forks = Forks(stores, catalog, self._starts)
 
     async def start(self, command: StartCommand) -> Accepted:
         """Start a new thread, or go on with the one that the command names.
 
         Raises NotFound, InvalidWorkflow, InvalidInput, InvalidRequest (a key reused), Conflict, Unavailable (QueueFull).
         """
-        if command.idempotency_key is None:
+        with self._starts.once(command.tenant, command.idempotency_key):
             return await self._start(command)
-        key = (command.tenant, command.idempotency_key)
-        if key in self._keys_in_flight:
-            raise Conflict("a request with this Idempotency-Key is being handled", code="idempotency_key_in_flight")
-        self._keys_in_flight.add(key)
-        try:
-            return await self._start(command)
-        finally:
-            self._keys_in_flight.discard(key)
+
+    async def fork(self, command: ForkCommand) -> Forked:
+        """See Forks.fork."""
+        return await self._forks.fork(command)
 
     async def resume(self, command: ResumeCommand) -> Accepted:
         """Go on from the head.  Raises NotFound, Conflict (thread_running, version_conflict), InvalidRequest."""
@@ -189,53 +187,17 @@ class Control:
             existing = await self._stores.reads.thread(command.thread_id)
             if existing is not None:
                 return await self._again(command, record, spec, existing)
-        check_input(spec, command)
-        thread_id = command.thread_id
+        command = fitting(spec, command)
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
-        thread = start.thread
-        mine = command.delay <= 0 and await self._admission.reserve(thread.thread_id, thread.queue)
-        if mine:
-            thread.incarnation_id, thread.wake_at = self._worker.incarnation_id, None
-        outcome = await self._write_start(command, start, mine=mine)
-        if outcome.idempotency is not None:
-            return await self._replay(command, outcome.idempotency)
-        if outcome.thread_exists and thread_id is not None:
-            return await self._start(command)
-        accepted = Accepted(thread=dataclasses.replace(thread), execution_id=thread.execution_id, created=True)
-        self._bus.publish(thread.thread_id, [start.event])
-        if mine:
-            self._worker.launch(thread, loaded)
-        else:
-            self._worker.hint()
-        return accepted
-
-    async def _write_start(self, command: StartCommand, start: Start, *, mine: bool) -> StartOutcome:
-        """Write it if its queue takes one more; the slot that was reserved is given back when nothing was born."""
-        born = False
-        try:
-            async with self._admission.entrance(command, at_once=mine):
-                outcome = await self._stores.journal.start(start)
-            born = outcome.created
-        except QueueFull:
-            owner = await self._owner(command)
-            if owner is None:
-                raise
-            return StartOutcome(created=False, idempotency=owner)
-        except (Unavailable, asyncio.CancelledError):
-            self._worker.adopt_later()  # it may be born all the same
-            raise
-        finally:
-            if mine and not born:
-                self._worker.unreserve(start.thread.thread_id)
-        return outcome
+        return await self._starts.bear(command, start, loaded) or await self._start(command)
 
     async def _again(
         self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec, thread: ThreadRecord
     ) -> Accepted:
         """A start that names an existing thread."""
-        owner = await self._owner(command)
+        owner = await self._starts.owner(command)
         if owner is not None:
-            return await self._replay(command, owner)
+            return await self._starts.replay(command, owner)
         own = await self._catalog.spec(thread.definition_id)
         pinned = not isinstance(command.workflow, str) or "@" in command.workflow
         if own.name != spec.name or (pinned and record.id != thread.definition_id):
@@ -257,19 +219,6 @@ class Control:
         if isinstance(command.workflow, str):
             return await self._catalog.named(command.workflow)
         return await self._catalog.ad_hoc(command.workflow)
-
-    async def _owner(self, command: StartCommand) -> IdempotencyRecord | None:
-        if command.idempotency_key is None:
-            return None
-        return await self._stores.reads.idempotency(command.tenant, command.idempotency_key)
-
-    async def _replay(self, command: StartCommand, owner: IdempotencyRecord) -> Accepted:
-        if owner.request_sha256 != command.request_sha256:
-            raise InvalidRequest("this Idempotency-Key was used for another request", code="idempotency_key_reused")
-        thread = await self._stores.reads.thread(owner.thread_id)
-        if thread is None:
-            raise Conflict("the thread of this Idempotency-Key is gone", code="idempotency_key_in_use")
-        return Accepted(thread=thread, execution_id=owner.execution_id, replayed=True)
 
     async def _steer(
         self, thread_id: str, decide: Decide, *, drive: str | None = None, key: IdempotencyRecord | None = None

@@ -50,7 +50,7 @@ class Drive:
         self._asked = loaded.parameters
         self._random = random
         self.course = course
-        self._opening = Opening(loaded.state, loaded.parameters)
+        self._opening = Opening(loaded.thread.thread_id, loaded.state, loaded.parameters)
         self._parts = PartWork(self, self._opening, loaded.parts)
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
@@ -100,16 +100,19 @@ class Drive:
             if self._undoing.pending:
                 self._undoing.begin(draft)
                 return
-            for spec in self.course.ready():
-                row = self.course.take(spec)
-                if row is None:
-                    self._start(spec, draft)
-                else:
-                    self._reopen(spec, row)
+            self._take_ready(draft)
             if self._failure is None:
                 self._parts.top_up(draft)
             if not self.course.ready():
                 return
+
+    def _take_ready(self, draft: Draft) -> None:
+        for spec in self.course.ready():
+            row = self.course.take(spec)
+            if row is None:
+                self._start(spec, draft)
+            else:
+                self._reopen(spec, row)
 
     def ended(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of `step` came to its end."""
@@ -196,6 +199,8 @@ class Drive:
         self.open[spec.id] = step
         draft.transition.steps.append(row)
         data = {"status": "running", "progress": self.progress, "agent": step.agent}
+        if step.variant is not None:
+            data["variant"] = step.variant
         draft.event(events.STEP_START, data, step_id=spec.id, run_id=step.run_id, attempt=1)
 
     def _reopen(self, spec: StepSpec, row: StepRecord) -> None:

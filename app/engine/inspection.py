@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from app.domain import integrity
 from app.domain.errors import Corrupt, NotFound
 from app.domain.ports import ExecutionFilter
+from app.domain.records import WITH_INPUT
 from app.domain.state import Refs
 from app.domain.status import StepStatus
 from app.engine.healing import repair
@@ -192,7 +193,7 @@ class _Audit:
 
     async def _inputs(self) -> None:
         where = ExecutionFilter(thread_id=self._thread.thread_id, limit=_PAGE)
-        known = [execution.id for execution in await self._reads.executions(where) if execution.kind == "invoke"]
+        known = [execution.id for execution in await self._reads.executions(where) if execution.kind in WITH_INPUT]
         wanted = {*known, self._thread.execution_id}
         for checkpoint in self._checkpoints:
             if checkpoint.version not in self._bad_versions and checkpoint.base_version == checkpoint.version:
@@ -201,7 +202,7 @@ class _Audit:
                 wanted.add(refs.input)
         for execution_id in sorted(wanted):
             execution = await self._reads.execution(execution_id)
-            if execution is not None and execution.kind != "invoke" and execution.input is None:
+            if execution is not None and execution.kind not in WITH_INPUT and execution.input is None:
                 continue  # a longer input is not copied
             size = len((execution and execution.input) or "")
             faults = await off_loop(lambda one=execution, name=execution_id: integrity.check_input(one, name), size)

@@ -37,6 +37,7 @@ class OpenStep:
     input: Any
     started_at: datetime
     agent_override: str | None = None
+    variant: str | None = None
     status: StepStatus = StepStatus.RUNNING
     attempt: int = 1
     retry_count: int = 0

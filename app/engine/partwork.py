@@ -62,6 +62,7 @@ class PartWork:
                 input=None,
                 started_at=draft.at,
                 agent_override=step.agent_override,
+                variant=step.variant,
                 parent=step,
                 item=place,
                 extra={**step.extra, **step.parts.sees(place)},

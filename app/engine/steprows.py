@@ -37,6 +37,7 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
         call=step.spec.call,
         input=text,
         started_at=draft.at,
+        variant=step.variant,
     )
 
 

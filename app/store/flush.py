@@ -35,6 +35,7 @@ def arguments(batch: Sequence[Start | Transition]) -> Arguments:
         if isinstance(item, Start):
             starts.append(_start(ord_, item))
             executions.append(_execution(ord_, item.execution))
+            steps += [_step(ord_, step) for step in item.steps]
             checkpoints.append(_checkpoint(ord_, item.checkpoint))
             events.append(_event(ord_, item.event))
             continue
@@ -53,13 +54,13 @@ def arguments(batch: Sequence[Start | Transition]) -> Arguments:
 
 def weight(item: Start | Transition) -> int:
     """About how many bytes of values an item carries."""
-    if isinstance(item, Start):
-        return len(item.execution.input or "") + len(item.checkpoint.manifest)
     total = 0
-    for update in item.step_updates:
-        total += len(update.output or "")
     for step in item.steps:
         total += len(step.input or "") + len(step.output or "")
+    if isinstance(item, Start):
+        return total + len(item.execution.input or "") + len(item.checkpoint.manifest)
+    for update in item.step_updates:
+        total += len(update.output or "")
     for checkpoint in item.checkpoints:
         total += len(checkpoint.manifest)
     for change in item.execution_updates:

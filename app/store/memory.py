@@ -46,6 +46,8 @@ class MemoryJournal(Journal):
             tables.keys[key.tenant, key.key] = replace(key)
         tables.threads[thread_id] = replace(start.thread)
         tables.executions[start.execution.id] = replace(start.execution)
+        for run in start.steps:
+            tables.runs[thread_id][run.id] = replace(run)
         tables.checkpoints[thread_id].append(replace(start.checkpoint))
         tables.append_events([start.event])
         return StartOutcome(created=True)

@@ -9,6 +9,7 @@ STEERING = "unit/engine/test_steering.py::"
 ROLLBACK = "unit/engine/test_rollback.py::"
 CHILDREN = "unit/engine/test_children.py::"
 START = "unit/engine/test_start.py::"
+FORK = "unit/engine/test_fork.py::"
 OVERTAKEN = "unit/engine/test_overtaken.py::"
 
 family = Room("app/engine/family.py", promise="G10")
@@ -67,26 +68,27 @@ family(
     CHILDREN + "test_a_parent_that_fails_beside_a_waiting_child_ends_it",
 )
 
-control = Room("app/engine/control.py", promise="G8")
-control(
+starts = Room("app/engine/starts.py", promise="G8")
+starts(
     "a key in flight is a conflict",
     "if key in self._keys_in_flight:",
     "if key is None:",
     START + "test_a_key_in_flight_is_a_conflict",
 )
-control(
+starts(
     "a key stands for one body",
     "if owner.request_sha256 != command.request_sha256:",
     "if owner is None:",
     START + "test_one_key_for_two_requests_is_refused",
 )
-control(
+starts(
     "a slot of a start that bore nothing is given back",
     "if mine and not born:",
     "if born and not born:",
     START + "test_starting_twice_with_one_key_starts_once",
     promise="G11",
 )
+control = Room("app/engine/control.py", promise="G8")
 control(
     "a slot of a refused steering is given back",
     "if mine and not launched:",
@@ -149,4 +151,38 @@ steering(
     promise="G3",
 )
 
-ROOMS = (family, control, steering)
+forks = Room("app/engine/fork.py", promise="G2")
+forks(
+    "a fork keeps its overrides for whoever recovers it",
+    "Parameters(overrides=dict(variant.overrides), forked_from=origin)",
+    "Parameters(forked_from=origin)",
+    FORK + "test_a_crash_in_the_middle_of_a_fork_keeps_its_overrides",
+)
+forks(
+    "what a fork takes over counts as done elsewhere",
+    "id=runs[run.id], thread_id=thread_id, usage=None)",
+    "id=runs[run.id], thread_id=thread_id, execution_id=execution_id, usage=None)",
+    FORK + "test_what_it_took_over_is_told_as_kept_from_before",
+)
+forks(
+    "a damaged version is not forked",
+    "        if values.findings:\n",
+    "        if values is None:\n",
+    FORK + "test_a_damaged_version_is_not_forked[damage_output]",
+    promise="G14",
+)
+forks(
+    "a state that is forked is bounded",
+    "if size > MAX_BYTES:",
+    "if size < 0:",
+    FORK + "test_a_state_that_is_too_large_is_not_forked",
+)
+forks(
+    "a key that made some variants goes on from the same version",
+    "            if origin is not None:\n",
+    "            if origin is None:\n",
+    FORK + "test_a_key_that_made_some_variants_makes_the_others_from_the_same_version",
+    promise="G8",
+)
+
+ROOMS = (family, starts, control, steering, forks)

@@ -55,6 +55,12 @@ async def worker(given: dict[str, Any], ctx: StepContext) -> Any:
     return given.get("give", {"by": ctx.step_id})
 
 
+@agent("worker-v2")
+async def worker_v2(given: dict[str, Any], ctx: StepContext) -> Any:
+    """As worker, and says which of the two it was."""
+    return {"v2": await worker(given, ctx)}
+
+
 @function("blocking")
 def blocking(given: dict[str, Any], ctx: StepContext) -> Any:
     """As a sync library would: holds a thread for `sleep` seconds."""

@@ -99,6 +99,7 @@ STEP = {
     "index": int,
     "status": STEP_STATUSES,
     "agent": Maybe(str),
+    "variant": Maybe(str),
     "attempt": int,
     "retry_count": int,
     "session_id": Maybe(str),
@@ -108,7 +109,6 @@ STEP = {
     "error": Maybe(ERROR),
     "reused": bool,
     "agent_version": Maybe(int),
-    "variant": Maybe(str),
     "usage": Maybe(USAGE),
 }
 STATUS = {
@@ -116,7 +116,7 @@ STATUS = {
     "execution_id": UUID,
     "workflow": str,
     "workflow_version": Maybe(int),
-    "kind": re.compile("invoke|resume|rollback"),
+    "kind": re.compile("invoke|resume|rollback|fork"),
     "status": STATUSES,
     "version": int,
     "last_seq": int,
@@ -130,6 +130,7 @@ STATUS = {
     "started_at": Maybe(TIME),
     "completed_at": Maybe(TIME),
     "usage": USAGE,
+    "forked_from": Maybe({"thread_id": str, "version": int, "variant": Maybe(str)}),
 }
 EVENT = {
     "seq": int,
@@ -165,7 +166,7 @@ EXECUTION_ENTRY = Open(
     id=UUID,
     workflow_id=Maybe(str),
     thread_id=str,
-    kind=re.compile("invoke|resume|rollback"),
+    kind=re.compile("invoke|resume|rollback|fork"),
     status=STATUSES,
     started_at=Maybe(TIME),
     completed_at=Maybe(TIME),

@@ -247,6 +247,8 @@ def test_an_input_that_breaks_the_schema_is_refused_with_pointers(service: Servi
     assert found["problems"][0]["pointer"].endswith("/topic")
     refused(service.http.post(ASYNC, json={"workflow": "strict", "input": {}}), 422, "invalid_input")
     found = refused(service.http.post(ASYNC, json={"workflow": "strict"}), 422, "invalid_input")
+    assert found["detail"] == '(input): "topic" is a required property'
+    found = refused(service.http.post(ASYNC, json={"workflow": "strict", "input": None}), 422, "invalid_input")
     assert found["detail"].startswith("(input): null")
 
 

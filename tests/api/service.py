@@ -15,8 +15,8 @@ import httpx
 from app.api.app import create_app
 from app.api.server import Server, configure, listener
 from app.domain.breakers import BreakerPolicy
-from app.domain.commands import Accepted
-from app.domain.errors import BackstitchError, InvalidWorkflow, NotFound, Problem
+from app.domain.commands import Accepted, Fork, Forked
+from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.records import IdempotencyRecord
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
@@ -89,6 +89,19 @@ class Control:
             thread = await self._thread(outcome.idempotency.thread_id)
             return Accepted(thread=thread, execution_id=thread.execution_id, replayed=True)
         return Accepted(thread=start.thread, execution_id=start.execution.id, created=True)
+
+    async def fork(self, command: Any) -> Forked:
+        self._note(command)
+        await self._thread(command.thread_id)
+        forks: list[Fork] = []
+        for variant in command.variants:
+            start = new_start(self.service.workflow, **({"thread_id": variant.thread_id} if variant.thread_id else {}))
+            if (await self.service.journal.start(start)).created:
+                accepted = Accepted(thread=start.thread, execution_id=start.execution.id, **self.answer)
+                forks.append(Fork(variant=variant, accepted=accepted))
+            else:
+                forks.append(Fork(variant=variant, error=Conflict("it exists", code="thread_exists")))
+        return Forked(thread_id=command.thread_id, version=command.version or 1, forks=forks)
 
     async def resume(self, command: Any) -> Accepted:
         return await self._accepted(command)

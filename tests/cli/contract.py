@@ -187,10 +187,54 @@ FINDING: dict[str, Any] = {
     "kind": "checkpoint", "version": 3, "step_id": "marketer", "run_id": None, "execution_id": "e-1",
     "problem": "its text is not the one that was written (SHA-256)", "quarantined": False,
 }  # fmt: skip
+FORKED: dict[str, Any] = {
+    "thread_id": THREAD, "version": 2, "failed": [], "durable": True, "forks": [
+        {"variant": name, "thread_id": f"t-{name}", "execution_id": f"e-{name}", "status": "pending", "version": 1, "links": {}}
+        for name in ("a", "b")
+    ],
+}  # fmt: skip
+SIDE: dict[str, Any] = {
+    "execution_id": "e-1", "thread_id": THREAD, "workflow": "content-strategy", "workflow_version": 1, "kind": "invoke",
+    "status": "completed", "version": 4, "forked_from": None, "started_at": AT.format(0), "completed_at": AT.format(4),
+    "error": None, "duration_ms": 4000, "steps_ms": 3900, "attempts": 2, "usage": None,
+    "steps": {"total": 2, "completed": 2, "failed": 0, "skipped": 0, "reused": 0},
+}  # fmt: skip
+SPENT = {"input_tokens": 1200, "output_tokens": 30, "cost_usd": 0.0123}
+RAN: dict[str, Any] = {
+    "status": "completed", "agent": "marketer", "agent_version": 1, "variant": None, "attempt": 1, "retry_count": 0,
+    "duration_ms": 2000, "usage": None, "reused": False, "error": None,
+}  # fmt: skip
+SAME: dict[str, Any] = {"equal": True, "a": None, "b": None, "patch": [], "omitted": None}
+COMPARED: dict[str, Any] = {
+    "a": SIDE,
+    "b": SIDE | {
+        "kind": "fork", "forked_from": {"thread_id": THREAD, "version": 2, "variant": "b"}, "duration_ms": 1500,
+        "usage": SPENT,
+    },
+    "ancestor": {"thread_id": THREAD, "version": 2},
+    "difference": {
+        "duration_ms": -2500, "steps_ms": 0, "attempts": 0, "input_tokens": None, "output_tokens": None, "cost_usd": None,
+    },
+    "steps": [
+        {"id": "analyst", "a": RAN, "b": RAN | {"reused": True}, "output": SAME},
+        {
+            "id": "marketer", "a": RAN, "b": RAN | {"agent": "marketer-v2", "duration_ms": 900, "usage": SPENT},
+            "output": {
+                "equal": False, "a": {"plan": 1}, "b": {"plan": 2}, "omitted": None,
+                "patch": [{"op": "replace", "path": "/plan", "value": 2}],
+            },
+        },
+        {"id": "gone", "a": RAN, "b": None, "output": {**SAME, "equal": False, "patch": None, "omitted": "too_large"}},
+    ],
+    "input": SAME, "context": SAME, "output": {**SAME, "equal": None, "patch": None, "omitted": "not_written"},
+}  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
     },
+    "/api/tasks": {"task_id": THREAD, "execution_id": "e-1", "status": "pending", "durable": True, "links": {}},
+    f"/api/invoke/fork/{THREAD}": FORKED,
+    "/api/workflow/executions/compare": COMPARED,
     f"/api/invoke/resume/{THREAD}": {"thread_id": THREAD, "status": "running", "resumed_from_version": 3},
     f"/api/invoke/rollback/{THREAD}": {
         "thread_id": THREAD, "status": "paused", "rolled_back_to_version": 2, "rolled_back_from_version": 4,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.contract import AT, THREAD, problem, script
+from tests.cli.contract import ANSWERS, AT, THREAD, problem, script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,10 @@ PRINTING = [
     ("rollback", THREAD, "--to", "2"),
     ("cancel", THREAD),
     ("pause", THREAD),
+    ("fork", THREAD, "--version", "2"),
+    ("compare", THREAD, "t-b"),
+    ("task", "writer"),
+    ("task", "writer", "--wait"),
     ("invoke", "content-strategy", "--wait"),
 ]
 
@@ -101,6 +105,13 @@ def test_invoke_sends_a_document_inline(cli: Cli, service: Service, tmp_path: Pa
         ("invoke", "no-such-file.yaml"),
         ("resume", THREAD, "--skip", "publish"),
         ("rollback", THREAD),
+        ("fork", THREAD, "--set", "marketer=v2"),
+        ("fork", THREAD, "--set", "marketer.agent"),
+        ("fork", THREAD, "--set", ":marketer.agent=v2"),
+        ("fork", THREAD, "--set", "marketer.input=5x"),
+        ("fork", THREAD, "--set", ".agent=v2"),
+        ("compare", THREAD),
+        ("task", "writer", "--input", "{nope"),
     ],
     ids=" ".join,
 )
@@ -199,3 +210,95 @@ def test_executions_are_listed(cli: Cli) -> None:
 def test_help_loads_neither_http_nor_the_server() -> None:
     code = "import sys, app.cli; print({'httpx', 'asyncpg', 'fastapi', 'pydantic', 'yaml'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "variants"),
+    [
+        ((), [{}]),
+        (("marketer.agent=v2",), [{"overrides": {"marketer": {"agent": "v2"}}}]),
+        (
+            ("m.input.n=3", "m.input.text=so it is", "context.mood=good"),
+            [{"overrides": {"m": {"input": {"n": 3, "text": "so it is"}}}, "context": {"mood": "good"}}],
+        ),
+        (('m.input={"a": {"b": 1}}',), [{"overrides": {"m": {"input": {"a": {"b": 1}}}}}]),
+        (
+            ("one:m.agent=v1", "two:m.agent=v2", "m.input.n=1"),
+            [
+                {"name": "one", "overrides": {"m": {"agent": "v1", "input": {"n": 1}}}},
+                {"name": "two", "overrides": {"m": {"agent": "v2", "input": {"n": 1}}}},
+            ],
+        ),
+    ],
+)
+def test_fork_says_what_each_variant_does_otherwise(
+    cli: Cli, service: Service, given: tuple[str, ...], variants: list[dict[str, Any]]
+) -> None:
+    options = [word for pair in given for word in ("--set", pair)]
+    assert cli("fork", THREAD, "--version", "2", *options, "--reason", "why").exit_code == 0
+    body = sent(service, f"/api/invoke/fork/{THREAD}")
+    assert body == {"version": 2, "variants": variants, "reason": "why", "resume": True}
+
+
+def test_fork_takes_a_variant_as_it_is_beside_others(cli: Cli, service: Service) -> None:
+    cli("fork", THREAD, "--variant", "same", "--set", "b:m.agent=v2", "--no-resume")
+    body = sent(service, f"/api/invoke/fork/{THREAD}")
+    assert body["variants"] == [{"name": "same"}, {"name": "b", "overrides": {"m": {"agent": "v2"}}}]
+    assert body["resume"] is False
+
+
+def test_fork_tells_of_its_threads_and_how_to_compare_them(cli: Cli) -> None:
+    text = cli("fork", THREAD).stdout
+    assert f"forked {THREAD} at version 2" in text
+    assert "compare t-a t-b" in text
+
+
+def test_fork_exits_with_1_when_a_variant_was_not_made(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = [{"variant": "c", "code": "queue_full", "detail": "the queue mail is full"}]
+    monkeypatch.setitem(ANSWERS[f"/api/invoke/fork/{THREAD}"], "failed", failed)
+    result = cli("fork", THREAD)
+    assert result.exit_code == 1
+    assert result.stderr == "variant c was not made: the queue mail is full [queue_full]\n"
+
+
+def test_compare_shows_both_side_by_side(cli: Cli) -> None:
+    lines = cli("compare", THREAD, "t-b").stdout.splitlines()
+    assert next(line for line in lines if line.startswith("took")).split() == [
+        "took",
+        "4.0",
+        "s",
+        "1.5",
+        "s",
+        "-2.5",
+        "s",
+    ]
+    [marketer] = [line for line in lines if line.startswith("marketer")]
+    assert "marketer | marketer-v2" in marketer
+    assert "2.0 s | 900 ms" in marketer
+    assert "- | $0.0123" in marketer
+    assert marketer.endswith("differs: replace /plan")
+    assert "both come from version 2 of t-1" in lines
+
+
+def test_compare_says_why_a_difference_cannot_be_shown(cli: Cli) -> None:
+    text = cli("compare", THREAD, "t-b").stdout
+    assert "output: not known (not written)" in text
+    assert "differs (too large)" in text
+    assert "no such step" in text
+
+
+def test_task_sends_the_agent_and_its_input(cli: Cli, service: Service) -> None:
+    cli("task", "writer", "--input", '{"a": 1}', "--set", "b=text", "--timeout", "5m", "--attempts", "2")
+    assert sent(service, "/api/tasks") == {
+        "agent": "writer",
+        "input": {"a": 1, "b": "text"},
+        "timeout": "5m",
+        "retry": {"max_attempts": 2},
+        "triggered_by": "cli",
+    }
+
+
+def test_task_watch_follows_to_the_end(cli: Cli) -> None:
+    result = cli("task", "writer", "--watch")
+    assert result.exit_code == 0
+    assert "workflow_complete" in result.stdout

@@ -130,7 +130,7 @@ def held(process: Process) -> str:
         "expected": dict(worker._expected),
         "tasks": list(worker._tasks),
         "attempts": list(worker._attempts._tasks),
-        "keys in flight": process.control._keys_in_flight,
+        "keys in flight": process.control._starts._keys_in_flight,
         "texts": process.bus._texts,
         "subscribers": process.bus.subscribers,
     }

@@ -65,6 +65,7 @@ def _run(run: StepRecord, execution_id: str) -> Document:
         "index": run.step_index,
         "status": run.status.value,
         "agent": run.agent,
+        "variant": run.variant,
         "attempt": run.attempt,
         "input": raw(run.input),
         "output": raw(run.output),
@@ -76,6 +77,5 @@ def _run(run: StepRecord, execution_id: str) -> Document:
         "session_id": run.session_id,
         "reused": run.execution_id != execution_id,
         "agent_version": run.agent_version,
-        "variant": run.variant,
         "usage": run.usage.value() if run.usage is not None else None,
     }

@@ -11,6 +11,7 @@ from app.domain.views.common import Document, raw, when
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from app.domain.parameters import Origin
     from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord, Usage
     from app.domain.spec import StepSpec, WorkflowSpec
     from app.domain.state import Refs
@@ -32,9 +33,15 @@ def kept_runs(refs: Refs, own: Iterable[StepRecord]) -> list[str]:
 
 
 def status_document(
-    thread: ThreadRecord, execution: ExecutionRecord, spec: WorkflowSpec, refs: Refs, runs: Iterable[StepRecord]
+    thread: ThreadRecord,
+    execution: ExecutionRecord,
+    spec: WorkflowSpec,
+    refs: Refs,
+    runs: Iterable[StepRecord],
+    origin: Origin | None = None,
 ) -> Document:
-    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before.
+    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before; `origin` is
+    where a fork comes from.
 
     A run of the execution itself tells of a step before one that was kept.
     """
@@ -65,6 +72,7 @@ def status_document(
         "started_at": when(execution.started_at),
         "completed_at": when(execution.completed_at),
         "usage": usage_of(by_step.values()).value(),
+        "forked_from": origin.value() if origin is not None else None,
     }
 
 
@@ -85,6 +93,7 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
             "index": step.index,
             "status": StepStatus.PENDING.value,
             "agent": step.agent,
+            "variant": None,
             "attempt": 0,
             "retry_count": 0,
             "session_id": None,
@@ -94,7 +103,6 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
             "error": None,
             "reused": False,
             "agent_version": None,
-            "variant": None,
             "usage": None,
         }
     return _run(step.id, step.index, run, execution_id)

@@ -206,3 +206,41 @@ async def test_a_start_that_is_cancelled_in_flight_is_driven_all_the_same(house:
     house.worker.hint()
     await house.end("mine")
     await house.until(lambda: house.worker.free == 10)
+
+
+OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+
+def without_input(schema: dict[str, Any], **more: Any) -> StartCommand:
+    document = {"name": "sewing", "input": schema, "steps": [step("a")]}
+    return StartCommand(workflow=document, **{"omits_input": True, **more})
+
+
+async def test_a_start_without_any_input_begins_with_an_empty_object_where_that_fits(house: House) -> None:
+    accepted = await house.control.start(without_input(OBJECT))
+    thread_id = await house.end(accepted.thread.thread_id)
+    assert (await house.execution(thread_id)).output == '{"a":{}}'
+
+
+async def test_a_start_without_any_input_tells_what_the_empty_object_lacks(house: House) -> None:
+    with pytest.raises(InvalidInput, match='"n" is a required property'):
+        await house.control.start(without_input({**OBJECT, "required": ["n"]}))
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": ["null", "object"]}])
+async def test_where_null_fits_it_stays_null(house: House, schema: dict[str, Any]) -> None:
+    accepted = await house.control.start(without_input(schema))
+    thread_id = await house.end(accepted.thread.thread_id)
+    assert (await house.execution(thread_id)).output == '{"a":null}'
+
+
+async def test_a_null_that_was_sent_is_not_taken_for_an_empty_object(house: House) -> None:
+    with pytest.raises(InvalidInput, match="null"):
+        await house.control.start(without_input(OBJECT, omits_input=False))
+
+
+async def test_an_ended_thread_that_is_started_without_input_is_resumed_all_the_same(house: House) -> None:
+    first = await house.control.start(without_input(OBJECT, thread_id="mine"))
+    await house.end("mine")
+    again = await house.control.start(without_input(OBJECT, thread_id="mine"))
+    assert (again.nothing_to_do, again.execution_id) == (True, first.execution_id)

@@ -1,0 +1,34 @@
+"""The agents of the tests that have a whole engine behind the routes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from app.domain.runner import StepContext, StepFailure
+from app.runners.registration import agent
+
+
+@agent("writer")
+async def writer(given: Any, ctx: StepContext) -> Any:
+    """Says what it was given."""
+    ctx.chunk("so ")
+    return {"by": "writer", "of": given}
+
+
+@agent("writer-v2")
+async def writer_v2(given: Any) -> Any:
+    """Says it otherwise."""
+    return {"by": "writer-v2", "of": given}
+
+
+@agent("hanging")
+async def hanging(given: Any) -> None:
+    """Never ends by itself."""
+    await asyncio.Event().wait()
+
+
+@agent("failing")
+async def failing(given: Any) -> None:
+    """Cannot."""
+    raise StepFailure("no", kind="refused", retryable=False)
