@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
-_UNBUILT_KINDS: Final = frozenset({"mcp", "gate", "llm"})
+_UNBUILT_KINDS: Final = frozenset({"gate", "llm"})
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
         return "a reserved word: choose another name"
     if kind == "pattern" and last in {"id", "assign"}:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
-    if kind == "pattern" and last in {"name", "agent", "python", "workflow"}:
+    if kind == "pattern" and last in {"name", "agent", "python", "workflow", "server"}:
         return "not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128"
     return str(error.message)[:300]
 

@@ -54,12 +54,29 @@ _HTTP: Final[dict[str, Any]] = {
         "json": {"description": "The body: any value, with templates."},
     },
 }
+TOOL: Final = r"^[^{}\x00-\x1f]{1,256}$"
+"""A tool's name is the server's choice; that it cannot hold a template keeps it checkable."""
+_MCP: Final[dict[str, Any]] = {
+    "description": "One call of a tool of a configured MCP server.",
+    "type": "object",
+    "required": ["server", "tool"],
+    "additionalProperties": False,
+    "properties": {
+        "server": {"description": "A server of the operator's MCP_SERVERS.", "type": "string", "pattern": NAME},
+        "tool": {"description": "One of its tools.", "type": "string", "pattern": TOOL},
+        "arguments": {
+            "description": "What the tool is given: an object with templates, or a template that gives one.",
+            "type": ["object", "string"],
+        },
+    },
+}
 _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
     "oneOf": [{"required": [kind]} for kind in KINDS],
     "dependentSchemas": {
         "http": {"properties": {"input": False}},
+        "mcp": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
     },
@@ -70,6 +87,7 @@ _STEP: Final[dict[str, Any]] = {
         "agent": {"description": "A registered agent.", "type": "string", "pattern": NAME},
         "python": {"description": "A registered function, never an import path.", "type": "string", "pattern": NAME},
         "http": _HTTP,
+        "mcp": _MCP,
         "workflow": {
             "description": "A registered workflow, name or name@version; it runs as a thread of its own.",
             "type": "string",
@@ -114,7 +132,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 
 NOT_BUILT: Final = frozenset(
     {
-        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "mcp", "on_cancel",
+        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "on_cancel",
         "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
     }
 )  # fmt: skip

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 
 from app.domain import jsontext
+from app.runners.mcp_results import HTTP_STATUS, LOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.runners.mcp_config import ServerConfig
 
-DISCONNECTED: Final = "disconnected"
-"""The `data` of an error that stands for a connection that could not be made, or was lost."""
-HTTP_STATUS: Final = "httpStatus"
-"""In the `data` of an error that stands for an answer with that status; `retryAfter` may stand beside it, in seconds."""
 TIMEOUT: Final = httpx2.Timeout(300.0, connect=10.0)
 """Seconds without a byte."""
 _CODE: Final = -32000
@@ -33,22 +30,26 @@ _MEANT: Final = frozenset({404, 405})
 
 
 class IsolatingTransport(httpx2.AsyncBaseTransport):
-    """Connects, and from `isolating` on answers for what went wrong; no answer but a stream may be longer than `limit`."""
+    """Connects, and once it isolates answers for what went wrong; no answer but a stream may be longer than `limit`."""
 
     def __init__(self, *, limit: int) -> None:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_ALIVE)
         self._inner = httpx2.AsyncHTTPTransport(limits=limits)
         self._limit = limit
-        self.isolating = False
+        self._isolating = False
+
+    def isolate(self) -> None:
+        """From now on a request that goes wrong is answered for."""
+        self._isolating = True
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it.  Raises httpx2.TransportError until `isolating`."""
+        """Send it.  Raises httpx2.TransportError until it isolates."""
         try:
             response = await self._inner.handle_async_request(request)
         except httpx2.TransportError as error:
-            if not self.isolating:
+            if not self._isolating:
                 raise
-            return _error(request, 503, f"{type(error).__name__}: {error}".rstrip(": "), DISCONNECTED)
+            return _error(request, 503, f"{type(error).__name__}: {error}".rstrip(": "), LOST)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _Guarded(response.stream, None if streamed else self._limit)

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from app.runners.mcp_results import TOO_LONG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcp.shared.message import SessionMessage
     from mcp_types import JSONRPCMessage
 
-TOO_LONG: Final = "answer_too_long"
-"""The `data` of an error that stands for an answer which was longer than it may be."""
 _ENDS: Final = 200
 _HEAD: Final = re.compile(rb'^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+)\s*,')
 _TAIL: Final = re.compile(rb'"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+)\s*\}\s*$')

@@ -16,10 +16,12 @@ from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
+
 from app.runners.mcp_lines import Lines, LongLine, to_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
     from mcp.client._transport import TransportStreams
@@ -120,18 +122,18 @@ class Child:
 
 
 @asynccontextmanager
-async def stdio_streams(child: Child, *, limit: int) -> AsyncGenerator[TransportStreams]:
-    """A started server's pipes as the session's streams; the server ends with the block.
+async def stdio_streams(child: Child, *, limit: int, ended: Callable[[], None]) -> AsyncGenerator[TransportStreams]:
+    """Start a server, and have its pipes as the session's streams; it ends with the block.  Raises OSError.
 
-    A line may have `limit` bytes.
+    A line may have `limit` bytes; `ended` is called when nothing more will come.
     """
-    import anyio  # noqa: PLC0415 - with the rest of this room
-
+    await child.start()
     arriving, read_stream = anyio.create_memory_object_stream[Any](0)
     write_stream, leaving = anyio.create_memory_object_stream[Any](0)
     try:
         async with asyncio.TaskGroup() as tasks:
             receiving = tasks.create_task(_receive(child.process, arriving, limit))
+            receiving.add_done_callback(lambda _: ended())
             sending = tasks.create_task(_send(child.process, leaving, arriving))
             listening = tasks.create_task(child.listen())
             try:
@@ -150,8 +152,6 @@ async def stdio_streams(child: Child, *, limit: int) -> AsyncGenerator[Transport
 
 async def _receive(process: Process, arriving: Arriving, limit: int) -> None:
     """What the server writes, to the session; once nobody reads it any more it is read to the end all the same."""
-    import anyio  # noqa: PLC0415
-
     assert process.stdout is not None
     lines = Lines(limit)
     wanted = True
