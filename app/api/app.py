@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
+from app.api import breakers, follow, health, look, mcp, openapi, problem, queues, repair, start, steer, workflows
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
@@ -28,6 +28,7 @@ _OTHERS: Final = (
     workflows.router,
     queues.router,
     breakers.router,
+    mcp.router,
     health.router,
 )
 _DESCRIPTION: Final = (

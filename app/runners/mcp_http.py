@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 
 from app.domain import jsontext
-from app.runners.mcp_results import HTTP_STATUS, LOST
+from app.runners.mcp_results import HTTP_STATUS, LONGER, LOST, LOST_ON_THE_WAY, SILENT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +49,9 @@ class IsolatingTransport(httpx2.AsyncBaseTransport):
         except httpx2.TransportError as error:
             if not self._isolating:
                 raise
-            return _error(request, 503, f"{type(error).__name__}: {error}".rstrip(": "), LOST)
+            silent = isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout)
+            message = f"{type(error).__name__}: {error}".rstrip(": ")
+            return _error(request, 504, message, SILENT) if silent else _error(request, 503, message, LOST)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _Guarded(response.stream, None if streamed else self._limit)
@@ -75,10 +77,10 @@ class _Guarded(httpx2.AsyncByteStream):
             async for piece in self._inner:
                 size += len(piece)
                 if self._limit is not None and size > self._limit:
-                    raise httpx2.StreamError(f"the answer is longer than {self._limit:,} bytes")
+                    raise httpx2.StreamError(f"{LONGER} {self._limit:,} bytes")
                 yield piece
         except httpx2.TransportError as error:
-            raise httpx2.StreamError(f"the connection was lost: {error}") from error
+            raise httpx2.StreamError(f"{LOST_ON_THE_WAY}: {type(error).__name__} {error}") from error
 
     async def aclose(self) -> None:
         await self._inner.aclose()

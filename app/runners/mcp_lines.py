@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.runners.mcp_results import TOO_LONG
+from app.runners.mcp_results import LONGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def to_message(line: bytes | LongLine, limit: int) -> SessionMessage | None:
     from mcp.shared.message import SessionMessage  # noqa: PLC0415
 
     if isinstance(line, LongLine):
-        return _error(line.request_id, mcp_types.INTERNAL_ERROR, f"the answer is longer than {limit:,} bytes", TOO_LONG)
+        return _error(line.request_id, mcp_types.INTERNAL_ERROR, f"{LONGER} {limit:,} bytes")
     try:
         message: JSONRPCMessage = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValueError:

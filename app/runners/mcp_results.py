@@ -32,13 +32,16 @@ _CODES: Final[Mapping[int, tuple[str, bool]]] = {
 """JSON-RPC codes of errors: kind, and whether trying again can help; all others may pass."""
 _SERVER_ERRORS: Final = 500
 _RETRYABLE: Final = frozenset({408, 425, 429})
-TOO_LONG: Final = "answer_too_long"
-"""The `data` of an error that stands for an answer which was longer than it may be."""
 LOST: Final = "disconnected"
 """The `data` of an error that stands for a connection that could not be made, or was lost."""
+SILENT: Final = "timeout"
+"""The `data` of one that stands for a server that said nothing for too long."""
 HTTP_STATUS: Final = "httpStatus"
 """In the `data` of an error that stands for an answer with that status; `retryAfter` may stand beside it, in seconds."""
-_LONGER: Final = "the answer is longer than"
+LONGER: Final = "the answer is longer than"
+_EVENT_TOO_LONG: Final = "Server-sent event exceeded"
+LOST_ON_THE_WAY: Final = "the connection was lost"
+"""What the message of an error holds that the SDK makes of an answer which could not be read to its end."""
 _OF_THE_OBJECT: Final = frozenset({"required", "additionalProperties", "unevaluatedProperties"})
 _SHOWN: Final = 5
 
@@ -94,9 +97,13 @@ def to_failure(error: MCPError, message: str) -> StepFailure:
         retryable = status >= _SERVER_ERRORS or status in _RETRYABLE
         pause = told.get("retryAfter")
         return StepFailure(message, kind=f"{retry.HTTP}.{status}", retryable=retryable, retry_after=pause)
-    if data == TOO_LONG or _LONGER in error.message:
-        return StepFailure(message, kind=retry.OUTPUT_TOO_LARGE, retryable=False)
-    kind, retryable = (DISCONNECTED, True) if is_lost(error) else _CODES.get(error.code, (SERVER_ERROR, True))
+    kind, retryable = _CODES.get(error.code, (SERVER_ERROR, True))
+    if LONGER in error.message or _EVENT_TOO_LONG in error.message:
+        kind, retryable = retry.OUTPUT_TOO_LARGE, False
+    elif is_lost(error) or LOST_ON_THE_WAY in error.message:
+        kind, retryable = DISCONNECTED, True
+    elif data == SILENT:
+        kind, retryable = retry.TIMEOUT, True
     return StepFailure(message, kind=kind, retryable=retryable)
 
 
