@@ -215,9 +215,7 @@ def test_a_circle_is_refused(service: Service) -> None:
     refused(service.http.post("/api/workflows", json={"name": "round", "steps": steps}), 422, "invalid_workflow")
 
 
-@pytest.mark.parametrize(
-    "step", [{"gate": {"show": 1}}, {"mcp": {"server": "a", "tool": "b"}}, {"for_each": "{input}"}]
-)
+@pytest.mark.parametrize("step", [{"gate": {"show": 1}}, {"for_each": "{input}"}])
 def test_a_documented_kind_that_is_not_built_is_refused(service: Service, step: dict[str, Any]) -> None:
     document = {"name": "later", "steps": [{"id": "a", **({"python": "echo"} if "for_each" in step else {}), **step}]}
     refused(service.http.post("/api/workflows", json=document), 422, "not_supported")
