@@ -19,7 +19,9 @@ from typing import Any, ClassVar
 parser = argparse.ArgumentParser()
 parser.add_argument("--marks", type=Path)
 parser.add_argument("--port", type=int)
-parser.add_argument("--deaf", action="store_true", help="end neither with stdin nor by SIGTERM")
+parser.add_argument(
+    "--deaf", action="store_true", help="end neither with stdin nor by SIGTERM; leave a session for ever"
+)
 options = parser.parse_args()
 
 Json = dict[str, Any]
@@ -36,6 +38,8 @@ NAMES = [
     "walk",
     "env",
     "refuse",
+    "drop",
+    "wait",
 ]
 TOOLS = [{"name": name, "inputSchema": {"type": "object", "properties": {}}} for name in NAMES]
 TOOLS[0]["inputSchema"] = {
@@ -106,6 +110,13 @@ def grow(request_id: int, given: Json, meta: Json) -> Json:
     return text("grown")
 
 
+def wait(request_id: int, given: Json, meta: Json) -> Json:
+    """Waits until there is such a file."""
+    while not Path(given["path"]).exists():
+        time.sleep(0.02)
+    return text("waited")
+
+
 def walk(request_id: int, given: Json, meta: Json) -> Json:
     """Reports progress."""
     for step in (1, 2):
@@ -119,7 +130,7 @@ CALLS: dict[str, Any] = {
     "fail": lambda _, given, __: {**text(given.get("why", "no")), "isError": True},
     "huge": lambda _, given, __: text("x" * given["size"]),
     "env": lambda *_: {"content": [], "structuredContent": dict(os.environ)},
-    **{doer.__name__: doer for doer in (hang, leave, garbage, surrogate, huge_backwards, grow, walk)},
+    **{doer.__name__: doer for doer in (hang, leave, garbage, surrogate, huge_backwards, grow, wait, walk)},
 }
 
 
@@ -179,6 +190,8 @@ class Endpoint(BaseHTTPRequestHandler):
             self._send(202, None)
         elif (message.get("params") or {}).get("name") == "refuse":
             self._send(503, {"error": "busy"}, retry_after="7")
+        elif (message.get("params") or {}).get("name") == "drop":
+            self.close_connection = True
         else:
             self._send(200, answer(message))
 
@@ -187,6 +200,8 @@ class Endpoint(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         mark("deleted")
+        while options.deaf:
+            time.sleep(1)
         self._send(200, None)
 
     def _send(self, status: int, body: Json | None, session: str | None = None, retry_after: str | None = None) -> None:

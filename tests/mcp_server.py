@@ -109,8 +109,10 @@ async def wait_for(path: str, name: str) -> str:
 
 
 @server.tool()
-async def big(size: int) -> str:
-    """A long text."""
+async def big(size: int, ctx: Context, streamed: bool = False) -> str:
+    """A long text, on a stream if something is told before it."""
+    if streamed:
+        await ctx.report_progress(1, 2)
     return "x" * size
 
 

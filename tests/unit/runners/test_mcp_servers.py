@@ -261,12 +261,13 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def endpoint(script: Path, port_option: str, marks: Path, port: int | None = None) -> AsyncGenerator[int]:
+async def endpoint(
+    script: Path, port_option: str, marks: Path, port: int | None = None, *more: str
+) -> AsyncGenerator[int]:
     """An HTTP server of tests/ as a process; its port."""
     port = port or free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), port_option, str(port), "--marks", str(marks), stderr=asyncio.subprocess.DEVNULL
-    )
+    arguments = (str(script), port_option, str(port), "--marks", str(marks), *more)
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.DEVNULL)
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -297,7 +298,8 @@ async def test_an_endpoint_of_today_with_progress_cancellation_and_changes(tmp_p
         await found.until(lambda: "nap begun" in found.marks)
         napping.cancel()
         await found.until(lambda: "nap cancelled" in found.marks)
-        assert (await found.refused("big", size=5 * LIMIT)).kind == "output_too_large"
+        for streamed in (False, True):
+            assert (await found.refused("big", size=5 * LIMIT, streamed=streamed)).kind == "output_too_large"
         await found.call("grow", name="fresh")
         await found.until(lambda: "fresh" in [tool.name for tool in found.servers.known_tools("t") or ()])
 
@@ -321,6 +323,32 @@ async def test_a_status_of_an_endpoint_is_the_kind_of_the_failure(tmp_path: Path
         busy = await found.refused("refuse")
         assert (busy.kind, busy.retryable, busy.retry_after) == ("http.503", True, 7)
         assert await found.call("echo", text="a") == "a"
+
+
+async def test_a_request_that_is_lost_on_the_way_fails_no_other(tmp_path: Path) -> None:
+    marks, go = tmp_path / "marks", tmp_path / "go"
+    async with endpoint(PLAIN, "--port", marks) as port, house(web(port), marks=marks) as found:
+        waiting = asyncio.create_task(found.call("wait", path=str(go)))
+        await found.until(lambda: "wait a:b:c" in found.marks)
+        lost = await found.refused("drop")
+        assert (lost.kind, lost.retryable) == ("mcp.disconnected", True)
+        go.touch()
+        assert await waiting == "waited"
+
+
+async def test_an_answer_of_an_endpoint_that_is_too_long_fails_its_call(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    async with endpoint(PLAIN, "--port", marks) as port, house(web(port), marks=marks) as found:
+        assert (await found.refused("huge", size=5 * LIMIT)).kind == "output_too_large"
+        assert await found.call("echo", text="a") == "a"
+
+
+async def test_closing_does_not_wait_for_an_endpoint_that_holds_on(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    async with endpoint(PLAIN, "--port", marks, None, "--deaf") as port:
+        async with house(web(port), marks=marks) as found:
+            await found.call("echo", text="a")
+        assert "deleted" in found.marks
 
 
 async def test_an_endpoint_that_refuses_the_token_says_so_without_it(tmp_path: Path) -> None:
