@@ -74,7 +74,7 @@ class Session:
             self._tell(_leaf(error))
         finally:
             if self._child is not None and self.reason is None:
-                self.reason = self.config.redact(self._child.epitaph())
+                self.reason = self._child.epitaph()
             self.retire(None)
             self.settled.set()
             self.finished.set()

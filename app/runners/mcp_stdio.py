@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Arriving = MemoryObjectSendStream[SessionMessage | Exception]
     Leaving = MemoryObjectReceiveStream[SessionMessage]
 
-END_SECONDS: Final = 1.0
-"""How long a server may take to end after its stdin was closed, and half of that after SIGTERM."""
+END_SECONDS: Final = 0.75
+"""How long a server may take to end after its stdin was closed, and a third of that after SIGTERM."""
 _LAST_WORDS: Final = 0.2
 _CHUNK: Final = 1 << 16
 _SAID: Final = 5
@@ -89,7 +89,7 @@ class Child:
                     _log.info("mcp server %s: %s", self._config.name, text)
 
     def epitaph(self) -> str:
-        """How it ended, with its last words."""
+        """How it ended, with its last words, without secrets."""
         code = self._process.returncode if self._process is not None else None
         how = "its output ended" if code is None else f"exited with code {code}" if code >= 0 else f"killed by {-code}"
         return f"{how}: {self._said[-1]}" if self._said else how
@@ -101,11 +101,11 @@ class Child:
                 self.process.stdin.close()
             if not await self._gone(END_SECONDS):
                 self._signal(signal.SIGTERM)
-                await self._gone(END_SECONDS / 2)
+                await self._gone(END_SECONDS / 3)
         finally:
             self._signal(signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                await self._gone(END_SECONDS / 2)
+                await self._gone(END_SECONDS / 3)
             if self._transport is not None:
                 self._transport.close()
 

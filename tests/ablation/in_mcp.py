@@ -22,12 +22,6 @@ session(
     SERVERS + "test_an_unknown_server_tool_and_wrong_arguments_never_reach_a_server",
 )
 session(
-    "what a server died of is told without secrets",
-    "self.reason = self.config.redact(self._child.epitaph())",
-    "self.reason = self._child.epitaph()",
-    SERVERS + "test_a_process_that_ends_at_once_is_told_with_its_last_words",
-)
-session(
     "a change of the tools is followed",
     "        if isinstance(message, ToolListChangedNotification):\n",
     "        if message is None:\n",
@@ -58,6 +52,12 @@ stdio(
     "            self._signal(signal.SIGKILL)\n",
     "",
     SERVERS + "test_closing_ends_the_processes_also_one_that_hears_nothing",
+)
+stdio(
+    "what a server says is told without secrets",
+    "                    text = self._config.redact(text)\n",
+    "",
+    SERVERS + "test_secrets_are_taken_out_of_what_a_server_says",
 )
 stdio(
     "a server is told no variable of the service",

@@ -70,9 +70,9 @@ def stdio(name: str, script: Path, *arguments: str, **more: Any) -> ServerConfig
 
 
 @asynccontextmanager
-async def house(*configs: ServerConfig, marks: Path) -> AsyncGenerator[House]:
+async def house(*configs: ServerConfig, marks: Path, patience: float = PATIENCE) -> AsyncGenerator[House]:
     """Servers, until the block ends."""
-    async with asyncio.timeout(PATIENCE * 2):
+    async with asyncio.timeout(patience):
         async with McpServers({one.name: one for one in configs}, max_bytes=LIMIT).open() as servers:
             yield House(servers, marks)
 
@@ -81,7 +81,8 @@ async def house(*configs: ServerConfig, marks: Path) -> AsyncGenerator[House]:
 async def plain(tmp_path: Path) -> AsyncGenerator[House]:
     """The plain server, on pipes."""
     marks = tmp_path / "marks"
-    async with house(stdio("t", PLAIN, "--marks", str(marks), env={"OURS": "yes"}), marks=marks) as found:
+    server = stdio("t", PLAIN, "--marks", str(marks), env={"OURS": "yes"}, secrets=frozenset({TOKEN}))
+    async with house(server, marks=marks) as found:
         yield found
 
 
@@ -219,6 +220,13 @@ async def test_what_a_server_says_on_stderr_is_logged(plain: House, caplog: pyte
     assert "mcp server t: the last words" in caplog.messages
 
 
+async def test_secrets_are_taken_out_of_what_a_server_says(plain: House, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "app.runners"):
+        failure = await plain.refused("leave", words=f"refused: Bearer {TOKEN}")
+    assert str(failure).endswith("exited with code 3: refused: Bearer ***")
+    assert TOKEN not in caplog.text
+
+
 async def test_closing_ends_the_processes_also_one_that_hears_nothing(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     deaf = stdio("t", PLAIN, "--marks", str(marks), "--deaf")
@@ -234,7 +242,7 @@ async def test_closing_ends_the_processes_also_one_that_hears_nothing(tmp_path: 
 
 async def test_closing_does_not_wait_for_a_server_that_never_shook_hands(tmp_path: Path) -> None:
     silent = ServerConfig(name="t", command=sys.executable, args=("-c", "import time; time.sleep(600)"))
-    async with house(silent, marks=tmp_path / "marks") as found:
+    async with house(silent, marks=tmp_path / "marks", patience=15) as found:
         waiting = asyncio.create_task(found.refused("echo", text="x"))
         server = found.servers._servers["t"]
         await found.until(lambda: server._session is not None and server._session._child is not None)
@@ -339,7 +347,9 @@ async def test_a_request_that_is_lost_on_the_way_fails_no_other(tmp_path: Path) 
 async def test_an_answer_of_an_endpoint_that_is_too_long_fails_its_call(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     async with endpoint(PLAIN, "--port", marks) as port, house(web(port), marks=marks) as found:
-        assert (await found.refused("huge", size=5 * LIMIT)).kind == "output_too_large"
+        failure = await found.refused("huge", size=5 * LIMIT)
+        assert failure.kind == "output_too_large"
+        assert "the answer is longer than" in str(failure), "it is not even read to its end"
         assert await found.call("echo", text="a") == "a"
 
 
