@@ -70,7 +70,7 @@ def stdio(name: str, script: Path, *arguments: str, **more: Any) -> ServerConfig
 
 
 @asynccontextmanager
-async def house(*configs: ServerConfig, marks: Path, patience: float = PATIENCE) -> AsyncGenerator[House]:
+async def house(*configs: ServerConfig, marks: Path, patience: float = 2 * PATIENCE) -> AsyncGenerator[House]:
     """Servers, until the block ends."""
     async with asyncio.timeout(patience):
         async with McpServers({one.name: one for one in configs}, max_bytes=LIMIT).open() as servers:
