@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     modules: Annotated[tuple[str, ...], NoDecode] = ()
     workflows_dir: Path | None = None
     http_allow_private: bool = False
+    mcp_servers: Path | None = None
 
     lease_seconds: Seconds = 10
     max_recoveries: Count = 10
@@ -98,6 +99,12 @@ class Settings(BaseSettings):
         user = quote(self.database_user, safe="")
         host = f"[{self.database_host}]" if ":" in self.database_host else self.database_host
         return f"postgresql://{user}{password}@{host}:{self.database_port}/{quote(self.database_name, safe='')}"
+
+    def secret(self, name: str) -> str | None:
+        """A variable of the environment, or else of .env, that is no setting: what an operator's file refers to."""
+        from dotenv import dotenv_values  # noqa: PLC0415 - only who refers to any pays for its import
+
+        return os.environ.get(name) or dotenv_values(".env", encoding="utf-8").get(name) or None
 
     @field_validator("log_level", "checkpointer", "persistence_fallback", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from app.api import (
     fork,
     health,
     look,
+    mcp,
     openapi,
     problem,
     queues,
@@ -43,6 +44,7 @@ _OTHERS: Final = (
     workflows.router,
     queues.router,
     breakers.router,
+    mcp.router,
     health.router,
 )
 _DESCRIPTION: Final = (

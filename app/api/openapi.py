@@ -27,6 +27,7 @@ _TAGS: Final = [
     {"name": "tasks", "description": "One agent on one input."},
     {"name": "define", "description": "Workflow documents."},
     {"name": "breakers", "description": "The circuit breakers of the agents."},
+    {"name": "mcp", "description": "The MCP servers whose tools steps call."},
     {"name": "queues", "description": "Where threads wait for a slot."},
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
     {"name": "health", "description": "Whether the service can work."},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Literal
 
     from starlette.requests import HTTPConnection
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.tools import ServerReport
     from app.domain.transition import Transition
     from app.engine.bus import Bus
     from app.engine.inspection import Report
@@ -93,6 +94,12 @@ class Inspector(Protocol):
     async def repair(self, thread_id: str) -> tuple[ThreadRecord, Transition | None]: ...
 
 
+class Mcp(Protocol):
+    """The configured MCP servers."""
+
+    def reports(self) -> Sequence[ServerReport]: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -110,6 +117,8 @@ class Services(Protocol):
     def breakers(self) -> Breakers: ...
     @property
     def inspector(self) -> Inspector: ...
+    @property
+    def mcp(self) -> Mcp: ...
     @property
     def durable(self) -> bool: ...
     @property

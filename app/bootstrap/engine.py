@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.bootstrap.mcp import health_of, open_mcp
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -22,6 +23,7 @@ from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.worker import Worker
 from app.runners.http import HttpRunner
+from app.runners.mcp import McpRunner
 from app.runners.python import PythonRunner
 from app.runners.sleep import SleepRunner
 from app.runners.workflow import WorkflowRunner
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads, Registry
     from app.domain.runner import Runner
     from app.engine.deps import Spawn
+    from app.runners.mcp_servers import McpServers
     from app.runners.registration import Functions
     from app.settings import Settings
     from app.store.writer import GroupWriter
@@ -64,6 +67,7 @@ class Services:
     breakers: Breakers
     inspector: Inspector
     agents: Callable[[], Collection[str]]
+    mcp: McpServers
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -79,13 +83,15 @@ class Services:
             "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
             "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
             "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
+            **health_of(self.mcp),
         }
 
 
 async def open_engine(settings: Settings, store: Store, functions: Functions, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
     bus, sub_workflows = Bus(), WorkflowRunner()
-    runners = _runners(settings, functions, sub_workflows, stack)
+    mcp = await open_mcp(settings, stack)
+    runners = {**_runners(settings, functions, sub_workflows, stack), "mcp": McpRunner(mcp)}
     catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
@@ -116,6 +122,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         breakers=breakers,
         inspector=Inspector(store.stores, catalog, worker, bus),
         agents=lambda: functions.names("agent"),
+        mcp=mcp,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
-_UNBUILT_KINDS: Final = frozenset({"mcp", "gate"})
+_UNBUILT_KINDS: Final = frozenset({"gate"})
 _WORDS: Final = {
     "anyOf": 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"',
     "not": "a reserved word: choose another name",
@@ -141,7 +141,7 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
         return "only a step with 'agent' has variants"
     if kind == "pattern" and last in {"id", "assign"}:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
-    if kind == "pattern" and last in {"name", "agent", "python", "workflow"}:
+    if kind == "pattern" and last in {"name", "agent", "python", "workflow", "server"}:
         return "not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128"
     return str(error.message)[:300]
 

@@ -54,6 +54,22 @@ _HTTP: Final[dict[str, Any]] = {
         "json": {"description": "The body: any value, with templates."},
     },
 }
+TOOL: Final = r"^[^{}\x00-\x1f]{1,256}$"
+"""A tool's name is the server's choice; that it cannot hold a template keeps it checkable."""
+_MCP: Final[dict[str, Any]] = {
+    "description": "One call of a tool of a configured MCP server.",
+    "type": "object",
+    "required": ["server", "tool"],
+    "additionalProperties": False,
+    "properties": {
+        "server": {"description": "A server of the operator's MCP_SERVERS.", "type": "string", "pattern": NAME},
+        "tool": {"description": "One of its tools.", "type": "string", "pattern": TOOL},
+        "arguments": {
+            "description": "What the tool is given: an object with templates, or a template that gives one.",
+            "type": ["object", "string"],
+        },
+    },
+}
 _KINDS_OF_ERROR: Final[dict[str, Any]] = {
     "type": "array",
     "minItems": 1,
@@ -86,6 +102,7 @@ _DOING: Final[dict[str, Any]] = {
     "agent": {"description": "A registered agent.", "type": "string", "pattern": NAME},
     "python": {"description": "A registered function, never an import path.", "type": "string", "pattern": NAME},
     "http": _HTTP,
+    "mcp": _MCP,
 }
 _COMPENSATE: Final[dict[str, Any]] = {
     "description": "What undoes this step when a rollback is told to compensate; it sees the step's output.",
@@ -132,6 +149,7 @@ _STEP: Final[dict[str, Any]] = {
     "oneOf": [{"required": [kind]} for kind in KINDS],
     "dependentSchemas": {
         "http": {"properties": {"input": False}},
+        "mcp": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
         "for_each": {"properties": {"repeat": False}},
@@ -206,7 +224,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     "$defs": {"duration": _DURATION, "retry": _RETRY, "step": _STEP},
 }
 
-NOT_BUILT: Final = frozenset({"gate", "mcp", "on_cancel", "queue", "priority", "schedule", "triggers", "webhook"})
+NOT_BUILT: Final = frozenset({"gate", "on_cancel", "queue", "priority", "schedule", "triggers", "webhook"})
 """Keys that are foreseen and that this version does not carry out."""
 
 

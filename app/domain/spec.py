@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.domain.template import Condition
     from app.domain.variants import Variant
 
-KINDS = ("agent", "python", "http", "workflow", "sleep")
+KINDS = ("agent", "python", "http", "mcp", "workflow", "sleep")
 WAITING = frozenset({"workflow", "sleep"})
 """Kinds that wait without a slot: their timeout is that of the whole step run, and the document's default is not theirs."""
 
@@ -78,8 +78,8 @@ NO_LIMITS: Final = Limits()
 class StepSpec:
     """One step.
 
-    `kind` is one of KINDS; `target` the value under that key (an agent's or function's name, the http mapping, a workflow
-    reference, a duration), as a Template since it may hold holes.  `input` None: the step gets the thread's input.
+    `kind` is one of KINDS; `target` the value under that key (an agent's or function's name, the http or mcp mapping,
+    a workflow reference, a duration), as a Template since it may hold holes.  `input` None: the step gets the thread's input.
     `needs` are the ids of the steps that must have ended: written, implied by order, and referenced.
     `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.  `rescues` are
     the steps after whose caught failure it runs (else it is skipped); `effect` says what it does to the world outside,

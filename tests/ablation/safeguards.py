@@ -1,39 +1,17 @@
-"""All safeguards that are taken out in turn, room by room."""
+"""All safeguards that are taken out in turn, room by room: those of each module `in_*.py` beside this file."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tests.ablation import (
-    in_api,
-    in_checks,
-    in_control,
-    in_engine,
-    in_parts,
-    in_queues,
-    in_runners,
-    in_steps,
-    in_store,
-    in_writer,
-)
 
 if TYPE_CHECKING:
     from tests.ablation.safeguard import Safeguard
 
 SAFEGUARDS: tuple[Safeguard, ...] = tuple(
     safeguard
-    for module in (
-        in_store,
-        in_writer,
-        in_queues,
-        in_engine,
-        in_control,
-        in_steps,
-        in_parts,
-        in_api,
-        in_runners,
-        in_checks,
-    )
-    for room in module.ROOMS
+    for file in sorted(Path(__file__).parent.glob("in_*.py"))
+    for room in import_module(f"tests.ablation.{file.stem}").ROOMS
     for safeguard in room.safeguards
 )

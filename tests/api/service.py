@@ -20,6 +20,7 @@ from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFou
 from app.domain.records import IdempotencyRecord
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
+from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.transition import Transition
 
+_TOOL = Tool(name="git_status", description="How it is", input_schema={"type": "object"})
+MCP_SERVERS = [
+    ServerReport(name="git", kind="stdio", status="connected", error=None, tools=(_TOOL,)),
+    ServerReport(name="web", kind="http", status="failed", error="nobody there", tools=()),
+]
 STEPS = ("analyst", "marketer", "publish")
 DOCUMENT = '{"name":"sewing","description":"three steps","steps":[{"id":"analyst"},{"id":"marketer"},{"id":"publish"}]}'
 
@@ -183,6 +189,7 @@ class Service:
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
+        self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.workflow: WorkflowRecord
 

@@ -114,6 +114,19 @@ def test_contradicting_switches_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         load_settings()
 
 
+def test_a_secret_is_a_variable_of_the_environment_or_else_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("A_TOKEN=of the file\nB_TOKEN=of the file\n", encoding="utf-8")
+    monkeypatch.setenv("A_TOKEN", "of the environment")
+    settings = load_settings()
+    assert [settings.secret(name) for name in ("A_TOKEN", "B_TOKEN", "C_TOKEN")] == [
+        "of the environment",
+        "of the file",
+        None,
+    ]
+
+
 def test_an_unknown_override_is_refused() -> None:
     with pytest.raises(SettingsError, match="no such setting: prot"):
         load_settings(prot=1)

@@ -1,0 +1,34 @@
+"""Wires the MCP servers of MCP_SERVERS: their sessions live as long as the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.runners.mcp_config import load_servers
+from app.runners.mcp_servers import McpServers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AsyncExitStack
+
+    from app.settings import Settings
+
+
+async def open_mcp(settings: Settings, stack: AsyncExitStack) -> McpServers:
+    """The servers, until the stack closes; they begin to be opened, and nobody waits for that.  Raises StartupError."""
+    path = settings.mcp_servers
+    configs = load_servers(path, settings.secret) if path is not None else {}
+    servers = await stack.enter_async_context(McpServers(configs, max_bytes=settings.max_value_bytes).open())
+    servers.warm_up()
+    return servers
+
+
+def health_of(servers: McpServers) -> Mapping[str, Mapping[str, Any]]:
+    """The part `mcp`, when there are servers: degraded when one of them failed."""
+    reports = servers.reports()
+    if not reports:
+        return {}
+    failed = [f"{report.name}: {report.error}" for report in reports if report.status == "failed"]
+    connected = sum(report.status == "connected" for report in reports)
+    part: dict[str, Any] = {"status": "ready", "servers": len(reports), "connected": connected}
+    return {"mcp": {**part, "status": "degraded", "detail": "; ".join(failed)} if failed else part}
