@@ -12,6 +12,7 @@ from app.runners.llm.talk import Wanted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.runners.llm.clients import Client
     from app.runners.llm.talk import Call, Heard, Offer, Request, Turn
 
 ANSWER: Final = "final_answer"
@@ -24,17 +25,18 @@ _NOTHING: Final = "(no answer)"
 class AnthropicModel:
     """Streams one message."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def ask(self, request: Request, heard: Heard) -> None:
         """See Model."""
         config = request.config
-        stream = await self._client.messages.create(
+        stream = await self._client.api.messages.create(
             model=config.model,
             max_tokens=config.max_output_tokens or MAX_OUTPUT_TOKENS,
             messages=_messages(request),
             stream=True,
+            extra_headers=self._client.headers,
             extra_body=_body(request),
             timeout=request_timeout(config.timeout),
         )

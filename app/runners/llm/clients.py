@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.runners.llm.config import Config
 
 _CLIENTS: Final = 64
@@ -20,10 +22,11 @@ _KEEPALIVE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A provider's library and a client of it."""
+    """A provider's library, a client of it, and the headers to send with every request: what its settings cannot say."""
 
     sdk: Any
     api: Any
+    headers: Mapping[str, Any]
 
 
 def installed(provider: str) -> bool:
@@ -61,18 +64,17 @@ class Clients:
 
     def _make(self, provider: str, url: str, key: str | None, strangers: bool) -> Client:
         sdk = importlib.import_module(provider)
-        authorization = f"Bearer {key}" if key else sdk.Omit()
         more: dict[str, Any] = {"open_telemetry": False} if provider == "anthropic" else {}
         client = getattr(sdk, "AsyncAnthropic" if provider == "anthropic" else "AsyncOpenAI")(
             base_url=url,
             api_key=key or "none",
             max_retries=0,
             http_client=self._connected(strangers=strangers),
-            default_headers={"Authorization": authorization, "Accept-Encoding": "identity"},
             **more,
         )
         _warm_up(provider, client)
-        return Client(sdk, client)
+        authorization = f"Bearer {key}" if key else sdk.Omit()
+        return Client(sdk, client, {"Authorization": authorization, "Accept-Encoding": "identity"})
 
     def _connected(self, *, strangers: bool) -> Any:
         """The connections of the operator's agents, or of those that came by the API with an address of their own."""

@@ -63,12 +63,12 @@ _EXCERPT: Final = 500
 
 def failure(error: Exception, sdk: Any, key: str | None) -> StepFailure:
     """The failure for what a call of the provider's library `sdk` has raised; `key` is kept out of its message."""
-    if isinstance(error, StepFailure):
-        return error
+    import httpx2  # noqa: PLC0415 - comes with the extras
+
     refused = _refusal(error)
     if refused is not None:
         return StepFailure(str(refused), kind="address_refused", retryable=False)
-    if isinstance(error, sdk.APITimeoutError) or "Timeout" in type(error).__name__:
+    if isinstance(error, (sdk.APITimeoutError, httpx2.TimeoutException)):
         return StepFailure(f"no answer in time ({type(error).__name__})", kind=TIMEOUT)
     if isinstance(error, sdk.APIError) and not isinstance(error, sdk.APIConnectionError):
         return _told(error, key)

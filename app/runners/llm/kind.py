@@ -92,7 +92,7 @@ class LlmKind:
         key = self._key(config)
         client = await self._clients.get(config, key)
         return Party(
-            model=_MODELS[config.provider](client.api), sdk=client.sdk, key=key, tools=self._tools, prices=self._prices
+            model=_MODELS[config.provider](client), sdk=client.sdk, key=key, tools=self._tools, prices=self._prices
         )
 
     def _key(self, config: Config) -> str | None:

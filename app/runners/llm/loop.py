@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import jsontext, retry
 from app.domain.records import ErrorInfo
 from app.domain.runner import Completed, Failed, StepFailure
+from app.runners.addresses import AddressRefused
 from app.runners.llm import failures, tooling
 from app.runners.llm.structured import excerpt
 from app.runners.llm.talk import LENGTH, REFUSAL, Heard, Request, Turn
@@ -48,7 +49,7 @@ class Party:
         """What it raises when there is no answer, or none that can be read; in a stream also what its connection raises."""
         import httpx2  # noqa: PLC0415 - comes with the extras
 
-        return (self.sdk.APIError, httpx2.HTTPError, httpx2.StreamError, ValueError)
+        return (self.sdk.APIError, httpx2.HTTPError, AddressRefused, ValueError)
 
 
 class _Screen:

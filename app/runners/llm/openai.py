@@ -10,6 +10,7 @@ from app.runners.llm.config import OWN_URLS
 from app.runners.llm.talk import END, LENGTH, REFUSAL, TOOLS, Wanted
 
 if TYPE_CHECKING:
+    from app.runners.llm.clients import Client
     from app.runners.llm.talk import Call, Heard, Offer, Request, Turn
 
 _STOPS: Final = {"stop": END, "length": LENGTH, "tool_calls": TOOLS, "function_call": TOOLS, "content_filter": REFUSAL}
@@ -18,16 +19,17 @@ _STOPS: Final = {"stop": END, "length": LENGTH, "tool_calls": TOOLS, "function_c
 class OpenAIModel:
     """Streams one chat completion."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def ask(self, request: Request, heard: Heard) -> None:
         """See Model."""
         config = request.config
-        stream = await self._client.chat.completions.create(
+        stream = await self._client.api.chat.completions.create(
             model=config.model,
             messages=_messages(request),
             stream=True,
+            extra_headers=self._client.headers,
             extra_body=_body(request),
             timeout=request_timeout(config.timeout),
         )
