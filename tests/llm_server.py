@@ -39,6 +39,7 @@ class LlmServer:
     script: list[Answer] | dict[str, list[Answer]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
 
     @property
@@ -87,6 +88,7 @@ class LlmServer:
     async def _answer(self, request: Request, stream: Any) -> Response:
         body = await request.json()
         self.requests.append({"path": request.url.path, "headers": dict(request.headers), "body": body})
+        self.asked.set()
         answers = self.script if isinstance(self.script, list) else self.script.get(body["model"], [])
         answer = answers.pop(0) if answers else {"status": 500, "error": {"message": "the script is over"}}
         if "hold" in answer:
@@ -211,11 +213,12 @@ async def serving(server: LlmServer, port: int = 0) -> AsyncGenerator[LlmServer]
             await task
 
 
-async def _main(port: int, script: Path) -> None:
-    async with serving(LlmServer(json.loads(script.read_text(encoding="utf-8"))), port) as server:
-        print(server.port, flush=True)
+async def _main(port: int, script: Any) -> None:
+    async with serving(LlmServer(script), port) as server:
+        sys.stdout.write(f"{server.port}\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(_main(int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))))

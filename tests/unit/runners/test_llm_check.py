@@ -29,10 +29,11 @@ def test_an_agent_with_its_key_is_right(provider: str) -> None:
 
 @pytest.mark.parametrize(("provider", "variable"), [("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")])
 def test_a_missing_key_names_its_variable(provider: str, variable: str) -> None:
-    assert told(agent(provider), **{variable: " "}) == [
+    (found,) = told(agent(provider), OPENAI_API_KEY=" ", ANTHROPIC_API_KEY="")
+    assert found == (
         f"{variable} is not set: agent writer (llm, {provider}) needs it; "
         "set it in the environment or .env, or set api_key_env"
-    ]
+    )
 
 
 async def test_a_missing_key_is_a_fault_of_the_configuration_when_it_comes_to_that() -> None:

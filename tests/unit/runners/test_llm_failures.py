@@ -148,8 +148,7 @@ async def test_a_cancelled_attempt_ends_its_request(provider: str) -> None:
     async with house({"hold": "it"}) as at:
         async with asyncio.timeout(30):
             task = asyncio.create_task(at.perform(provider))
-            while not at.server.requests:
-                await asyncio.sleep(0.01)
+            await at.server.asked.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
