@@ -81,6 +81,12 @@ clients(
     FAILURES + "test_a_status_has_its_kind",
 )
 clients(
+    "a key is in no request that a provider's library logs",
+    '{"Accept-Encoding": "identity", **no_key}',
+    '{"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else no_key)}',
+    FAILURES + "test_no_key_is_logged_even_at_the_finest_level",
+)
+clients(
     "a provider's redirect is not followed",
     "follow_redirects=False,",
     "follow_redirects=True,",

@@ -70,11 +70,13 @@ class Clients:
             api_key=key or "none",
             max_retries=0,
             http_client=self._connected(strangers=strangers),
+            # Not with each request: the libraries log those at the level debug.
+            default_headers={"Authorization": f"Bearer {key}"} if key else None,
             **more,
         )
         _warm_up(provider, client)
-        authorization = f"Bearer {key}" if key else sdk.Omit()
-        return Client(sdk, client, {"Authorization": authorization, "Accept-Encoding": "identity"})
+        no_key = {} if key else {"Authorization": sdk.Omit()}
+        return Client(sdk, client, {"Accept-Encoding": "identity", **no_key})
 
     def _connected(self, *, strangers: bool) -> Any:
         """The connections of the operator's agents, or of those that came by the API with an address of their own."""

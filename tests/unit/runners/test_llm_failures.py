@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -195,3 +196,13 @@ async def test_an_empty_prompt_is_not_sent() -> None:
     async with house() as at:
         failed = await at.failed(given="  ")
     assert (failed.error.kind, at.server.requests) == ("validation", [])
+
+
+@both
+async def test_no_key_is_logged_even_at_the_finest_level(provider: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with house({"text": "x"}, says(401, f"Incorrect API key provided: {KEY}.")) as at:
+            await at.completed(provider)
+            await at.failed(provider)
+    assert len(caplog.records) > 1
+    assert [record.name for record in caplog.records if KEY in record.getMessage()] == []
