@@ -1,4 +1,4 @@
-"""Anthropic's messages.  An answer that must match a schema comes as the arguments of a tool, which any of its models can."""
+"""Anthropic's messages.  An answer that must match a schema comes as text, or as the arguments of a tool."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import jsontext
 from app.domain.errors import JsonError
 from app.runners.llm.clients import request_timeout
+from app.runners.llm.structured import ANSWER
 from app.runners.llm.talk import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.runners.llm.clients import Client
+    from app.runners.llm.structured import Shape
     from app.runners.llm.talk import Call, Heard, Offer, Request, Turn
 
-ANSWER: Final = "final_answer"
-"""The tool whose arguments are the answer."""
-MAX_OUTPUT_TOKENS: Final = 8192
+MAX_OUTPUT_TOKENS: Final = 16_000
 """Anthropic wants a limit in every request."""
 _NOTHING: Final = "(no answer)"
 
@@ -37,7 +37,7 @@ class AnthropicModel:
             messages=_messages(request),
             stream=True,
             extra_headers=self._client.headers,
-            extra_body=_body(request),
+            extra_body=self._body(request),
             timeout=request_timeout(config.timeout),
         )
         listener = _Listener(heard)
@@ -46,29 +46,41 @@ class AnthropicModel:
                 listener.hear(event.model_dump(exclude_none=True, warnings=False))
         listener.end()
 
+    def _body(self, request: Request) -> dict[str, Any]:
+        config = request.config
+        body: dict[str, Any] = {}
+        if request.system is not None:
+            body["system"] = request.system
+        if config.temperature is not None:
+            body["temperature"] = config.temperature
+        body |= self._structure(request)
+        more = dict(config.params)
+        if "output_config" in body and isinstance(more.get("output_config"), dict):
+            more["output_config"] = body["output_config"] | more["output_config"]
+        return body | more
 
-def _body(request: Request) -> dict[str, Any]:
-    config = request.config
-    body: dict[str, Any] = {}
-    if request.system is not None:
-        body["system"] = request.system
-    if config.temperature is not None:
-        body["temperature"] = config.temperature
-    tools = [_tool(offer) for offer in request.tools]
-    if request.schema is not None:
-        tools.append({
-            "name": ANSWER,
-            "description": "Give your final answer by calling this tool, once and last.",
-            "input_schema": request.schema,
-        })  # fmt: skip
-        body["tool_choice"] = _choice(request)
-    return {**body, **({"tools": tools} if tools else {}), **config.params}
+    def _structure(self, request: Request) -> dict[str, Any]:
+        """The tools, and what makes the answer match its schema."""
+        tools = [_tool(offer) for offer in request.tools]
+        body: dict[str, Any] = {}
+        if request.shape is not None and request.way == "schema":
+            shown = self._client.sdk.transform_schema(dict(request.shape.shown))
+            body["output_config"] = {"format": {"type": "json_schema", "schema": shown}}
+        elif request.shape is not None and request.way == "tool":
+            tools.append(_answer_tool(request.shape))
+            body["tool_choice"] = _choice(request)
+        return {**body, "tools": tools} if tools else body
+
+
+def _answer_tool(shape: Shape) -> dict[str, Any]:
+    description = "Give your final answer by calling this tool, once and last."
+    return {"name": ANSWER, "description": description, "input_schema": shape.shown}
 
 
 def _choice(request: Request) -> dict[str, Any]:
-    """Which tool must be called.  A model that thinks cannot be made to call any."""
+    """Which tool must be called.  A model that thinks cannot be made to call any, and Anthropic's newer ones always may."""
     thinking: Mapping[str, Any] = request.config.params.get("thinking") or {}
-    if thinking.get("type", "disabled") != "disabled":
+    if not request.config.own_url or thinking.get("type", "disabled") != "disabled":
         return {"type": "auto"}
     return {"type": "any"} if request.tools else {"type": "tool", "name": ANSWER}
 

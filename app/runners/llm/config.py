@@ -52,6 +52,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
                 "properties": {"mcp": _TEXT, "allow": {"type": "array", "items": _TEXT}},
             },
         },
+        "structured": {"enum": ["auto", "schema", "tool", "prompt"]},
         "max_turns": {"type": "integer", "minimum": 1, "maximum": 1000},
         "price": {
             "type": "object",
@@ -93,6 +94,7 @@ class Config:
     max_output_tokens: int | None
     timeout: float
     tools: tuple[ToolSource, ...]
+    structured: str
     max_turns: int
     price: tuple[float, float] | None
     params: Mapping[str, Any]
@@ -120,6 +122,7 @@ class Config:
             max_output_tokens=given.get("max_output_tokens"),
             timeout=times.seconds(given.get("timeout", TIMEOUT)),
             tools=tuple(_source(tool) for tool in given.get("tools", ())),
+            structured=given.get("structured", "auto"),
             max_turns=given.get("max_turns", MAX_TURNS),
             price=None if price is None else (price["input_per_million"], price["output_per_million"]),
             params=given.get("params", {}),
@@ -144,6 +147,8 @@ class Config:
             found.append(f"base_url: {self.url!r} is no http(s) address")
         if self.timeout <= 0:
             found.append("timeout: must be more than nothing")
+        if self.structured == "tool" and self.provider == "openai":
+            found.append("structured: a tool for the answer is for anthropic only")
         return found
 
     def key_fault(self, *, allow_private: bool) -> str | None:

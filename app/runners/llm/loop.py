@@ -15,7 +15,7 @@ from app.domain.records import ErrorInfo
 from app.domain.runner import Completed, Failed, StepFailure
 from app.runners.addresses import AddressRefused
 from app.runners.llm import failures, tooling
-from app.runners.llm.structured import excerpt
+from app.runners.llm.structured import excerpt, instruction
 from app.runners.llm.talk import LENGTH, REFUSAL, Heard, Request, Turn
 
 if TYPE_CHECKING:
@@ -99,14 +99,16 @@ class Loop:
         if self._offers is None:
             self._offers = await tooling.offers(self._party.tools, self._config.tools)
         heard = Heard(say=partial(self._screen.say, len(self._turns) + 1))
+        way = "prompt" if self._shape is None else self._shape.way(self._config)
+        told = [text for text in (system, instruction(way, self._shape)) if text]
         request = Request(
             config=self._config,
-            system=system,
+            system="\n\n".join(told) or None,
             prompt=prompt,
             turns=self._turns,
             tools=self._offers,
-            schema=None if self._shape is None else self._shape.shown,
-            strict=self._shape is not None and self._shape.strict,
+            shape=self._shape,
+            way=way,
         )
         try:
             await self._listen(request, heard)

@@ -49,8 +49,8 @@ def _body(request: Request) -> dict[str, Any]:
         body["max_completion_tokens" if own else "max_tokens"] = config.max_output_tokens
     if request.tools:
         body["tools"] = [_tool(offer) for offer in request.tools]
-    if request.schema is not None:
-        shown = {"name": "answer", "schema": request.schema, "strict": request.strict}
+    if request.shape is not None and request.way == "schema":
+        shown = {"name": "answer", "schema": request.shape.shown, "strict": request.shape.strict}
         body["response_format"] = {"type": "json_schema", "json_schema": shown}
     return {**body, **config.params}
 

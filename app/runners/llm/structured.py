@@ -10,8 +10,12 @@ from app.domain.errors import JsonError
 from app.domain.input_schema import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from app.runners.llm.config import Config
+
+ANSWER: Final = "final_answer"
+"""The tool whose arguments are the answer."""
 _WRAP: Final = "value"
 _SHOWN_PROBLEMS: Final = 5
 _EXCERPT: Final = 300
@@ -30,13 +34,12 @@ class Shape:
     schema: Mapping[str, Any]
     shown: Mapping[str, Any]
     wrapped: bool
-    strict: bool
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Shape:
         """The shape for an agent's output schema."""
-        wrapped = schema.get("type") != "object"
-        shown: Mapping[str, Any] = schema
+        wrapped = schema.get("type", "object" if "properties" in schema else None) != "object"
+        shown: Mapping[str, Any] = {"type": "object", **schema}
         if wrapped:
             shown = {
                 "type": "object",
@@ -44,7 +47,21 @@ class Shape:
                 "required": [_WRAP],
                 "additionalProperties": False,
             }
-        return cls(schema, shown, wrapped, is_strict(shown) and "anyOf" not in shown)
+        return cls(schema, shown, wrapped)
+
+    @property
+    def strict(self) -> bool:
+        """Whether OpenAI can hold a model to it."""
+        return is_strict(self.shown) and "anyOf" not in self.shown
+
+    def way(self, config: Config) -> str:
+        """How it is put to the model: see Request.
+
+        Anthropic's newer models cannot be made to call a tool, its older ones and many other servers know no schemas.
+        """
+        if config.structured != "auto":
+            return config.structured
+        return "schema" if config.provider == "openai" or (not config.own_url and is_closed(self.shown)) else "tool"
 
     def take(self, text: str) -> tuple[Any, str | None]:
         """The value that an answer's text gives, and what is wrong with it, in words for the model."""
@@ -58,6 +75,15 @@ class Shape:
         if not problems:
             return value, None
         return value, "\n".join(f"{one.pointer or '(the whole)'}: {one.message}" for one in problems[:_SHOWN_PROBLEMS])
+
+
+def instruction(way: str, shape: Shape | None) -> str | None:
+    """What the system text must say beside the agent's own, if anything."""
+    if shape is None or way == "schema":
+        return None
+    if way == "tool":
+        return f"Give your final answer by calling the tool {ANSWER}, once and last."
+    return f"Answer with one JSON value that matches this JSON Schema, and with nothing else:\n{jsontext.dumps(shape.schema)}"
 
 
 def excerpt(text: str) -> str:
@@ -82,6 +108,44 @@ def is_strict(schema: Any) -> bool:
     if "items" in keywords:
         parts.append(keywords["items"])
     return all(is_strict(part) for part in parts)
+
+
+def is_closed(schema: Mapping[str, Any]) -> bool:
+    """Whether Anthropic can hold a model to a schema with its limits told in words: nothing open, nothing recursive."""
+    defined: dict[str, Any] = schema.get("$defs", {})
+    known: set[str] = set()
+
+    def closed(part: Any, inside: frozenset[str]) -> bool:
+        if not isinstance(part, dict):
+            return False
+        keywords = cast("dict[str, Any]", part)
+        if "$ref" in keywords:
+            name = str(keywords["$ref"]).removeprefix("#/$defs/")
+            if name in inside or name not in defined:
+                return False
+            if name not in known and not closed(defined[name], inside | {name}):
+                return False
+            known.add(name)
+            return True
+        either: list[Any] = keywords.get("anyOf", []) + keywords.get("oneOf", [])
+        if either or not isinstance(keywords.get("type"), str):
+            return bool(either or "enum" in keywords or "const" in keywords) and all(
+                closed(one, inside) for one in either
+            )
+        return _closed_type(keywords, lambda one: closed(one, inside))
+
+    return closed(schema, frozenset())
+
+
+def _closed_type(keywords: Mapping[str, Any], closed: Callable[[Any], bool]) -> bool:
+    if keywords["type"] == "array":
+        return "items" in keywords and closed(keywords["items"])
+    if keywords["type"] != "object":
+        return True
+    properties: dict[str, Any] = keywords.get("properties", {})
+    if keywords.keys() & {"patternProperties", "allOf"} or isinstance(keywords.get("additionalProperties"), dict):
+        return False
+    return bool(properties) and all(closed(one) for one in properties.values())
 
 
 def _moved(schema: Any) -> Any:

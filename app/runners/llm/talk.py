@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from app.runners.llm.config import Config
+    from app.runners.llm.structured import Shape
 
 END: Final = "end_turn"
 LENGTH: Final = "max_tokens"
@@ -127,10 +128,9 @@ def recall(remembered: Mapping[str, Any]) -> list[Turn]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the model is asked: the conversation so far, the tools it has, and the schema its answer must match.
+    """What the model is asked: the conversation so far, the tools it has, and the shape its answer must have.
 
-    `schema` is the one to show to the model, always that of an object (see structured.Shape); `strict`: it keeps to what
-    OpenAI can hold a model to.
+    `way` is how the shape is put to it: "schema" (the provider's own feature), "tool", or "prompt" (`system` says it all).
     """
 
     config: Config
@@ -138,8 +138,8 @@ class Request:
     prompt: str
     turns: Sequence[Turn]
     tools: Sequence[Offer]
-    schema: Mapping[str, Any] | None = None
-    strict: bool = False
+    shape: Shape | None = None
+    way: str = "prompt"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from app.domain import jsontext
 from app.domain.retry import CONFIGURATION, VALIDATION
 from app.domain.runner import StepFailure
-from app.runners.llm.anthropic import ANSWER
+from app.runners.llm.structured import ANSWER
 from app.runners.llm.talk import Call, Offer, Result
 
 if TYPE_CHECKING:

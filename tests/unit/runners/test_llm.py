@@ -82,7 +82,7 @@ async def test_the_request_carries_what_is_configured() -> None:
 async def test_anthropic_is_given_a_limit_where_none_is_configured() -> None:
     async with house({"text": "x"}) as at:
         await at.completed("anthropic")
-    assert at.server.bodies[0]["max_tokens"] == 8192
+    assert at.server.bodies[0]["max_tokens"] == 16_000
 
 
 @both

@@ -65,6 +65,7 @@ def test_a_library_that_is_not_installed_names_the_extra(provider: str, monkeypa
         ({"timeout": 0}, "timeout: must be more than nothing"),
         ({"base_url": "ftp://somewhere"}, "base_url: 'ftp://somewhere' is no http(s) address"),
         ({"base_url": "http://host:port"}, "base_url: "),
+        ({"structured": "tool"}, "structured: a tool for the answer is for anthropic only"),
         ({"tools": [{"mcp": "web"}]}, "tools: no MCP servers are configured"),
     ],
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
+import anthropic
 import pytest
 
-from app.runners.llm.structured import Shape, is_strict
-from tests.unit.runners.llm_house import both, house
+from app.runners.llm.structured import Shape, is_closed, is_strict
+from tests.unit.runners.llm_house import KEY, House, both, house
 from tests.unit.runners.remembering import FakeTools, Remembering
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 SCORE: dict[str, Any] = {
     "type": "object",
@@ -43,7 +48,48 @@ async def test_openai_is_held_to_a_schema_that_it_can_be_held_to() -> None:
     assert second["strict"] is False
 
 
-async def test_anthropic_must_call_the_tool_of_the_answer() -> None:
+@asynccontextmanager
+async def at_anthropic(*script: dict[str, Any], **more: Any) -> AsyncGenerator[House]:
+    """A house whose operator says that Anthropic is there."""
+    async with house(*script, **more) as at:
+        at.kind._secret = {"ANTHROPIC_BASE_URL": at.server.anthropic, "ANTHROPIC_API_KEY": KEY}.get
+        yield at
+
+
+async def test_anthropic_itself_is_held_to_a_closed_schema_with_its_limits_told_in_words() -> None:
+    async with at_anthropic({"text": '{"score": 7}'}) as at:
+        effort = {"output_config": {"effort": "low"}}
+        assert await at.completed("anthropic", url=None, schema=SCORE, params=effort) == {"score": 7}
+    body = at.server.bodies[0]
+    score = {"type": "integer", "description": "{maximum: 10}"}
+    assert body["output_config"]["format"] == {
+        "type": "json_schema",
+        "schema": {**SCORE, "properties": {"score": score}},
+    }
+    assert (body["output_config"]["effort"], "tools" in body) == ("low", False)
+
+
+async def test_anthropic_itself_is_asked_to_call_a_tool_for_an_open_schema() -> None:
+    free = {"type": "object"}
+    async with at_anthropic(answers("anthropic", '{"any": 1}')) as at:
+        assert await at.completed("anthropic", url=None, schema=free, system="Be brief.") == {"any": 1}
+    body = at.server.bodies[0]
+    assert (body["tool_choice"], body["tools"][0]["input_schema"]) == ({"type": "auto"}, free)
+    assert body["system"] == "Be brief.\n\nGive your final answer by calling the tool final_answer, once and last."
+
+
+@both
+async def test_the_prompt_may_be_all_that_tells_the_schema(provider: str) -> None:
+    async with house({"text": '{"score": 7}'}) as at:
+        assert await at.completed(provider, schema=SCORE, structured="prompt") == {"score": 7}
+    body = at.server.bodies[0]
+    system = body["messages"][0]["content"] if provider == "openai" else body["system"]
+    assert "matches this JSON Schema" in system
+    assert '"maximum":10' in system
+    assert not {"tools", "response_format", "output_config"} & body.keys()
+
+
+async def test_a_compatible_server_must_have_the_tool_of_the_answer_called() -> None:
     async with house(answers("anthropic", '{"score": 7}')) as at:
         await at.completed("anthropic", schema=SCORE)
     body = at.server.bodies[0]
@@ -168,6 +214,36 @@ async def test_params_may_ask_for_json_in_another_way() -> None:
 )
 def test_strict_is_what_openai_can_be_held_to(schema: dict[str, Any], strict: bool) -> None:
     assert is_strict(schema) is strict
+
+
+@pytest.mark.parametrize(
+    ("schema", "closed"),
+    [
+        (SCORE, True),
+        ({"type": "object"}, False),
+        ({**SCORE, "additionalProperties": {"type": "string"}}, False),
+        ({**SCORE, "patternProperties": {"^x": {}}}, False),
+        ({**SCORE, "properties": {"score": {}}}, False),
+        ({**SCORE, "properties": {"score": True}}, False),
+        ({**SCORE, "properties": {"score": {"type": ["string", "null"]}}}, False),
+        ({**SCORE, "properties": {"score": {"enum": ["a"]}}}, True),
+        ({**SCORE, "properties": {"score": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}, True),
+        ({**SCORE, "properties": {"score": {"type": "array"}}}, False),
+        ({**SCORE, "properties": {"score": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}}, True),
+        ({**SCORE, "properties": {"score": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}, False),
+        ({**SCORE, "properties": {"score": {"$ref": "#"}}}, False),
+    ],
+)
+def test_closed_is_what_anthropic_can_be_held_to(schema: dict[str, Any], closed: bool) -> None:
+    assert is_closed(schema) is closed
+    if closed:
+        anthropic.transform_schema(schema)  # which raises for what it cannot say
+
+
+def test_properties_alone_are_an_object() -> None:
+    shape = Shape.of({"properties": {"value": {"type": "string"}}})
+    assert shape.shown["type"] == "object"
+    assert shape.take('{"value": "a"}') == ({"value": "a"}, None)
 
 
 def test_a_schema_that_refers_to_itself_still_does_when_it_is_wrapped() -> None:
