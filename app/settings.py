@@ -168,7 +168,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 @lru_cache(maxsize=1)
 def _env_file(changed_at: int) -> dict[str, str | None]:  # noqa: ARG001 - a change makes it be read again
-    return dotenv_values(".env", encoding="utf-8", interpolate=False)
+    return dotenv_values(".env", encoding="utf-8")
 
 
 def _line(problem: Any) -> str:
