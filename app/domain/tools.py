@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+DISCONNECTED: Final = "mcp.disconnected"
+"""The server cannot be started or reached, or was lost before it answered."""
+UNKNOWN_TOOL: Final = "mcp.unknown_tool"
+TOOL_ERROR: Final = "mcp.tool_error"
+"""The tool itself says that it failed."""
+SERVER_ERROR: Final = "mcp.server_error"
+"""The server answered with an error that may pass."""
+PROTOCOL: Final = "mcp.protocol"
+"""The server and this client do not understand each other; trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +42,27 @@ class ToolResult:
     is_error: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReport:
+    """How a configured server stands: `kind` is stdio or http, `status` idle, connecting, connected or failed.
+
+    `error` says why it failed, without secrets; `tools` are those it had when it was last asked.
+    """
+
+    name: str
+    kind: str
+    status: str
+    error: str | None
+    tools: Sequence[Tool]
+
+
 class McpTools(Protocol):
     """The tools of the configured servers.
 
     Both methods raise StepFailure: kind `configuration` for a server that is not configured, `mcp.disconnected` (retryable)
-    for one that cannot be reached or is lost meanwhile, `mcp.unknown_tool`, `mcp.protocol`, `validation` for arguments that
-    do not match the tool's schema.  What a tool itself complains of is no failure here: see ToolResult.
+    for one that cannot be reached or is lost meanwhile, `http.503` and the like, `mcp.server_error` (retryable),
+    `mcp.unknown_tool`, `mcp.protocol`, `validation` for arguments that do not match the tool's schema, `output_too_large`.
+    What a tool itself complains of is no failure here: see ToolResult.
     """
 
     async def list(self, server: str) -> builtins.list[Tool]:

@@ -54,7 +54,7 @@ loop(
 tooling = Room("app/runners/llm/tooling.py")
 tooling(
     "a tool call that fails lets the others end",
-    "                failed.append(error)\n                return\n",
+    "                failed.append(error)\n",
     "                raise\n",
     TURNS + "test_a_server_that_is_lost_fails_the_attempt_after_the_other_calls_have_ended",
 )

@@ -100,19 +100,23 @@ def calls(wanted: Sequence[Wanted], offered: Sequence[Offer], number: int) -> li
 async def run(turn: Turn, tools: McpTools | None, context: StepContext) -> None:
     """Make the calls of a turn that have no result yet, side by side.
 
-    Raises the first StepFailure of one that could not be made, after all others have ended and are remembered.
+    Raises what the first that could not be made raised, after all others have ended and are remembered.
     """
-    gate, failed = asyncio.Semaphore(_AT_ONCE), list[StepFailure]()
+    gate, failed = asyncio.Semaphore(_AT_ONCE), list[BaseException]()
 
     async def one(place: int, call: Call) -> None:
         async with gate:
             try:
                 result = await _called(call, tools, context, f"{context.idempotency_key}:tool:{turn.number}:{place}")
-            except StepFailure as error:
+                await context.remember(
+                    f"tool:{turn.number}:{place}", {"text": result.text, "is_error": result.is_error}
+                )
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below, by itself: the engine has its own, a group hides them
                 failed.append(error)
-                return
-            await context.remember(f"tool:{turn.number}:{place}", {"text": result.text, "is_error": result.is_error})
-            turn.results[place] = result
+            else:
+                turn.results[place] = result
 
     async with asyncio.TaskGroup() as group:
         for place, call in turn.open_calls:
