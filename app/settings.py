@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -101,10 +103,17 @@ class Settings(BaseSettings):
         return f"postgresql://{user}{password}@{host}:{self.database_port}/{quote(self.database_name, safe='')}"
 
     def secret(self, name: str) -> str | None:
-        """A variable of the environment, or else of .env, that is no setting: what an operator's file refers to."""
-        from dotenv import dotenv_values  # noqa: PLC0415 - only who refers to any pays for its import
+        """A variable that is no setting, such as OPENAI_API_KEY: from the environment, else from .env; None for an empty one.
 
-        return os.environ.get(name) or dotenv_values(".env", encoding="utf-8").get(name) or None
+        Both are looked at each time, so that a key that is written into .env counts without a restart.
+        """
+        found = os.environ.get(name)
+        if found is None:
+            try:
+                found = _env_file(Path(".env").stat().st_mtime_ns).get(name)
+            except (OSError, UnicodeDecodeError):
+                return None
+        return found or None
 
     @field_validator("log_level", "checkpointer", "persistence_fallback", mode="before")
     @classmethod
@@ -156,6 +165,11 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from None
     except OSError as error:
         raise SettingsError(f".env cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=1)
+def _env_file(changed_at: int) -> dict[str, str | None]:  # noqa: ARG001 - a change makes it be read again
+    return dotenv_values(".env", encoding="utf-8")
 
 
 def _line(problem: Any) -> str:

@@ -50,13 +50,24 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
+async def resolve(host: str, port: int) -> list[tuple[str, bool]]:
+    """The addresses of a host, each with whether it is public.  Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    return [(address, is_public(ip_address(address.partition("%")[0]))) for address in addresses]
+
+
+def refuse_private(host: str, addresses: list[tuple[str, bool]]) -> None:
+    """Raises AddressRefused for a host with an address that is not public."""
+    for address, public in addresses:
+        if not public:
+            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
+
+
 async def _checked_address(host: str, port: int) -> str:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = await resolve(host, port)
     except OSError as error:
         raise httpx.ConnectError(f"{host} cannot be resolved: {error}") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    for address in addresses:
-        if not is_public(ip_address(address.partition("%")[0])):
-            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
-    return addresses[0]
+    refuse_private(host, addresses)
+    return addresses[0][0]

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import Processor
 
-_NOISY: Final = ("alembic", "asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "sse_starlette", "uvicorn")
+_NOISY: Final = (
+    *("alembic", "anthropic", "asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "openai", "sse_starlette"),
+    "uvicorn",
+)
 """Libraries whose own news are not ours; their warnings are."""
 
 

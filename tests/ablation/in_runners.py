@@ -14,8 +14,8 @@ JSON = "unit/domain/test_jsontext.py::"
 addresses = Room("app/runners/addresses.py")
 addresses(
     "a private address is refused",
-    'if not is_public(ip_address(address.partition("%")[0])):',
-    "if not address:",
+    "        if not public:\n",
+    "        if not address:\n",
     HTTP + "test_a_private_address_is_refused_also_behind_a_name",
 )
 addresses(
@@ -26,8 +26,8 @@ addresses(
 )
 addresses(
     "every address of a name is checked",
-    "    for address in addresses:\n",
-    "    for address in addresses[:1]:\n",
+    "    for address, public in addresses:\n",
+    "    for address, public in addresses[:1]:\n",
     ADDRESSES + "test_every_address_of_a_name_is_checked",
 )
 addresses(

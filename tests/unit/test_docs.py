@@ -32,6 +32,8 @@ NOT_OURS |= {
     "EXECUTION",
     "REPOSITORY",
 }
+NOT_OURS |= {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "SERVER", "TOOL"}
+NOT_OURS |= {"AGENTS_DIR", "MCP_SERVERS"} - SETTINGS
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -39,6 +39,24 @@ def test_an_override_goes_before_the_environment_and_that_before_the_file(
     assert (settings.port, settings.lease_seconds, settings.journal_batch) == (3, 2, 1)
 
 
+def test_a_secret_is_found_in_the_environment_and_then_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("ONE_KEY=file\nTWO_KEY=file$x\nNO_KEY=\n", encoding="utf-8")
+    monkeypatch.setenv("ONE_KEY", "environment")
+    secret = load_settings().secret
+    assert [secret(name) for name in ("ONE_KEY", "TWO_KEY", "NO_KEY", "OTHER_KEY")] == [
+        "environment",
+        "file$x",
+        None,
+        None,
+    ]
+
+
+def test_without_a_file_a_secret_is_not_found() -> None:
+    assert load_settings().secret("ONE_KEY") is None
+
+
 @pytest.mark.parametrize(
     ("environment", "dsn"),
     [

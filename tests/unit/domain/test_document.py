@@ -176,8 +176,10 @@ def test_what_is_not_built_yet_is_not_supported() -> None:
 
 
 def test_what_is_not_built_yet_is_told_among_other_faults() -> None:
-    assert pointers(doc({"id": "a", "python": "f", "foo": 1, "on_cancel": "b"})) == ["/steps/0/foo", "/steps/0/on_cancel"]
-
+    assert pointers(doc({"id": "a", "python": "f", "foo": 1, "on_cancel": "b"})) == [
+        "/steps/0/foo",
+        "/steps/0/on_cancel",
+    ]
 
 
 @pytest.mark.parametrize(
