@@ -65,12 +65,12 @@ RETURNING *;
 -- $12: the length from which a value is told by a preview, $13: that one's.
 SELECT gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round, gate.run_id, gate.title, gate.form,
     gate.assignees, gate.opened_at, gate.timeout_at, gate.answer_sha256, gate.answered_by, gate.answered_at, gate.via,
-    CASE WHEN length(gate.show::text) <= $12 THEN gate.show ELSE json_build_object(
+    CASE WHEN length(gate.show::text) > $12 THEN json_build_object(
         'truncated', true, 'size_bytes', octet_length(gate.show::text), 'preview', left(gate.show::text, $13)
-    ) END AS show,
-    CASE WHEN length(gate.answer::text) <= $12 THEN gate.answer ELSE json_build_object(
+    ) ELSE gate.show END AS show,
+    CASE WHEN length(gate.answer::text) > $12 THEN json_build_object(
         'truncated', true, 'size_bytes', octet_length(gate.answer::text), 'preview', left(gate.answer::text, $13)
-    ) END AS answer
+    ) ELSE gate.answer END AS answer
 FROM gates AS gate JOIN threads AS thread USING (thread_id)
 WHERE ($1::text IS NULL OR gate.thread_id = $1) AND ($2::text IS NULL OR gate.step_name = $2)
     AND ($3::text IS NULL OR $3 = ANY(gate.assignees))
