@@ -17,10 +17,12 @@ from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
 from app.engine.deps import Deps
+from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.worker import Worker
+from app.runners.gate import GateRunner
 from app.runners.http import HttpRunner
 from app.runners.python import PythonRunner
 from app.runners.sleep import SleepRunner
@@ -63,6 +65,7 @@ class Services:
     writers: list[GroupWriter]
     breakers: Breakers
     inspector: Inspector
+    gates: Gates
     agents: Callable[[], Collection[str]]
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
@@ -86,6 +89,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     """The services on an open store, until the stack closes."""
     bus, sub_workflows = Bus(), WorkflowRunner()
     runners = _runners(settings, functions, sub_workflows, stack)
+    runners["gate"] = GateRunner(store.stores.gates, settings.max_value_bytes)
     catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
@@ -115,6 +119,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         writers=store.writers,
         breakers=breakers,
         inspector=Inspector(store.stores, catalog, worker, bus),
+        gates=Gates(store.stores, worker),
         agents=lambda: functions.names("agent"),
     )
 

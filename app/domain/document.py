@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
-_UNBUILT_KINDS: Final = frozenset({"mcp", "gate", "llm"})
+_UNBUILT_KINDS: Final = frozenset({"mcp", "llm"})
 
 
 @dataclass(slots=True)

@@ -54,6 +54,21 @@ _HTTP: Final[dict[str, Any]] = {
         "json": {"description": "The body: any value, with templates."},
     },
 }
+_GATE: Final[dict[str, Any]] = {
+    "description": "A question to a person or a program; the step waits for the answer, which is its output.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "title": {"description": "The question in a line, with templates.", "type": "string"},
+        "show": {"description": "What to look at: any value, with templates."},
+        "form": {"description": "A JSON Schema; the answer is checked against it.", "type": "object"},
+        "timeout": {"$ref": "#/$defs/duration"},
+        "on_timeout": {
+            "description": "What counts as the answer when nobody has given one in time; else the step fails."
+        },
+        "assignees": {"description": "Who is asked.", "type": "array", "items": {"type": "string", "minLength": 1}},
+    },
+}
 _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
@@ -61,6 +76,7 @@ _STEP: Final[dict[str, Any]] = {
     "dependentSchemas": {
         "http": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
+        "gate": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
     },
     "additionalProperties": False,
@@ -79,6 +95,7 @@ _STEP: Final[dict[str, Any]] = {
             "description": "How long: a duration, or a template that gives one.",
             "anyOf": [{"$ref": "#/$defs/duration"}, {"type": "string", "pattern": r"\{"}],
         },
+        "gate": _GATE,
         "input": {"description": "Any value, with templates; the workflow's input when left out."},
         "needs": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "when": {"description": "A CEL condition; false skips the step.", "type": ["string", "boolean"]},
@@ -114,7 +131,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 
 NOT_BUILT: Final = frozenset(
     {
-        "compensate", "concurrency", "effect", "for_each", "gate", "limits", "llm", "mcp", "on_cancel",
+        "compensate", "concurrency", "effect", "for_each", "limits", "llm", "mcp", "on_cancel",
         "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
     }
 )  # fmt: skip

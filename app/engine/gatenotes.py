@@ -22,7 +22,7 @@ def tell(step: OpenStep, ending: Ending, draft: Draft, progress: float) -> None:
     asked, step.asked = step.asked, []
     step.at_gate = isinstance(ending, Asleep) and ending.gate is not None
     for gate in {gate.key: gate for gate in asked}.values():
-        if gate.answered and not gate.told_answered:
+        if gate.answered and gate.sound and not gate.told_answered:
             data = {"status": "running", "progress": progress, **_answered(gate)}
             _draw(step, draft, events.GATE_ANSWERED, gate, data)
         elif step.at_gate and not gate.closed and not gate.told_waiting:
@@ -52,6 +52,4 @@ def _short(text: str | None) -> Any:
     """The value, or what stands for it: a long one is kept with the gate, and nowhere else."""
     if text is None:
         return None
-    if len(text) <= PREVIEW:
-        return jsontext.loads(text)
-    return jsontext.loads(events.preview(text))
+    return jsontext.loads(text if len(text) <= PREVIEW else events.preview(text))
