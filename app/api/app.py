@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
+from app.api import breakers, follow, gates, health, look, openapi, problem, queues, repair, start, steer, workflows
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, look.router, repair.router)
+_INVOKE: Final = (start.router, follow.router, steer.router, gates.router, look.router, repair.router)
 _OTHERS: Final = (
     follow.feed_router,
+    gates.open_router,
     look.execution_router,
     workflows.router,
     queues.router,

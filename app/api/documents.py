@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.domain.errors import NotFound
+from app.domain.gates import GateFilter
 from app.domain.state import Refs
+from app.domain.status import StepStatus
 from app.domain.views.executions import execution_document
 from app.domain.views.history import history_entry, states, timeline
 from app.domain.views.status import kept_runs, status_document
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.api.requests import HistoryQuery
     from app.api.services import Services
+    from app.domain.gates import GateRecord
     from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
     from app.domain.views.common import Document
 
@@ -34,9 +37,12 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
     if execution is None:
         raise NotFound(f"no execution {thread.execution_id}", code="execution_not_found")
     kept = kept_runs(refs, runs)
+    gates: list[GateRecord] = []
+    if any(run.status is StepStatus.WAITING for run in runs):
+        gates = await services.gates.listed(GateFilter(thread_id=name, only_open=True, limit=_CHUNK))
     if kept:
         runs = runs + await reads.steps(name, ids=kept, values=False)
-    return status_document(thread, execution, spec, refs, runs)
+    return status_document(thread, execution, spec, refs, runs, gates)
 
 
 async def execution_of(services: Services, execution: ExecutionRecord) -> Document:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, 
 from app.api.parsing import Body, Query
 from app.domain.document_schema import NAME
 from app.domain.errors import NotSupported, Problem
+from app.domain.gates import TIMED_OUT
 from app.domain.ids import THREAD_ID
 from app.domain.queues import MAX_PRIORITY
 from app.domain.status import Status
@@ -32,6 +33,12 @@ def _workflow(value: Any) -> Any:
 def _thread_id(value: str) -> str:
     if THREAD_ID.match(value) is None:
         raise ValueError("should be 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+    return value
+
+
+def _way(value: str) -> str:
+    if value == TIMED_OUT:
+        raise ValueError("is what a gate says that nobody has answered")
     return value
 
 
@@ -73,6 +80,7 @@ ShortText = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"pattern": "^[A-Za-z0-9._:-]{1,128}$"})]
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 QueueName = Annotated[str, Field(pattern=NAME)]
+Way = Annotated[str, AfterValidator(_way), Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -148,6 +156,17 @@ class PauseRequest(Body):
     """Nothing to say so far."""
 
 
+class GateRequest(Body):
+    """The answer to a gate; `by` is who gives it."""
+
+    answer: Annotated[Any, Field(description="Any JSON value that fits the gate's form.")]
+    by: ShortText | None = None
+    via: Annotated[Way, Field(description="By which way it comes.")] = "api"
+    round: Annotated[
+        int | None, Field(ge=0, le=_MAX_INT, description="Which question of a step that asks several.")
+    ] = None
+
+
 class OpenBreakerRequest(Body):
     """Open an agent's breaker by hand; `for` how long, without it until it is closed by hand."""
 
@@ -203,6 +222,18 @@ class Page(Query):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     cursor: Annotated[str | None, Field(max_length=1000, description="`next_cursor` of the page before.")] = None
+
+
+class GateQuery(Query):
+    """Which question of a step that asks several."""
+
+    round: Annotated[int | None, Field(ge=0, le=_MAX_INT)] = None
+
+
+class GatesQuery(Page):
+    """Which open gates."""
+
+    assignee: ShortText | None = None
 
 
 class HistoryQuery(Page):

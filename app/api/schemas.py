@@ -62,6 +62,17 @@ class ErrorDocument(BaseModel):
     retryable: bool = False
 
 
+class WaitingGate(BaseModel):
+    """What a step asks that waits for an answer; a long `show` is told by its size and a preview."""
+
+    round: int
+    title: str | None
+    show: Any
+    form: dict[str, Any] | None
+    assignees: list[str]
+    timeout_at: str | None
+
+
 class StepDocument(BaseModel):
     """One step of a thread."""
 
@@ -77,6 +88,7 @@ class StepDocument(BaseModel):
     duration_ms: int | None
     error: ErrorDocument | None
     reused: bool
+    gate: WaitingGate | None = None
 
 
 class Usage(BaseModel):

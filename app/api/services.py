@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.api.sse import Streams
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -63,6 +64,14 @@ class QueueDesk(Protocol):
     async def configure(self, settings: QueueSettings, /) -> QueueReport: ...
 
 
+class Gates(Protocol):
+    """The questions that steps ask."""
+
+    async def listed(self, where: GateFilter, /) -> list[GateRecord]: ...
+    async def find(self, thread_id: str, step_id: str, round: int | None = None) -> GateRecord: ...  # noqa: A002
+    async def answer(self, thread_id: str, step_id: str, answer: Answer, round: int | None = None) -> ThreadRecord: ...  # noqa: A002
+
+
 class Limits(Protocol):
     """What the HTTP side is bounded by."""
 
@@ -109,6 +118,8 @@ class Services(Protocol):
     def breakers(self) -> Breakers: ...
     @property
     def inspector(self) -> Inspector: ...
+    @property
+    def gates(self) -> Gates: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -59,7 +59,7 @@ class GateRecord:
 
     `run_id` is the step run that asked last; `left` how many seconds are left until `timeout_at` by the store's clock, as it
     was read.  `told_waiting` and `told_answered`: whether the thread's events tell of the question, as asked by that
-    run, and of the answer.  They are known of what `open`, `find` and `time_out` return.
+    run, and of the answer.  They are known of what `open`, `find` and `time_out` return.  `waits`: it can be answered.
     """
 
     key: GateKey
@@ -76,6 +76,7 @@ class GateRecord:
     answered_by: str | None = None
     answered_at: datetime | None = None
     via: str | None = None
+    waits: bool = True
     told_waiting: bool = False
     told_answered: bool = False
 

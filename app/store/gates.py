@@ -117,6 +117,7 @@ def _record(row: Record) -> GateRecord:
         answered_by=row["answered_by"],
         answered_at=row["answered_at"],
         via=row["via"],
+        waits=told.get("waits", False),
         told_waiting=told.get("told_waiting", False),
         told_answered=told.get("told_answered", False),
     )

@@ -72,7 +72,9 @@ class MemoryGates(GateBook):
         found = [gate for gate in self._tables.gates.values() if self._matches(gate, where)]
         found.sort(key=lambda gate: (gate.opened_at, gate.key), reverse=True)
         return [
-            replace(gate, show_json=_short(gate.show_json), answer_json=_short(gate.answer_json))
+            replace(
+                gate, show_json=_short(gate.show_json), answer_json=_short(gate.answer_json), waits=self._waits(gate)
+            )
             for gate in found[: where.limit]
         ]
 
@@ -100,7 +102,8 @@ class MemoryGates(GateBook):
             raise refusal(key, None)
         left = None if gate.timeout_at is None else (gate.timeout_at - self._tables.clock()) / _SECOND
         waiting, answered = self._told(gate)
-        return replace(gate, left=left, told_waiting=waiting, told_answered=answered)
+        waits = self._waits(gate)
+        return replace(gate, left=left, waits=waits, told_waiting=waiting, told_answered=answered)
 
     def _told(self, gate: GateRecord) -> tuple[bool, bool]:
         begins, key = jsontext.dumps(mark(gate.key))[:-1] + ",", gate.key

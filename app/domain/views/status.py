@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain.status import Status, StepStatus
 from app.domain.views.common import Document, raw, when
+from app.domain.views.gates import waiting_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from app.domain.gates import GateRecord
     from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
     from app.domain.spec import StepSpec, WorkflowSpec
     from app.domain.state import Refs
@@ -31,9 +33,15 @@ def kept_runs(refs: Refs, own: Iterable[StepRecord]) -> list[str]:
 
 
 def status_document(
-    thread: ThreadRecord, execution: ExecutionRecord, spec: WorkflowSpec, refs: Refs, runs: Iterable[StepRecord]
+    thread: ThreadRecord,
+    execution: ExecutionRecord,
+    spec: WorkflowSpec,
+    refs: Refs,
+    runs: Iterable[StepRecord],
+    gates: Iterable[GateRecord] = (),
 ) -> Document:
-    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before.
+    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before; `gates` those
+    that can be answered, newest first.
 
     A run of the execution itself tells of a step before one that was kept.
     """
@@ -41,6 +49,10 @@ def status_document(
     for run in sorted(runs, key=lambda run: (run.execution_id == execution.id, run.id)):
         by_step[run.step_id] = run
     steps = [_step(step, by_step.get(step.id), execution.id) for step in spec.steps]
+    asked = {gate.key.step_id: gate for gate in gates}
+    for step in steps:
+        if step["id"] in asked and step["status"] == StepStatus.WAITING:
+            step["gate"] = waiting_gate(asked[step["id"]])
     completed = thread.status is Status.COMPLETED and execution.status is Status.COMPLETED
     return {
         "thread_id": thread.thread_id,

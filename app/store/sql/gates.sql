@@ -23,8 +23,9 @@ SELECT gate.*, extract(epoch FROM gate.timeout_at - now())::float8 AS seconds_le
         SELECT FROM workflow_events AS event JOIN workflow_steps AS run ON run.thread_id = event.thread_id AND run.id = event.run_id
         WHERE event.thread_id = gate.thread_id AND event.name = 'gate_answered' AND event.step_name = gate.step_name
             AND run.key_execution_id = gate.key_execution_id AND starts_with(event.data::text, $6)
-    ) AS told_answered
-FROM gates AS gate
+    ) AS told_answered,
+    gate.answered_at IS NULL AND {waits} AS waits
+FROM gates AS gate JOIN threads AS thread USING (thread_id)
 WHERE {key};
 
 -- open --
@@ -64,7 +65,7 @@ RETURNING *;
 -- $1: thread, $2: step, $3: assignee, $4: whether only those that can be answered, $5 to $10: the last one seen, $11: how many;
 -- $12: the length from which a value is told by a preview, $13: that one's.
 SELECT gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round, gate.run_id, gate.title, gate.form,
-    gate.assignees, gate.opened_at, gate.timeout_at, gate.answer_sha256, gate.answered_by, gate.answered_at, gate.via,
+    gate.answered_at IS NULL AND {waits} AS waits, gate.assignees, gate.opened_at, gate.timeout_at, gate.answer_sha256, gate.answered_by, gate.answered_at, gate.via,
     CASE WHEN length(gate.show::text) > $12 THEN json_build_object(
         'truncated', true, 'size_bytes', octet_length(gate.show::text), 'preview', left(gate.show::text, $13)
     ) ELSE gate.show END AS show,
