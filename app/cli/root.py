@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import look, start, state, steer
+from app.cli import gates, look, start, state, steer
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ def before(ctx: typer.Context, url: RootUrl = DEFAULT_URL, *, as_json: Json = Fa
 start.register(app)
 look.register(app)
 steer.register(app)
+gates.register(app)
 
 workflow = typer.Typer(name="workflow", help="What is stored of workflows.", no_args_is_help=True)
 state_group = typer.Typer(name="state", help="The stored state of threads: verify and repair it.", no_args_is_help=True)

@@ -28,6 +28,9 @@ PRINTING = [
     ("rollback", THREAD, "--to", "2"),
     ("cancel", THREAD),
     ("pause", THREAD),
+    ("gates",),
+    ("gates", THREAD),
+    ("answer", THREAD, "approve", "--set", "approved=true"),
     ("invoke", "content-strategy", "--wait"),
 ]
 
