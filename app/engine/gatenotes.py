@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext
+from app.domain.errors import JsonError
 from app.domain.gates import mark
 from app.domain.runner import Asleep
 from app.domain.times import rfc3339
@@ -52,4 +53,7 @@ def _short(text: str | None) -> Any:
     """The value, or what stands for it: a long one is kept with the gate, and nowhere else."""
     if text is None:
         return None
-    return jsontext.loads(text if len(text) <= PREVIEW else events.preview(text))
+    try:
+        return jsontext.loads(text if len(text) <= PREVIEW else events.preview(text))
+    except JsonError:  # nested deeper than what we would read
+        return jsontext.loads(events.preview(text))

@@ -110,6 +110,15 @@ async def test_what_is_long_is_told_by_a_preview_and_kept_whole(house: House) ->
     assert (await house.gates.find(thread_id, "approve")).show_json == jsontext.dumps(text)
 
 
+async def test_what_is_nested_too_deep_is_told_by_a_preview(house: House) -> None:
+    value: Any = 1
+    for _ in range(199):
+        value = [value]
+    thread_id = await waiting(house, gate(show={"deep": ["{input}"]}), input=value)
+    [told] = await data(house, thread_id, "gate_waiting")
+    assert told["show"]["truncated"]
+
+
 async def test_a_gate_costs_no_slot() -> None:
     async with open_house(slots=1) as house:
         threads = [(await house.start(gate())).thread.thread_id for _ in range(50)]
