@@ -26,12 +26,12 @@ class Gates:
         """A page of a thread's gates with their answers, newest first; `filters`: limit, cursor."""
         return await self._service.request("GET", _path(thread_id), params=filters)
 
-    async def show(self, thread_id: str, step_id: str, *, round: int | None = None) -> dict[str, Any]:  # noqa: A002
-        """The gate of a step, whole; `round`: which question of a step that asks several."""
-        return await self._service.request("GET", _path(thread_id, step_id), params={"round": round})
+    async def show(self, thread_id: str, step_id: str, **which: int | None) -> dict[str, Any]:
+        """The gate of a step, whole; `which`: the item of a `for_each`, the round of a step that asks several questions."""
+        return await self._service.request("GET", _path(thread_id, step_id), params=which)
 
     async def answer(self, thread_id: str, step_id: str, answer: object, **fields: object) -> dict[str, Any]:
-        """Answer the gate of a step with any JSON value; `fields`: by, via, round."""
+        """Answer the gate of a step with any JSON value; `fields`: by, via, item, round."""
         given = {name: value for name, value in fields.items() if value is not None}
         return await self._service.request("POST", _path(thread_id, step_id), json={"answer": answer, **given})
 

@@ -36,6 +36,25 @@ def incarnation(host: str = "here") -> IncarnationRecord:
     return IncarnationRecord(id=uuid7(), host=host, process="{}", started_at=utc_now(), heartbeat_at=utc_now())
 
 
+def a_thread(thread_id: str) -> ThreadRecord:
+    """The row of a thread that nothing is known of."""
+    at = utc_now()
+    return ThreadRecord(
+        thread_id=thread_id,
+        definition_id=uuid7(),
+        execution_id=uuid7(),
+        status=Status.RUNNING,
+        epoch=1,
+        rev=0,
+        incarnation_id=None,
+        head_version=1,
+        last_version=1,
+        last_seq=1,
+        created_at=at,
+        updated_at=at,
+    )
+
+
 def key_for(start: Start, key: str = "once", body: str = "{}") -> IdempotencyRecord:
     """The Idempotency-Key of a start whose request was `body`."""
     return IdempotencyRecord(

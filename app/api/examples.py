@@ -54,6 +54,9 @@ STATUS: Final[Json] = {
             "duration_ms": 12,
             "error": None,
             "reused": False,
+            "agent_version": 1,
+            "variant": None,
+            "usage": None,
         }
     ],
     "output": None,
@@ -61,7 +64,7 @@ STATUS: Final[Json] = {
     "last_update": _AT,
     "started_at": _AT,
     "completed_at": None,
-    "usage": {"cost_usd": 0.0},
+    "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
 }
 HISTORY_ENTRY: Final[Json] = {
     "version": 2,

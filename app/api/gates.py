@@ -53,7 +53,9 @@ async def answer_gate(thread_id: str, step_id: str, request: Request) -> Respons
     services = services_of(request)
     wanted = await read(request, GateRequest)
     given = Answer(answer_json=jsontext.dumps(wanted.answer), by=wanted.by, via=wanted.via)
-    thread = await services.gates.answer(known_form(thread_id), _step(step_id), given, wanted.round)
+    thread = await services.gates.answer(
+        known_form(thread_id), _step(step_id), given, item=wanted.item, round=wanted.round
+    )
     where = links(thread_id)
     document = {
         "thread_id": thread_id,
@@ -83,12 +85,18 @@ async def thread_gates(thread_id: str, request: Request, query: Annotated[Page, 
     "/invoke/gates/{thread_id}/{step_id}",
     operation_id="get_gate",
     response_model=GateModel,
-    responses={**problems(404, 422, gate_not_found=_NO_GATE), 200: example(examples.GATE)},
+    responses={
+        **problems(404, 422, gate_not_found=_NO_GATE),
+        **problems(409, gate_ambiguous="several items of step write wait for an answer: name one by `item`"),
+        200: example(examples.GATE),
+    },
 )
 async def gate(thread_id: str, step_id: str, request: Request, query: Annotated[GateQuery, FromQuery()]) -> Response:
     """The gate of a step, whole: the one that waits, else the last one."""
     gates = services_of(request).gates
-    return answer(gate_document(await gates.find(known_form(thread_id), _step(step_id), query.round)))
+    return answer(
+        gate_document(await gates.find(known_form(thread_id), _step(step_id), item=query.item, round=query.round))
+    )
 
 
 @open_router.get(

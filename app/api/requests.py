@@ -81,6 +81,8 @@ ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 QueueName = Annotated[str, Field(pattern=NAME)]
 Way = Annotated[str, AfterValidator(_way), Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Place = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which item of a `for_each` asks.")]
+Round = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which question of a step that asks several.")]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -162,9 +164,8 @@ class GateRequest(Body):
     answer: Annotated[Any, Field(description="Any JSON value that fits the gate's form.")]
     by: ShortText | None = None
     via: Annotated[Way, Field(description="By which way it comes.")] = "api"
-    round: Annotated[
-        int | None, Field(ge=0, le=_MAX_INT, description="Which question of a step that asks several.")
-    ] = None
+    item: Place = None
+    round: Round = None
 
 
 class OpenBreakerRequest(Body):
@@ -227,7 +228,8 @@ class Page(Query):
 class GateQuery(Query):
     """Which question of a step that asks several."""
 
-    round: Annotated[int | None, Field(ge=0, le=_MAX_INT)] = None
+    item: Place = None
+    round: Round = None
 
 
 class GatesQuery(Page):

@@ -73,6 +73,14 @@ class WaitingGate(BaseModel):
     timeout_at: str | None
 
 
+class Usage(BaseModel):
+    """What it cost: tokens of models, and US dollars as far as prices are known."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
 class StepDocument(BaseModel):
     """One step of a thread."""
 
@@ -89,12 +97,9 @@ class StepDocument(BaseModel):
     error: ErrorDocument | None
     reused: bool
     gate: WaitingGate | None = None
-
-
-class Usage(BaseModel):
-    """What it cost."""
-
-    cost_usd: float
+    agent_version: int | None
+    variant: str | None
+    usage: Usage | None
 
 
 class StatusDocument(BaseModel):
@@ -104,7 +109,7 @@ class StatusDocument(BaseModel):
     execution_id: str
     workflow: str
     workflow_version: int | None
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Literal["invoke", "resume", "rollback", "fork"]
     status: Status
     version: int
     last_seq: int
@@ -176,7 +181,7 @@ class ExecutionEntry(BaseModel):
     workflow: str
     workflow_version: int | None
     thread_id: str
-    kind: Literal["invoke", "resume", "rollback"]
+    kind: Literal["invoke", "resume", "rollback", "fork"]
     status: Status
     created_at: str
     started_at: str | None
@@ -222,6 +227,9 @@ class StepRunDocument(BaseModel):
     retry_count: int
     session_id: str | None
     reused: bool
+    agent_version: int | None
+    variant: str | None
+    usage: Usage | None
 
 
 class ExecutionCounts(BaseModel):

@@ -68,8 +68,23 @@ class Gates(Protocol):
     """The questions that steps ask."""
 
     async def listed(self, where: GateFilter, /) -> list[GateRecord]: ...
-    async def find(self, thread_id: str, step_id: str, round: int | None = None) -> GateRecord: ...  # noqa: A002
-    async def answer(self, thread_id: str, step_id: str, answer: Answer, round: int | None = None) -> ThreadRecord: ...  # noqa: A002
+    async def find(
+        self,
+        thread_id: str,
+        step_id: str,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> GateRecord: ...
+    async def answer(
+        self,
+        thread_id: str,
+        step_id: str,
+        answer: Answer,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> ThreadRecord: ...
 
 
 class Limits(Protocol):

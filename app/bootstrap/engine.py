@@ -154,6 +154,7 @@ class _Engine:
     def _deps(self, spawn: Spawn) -> Deps:
         return Deps(
             journal=self.store.stores.journal,
+            reads=self.store.stores.reads,
             bus=self.bus,
             breakers=self.breakers,
             runners=self.runners,
@@ -161,6 +162,7 @@ class _Engine:
             random=random.random,
             waits_for=self.worker.waits_for,
             heed=self.worker.heed,
+            forsake=self.worker.forsake,
             may_start=self._may_start,
             is_dead=self.lease.is_dead,
             max_value_bytes=self.settings.max_value_bytes,

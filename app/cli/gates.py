@@ -38,6 +38,7 @@ class Give(OfThread):
         str | None, typer.Option("--answer", metavar="JSON", help="The answer: JSON, @FILE, or - for stdin.")
     ] = None
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who answers; kept with the answer.")] = None
+    item: Annotated[int | None, typer.Option(min=0, metavar="N", help="Which item of a for_each asks.")] = None
     round: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Which question of a step that asks several.")
     ] = None
@@ -65,7 +66,7 @@ async def gates(service: Backstitch, o: List) -> int:
     rows = [
         (
             str(one["thread_id"]),
-            str(one["step_id"]),
+            _place(one),
             styled(str(one["status"])),
             str(one.get("title") or ""),
             ", ".join(one.get("assignees") or ()),
@@ -83,13 +84,19 @@ async def answer(service: Backstitch, o: Give) -> int:
     """Answer the question of a step; the first answer holds."""
     from app.client_gates import Gates  # noqa: PLC0415
 
-    given = await Gates(service).answer(o.thread, o.step, _given(o), by=o.by, via="cli", round=o.round)
+    which = {"item": o.item, "round": o.round}
+    given = await Gates(service).answer(o.thread, o.step, _given(o), by=o.by, via="cli", **which)
     if o.json:
         print_json(given)
         return 0
     say(f"answered {o.step}: thread {o.thread} is", styled(str(given["status"])))
     say(f"watch it with: {watch_again(service, o.thread)}")
     return 0
+
+
+def _place(gate: dict[str, Any]) -> str:
+    step, item, number = gate["step_id"], gate.get("item"), gate.get("round")
+    return f"{step}{'' if item is None else f' item {item}'}{f' round {number}' if number else ''}"
 
 
 def _given(o: Give) -> Any:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.domain.records import ThreadRecord
+    from app.domain.spec import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,15 @@ class StepOverride:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeCommand:
-    """Go on from the head; `from_step` runs again with all that depends on it, `skip` gives steps an output instead."""
+    """Go on from the head; `from_step` runs again with all that depends on it, `skip` gives steps an output instead;
+    `limits` stand in the place of the workflow's from now on.
+    """
 
     thread_id: str
     from_step: str | None = None
     skip: Mapping[str, Any] = field(default_factory=dict[str, Any])
     overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    limits: Limits | None = None
     expected_version: int | None = None
     triggered_by: str | None = None
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import document_text, input_schema, jsontext
+from app.domain.document_needs import find_needs
 from app.domain.document_schema import NOT_BUILT, schema
-from app.domain.document_steps import Draft, StepReader, find_needs
+from app.domain.document_steps import Draft, StepReader
 from app.domain.errors import InvalidWorkflow, JsonError, NotSupported, Problem
 from app.domain.plan import Plan
 from app.domain.spec import KINDS, StepSpec, WorkflowSpec
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
-_UNBUILT_KINDS: Final = frozenset({"mcp", "llm"})
+_ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
+_UNBUILT_KINDS: Final = frozenset({"mcp"})
 
 
 @dataclass(slots=True)
@@ -46,7 +48,8 @@ def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
     document = document_text.load(source) if isinstance(source, str | bytes) else _copied(source)
     faults = Faults()
     _check_form(document, faults)
-    steps = _steps(document, faults)
+    reader = StepReader(document.get("defaults"), faults.problems)
+    steps, limits = _steps(document, reader, faults), reader.limits(document.get("limits"))
     output = _output(document, faults)
     if "input" in document and isinstance(document["input"], dict):
         faults.problems += input_schema.check_schema(document["input"], "/input")
@@ -61,6 +64,7 @@ def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
         document=document,
         hash=content_hash(document),
         description=document.get("description"),
+        limits=limits,
     )
 
 
@@ -121,7 +125,8 @@ def _told_otherwise(document: dict[str, Any], path: list[str | int]) -> bool:
 def _worded(error: Any, kind: str, path: list[str | int]) -> str:
     last = path[-1] if path else ""
     if kind == "anyOf":
-        return 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"'
+        caught = last == "on_error"
+        return _ON_ERROR if caught else 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"'
     if kind == "falseSchema":
         return f"{last!r} has no meaning for this kind of step"
     if kind == "not":
@@ -133,14 +138,21 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
     return str(error.message)[:300]
 
 
-def _steps(document: dict[str, Any], faults: Faults) -> tuple[StepSpec, ...]:
+def _steps(document: dict[str, Any], reader: StepReader, faults: Faults) -> tuple[StepSpec, ...]:
     """The steps that could be read.  Those of a whole document without faults have all their needs."""
-    reader = StepReader(document.get("defaults"), faults.problems)
     drafts = [reader.read(step, place) for place, step in _objects(document.get("steps"))]
     named = [draft for draft in drafts if draft is not None]
     _check_ids(named, faults)
     needs = find_needs(named, faults.problems)
-    return tuple(replace(draft.spec, needs=needs[draft.spec.id]) for draft in named if draft.spec.id in needs)
+    rescues: dict[str, list[str]] = {}
+    for draft in named:
+        if draft.spec.catch is not None and draft.spec.catch.run is not None:
+            rescues.setdefault(draft.spec.catch.run, []).append(draft.spec.id)
+    return tuple(
+        replace(draft.spec, needs=needs[draft.spec.id], rescues=tuple(rescues.get(draft.spec.id, ())))
+        for draft in named
+        if draft.spec.id in needs
+    )
 
 
 def _objects(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -69,6 +69,61 @@ _GATE: Final[dict[str, Any]] = {
         "assignees": {"description": "Who is asked.", "type": "array", "items": {"type": "string", "minLength": 1}},
     },
 }
+_KINDS_OF_ERROR: Final[dict[str, Any]] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+_ON_ERROR: Final[dict[str, Any]] = {
+    "description": "When it has failed for good: fail the thread, go on without it, or go on with another step.",
+    "anyOf": [
+        {"enum": ["fail", "continue"]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"kinds": _KINDS_OF_ERROR, "run": {"type": "string", "pattern": IDENTIFIER}},
+        },
+    ],
+}
+_REPEAT: Final[dict[str, Any]] = {
+    "description": "Again and again until a condition over its own last output holds.",
+    "type": "object",
+    "required": ["until", "max_iterations"],
+    "additionalProperties": False,
+    "properties": {
+        "until": {"description": "A CEL condition, which may look at the step's own output.", "type": "string"},
+        "max_iterations": {"type": "integer", "minimum": 1, "maximum": 100_000},
+        "delay": {"description": "Between two iterations.", "$ref": "#/$defs/duration"},
+        "on_exhausted": {"enum": ["fail", "continue"], "default": "fail"},
+    },
+}
+_DOING: Final[dict[str, Any]] = {
+    "agent": {"description": "A registered agent.", "type": "string", "pattern": NAME},
+    "python": {"description": "A registered function, never an import path.", "type": "string", "pattern": NAME},
+    "http": _HTTP,
+}
+_COMPENSATE: Final[dict[str, Any]] = {
+    "description": "What undoes this step when a rollback is told to compensate; it sees the step's output.",
+    "type": "object",
+    "oneOf": [{"required": [kind]} for kind in _DOING],
+    "additionalProperties": False,
+    "properties": {
+        **_DOING,
+        "input": {"description": "Any value, with templates."},
+        "timeout": {"$ref": "#/$defs/duration"},
+        "retry": {"$ref": "#/$defs/retry"},
+    },
+}
+_LIMITS: Final[dict[str, Any]] = {
+    "description": "Over one of these the thread pauses.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "max_cost_usd": {"type": "number", "minimum": 0},
+        "max_tokens": {"type": "integer", "minimum": 0},
+        "deadline": {"description": "From the start of the execution.", "$ref": "#/$defs/duration"},
+    },
+}
 _STEP: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["id"],
@@ -76,16 +131,16 @@ _STEP: Final[dict[str, Any]] = {
     "dependentSchemas": {
         "http": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
-        "gate": {"properties": {"input": False, "max_silence": False}},
+        "gate": {"properties": {"input": False, "max_silence": False, "for_each": False, "repeat": False}},
         "workflow": {"properties": {"max_silence": False}},
+        "for_each": {"properties": {"repeat": False}},
     },
+    "dependentRequired": {"concurrency": ["for_each"], "on_item_error": ["for_each"]},
     "additionalProperties": False,
     "properties": {
         "id": {"type": "string", "pattern": IDENTIFIER, "not": {"enum": sorted(RESERVED_IDS)}},
         "description": {"type": "string"},
-        "agent": {"description": "A registered agent.", "type": "string", "pattern": NAME},
-        "python": {"description": "A registered function, never an import path.", "type": "string", "pattern": NAME},
-        "http": _HTTP,
+        **_DOING,
         "workflow": {
             "description": "A registered workflow, name or name@version; it runs as a thread of its own.",
             "type": "string",
@@ -106,6 +161,19 @@ _STEP: Final[dict[str, Any]] = {
             "$ref": "#/$defs/duration",
         },
         "retry": {"$ref": "#/$defs/retry"},
+        "for_each": {
+            "description": "A template that gives a list, or a list; the step is done for each {item}, which has an {index}.",
+            "type": ["string", "array"],
+        },
+        "concurrency": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
+        "on_item_error": {"enum": ["fail", "collect"], "default": "fail"},
+        "repeat": _REPEAT,
+        "on_error": _ON_ERROR,
+        "effect": {
+            "description": "What it does to the world outside: nothing, what can be done twice, or what cannot be undone.",
+            "enum": ["none", "idempotent", "irreversible"],
+        },
+        "compensate": _COMPENSATE,
     },
 }
 _SCHEMA: Final[dict[str, Any]] = {
@@ -123,18 +191,14 @@ _SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": False,
             "properties": {"timeout": {"$ref": "#/$defs/duration"}, "retry": {"$ref": "#/$defs/retry"}},
         },
+        "limits": _LIMITS,
         "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"$ref": "#/$defs/step"}},
         "output": {"description": "Any value, with templates; the outputs of the last steps by id when left out."},
     },
     "$defs": {"duration": _DURATION, "retry": _RETRY, "step": _STEP},
 }
 
-NOT_BUILT: Final = frozenset(
-    {
-        "compensate", "concurrency", "effect", "for_each", "limits", "llm", "mcp", "on_cancel",
-        "on_error", "on_item_error", "queue", "priority", "repeat", "schedule", "triggers", "variants", "webhook",
-    }
-)  # fmt: skip
+NOT_BUILT: Final = frozenset({"mcp", "on_cancel", "queue", "priority", "schedule", "triggers", "variants", "webhook"})
 """Keys that are foreseen and that this version does not carry out."""
 
 

@@ -1,4 +1,4 @@
-"""The steps of a document: each read by itself, then what each of them must wait for."""
+"""The steps of a document, each read by itself."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from app.domain import document_gates, times
 from app.domain.document_schema import IDENTIFIER
 from app.domain.errors import InvalidWorkflow, Problem
-from app.domain.plan import Plan
 from app.domain.retry import RetryPolicy
-from app.domain.spec import KINDS, WAITING, StepSpec
+from app.domain.spec import CONCURRENCY, KINDS, NO_LIMITS, WAITING, Catch, ForEach, Limits, Repeat, StepSpec
 from app.domain.template import Condition, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 _IDENTIFIER = re.compile(IDENTIFIER)
 _Number = TypeVar("_Number", int, float)
-_ALWAYS = frozenset({"input", "context"})
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A step with `needs` as written (None: not written) and the parts of the scope that it uses."""
+    """A step with `needs` as written (None: not written) and the parts of the scope that it uses.
+
+    `places` is where in the document each variable of the scope stands first.
+    """
 
     spec: StepSpec
     written_needs: list[str] | None
     paths: frozenset[tuple[str, ...]]
+    places: Mapping[str, str]
 
 
 class StepReader:
@@ -57,7 +59,6 @@ class StepReader:
         given = self._template(step["input"], f"{pointer}/input") if "input" in step else None
         when = self._condition(step.get("when"), f"{pointer}/when")
         timeout = self._seconds(step.get("timeout"), f"{pointer}/timeout")
-        paths = frozenset[tuple[str, ...]]().union(*(part.paths for part in (target, given, when) if part is not None))
         spec = StepSpec(
             id=step_id,
             index=index,
@@ -70,8 +71,64 @@ class StepReader:
             max_silence=self._seconds(step.get("max_silence"), f"{pointer}/max_silence") or None,
             timeout=self._timeout if timeout is None and kind not in WAITING else timeout,
             retry=self._retry_policy(step.get("retry"), f"{pointer}/retry"),
+            for_each=self._for_each(step, pointer),
+            repeat=self._repeat(step.get("repeat"), f"{pointer}/repeat"),
+            catch=_catch(step.get("on_error")),
+            effect=_text(step.get("effect")),
+            compensate=self._compensation(step.get("compensate"), f"{pointer}/compensate", step_id, index),
         )
-        return Draft(spec, _names(step.get("needs")), paths)
+        paths, places = _used(spec, pointer)
+        return Draft(spec, _names(step.get("needs")), paths, places)
+
+    def limits(self, value: Any) -> Limits:
+        """The document's `limits`."""
+        if not isinstance(value, dict):
+            return NO_LIMITS
+        given = cast("dict[str, Any]", value)
+        tokens = given.get("max_tokens")
+        return Limits(
+            max_cost_usd=_number(given.get("max_cost_usd"), -1.0, float) if "max_cost_usd" in given else None,
+            max_tokens=tokens if isinstance(tokens, int) else None,
+            deadline=self._seconds(given.get("deadline"), "/limits/deadline"),
+        )
+
+    def _for_each(self, step: Mapping[str, Any], pointer: str) -> ForEach | None:
+        if not isinstance(step.get("for_each"), str | list):
+            return None
+        return ForEach(
+            items=self._template(step["for_each"], f"{pointer}/for_each"),
+            concurrency=_number(step.get("concurrency"), CONCURRENCY, int),
+            collect=step.get("on_item_error") == "collect",
+        )
+
+    def _repeat(self, value: Any, pointer: str) -> Repeat | None:
+        given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        until = self._condition(given.get("until"), f"{pointer}/until")
+        if until is None:
+            return None
+        return Repeat(
+            until=until,
+            max_iterations=_number(given.get("max_iterations"), 1, int),
+            delay=self._seconds(given.get("delay"), f"{pointer}/delay") or 0.0,
+            go_on=given.get("on_exhausted") == "continue",
+        )
+
+    def _compensation(self, value: Any, pointer: str, step_id: str, index: int) -> StepSpec | None:
+        """What undoes a step: a step of its own, which runs under the id of the one that it undoes."""
+        if not isinstance(value, dict):
+            return None
+        given = cast("dict[str, Any]", value)
+        kind = next((kind for kind in KINDS if kind in given), "")
+        timeout = self._seconds(given.get("timeout"), f"{pointer}/timeout")
+        return StepSpec(
+            id=step_id,
+            index=index,
+            kind=kind,
+            target=self._target(kind, given.get(kind), f"{pointer}/{kind}"),
+            input=self._template(given["input"], f"{pointer}/input") if "input" in given else None,
+            timeout=self._timeout if timeout is None else timeout,
+            retry=self._retry_policy(given.get("retry"), f"{pointer}/retry"),
+        )
 
     def _template(self, value: Any, pointer: str) -> Template:
         template, problems = Template.check(value, pointer)
@@ -139,67 +196,27 @@ def _names(value: Any) -> list[str] | None:
     return [name for name in cast("list[Any]", value) if isinstance(name, str)]
 
 
-def find_needs(drafts: list[Draft], problems: list[Problem]) -> dict[str, frozenset[str]]:
-    """What each step waits for: what it names, else the step before it; the steps it refers to; whoever sets its variables.
-
-    Unknown names and circles are added to `problems`.
-    """
-    ids = {draft.spec.id for draft in drafts}
-    needs: dict[str, set[str]] = {}
-    before: str | None = None
-    for draft in drafts:
-        step_id = draft.spec.id
-        problems += _unknown(draft, ids)
-        written = ([] if before is None else [before]) if draft.written_needs is None else draft.written_needs
-        referenced = {path[0] for path in draft.paths}
-        needs.setdefault(step_id, set()).update(({*written} | referenced) & ids - {step_id})
-        before = step_id
-    try:
-        plan = Plan.of([_Node(step_id, required) for step_id, required in needs.items()])
-    except InvalidWorkflow as error:
-        problems += error.problems
-        return {}
-    for reader, setter in _setters(drafts, plan):
-        needs[reader].add(setter)
-    return {step_id: frozenset(required) for step_id, required in needs.items()}
+def _catch(value: Any) -> Catch | None:
+    if value == "continue":
+        return Catch()
+    if not isinstance(value, dict):
+        return None
+    given = cast("dict[str, Any]", value)
+    kinds = _names(given.get("kinds"))
+    return Catch(kinds=None if kinds is None else tuple(kinds), run=_text(given.get("run")))
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    id: str
-    needs: set[str]
-
-
-def _unknown(draft: Draft, ids: set[str]) -> Iterator[Problem]:
-    pointer, step_id = f"/steps/{draft.spec.index}", draft.spec.id
-    for place, name in enumerate(draft.written_needs or []):
-        if name == step_id:
-            yield Problem(f"{pointer}/needs/{place}", f"step {step_id!r} needs itself")
-        elif name not in ids:
-            yield Problem(f"{pointer}/needs/{place}", f"{name!r} is not a step")
-    step = draft.spec
-    places = {**(step.input.places if step.input else {}), **step.target.places}
-    if step.when is not None:
-        places.update(dict.fromkeys(step.when.references - places.keys(), f"{pointer}/when"))
-    for name, place in places.items():
-        if name == step_id:
-            yield Problem(place, f"step {step_id!r} refers to itself")
-        elif name not in ids and name not in _ALWAYS:
-            yield Problem(place, f"{name!r} is neither a step nor input or context")
-
-
-def _setters(drafts: list[Draft], plan: Plan) -> Iterator[tuple[str, str]]:
-    """(reader, setter) for each `context.name` that exactly one step assigns, where that one can come first.
-
-    An edge from a step to one behind it in one topological order can never close a circle.
-    """
-    setters: dict[str, list[str]] = {}
-    for draft in drafts:
-        if draft.spec.assign is not None:
-            setters.setdefault(draft.spec.assign, []).append(draft.spec.id)
-    places = {step_id: place for place, step_id in enumerate(plan.order)}
-    for draft in drafts:
-        for path in draft.paths:
-            found = setters.get(path[1], []) if path[0] == "context" and len(path) > 1 else []
-            if len(found) == 1 and places[found[0]] < places[draft.spec.id]:
-                yield draft.spec.id, found[0]
+def _used(spec: StepSpec, pointer: str) -> tuple[frozenset[tuple[str, ...]], dict[str, str]]:
+    """The parts of the scope that a step uses, and where each variable stands first."""
+    templates = [spec.target, spec.input, spec.for_each.items if spec.for_each else None]
+    conditions = [(spec.when, "when"), (spec.repeat.until if spec.repeat else None, "repeat/until")]
+    paths: set[tuple[str, ...]] = set()
+    places: dict[str, str] = {}
+    for template in reversed([each for each in templates if each is not None]):
+        paths |= template.paths
+        places.update(template.places)
+    for condition, place in conditions:
+        if condition is not None:
+            paths |= condition.paths
+            places.update(dict.fromkeys(condition.references - places.keys(), f"{pointer}/{place}"))
+    return frozenset(paths), places

@@ -27,6 +27,8 @@ STEP_RETRY: Final = "step_retry"
 STEP_COMPLETE: Final = "step_complete"
 STEP_FAILED: Final = "step_failed"
 STEP_SKIPPED: Final = "step_skipped"
+ITEM_FAILED: Final = "item_failed"
+ATTEMPT_DISCARDED: Final = "attempt_discarded"
 GATE_WAITING: Final = "gate_waiting"
 GATE_ANSWERED: Final = "gate_answered"
 STEP_CHUNK: Final = "step_chunk"
@@ -38,6 +40,8 @@ CLASS: Final[Mapping[str, str]] = {
     STEP_PROGRESS: "progress",
     STEP_CHUNK: "message",
     STEP_FAILED: "error",
+    ITEM_FAILED: "error",
+    ATTEMPT_DISCARDED: "message",
     WORKFLOW_FAILED: "error",
     WORKFLOW_INTERRUPTED: "error",
     WORKFLOW_COMPLETE: "complete",
@@ -117,8 +121,10 @@ def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:
     return f"event: {GAP}\ndata: {jsontext.dumps(body)}\n\n".encode()
 
 
-def chunk_frame(*, thread_id: str, execution_id: str, step_id: str, attempt: int, version: int, text: str) -> bytes:
-    """The frame of a piece of streamed text: no id, never stored."""
+def chunk_frame(  # noqa: PLR0913
+    *, thread_id: str, execution_id: str, step_id: str, index: int | None, attempt: int, version: int, text: str
+) -> bytes:
+    """The frame of a piece of streamed text, of one item of the step if `index` is given: no id, never stored."""
     body: dict[str, Any] = {
         "seq": None,
         "thread_id": thread_id,
@@ -128,6 +134,6 @@ def chunk_frame(*, thread_id: str, execution_id: str, step_id: str, attempt: int
         "step_id": step_id,
         "attempt": attempt,
         "version": version,
-        "data": {"text": text},
+        "data": {"text": text} if index is None else {"text": text, "index": index},
     }
     return f"event: {STEP_CHUNK}\ndata: {jsontext.dumps(body)}\n\n".encode()

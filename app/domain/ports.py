@@ -21,8 +21,11 @@ if TYPE_CHECKING:
         ExecutionRecord,
         IdempotencyRecord,
         IncarnationRecord,
+        ItemRecord,
+        NoteRecord,
         StepRecord,
         ThreadRecord,
+        Usage,
         WorkflowRecord,
     )
     from app.domain.transition import Start, Transition
@@ -122,6 +125,20 @@ class Reads(Protocol):
         self, thread_id: str, *, execution_id: str | None = None, ids: Sequence[str] | None = None, values: bool = True
     ) -> list[StepRecord]:
         """Step runs of an execution, or those with the given ids, by (step_index, id); without `values` no input or output."""
+        ...
+
+    async def items(
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+    ) -> list[ItemRecord]:
+        """The items of a step from `first` on, by their places; `key` is (key_execution_id, step id)."""
+        ...
+
+    async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
+        """What attempts of a step (`item` -1: of no item) have remembered, in that order."""
+        ...
+
+    async def spent(self, thread_id: str) -> Usage:
+        """What all step runs of a thread have cost."""
         ...
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:

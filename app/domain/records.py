@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from app.domain.status import Status, StepStatus
 
@@ -81,6 +81,7 @@ class ExecutionRecord:
     output: str | None = None
     context: str | None = None
     error: str | None = None
+    output_sha256: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,8 +93,32 @@ class ExecutionUpdate:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     output: str | None = None
+    output_sha256: bytes | None = None
     context: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What work has cost: tokens in and out, and US dollars as far as the price is known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    def value(self) -> dict[str, Any]:
+        """As the contract writes it."""
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "cost_usd": self.cost_usd}
+
+
+NO_USAGE: Final = Usage()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,7 +126,8 @@ class StepRecord:
     """A step run, one row of workflow_steps.
 
     `key_execution_id` is the execution in the idempotency key: the one that first started this step run.
-    `output` is stored here and nowhere else; manifests refer to `id`.
+    `output` is stored here and nowhere else; manifests refer to `id`.  `agent_version` is that of the last attempt's agent,
+    `variant` which of the step's variants was chosen; `call_sha256` tells what a Python workflow called it with.
     """
 
     id: str
@@ -112,6 +138,9 @@ class StepRecord:
     step_index: int
     status: StepStatus
     agent: str | None = None
+    agent_version: int | None = None
+    variant: str | None = None
+    call_sha256: bytes | None = None
     attempt: int = 1
     retry_count: int = 0
     input: str | None = None
@@ -123,16 +152,19 @@ class StepRecord:
     completed_at: datetime | None = None
     duration_ms: int | None = None
     next_attempt_at: datetime | None = None
+    usage: Usage | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class StepUpdate:
-    """What a transition changes on an open step run."""
+    """What a transition changes on an open step run; `usage` is what it has cost so far in all."""
 
     id: str
     status: StepStatus
     attempt: int
     retry_count: int
+    agent_version: int | None = None
+    usage: Usage | None = None
     output: str | None = None
     output_sha256: bytes | None = None
     error: str | None = None
@@ -140,6 +172,44 @@ class StepUpdate:
     completed_at: datetime | None = None
     duration_ms: int | None = None
     next_attempt_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ItemRecord:
+    """One item of a `for_each`, or one iteration of a `repeat`: written when it ends, waits or is to be tried again.
+
+    It belongs to the step's idempotency key and outlives the step run: a resume finds the items that had completed.
+    """
+
+    key_execution_id: str
+    step_id: str
+    item: int
+    status: StepStatus
+    attempt: int = 1
+    retry_count: int = 0
+    agent: str | None = None
+    agent_version: int | None = None
+    output: str | None = None
+    output_sha256: bytes | None = None
+    error: str | None = None
+    session_id: str | None = None
+    started_at: datetime
+    completed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class NoteRecord:
+    """What an attempt remembered (see StepContext.remember); `item` is -1 outside of items, `place` their order."""
+
+    key_execution_id: str
+    step_id: str
+    item: int
+    place: int
+    name: str
+    value: str
+    sha256: bytes
+    created_at: datetime
 
 
 @dataclass(slots=True, kw_only=True)

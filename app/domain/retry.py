@@ -26,6 +26,9 @@ NETWORK: Final = "network"
 HTTP: Final = "http"
 """The kind of a status of 400 or above is `http.` and the number: `http.503`."""
 
+REPEAT_EXHAUSTED: Final = "repeat_exhausted"
+"""The condition of a `repeat` did not hold within its iterations."""
+
 INTERNAL: Final = "internal"
 EXHAUSTED: Final = "recovery_exhausted"
 """Why a thread is interrupted: its run broke, or it was recovered too often in a row without getting any further."""

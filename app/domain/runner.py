@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from app.domain.records import ErrorInfo
+from app.domain.records import NO_USAGE, ErrorInfo, Usage
 from app.domain.retry import TIMEOUT
+
+__all__ = [
+    "NO_USAGE",
+    "Asleep",
+    "Attempt",
+    "Completed",
+    "Failed",
+    "Outcome",
+    "Runner",
+    "StepContext",
+    "StepFailure",
+    "Usage",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.domain.gates import GateRecord
     from app.domain.spec import StepSpec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What work has cost: tokens in and out, and US dollars as far as the price is known."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            cost_usd=self.cost_usd + other.cost_usd,
-        )
-
-    def value(self) -> dict[str, Any]:
-        """As the contract writes it."""
-        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "cost_usd": self.cost_usd}
-
-
-NO_USAGE: Final = Usage()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,57 @@ WAITING = frozenset({"workflow", "gate", "sleep"})
 """Kinds that wait without a slot: their timeout is that of the whole step run, and the document's default is not theirs."""
 
 
+CONCURRENCY: Final = 10
+"""Items that run at a time if a step does not say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForEach:
+    """A step for each item of a list: `items` gives the list, at most `concurrency` run at a time.
+
+    `collect`: an item that fails stands in the output as {"error": ...} instead of failing the step.
+    """
+
+    items: Template
+    concurrency: int = CONCURRENCY
+    collect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A step again and again until a condition over its own last output holds, with `delay` seconds between.
+
+    After `max_iterations` it fails, or with `go_on` ends with its last output.
+    """
+
+    until: Condition
+    max_iterations: int
+    delay: float = 0.0
+    go_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """What happens when a step has failed for good with one of `kinds` (None: any): the thread goes on, first with the step
+    `run` if one is named.
+    """
+
+    kinds: tuple[str, ...] | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a thread may cost, US dollars and tokens in and out together, and for how many seconds an execution may go on."""
+
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    deadline: float | None = None
+
+
+NO_LIMITS: Final = Limits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSpec:
     """One step.
@@ -28,7 +79,9 @@ class StepSpec:
     reference, a gate without its form, a duration), as a Template since it may hold holes; `form` is the JSON Schema of a
     gate's answer.  `input` None: the step gets the thread's input.
     `needs` are the ids of the steps that must have ended: written, implied by order, and referenced.
-    `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.
+    `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.  `rescues` are
+    the steps after whose caught failure it runs (else it is skipped); `effect` says what it does to the world outside,
+    `compensate` is the step that undoes it.
     """
 
     id: str
@@ -43,6 +96,17 @@ class StepSpec:
     timeout: float | None = None
     max_silence: float | None = None
     retry: RetryPolicy
+    for_each: ForEach | None = None
+    repeat: Repeat | None = None
+    catch: Catch | None = None
+    rescues: tuple[str, ...] = ()
+    effect: str | None = None
+    compensate: StepSpec | None = None
+
+    @property
+    def composite(self) -> bool:
+        """Whether it is done in parts, each of which is durable by itself: items or iterations."""
+        return self.for_each is not None or self.repeat is not None
 
     @property
     def agent(self) -> str | None:
@@ -64,3 +128,4 @@ class WorkflowSpec:
     document: Mapping[str, Any] = field(repr=False)
     hash: str
     description: str | None = None
+    limits: Limits = NO_LIMITS

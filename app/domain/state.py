@@ -57,6 +57,10 @@ class Refs:
         """The steps that count as done, in the order of their ending."""
         return [step_id for step_id, (_, status) in self.steps.items() if status in STEP_DONE]
 
+    def ended(self) -> list[str]:
+        """The steps that nothing waits for any more, also those that failed without failing the thread."""
+        return list(self.steps)
+
     def completed(self) -> list[str]:
         """The steps that completed with an output of their own, in the order of their ending."""
         return [step_id for step_id, (_, status) in self.steps.items() if status is StepStatus.COMPLETED]
@@ -125,10 +129,10 @@ class State:
         """The variables."""
         return self.scope["context"]
 
-    def end_step(self, step_id: str, run_id: str, status: StepStatus, output: Any) -> None:
-        """A step has ended: its output is in the scope from now on."""
+    def end_step(self, step_id: str, run_id: str, status: StepStatus, output: Any, error: Any = None) -> None:
+        """A step has ended: its output is in the scope from now on, and its error if it failed without failing the thread."""
         self.refs.steps[step_id] = (run_id, status)
-        self.scope[step_id] = {"output": output, "status": status.value}
+        self.scope[step_id] = {"output": output, "status": status.value, "error": error}
 
     def assign(self, name: str, run_id: str, value: Any) -> None:
         """Set a variable to the output of a step run."""

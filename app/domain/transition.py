@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         ExecutionRecord,
         ExecutionUpdate,
         IdempotencyRecord,
+        ItemRecord,
+        NoteRecord,
         StepRecord,
         StepUpdate,
         ThreadRecord,
@@ -67,14 +69,17 @@ class Transition:
     executions: list[ExecutionRecord] = field(default_factory=list["ExecutionRecord"])
     execution_updates: list[ExecutionUpdate] = field(default_factory=list["ExecutionUpdate"])
     events: list[Event] = field(default_factory=list["Event"])
+    items: list[ItemRecord] = field(default_factory=list["ItemRecord"])
+    """At most one for an item."""
+    notes: list[NoteRecord] = field(default_factory=list["NoteRecord"])
     quarantined: list[Quarantined] = field(default_factory=list["Quarantined"])
     """What was found damaged; written by `steer` only."""
 
     @property
     def gets_on(self) -> bool:
         """Whether something came of it: a step began, ended or spent an attempt.  One that merely waits brings nothing."""
-        return bool(self.steps or self.checkpoints) or any(
-            update.status is not StepStatus.WAITING for update in self.step_updates
+        return bool(self.steps or self.checkpoints or self.notes) or any(
+            each.status is not StepStatus.WAITING for each in (*self.step_updates, *self.items)
         )
 
     def apply_to(self, thread: ThreadRecord) -> None:

@@ -15,10 +15,16 @@ from app.domain.events import Event, chunk_frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
 
+    from app.domain.records import ThreadRecord
+
 BUFFER: Final = 1_000
 """Items that a subscriber may leave unread."""
 _CHUNK_LIMIT: Final = 1_000_000
 """Characters of a running step's text that are kept for late readers."""
+
+
+_Place = tuple[str, "int | None"]
+"""A step, and its item if it is done in parts."""
 
 
 class Lagged(Exception):
@@ -73,10 +79,11 @@ class Subscription:
 class _Text:
     """The text that a running step has streamed so far."""
 
-    __slots__ = ("attempt", "execution_id", "parts", "size", "step_id", "version", "whole")
+    __slots__ = ("attempt", "execution_id", "index", "parts", "size", "step_id", "version", "whole")
 
-    def __init__(self, execution_id: str, step_id: str, attempt: int, version: int) -> None:
-        self.execution_id, self.step_id, self.attempt, self.version = execution_id, step_id, attempt, version
+    def __init__(self, thread: ThreadRecord, place: _Place, attempt: int) -> None:
+        self.step_id, self.index = place
+        self.execution_id, self.attempt, self.version = thread.execution_id, attempt, thread.head_version
         self.parts: list[str] = []
         self.size = 0
         self.whole: bytes | None = None  # the frame of all parts, shared by readers who come at the same time
@@ -87,7 +94,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._threads: dict[str, set[Subscription]] = {}
-        self._texts: dict[str, dict[str, _Text]] = {}
+        self._texts: dict[str, dict[_Place, _Text]] = {}
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self._far: list[Callable[[], None]] = []
         self.pokes = 0
@@ -143,14 +150,16 @@ class Bus:
 
     def texts(self, thread_id: str) -> dict[str, str]:
         """What the running steps of a thread have streamed so far, by step."""
-        return {step_id: "".join(text.parts) for step_id, text in self._texts.get(thread_id, {}).items()}
+        texts = self._texts.get(thread_id, {})
+        return {text.step_id: "".join(text.parts) for text in texts.values() if text.index is None}
 
-    def chunk(self, thread_id: str, execution_id: str, step_id: str, attempt: int, version: int, text: str) -> None:
-        """Hand out a piece of a running step's text."""
+    def chunk(self, thread: ThreadRecord, step_id: str, index: int | None, attempt: int, text: str) -> None:
+        """Hand out a piece of the text of a running step, or of one of its items."""
+        thread_id, place = thread.thread_id, (step_id, index)
         texts = self._texts.setdefault(thread_id, {})
-        kept = texts.get(step_id)
-        if kept is None or kept.attempt != attempt or kept.execution_id != execution_id:
-            kept = texts[step_id] = _Text(execution_id, step_id, attempt, version)
+        kept = texts.get(place)
+        if kept is None or kept.attempt != attempt or kept.execution_id != thread.execution_id:
+            kept = texts[place] = _Text(thread, place, attempt)
         if kept.size < _CHUNK_LIMIT:
             kept.parts.append(text)
             kept.size += len(text)
@@ -161,13 +170,13 @@ class Bus:
             for subscription in readers:
                 subscription.push(frame)
 
-    def end_text(self, thread_id: str, step_id: str | None = None) -> None:
-        """The step (without one: the thread) streams no more; its text is not kept."""
+    def end_text(self, thread_id: str, step_id: str | None = None, index: int | None = None) -> None:
+        """The step or its item (without one: the thread) streams no more; its text is not kept."""
         texts = self._texts.get(thread_id)
         if texts is None:
             return
         if step_id is not None:
-            texts.pop(step_id, None)
+            texts.pop((step_id, index), None)
         if step_id is None or not texts:
             self._texts.pop(thread_id, None)
 
@@ -182,6 +191,7 @@ class Bus:
             thread_id=thread_id,
             execution_id=kept.execution_id,
             step_id=kept.step_id,
+            index=kept.index,
             attempt=kept.attempt,
             version=kept.version,
             text=text,

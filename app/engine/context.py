@@ -1,47 +1,83 @@
-"""What a running step may use to tell of itself: progress and streamed text, from whatever thread it runs in."""
+"""What a running step may use: it tells of itself, from whatever thread it runs in, and keeps what must outlive it."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain import jsontext
+from app.domain.errors import Unavailable
+from app.domain.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from app.domain.ports import Reads
+    from app.domain.records import Usage
+    from app.engine.openstep import OpenStep
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two tries to read while the store is away: that spends no attempt."""
+
+
+class Listener(Protocol):
+    """Who drives the thread: what attempts tell goes there, in the event loop."""
+
+    def progress(self, step: OpenStep, fraction: float | None, message: str, /) -> None:
+        """See StepContext."""
+        ...
+
+    def chunk(self, step: OpenStep, text: str, /) -> None:
+        """See StepContext."""
+        ...
+
+    def spend(self, step: OpenStep, usage: Usage, /) -> None:
+        """See StepContext."""
+        ...
+
+    def keep_session(self, step: OpenStep, session_id: str, /) -> None:
+        """See StepContext."""
+        ...
+
+    async def remember(self, step: OpenStep, name: str, text: str, /) -> None:
+        """Write a note; returns once it is durable."""
+        ...
 
 
 class Context:
     """Implements domain.runner.StepContext.  Once closed it says nothing more: an abandoned thread cannot speak up."""
 
     __slots__ = (
-        "_chunk",
         "_closed",
+        "_listener",
         "_loop",
-        "_progress",
+        "_reads",
+        "_step",
+        "agent_version",
         "attempt",
         "execution_id",
         "heard",
         "idempotency_key",
+        "index",
         "run_id",
+        "session_id",
         "step_id",
         "thread_id",
     )
 
-    def __init__(
-        self,
-        *,
-        ids: tuple[str, str, str, str],
-        attempt: int,
-        key_execution_id: str,
-        progress: Callable[[str, float | None, str], None],
-        chunk: Callable[[str, str], None],
-    ) -> None:
-        """`ids` are thread, execution, step and run."""
-        self.thread_id, self.execution_id, self.step_id, self.run_id = ids
-        self.attempt = attempt
-        self.idempotency_key = f"{self.thread_id}:{key_execution_id}:{self.step_id}"
-        self._progress, self._chunk = progress, chunk
+    def __init__(self, thread_id: str, execution_id: str, step: OpenStep, listener: Listener, reads: Reads) -> None:
+        self.thread_id, self.execution_id, self.step_id, self.run_id = (
+            thread_id,
+            execution_id,
+            step.spec.id,
+            step.run_id,
+        )
+        self.attempt, self.index, self.session_id = step.attempt, step.item, step.session_id
+        self.agent_version: int | None = None
+        place = "" if step.item is None else f":{step.item}"
+        self.idempotency_key = f"{thread_id}:{step.key_execution_id}:{step.spec.id}{place}"
+        self._step, self._listener, self._reads = step, listener, reads
         self.heard: Callable[[], None] | None = None
         """Called with every report, by whoever must know that the attempt is alive."""
         self._loop = asyncio.get_running_loop()
@@ -51,12 +87,35 @@ class Context:
         """See StepContext."""
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
-        self._tell(self._progress, self.step_id, fraction, jsontext.clean(str(message)[:1_000]))
+        self._tell(self._listener.progress, fraction, jsontext.clean(str(message)[:1_000]))
 
     def chunk(self, text: str) -> None:
         """See StepContext."""
         if text:
-            self._tell(self._chunk, self.step_id, jsontext.clean(str(text)))
+            self._tell(self._listener.chunk, jsontext.clean(str(text)))
+
+    def spend(self, usage: Usage) -> None:
+        """See StepContext."""
+        self._tell(self._listener.spend, usage)
+
+    def keep_session(self, session_id: str) -> None:
+        """See StepContext."""
+        self._tell(self._listener.keep_session, plain_text(session_id))
+
+    async def remembered(self) -> Mapping[str, Any]:
+        """See StepContext."""
+        return MappingProxyType((await self._notes()).values)
+
+    async def remember(self, name: str, value: Any) -> None:
+        """See StepContext."""
+        name, text = plain_text(name), jsontext.dumps(value)
+        if name in (await self._notes()).values:
+            raise ValueError(f"{name!r} is remembered already")
+        if self._closed:
+            raise asyncio.CancelledError
+        await self._listener.remember(self._step, name, text)
+        if self.heard is not None:
+            self.heard()
 
     @property
     def cancelled(self) -> bool:
@@ -66,6 +125,18 @@ class Context:
     def close(self) -> None:
         """The attempt is over."""
         self._closed = True
+
+    async def _notes(self) -> Notes:
+        while self._step.notes is None:
+            key = (self._step.key_execution_id, self.step_id)
+            try:
+                found = await self._reads.notes(self.thread_id, key, -1 if self.index is None else self.index)
+            except Unavailable:
+                await asyncio.sleep(_LOOK_AGAIN)
+                continue
+            if self._step.notes is None:
+                self._step.notes = Notes.read(found)
+        return self._step.notes
 
     def _tell(self, tell: Callable[..., None], *arguments: object) -> None:
         if self._closed:
@@ -83,4 +154,9 @@ class Context:
         if not self._closed:
             if self.heard is not None:
                 self.heard()
-            tell(*arguments)
+            tell(self._step, *arguments)
+
+
+def plain_text(text: str) -> str:
+    """As a column of text holds it: no NUL, no lone surrogates, at most 1,000 characters."""
+    return jsontext.clean(str(text)[:1_000]).replace("\0", "")

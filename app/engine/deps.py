@@ -39,14 +39,16 @@ class Stores:
 
 @dataclass(slots=True, kw_only=True)
 class Deps:
-    """One for the whole engine.  `max_value_bytes`: what a step's output may weigh; `random` gives 0 <= x < 1;
-    `waits_for` is told (child, parent) when a step of one thread waits for the end of another, `heed` is told (thread, wish)
-    when a commit brings one; `may_start`: whether this process may start steps now; `is_dead`: whether a process,
-    by its incarnation, drives nothing any more; `grace` is how many seconds a step that
-    is to stop may take for it.
+    """One for the whole engine.
+
+    `max_value_bytes`: what a step's output may weigh; `random` gives 0 <= x < 1; `waits_for` is told (child, parent) when a
+    step of one thread waits for the end of another, `forsake` when none does any more; `heed` is told (thread, wish) when a
+    commit brings one; `may_start`: whether this process may start steps now; `is_dead`: whether a process, by its
+    incarnation, drives nothing any more; `grace` is how many seconds a step that is to stop may take for it.
     """
 
     journal: Journal
+    reads: Reads
     bus: Bus
     breakers: Breakers
     runners: Mapping[str, Runner]
@@ -54,6 +56,7 @@ class Deps:
     random: Callable[[], float]
     waits_for: Callable[[str, str], None]
     heed: Callable[[str, str], None]
+    forsake: Callable[[str, str], None]
     may_start: Callable[[], bool]
     is_dead: Callable[[str], Awaitable[bool]]
     max_value_bytes: int = 16 * 1024 * 1024

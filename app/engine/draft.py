@@ -13,7 +13,7 @@ from app.domain.transition import Transition
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from app.domain.records import ErrorInfo, ThreadRecord
+    from app.domain.records import ErrorInfo, ItemRecord, StepUpdate, ThreadRecord
     from app.domain.state import ManifestWriter, State
 
 PREVIEW = 2_048
@@ -42,6 +42,7 @@ class Draft:
             recoveries=thread.recoveries,
             queue=thread.queue,
         )
+        self._items: dict[tuple[str, str, int], int] = {}
         self._before = (thread.status, thread.incarnation_id)
 
     @property
@@ -49,7 +50,13 @@ class Draft:
         """Whether there is anything to write."""
         t = self.transition
         return bool(
-            t.events or t.checkpoints or t.step_updates or t.steps or (t.status, t.incarnation_id) != self._before
+            t.events
+            or t.checkpoints
+            or t.step_updates
+            or t.steps
+            or t.items
+            or t.notes
+            or (t.status, t.incarnation_id) != self._before
         )
 
     def event(self, name: str, data: dict[str, Any] | None = None, **where: Any) -> Event:
@@ -68,6 +75,18 @@ class Draft:
         )
         t.events.append(event)
         return event
+
+    def step_update(self, update: StepUpdate) -> None:
+        """Change an open step run: one row changes once in a transition, the last word holds."""
+        updates = self.transition.step_updates
+        updates[:] = [each for each in updates if each.id != update.id]
+        updates.append(update)
+
+    def item(self, item: ItemRecord) -> None:
+        """Write an item: the last word holds."""
+        items, key = self.transition.items, (item.key_execution_id, item.step_id, item.item)
+        place = self._items.setdefault(key, len(items))
+        items[place : place + 1] = [item]
 
     def checkpoint(
         self, state: State, writer: ManifestWriter, step_id: str, *, trigger: str, progress: float, full: bool = False

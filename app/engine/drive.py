@@ -6,20 +6,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext, retry, wishes
 from app.domain.errors import JsonError
-from app.domain.ids import uuid7
 from app.domain.plan import Frontier
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Failed
 from app.domain.status import Status, StepStatus
 from app.domain.template import ExpressionError
-from app.engine import gatenotes, steprows
+from app.engine import steprows
+from app.engine.budget import Budget
 from app.engine.draft import context_for_people, error_text
 from app.engine.ending import complete
-from app.engine.openstep import OpenStep
+from app.engine.gatework import GateWork
+from app.engine.opening import Opening
+from app.engine.partwork import PartWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from app.domain.spec import StepSpec
     from app.engine.draft import Draft
     from app.engine.load import Loaded
-    from app.engine.step import Ending, Result
+    from app.engine.openstep import OpenStep
+    from app.engine.outcome import Ending, Result
 
 PARK_AFTER: Final = 1.0
 """Seconds of waiting that a thread spends in memory; for longer it gives up its slot."""
@@ -42,19 +45,26 @@ class Drive:
         self.thread = loaded.thread
         self.spec = loaded.spec
         self.state = loaded.state
+        self.budget = Budget(loaded.parameters.limits or loaded.spec.limits, loaded.spent, loaded.execution.created_at)
         self._writer = loaded.writer
         self._asked = loaded.parameters
         self._random = random
-        self._frontier = Frontier(loaded.spec.plan, loaded.state.refs.done())
+        self._frontier = Frontier(loaded.spec.plan, loaded.state.refs.ended())
+        self._opening = Opening(loaded.state, loaded.parameters)
+        self._parts = PartWork(self, self._opening, loaded.parts)
+        self.gates = GateWork(self)
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
+        self.over_budget: dict[str, Any] | None = None
         self.over = False
-        self._looked_for = ""
+        self.forsaken: list[str] = []
+        """Threads that steps had waited for which do not any more: to be cancelled."""
         self._failure = loaded.failed
         self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
         for row in loaded.open_steps:
-            self._reopen(row)
+            self._frontier.take(row.step_id)
+            self._reopen(loaded.spec.by_id[row.step_id], row)
 
     @property
     def progress(self) -> float:
@@ -69,55 +79,64 @@ class Drive:
     def begin(self, draft: Draft) -> None:
         """The thread has a driver again."""
         if self._recovered:
-            open_steps = sorted(self.open)
+            open_steps = sorted(step.spec.id for step in self.open.values())
             draft.event(events.WORKFLOW_RESUMED, {"status": "running", "trigger": "recovery", "steps": open_steps})
         else:
             draft.execution(Status.RUNNING, started_at=draft.at)
 
     def start_ready(self, draft: Draft) -> None:
-        """Start every step that waits for nothing."""
+        """Start every step that waits for nothing, and every part that may run; over a limit, start to pause."""
+        if self.over_budget is None and not self._frontier.finished:
+            self.over_budget = self.budget.exceeded(draft.at)
+        self.pausing = self.pausing or self.over_budget is not None
         while self._failure is None and not self.pausing:
-            ready = self._frontier.ready()
-            if not ready:
-                return
-            for step_id in ready:
+            for step_id in self._frontier.ready():
                 self._frontier.take(step_id)
                 self._start(self.spec.by_id[step_id], draft)
+            if self._failure is None:
+                self._parts.top_up(draft)
+            if not self._frontier.ready():
+                return
 
     def ended(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of `step` came to its end."""
-        gatenotes.tell(step, ending, draft, self.progress)
-        if isinstance(ending, Failed):
-            self._failed(step, ending, draft)
+        self.gates.tell(step, ending, draft)
+        if step.parent is not None:
+            self._parts.ended(step, ending, draft)
         elif isinstance(ending, Asleep):
-            step.status, step.waits_for = StepStatus.WAITING, ending.thread_id
-            step.due = None if ending.seconds is None else draft.at + timedelta(seconds=ending.seconds)
-            draft.transition.step_updates.append(steprows.changed(step, draft))
-            if step.at_gate and step.look_again:
-                self.due(step)
+            if step.parts is None:
+                self.put_to_sleep(step, ending, draft)
+                draft.step_update(steprows.changed(step, draft))
+        elif not isinstance(ending, Failed):
+            self.completed(step, ending, draft)
+        elif self.try_again(step, ending, draft):
+            draft.step_update(steprows.changed(step, draft))
         else:
-            self._completed(step, ending, draft)
+            self.give_up(step, ending.error, draft)
+
+    def put_to_sleep(self, step: OpenStep, asleep: Asleep, draft: Draft) -> None:
+        """It has nothing to do until a time, another thread's end or an answer, which may have come meanwhile."""
+        step.status = StepStatus.RUNNING if step.at_gate and step.look_again else StepStatus.WAITING
+        due = None if asleep.seconds is None else draft.at + timedelta(seconds=asleep.seconds)
+        step.due, step.waits_for = due, asleep.thread_id
 
     def told(self, step: OpenStep, fraction: float | None, message: str, draft: Draft) -> None:
         """A running step told how far it is."""
         data = {"status": "running", "progress": fraction, "message": message}
         draft.event(events.STEP_PROGRESS, data, step_id=step.spec.id, run_id=step.run_id, attempt=step.attempt)
 
+    def noted(self, step: OpenStep, draft: Draft) -> None:
+        """A running step has spent something, or kept its session."""
+        if self.open.get(step.key) is not step:
+            return
+        if step.parent is None:
+            draft.step_update(steprows.changed(step, draft))
+        else:
+            draft.item(steprows.part(step, draft))
+
     def due(self, step: OpenStep) -> None:
         """The time of a waiting step has come: it may be tried (again)."""
         step.status, step.due, step.waits_for = StepStatus.RUNNING, None, None
-
-    def look(self, wish: str) -> list[OpenStep]:
-        """The steps that wait for an answer, when a wish that has not been heard says that there is one.
-
-        An attempt that is under way may have looked too early: it looks again when it has ended.
-        """
-        if self.over or not wishes.is_look(wish) or wish == self._looked_for:
-            return []
-        self._looked_for = wish
-        for step in self.open.values():
-            step.look_again = True
-        return [step for step in self.open.values() if step.at_gate and not step.working]
 
     def settle(self, draft: Draft) -> None:
         """Nothing more happens for now: finish, fail, pause or park if it is time."""
@@ -126,24 +145,23 @@ class Drive:
         if self._failure is not None:
             self._fail(self._failure, draft)
         elif self._frontier.finished:
-            problem = complete(self.spec, self.state, self._writer, draft)
-            if problem is not None:
+            if (problem := complete(self.spec, self.state, self._writer, draft)) is not None:
                 self._fail(problem, draft)
             draft.transition.wake_thread_id = self.thread.parent_thread_id
             self.over = True
         elif self.pausing:
             draft.execution(Status.PAUSED, context=context_for_people(self.state))
-            draft.event(events.WORKFLOW_PAUSED, {"status": "paused", "progress": self.progress})
+            data = {"status": "paused", "progress": self.progress, **(self.over_budget or {})}
+            draft.event(events.WORKFLOW_PAUSED, data)
             self._leave(draft, None)
         else:
             self._park(draft)
 
     def _park(self, draft: Draft) -> None:
-        dues = [step.due for step in self.open.values() if step.due is not None]
-        wake_at = min(dues) if dues or not self.open else None
-        if wake_at is None or (wake_at - draft.at).total_seconds() > PARK_AFTER:
+        first = min((step.due for step in self.open.values() if step.due is not None), default=None)
+        if first is None or (first - draft.at).total_seconds() > PARK_AFTER:
             draft.execution(Status.WAITING)
-            self._leave(draft, wake_at)
+            self._leave(draft, min((at for at in (first, self.budget.deadline) if at is not None), default=None))
 
     def _leave(self, draft: Draft, wake_at: datetime | None) -> None:
         draft.let_go(wake_at)
@@ -152,91 +170,107 @@ class Drive:
 
     def _start(self, spec: StepSpec, draft: Draft) -> None:
         if spec.id in self._asked.skip:
-            self._skip(spec, draft, self._asked.skip[spec.id], given=True)
+            self._skip(spec, draft, self._asked.skip[spec.id], "given output")
             return
-        override = self._asked.overrides.get(spec.id)
+        if spec.rescues and not self._opening.failed_before(spec):
+            self._skip(spec, draft, None, "nothing failed")
+            return
         try:
-            if spec.when is not None and not spec.when.test(self.state.scope):
-                self._skip(spec, draft, None, given=False)
+            step = self._opening.begun(spec, draft)
+            if spec.when is not None and not spec.when.test(step.scope(self.state.scope)):
+                self._skip(spec, draft, None, "condition")
                 return
-            step = OpenStep(
-                spec=spec,
-                run_id=uuid7(),
-                key_execution_id=self._asked.keys.get(spec.id, draft.transition.execution_id),
-                input=self._input(spec),
-                started_at=draft.at,
-                agent_override=override.agent if override else None,
-            )
+            if spec.composite:
+                self._parts.begin(step, fresh=True)
+            else:
+                step.input = self._opening.input_of(spec, step.scope(self.state.scope))
             row = steprows.begun(step, draft)
         except (ExpressionError, JsonError) as error:
             self._stillborn(spec, error, draft)
             return
         self.open[spec.id] = step
         draft.transition.steps.append(row)
-        data = {"status": "running", "progress": self.progress, "agent": step.agent_override or spec.agent}
+        data = {"status": "running", "progress": self.progress, "agent": step.agent}
         draft.event(events.STEP_START, data, step_id=spec.id, run_id=step.run_id, attempt=1)
 
-    def _input(self, spec: StepSpec) -> Any:
-        value = self.state.scope["input"] if spec.input is None else spec.input.render(self.state.scope)
-        override = self._asked.overrides.get(spec.id)
-        if override is not None and override.input:
-            mapping = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-            return {**mapping, **override.input}
-        return value
+    def _reopen(self, spec: StepSpec, row: StepRecord) -> None:
+        step = self._opening.again(spec, row)
+        if spec.composite:
+            self._parts.begin(step, fresh=False)
+        else:
+            step.input = self._opening.input_of(spec, step.scope(self.state.scope))
+        self.open[spec.id] = step
 
-    def _reopen(self, row: StepRecord) -> None:
-        spec = self.spec.by_id[row.step_id]
-        self._frontier.take(row.step_id)
-        override = self._asked.overrides.get(row.step_id)
-        step = OpenStep(
-            spec=spec,
-            run_id=row.id,
-            key_execution_id=row.key_execution_id,
-            input=self._input(spec),
-            started_at=row.started_at or self.thread.updated_at,
-            agent_override=override.agent if override else None,
-            status=StepStatus.RUNNING if row.status is StepStatus.WAITING else row.status,
-            attempt=row.attempt,
-            retry_count=row.retry_count,
-            due=row.next_attempt_at,
-        )
-        self.open[row.step_id] = step
-
-    def _skip(self, spec: StepSpec, draft: Draft, output: Any, *, given: bool) -> None:
-        text = jsontext.dumps(output) if given else None
+    def _skip(self, spec: StepSpec, draft: Draft, output: Any, reason: str) -> None:
+        """It does not run; an output that was given stands for its own."""
+        text = jsontext.dumps(output) if spec.id in self._asked.skip else None
         row = steprows.ended_at_once(spec, draft, StepStatus.SKIPPED, output=text)
         draft.transition.steps.append(row)
         self._done(spec, row.id, StepStatus.SKIPPED, output, len(text or ""))
-        if given and spec.assign and spec.id not in self._asked.quiet:
+        if text is not None and spec.assign and spec.id not in self._asked.quiet:
             self._assign(spec.assign, row.id, output)
         draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
-        data = {"status": "skipped", "progress": self.progress, "reason": "given output" if given else "condition"}
+        data = {"status": "skipped", "progress": self.progress, "reason": reason}
         draft.event(events.STEP_SKIPPED, data, step_id=spec.id, run_id=row.id, result=text)
 
     def _stillborn(self, spec: StepSpec, cause: ExpressionError | JsonError, draft: Draft) -> None:
         error = ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(str(cause)), step_id=spec.id)
         row = steprows.ended_at_once(spec, draft, StepStatus.FAILED, error=error)
         draft.transition.steps.append(row)
-        self._tell_failed(spec.id, row.id, 1, error, draft)
+        self._tell_failed(spec, row.id, 1, error, draft)
 
-    def _completed(self, step: OpenStep, result: Result, draft: Draft) -> None:
+    def completed(self, step: OpenStep, result: Result, draft: Draft) -> None:
+        """A step has come to its end."""
         spec = step.spec
-        del self.open[spec.id]
+        self._close(step)
+        step.session_id = result.session_id or step.session_id
         update = steprows.changed(step, draft, StepStatus.COMPLETED)
         update.output, update.output_sha256 = result.text, jsontext.sha256(result.text)
-        update.session_id = result.session_id
-        draft.transition.step_updates.append(update)
+        draft.step_update(update)
         self._done(spec, step.run_id, StepStatus.COMPLETED, result.value, len(result.text))
         if spec.assign and spec.id not in self._asked.quiet:
             self._assign(spec.assign, step.run_id, result.value)
         draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
-        data = {"status": "completed", "progress": self.progress, "session_id": result.session_id}
+        data = {"status": "completed", "progress": self.progress, "session_id": step.session_id}
         draft.event(
             events.STEP_COMPLETE, data, step_id=spec.id, run_id=step.run_id, attempt=step.attempt, result=result.text
         )
 
-    def _done(self, spec: StepSpec, run_id: str, status: StepStatus, output: Any, size: int) -> None:
-        self.state.end_step(spec.id, run_id, status, output)
+    def give_up(self, step: OpenStep, error: ErrorInfo, draft: Draft) -> None:
+        """A step has failed for good."""
+        self._close(step)
+        step.error = error_text(error)
+        draft.step_update(steprows.changed(step, draft, StepStatus.FAILED))
+        self._tell_failed(step.spec, step.run_id, step.attempt, error, draft)
+
+    def try_again(self, step: OpenStep, failed: Failed, draft: Draft) -> bool:
+        """Whether a failed attempt is followed by another; then when it is due is known."""
+        error = failed.error
+        wait = retry.decide(step.spec.retry, error, step.attempt, random=self._random(), retry_after=failed.retry_after)
+        if wait is None or self._failure is not None or step.parts is not None:
+            return False
+        place = {} if step.item is None else {"index": step.item}
+        if step.streamed:
+            where = {"step_id": step.spec.id, "run_id": step.run_id, "attempt": step.attempt}
+            draft.event(events.ATTEMPT_DISCARDED, {"status": "retrying", **place}, **where)
+        step.attempt += 1
+        step.retry_count += 1
+        step.streamed, step.error = False, error_text(error)
+        step.status, step.due = StepStatus.RETRYING, draft.at + timedelta(seconds=wait)
+        data = {"status": "retrying", "delay_ms": round(wait * 1000), "error": error.value(), **place}
+        draft.event(events.STEP_RETRY, data, step_id=step.spec.id, run_id=step.run_id, attempt=step.attempt)
+        return True
+
+    def _close(self, step: OpenStep) -> None:
+        """It is open no more, nor are its parts."""
+        del self.open[step.key]
+        for part in [each for each in self.open.values() if each.parent is step]:
+            part.stop()
+            del self.open[part.key]
+            self.forsaken += [part.waits_for] if part.waits_for is not None else []
+
+    def _done(self, spec: StepSpec, run_id: str, status: StepStatus, output: Any, size: int, error: Any = None) -> None:
+        self.state.end_step(spec.id, run_id, status, output, error)
         self.state.size_bytes += size
         self._writer.step(spec.id)
         self._frontier.end(spec.id)
@@ -246,33 +280,20 @@ class Drive:
         self.state.assign(name, run_id, value)
         self._writer.context(name)
 
-    def _failed(self, step: OpenStep, failed: Failed, draft: Draft) -> None:
-        spec, error = step.spec, failed.error
-        wait = retry.decide(spec.retry, error, step.attempt, random=self._random(), retry_after=failed.retry_after)
-        if wait is None or self._failure is not None:
-            update = steprows.changed(step, draft, StepStatus.FAILED)
-            update.error = error_text(error)
-            draft.transition.step_updates.append(update)
-            del self.open[spec.id]
-            self._tell_failed(spec.id, step.run_id, step.attempt, error, draft)
-            return
-        step.attempt += 1
-        step.retry_count += 1
-        step.status, step.due = StepStatus.RETRYING, draft.at + timedelta(seconds=wait)
-        update = steprows.changed(step, draft)
-        update.error = error_text(error)
-        draft.transition.step_updates.append(update)
-        data = {"status": "retrying", "delay_ms": round(wait * 1000), "error": error.value()}
-        draft.event(events.STEP_RETRY, data, step_id=spec.id, run_id=step.run_id, attempt=step.attempt)
-
-    def _tell_failed(self, step_id: str, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
-        data = {"status": "failed", "progress": self.progress, "error": error.value()}
-        draft.event(events.STEP_FAILED, data, step_id=step_id, run_id=run_id, attempt=attempt)
-        self._failure = self._failure or error
+    def _tell_failed(self, spec: StepSpec, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
+        caught = spec.catch is not None and retry.names(spec.catch.kinds, error.kind)
+        if caught:
+            self._done(spec, run_id, StepStatus.FAILED, None, 0, error.value())
+            draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
+        else:
+            self._failure = self._failure or error
+        data = {"status": "failed", "progress": self.progress, "error": error.value(), "caught": caught}
+        draft.event(events.STEP_FAILED, data, step_id=spec.id, run_id=run_id, attempt=attempt)
 
     def _fail(self, error: ErrorInfo, draft: Draft) -> None:
         for step in self.open.values():
-            draft.transition.step_updates.append(steprows.changed(step, draft, StepStatus.CANCELLED))
+            if step.parent is None:
+                draft.step_update(steprows.changed(step, draft, StepStatus.CANCELLED))
         draft.execution(Status.FAILED, context=context_for_people(self.state), error=error_text(error))
         draft.event(events.WORKFLOW_FAILED, {"status": "failed", "progress": self.progress, "error": error.value()})
         draft.transition.wake_thread_id = self.thread.parent_thread_id

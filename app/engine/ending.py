@@ -25,7 +25,9 @@ def complete(spec: WorkflowSpec, state: State, writer: ManifestWriter, draft: Dr
     except (ExpressionError, JsonError) as error:
         return ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(f"output: {error}"))
     draft.checkpoint(state, writer, END, trigger="end", progress=1.0)
-    draft.execution(Status.COMPLETED, output=output, context=context_for_people(state))
+    draft.execution(
+        Status.COMPLETED, output=output, output_sha256=jsontext.sha256(output), context=context_for_people(state)
+    )
     draft.event(events.WORKFLOW_COMPLETE, {"status": "completed", "progress": 1.0}, result=output)
     draft.let_go()
     draft.transition.clear_signal = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.domain import input_schema, jsontext
-from app.domain.errors import InvalidInput, NotFound
+from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.gates import GateFilter, GateKey, refusal
 
 if TYPE_CHECKING:
@@ -30,14 +30,25 @@ class Gates:
         """See GateBook.listed."""
         return await self._book.listed(where)
 
-    async def find(self, thread_id: str, step_id: str, round: int | None = None) -> GateRecord:  # noqa: A002
-        """The gate of a step, whole: of a round, else the first that can be answered, else the newest.
+    async def find(
+        self,
+        thread_id: str,
+        step_id: str,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> GateRecord:
+        """The gate of a step, whole: of an item and a round, else the first that can be answered, else the newest.
 
-        Raises NotFound (thread_not_found, gate_not_found).
+        Raises NotFound (thread_not_found, gate_not_found), Conflict (gate_ambiguous) when several items can be answered.
         """
         for only_open in (True, False):
             where = GateFilter(thread_id=thread_id, step_id=step_id, only_open=only_open, limit=_MANY)
-            keys = [gate.key for gate in await self._book.listed(where) if round in (None, gate.key.round)]
+            keys = [gate.key for gate in await self._book.listed(where)]
+            keys = [key for key in keys if item in (None, key.item) and round in (None, key.round)]
+            if only_open and len({key.item for key in keys}) > 1:
+                message = f"several items of step {step_id} wait for an answer: name one by `item`"
+                raise Conflict(message, code="gate_ambiguous", items=sorted({key.item for key in keys}))
             record = await self._book.find(keys[-1 if only_open else 0]) if keys else None
             if record is not None:
                 return record
@@ -45,12 +56,20 @@ class Gates:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         raise refusal(GateKey(thread_id=thread_id, key_execution_id="", step_id=step_id), None)
 
-    async def answer(self, thread_id: str, step_id: str, answer: Answer, round: int | None = None) -> ThreadRecord:  # noqa: A002
+    async def answer(
+        self,
+        thread_id: str,
+        step_id: str,
+        answer: Answer,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> ThreadRecord:
         """Answer the gate that a step of a thread waits at; the thread's row afterwards.
 
-        Raises InvalidInput where the answer does not fit the form; NotFound, Conflict as GateBook.answer.
+        Raises InvalidInput where the answer does not fit the form; NotFound, Conflict as `find` and GateBook.answer.
         """
-        gate = await self.find(thread_id, step_id, round)
+        gate = await self.find(thread_id, step_id, item=item, round=round)
         if not gate.closed and gate.form_json is not None:
             problems = input_schema.validate(jsontext.loads(gate.form_json), jsontext.loads(answer.answer_json))
             if problems:

@@ -15,6 +15,7 @@ from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo
 from app.domain.status import ACTIVE, ENDED, Status
 from app.domain.times import utc_now
+from app.engine.asked import unfinished
 from app.engine.diagnosis import Diagnosis, diagnose
 from app.engine.load import load_thread
 from app.engine.steering import Steering
@@ -95,13 +96,16 @@ class Healing(Steering):
         """
         before, asked = parameters.parse(old.parameters), diagnosis.asked
         again = [step_id for step_id in (*diagnosis.lost, *diagnosis.left) if step_id in spec.by_id]
+        kept = await unfinished(self._reads, old, before, exclude=spec.plan.downstream(again))
         return Parameters(
             reset=tuple(sorted({*diagnosis.lost, *asked.reset})),
             context=asked.context,
             skip=before.skip,
             overrides=before.overrides,
-            keys=await self._unfinished(old, before, exclude=spec.plan.downstream(again)),
+            keys=kept.keys,
             quiet=tuple(sorted({*diagnosis.quiet, *asked.quiet})),
+            limits=before.limits,
+            sessions=kept.sessions,
         )
 
 

@@ -6,13 +6,13 @@ Whatever is loaded is checked against its digest: a damaged or missing value rai
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.domain import integrity, jsontext, parameters
 from app.domain.errors import Corrupt, JsonError, NotFound
 from app.domain.integrity import Finding
-from app.domain.records import ErrorInfo
+from app.domain.records import NO_USAGE, ErrorInfo, Usage
 from app.domain.retry import EXCEPTION
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
 from app.domain.status import STEP_OPEN, StepStatus
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from app.domain.parameters import Parameters
     from app.domain.ports import Reads
-    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
+    from app.domain.records import CheckpointRecord, ExecutionRecord, ItemRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True, kw_only=True)
 class Loaded:
     """A thread as its driver holds it in memory; `open_steps` are the step runs that had begun and not ended, `failed` why
-    one has failed for good, which its thread does once the others have ended.
+    one has failed for good, which its thread does once the others have ended; `parts` is what is known of items and
+    iterations by step, `spent` what the thread has cost so far, if that is limited.
     """
 
     thread: ThreadRecord
@@ -45,6 +46,8 @@ class Loaded:
     writer: ManifestWriter
     open_steps: list[StepRecord]
     failed: ErrorInfo | None = None
+    parts: dict[str, list[ItemRecord]] = field(default_factory=dict[str, "list[ItemRecord]"])
+    spent: Usage = NO_USAGE
 
 
 async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
@@ -114,6 +117,9 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     if fresh:
         set_literals(asked.context, state, writer)
     steps = await reads.steps(thread.thread_id, execution_id=execution.id, values=False)
+    open_steps = [step for step in steps if step.status in STEP_OPEN]
+    limits = asked.limits or spec.limits
+    limited = limits.max_cost_usd is not None or limits.max_tokens is not None
     return Loaded(
         thread=thread,
         spec=spec,
@@ -121,14 +127,50 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         parameters=asked,
         state=state,
         writer=writer,
-        open_steps=[step for step in steps if step.status in STEP_OPEN],
-        failed=_failure(steps),
+        open_steps=open_steps,
+        failed=_failure(steps, refs),
+        parts=await _parts(reads, thread.thread_id, spec, asked, open_steps),
+        spent=await reads.spent(thread.thread_id) if limited else NO_USAGE,
     )
 
 
-def _failure(steps: Iterable[StepRecord]) -> ErrorInfo | None:
-    """Why the first step run of an execution that failed for good did."""
-    failed = [step for step in steps if step.status is StepStatus.FAILED]
+async def _parts(
+    reads: Reads, thread_id: str, spec: WorkflowSpec, asked: Parameters, open_steps: Iterable[StepRecord]
+) -> dict[str, list[ItemRecord]]:
+    """What is known of the parts of steps that are open, or begin anew under an old key; the last iteration of a `repeat`
+    that completed has its output.
+    """
+    keys = {**asked.keys, **{step.step_id: step.key_execution_id for step in open_steps}}
+    found: dict[str, list[ItemRecord]] = {}
+    for step_id, key in keys.items():
+        step = spec.by_id.get(step_id)
+        if step is None or not step.composite:
+            continue
+        records = await reads.items(thread_id, (key, step_id), values=False)
+        if step.repeat is not None:
+            records = await _with_last_output(reads, thread_id, records)
+        found[step_id] = records
+    return found
+
+
+async def _with_last_output(reads: Reads, thread_id: str, records: list[ItemRecord]) -> list[ItemRecord]:
+    """Iterations up to the last one that completed and whose output is sound, which has it; what came after is done again."""
+    while records:
+        ended = [record for record in records if record.status is StepStatus.COMPLETED]
+        if not ended:
+            break
+        last = ended[-1]
+        page = await reads.items(thread_id, (last.key_execution_id, last.step_id), first=last.item, limit=1)
+        if page and page[0].item == last.item and integrity.is_text(page[0].output, page[0].output_sha256):
+            return [page[0] if record is last else record for record in records]
+        records = [record for record in records if record.item < last.item]
+    return records
+
+
+def _failure(steps: Iterable[StepRecord], refs: Refs) -> ErrorInfo | None:
+    """Why the first step run of an execution that failed for good did; one that was caught has its place in the state."""
+    caught = {run for run, _ in refs.steps.values()}
+    failed = [step for step in steps if step.status is StepStatus.FAILED and step.id not in caught]
     if not failed:
         return None
     first = min(failed, key=lambda step: step.completed_at or step.started_at or utc_now())
@@ -189,7 +231,11 @@ async def _fill(
     input_text = (values.execution and values.execution.input) or "null"
     state = State(refs, {"input": jsontext.loads(input_text), "context": {}}, len(input_text))
     for step_id, (run, status) in refs.steps.items():
-        state.scope[step_id] = {"output": _output(rows, run), "status": status.value}
+        state.scope[step_id] = {
+            "output": _output(rows, run),
+            "status": status.value,
+            "error": _error(rows, run, status),
+        }
     for name, (kind, ref) in refs.context.items():
         if name in given:
             state.context[name] = None
@@ -197,6 +243,12 @@ async def _fill(
             state.context[name] = _output(rows, ref) if kind == "run" else refs.literals[ref, name]
     state.size_bytes += sum(len(row.output or "") for row in rows.values())
     return state
+
+
+def _error(rows: dict[str, StepRecord], run: str, status: StepStatus) -> Any:
+    row = rows.get(run)
+    failed = status is StepStatus.FAILED and row is not None and row.error is not None
+    return jsontext.loads(row.error) if failed and row is not None and row.error is not None else None
 
 
 def _output(rows: dict[str, StepRecord], run: str) -> Any:

@@ -1,25 +1,35 @@
-"""A step run that has begun and not ended, as its driver holds it."""
+"""A step run that has begun and not ended, as its driver holds it; and the items or iterations that one is done in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.domain.notes import Notes
+from app.domain.records import NO_USAGE, Usage
 from app.domain.status import StepStatus
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
     from datetime import datetime
 
     from app.domain.gates import GateRecord
     from app.domain.spec import StepSpec
+    from app.engine.context import Context
+    from app.engine.parts import Parts
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class OpenStep:
     """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
-    began and last reported, in the loop's time; `stopping`: it was told to stop.  `asked` are the gates that its attempt
-    looked at, `at_gate`: it waits for an answer, `look_again`: there may be one since the attempt began.
+    began and last reported, in the loop's time; `stopping`: it was told to stop; `streamed`: it has shown text.
+    `asked` are the gates that its attempt looked at, `at_gate`: it waits for an answer, `look_again`: there may be one since
+    the attempt began.
+
+    A step that is done in parts has them in `parts`; a part (`item`: its place) has its step in `parent`, and in `extra` the
+    variables that it sees beside the thread's state.  `notes` None: what was remembered has not been read.  `usage` is that
+    of all attempts, kept at the step and not at its parts; `error` is why the last attempt failed (JSON text).
     """
 
     spec: StepSpec
@@ -33,6 +43,17 @@ class OpenStep:
     retry_count: int = 0
     due: datetime | None = None
     waits_for: str | None = None
+    parts: Parts | None = None
+    parent: OpenStep | None = None
+    item: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: Notes | None = None
+    usage: Usage = NO_USAGE
+    agent_version: int | None = None
+    session_id: str | None = None
+    error: str | None = None
+    streamed: bool = False
+    context: Context | None = None
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     launched_at: float = 0.0
@@ -43,9 +64,28 @@ class OpenStep:
     look_again: bool = False
 
     @property
+    def key(self) -> str:
+        """What tells it from all others that are open in its thread."""
+        return self.spec.id if self.item is None else f"{self.spec.id}:{self.item}"
+
+    @property
+    def agent(self) -> str | None:
+        """The name of the agent or function that does it, if its kind has one."""
+        return self.agent_override or self.spec.agent
+
+    @property
+    def owner(self) -> OpenStep:
+        """The step whose row tells of it: itself, or the one that it is a part of."""
+        return self.parent or self
+
+    @property
     def working(self) -> bool:
         """Whether an attempt runs, or is about to."""
-        return self.status is StepStatus.RUNNING
+        return self.status is StepStatus.RUNNING and (self.parts is None or self.parts.gathering)
+
+    def scope(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What its templates see."""
+        return {**state, **self.extra} if self.extra else state
 
     @property
     def last_moment(self) -> float | None:

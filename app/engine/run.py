@@ -19,6 +19,8 @@ from app.domain.status import ENDED
 from app.engine.context import Context
 from app.engine.draft import Draft
 from app.engine.drive import Drive
+from app.engine.gather import gather
+from app.engine.reports import TICK, Reports
 from app.engine.step import attempt
 
 if TYPE_CHECKING:
@@ -27,12 +29,8 @@ if TYPE_CHECKING:
     from app.engine.deps import Deps
     from app.engine.load import Loaded
     from app.engine.openstep import OpenStep
-    from app.engine.step import Ending
+    from app.engine.outcome import Ending
 
-PROGRESS_EVERY: Final = 0.5
-"""Seconds between two progress events of a step."""
-_TICK: Final = 0.002
-"""Seconds by which an event loop's timers may come early."""
 _LAST: Final = 1.0
 """Seconds that steps have to stop in when the process ends, after its grace."""
 _log = logging.getLogger(__name__)
@@ -47,8 +45,7 @@ class Run:
         self.thread = loaded.thread
         self._loop = asyncio.get_running_loop()
         self._endings: list[tuple[OpenStep, Ending]] = []
-        self._told: dict[str, tuple[float | None, str]] = {}
-        self._told_at: dict[str, float] = {}
+        self._reports = Reports(deps, self._drive, self.thread, self._nudge)
         self._wake: asyncio.Future[None] | None = None
         self._woken = False
         self._leaving = False
@@ -74,7 +71,7 @@ class Run:
         except Fenced:
             _log.info("thread %s has another driver now", self.thread.thread_id)
         finally:
-            self.stopped = True
+            self.stopped = self._reports.closed = True
             tasks = self._cancel_steps()
             self._deps.bus.end_text(self.thread.thread_id)
             if tasks:  # one that does not stop is left behind
@@ -104,7 +101,7 @@ class Run:
 
     def stop(self) -> None:
         """The thread was taken away: cancel everything, write nothing more."""
-        self.stopped = True
+        self.stopped = self._reports.closed = True
         self._cancel_steps()
         self._nudge()
 
@@ -118,7 +115,7 @@ class Run:
 
     def look(self, wish: str) -> None:
         """Somebody has answered a gate, if this wish says so: what waits for an answer looks again, once for each such wish."""
-        for step in self._drive.look(wish):
+        for step in self._drive.gates.look(wish):
             self._due(step)
 
     async def _move(self, draft: Draft) -> bool:
@@ -149,6 +146,7 @@ class Run:
         signal = await self._deps.journal.commit(transition)
         transition.apply_to(self.thread)
         self._deps.bus.publish(self.thread.thread_id, transition.events)
+        self._reports.committed()
         return signal
 
     def _heed(self, signal: str) -> bool:
@@ -164,24 +162,23 @@ class Run:
         return asked
 
     def _take_in(self, draft: Draft) -> None:
-        now = self._loop.time()
-        for step_id in [id_ for id_ in self._told if now - self._told_at.get(id_, 0.0) >= PROGRESS_EVERY]:
-            fraction, message = self._told.pop(step_id)
-            step = self._drive.open.get(step_id)
-            if step is not None:
-                self._told_at[step_id] = now
-                self._drive.told(step, fraction, message, draft)
+        self._reports.take_in(draft)
         endings, self._endings = self._endings, []
         for step, ending in endings:
-            step.task = None
+            step.task = step.context = None
             if step.timer is not None:
                 step.timer.cancel()
                 step.timer = None
-            self._told.pop(step.spec.id, None)
+            self._reports.over(step)
             self._drive.ended(step, ending, draft)
             if step.waits_for is not None:
                 self._deps.waits_for(step.waits_for, self.thread.thread_id)
-            self._deps.bus.end_text(self.thread.thread_id, step.spec.id)
+            if step.parent is not None and step.parent.parts is not None:
+                self._reports.progress(step.parent, *step.parent.parts.told)
+            self._deps.bus.end_text(self.thread.thread_id, step.spec.id, step.item)
+        forsaken, self._drive.forsaken = self._drive.forsaken, []
+        for child_id in forsaken:
+            self._deps.forsake(child_id, self.thread.thread_id)
 
     def _launch(self) -> None:
         if self._leaving or self._condemned:
@@ -218,17 +215,14 @@ class Run:
             step.stop()
             self._nudge()  # who leaves waits for no such step
             return
-        ids = (self.thread.thread_id, self.thread.execution_id, step.spec.id, step.run_id)
-        context = Context(
-            ids=ids,
-            attempt=step.attempt,
-            key_execution_id=step.key_execution_id,
-            progress=self._tell,
-            chunk=self._chunk,
-        )
+        thread = self.thread
+        context = step.context = Context(thread.thread_id, thread.execution_id, step, self._reports, self._deps.reads)
         ending: Ending
         try:
-            ending = await attempt(self._deps, step, self._drive.state.scope, context)
+            if step.parts is not None:
+                ending = await gather(self._deps.reads, thread.thread_id, step, self._deps.max_value_bytes)
+            else:
+                ending = await attempt(self._deps, step, step.scope(self._drive.state.scope), context)
         except Exception as error:  # noqa: BLE001 - an ending must come of it, or the thread would hang
             _log.exception("an attempt of step %s broke", step.spec.id)
             message = f"the attempt broke: {type(error).__name__}"
@@ -240,36 +234,24 @@ class Run:
     def _abandon(self, step: OpenStep) -> None:
         """A limit has cancelled the attempt, which does not stop: it is left behind, what it returns is discarded."""
         step.timer = None
-        if step.last_moment is not None and self._loop.time() < step.last_moment + self._deps.grace - _TICK:
+        if step.last_moment is not None and self._loop.time() < step.last_moment + self._deps.grace - TICK:
             self._watch(step)  # it has reported meanwhile
         elif step.task is not None:
             step.stop()
             step.task = None
+            if step.context is not None:
+                step.context.close()
             message = f"{step.exceeded}, and it does not stop"
             kind = TIMEOUT if step.exceeded.startswith("not done") else SILENT
             error = ErrorInfo(kind=kind, message=message, step_id=step.spec.id, retryable=True)
             self._endings.append((step, Failed(error=error)))
             self._nudge()
 
-    def _tell(self, step_id: str, fraction: float | None, message: str) -> None:
-        if step_id not in self._told:
-            wait = self._told_at.get(step_id, 0.0) + PROGRESS_EVERY - self._loop.time()
-            self._loop.call_later(max(0.0, wait) + _TICK, self._nudge)
-        self._told[step_id] = (fraction, message)
-
-    def _chunk(self, step_id: str, text: str) -> None:
-        step = self._drive.open.get(step_id)
-        if step is not None and not self.stopped:
-            thread = self.thread
-            self._deps.bus.chunk(
-                thread.thread_id, thread.execution_id, step_id, step.attempt, thread.head_version, text
-            )
-
     def _due(self, step: OpenStep) -> None:
         if step.timer is not None:
             step.timer.cancel()
             step.timer = None
-        if not step.working:
+        if not step.working and not self._drive.pausing:
             self._drive.due(step)
         self._nudge()
 

@@ -17,8 +17,9 @@ from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
 from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
-from app.domain.status import ACTIVE, ENDED, STEP_DONE, STEP_OPEN, Status, StepStatus
+from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
+from app.engine.asked import unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 
@@ -91,7 +92,9 @@ class Steering:
             return None
         _known(spec, [*command.skip, *command.overrides, *([command.from_step] if command.from_step else [])])
         old = await self._execution()
-        if self.thread.status is Status.PAUSED and not (command.from_step or command.skip or command.overrides):
+        if self.thread.status is Status.PAUSED and not (
+            command.from_step or command.skip or command.overrides or command.limits
+        ):
             self._draft.execution(Status.PENDING)
         else:
             await self._replace(old, "resume", await self._carried(command, old, spec), command.triggered_by)
@@ -202,6 +205,7 @@ class Steering:
         transition, execution = self._draft.transition, self._draft.transition.executions[0]
         execution.status = transition.status = Status.COMPLETED
         execution.output, execution.started_at, execution.completed_at = output, self._draft.at, self._draft.at
+        execution.output_sha256 = writer_of_end.output_sha256 if writer_of_end is not None else None
         self._draft.event(events.WORKFLOW_COMPLETE, {"status": "completed", "progress": 1.0}, result=output)
         self._draft.let_go()
 
@@ -231,14 +235,6 @@ class Steering:
                 text = jsontext.dumps({"partial": True, "text": texts[row.step_id]})
                 updates[row.id].output, updates[row.id].output_sha256 = text, jsontext.sha256(text)
 
-    async def _unfinished(self, old: ExecutionRecord, before: Parameters, exclude: set[str]) -> dict[str, str]:
-        """The keys of step runs that began and did not complete: resuming keeps them."""
-        keys = dict(before.keys)
-        for row in await self._reads.steps(self.thread.thread_id, execution_id=old.id, values=False):
-            if row.status not in STEP_DONE:
-                keys[row.step_id] = row.key_execution_id
-        return {step_id: key for step_id, key in keys.items() if step_id not in exclude}
-
     async def _carried(self, command: ResumeCommand, old: ExecutionRecord, spec: WorkflowSpec) -> Parameters:
         """What the resumed execution is asked for: the command's wishes on top of those that the old one had not met."""
         thread, before = self.thread, asked_of(self.thread, old)
@@ -248,13 +244,17 @@ class Steering:
         again = downstream & set(refs.steps)
         written = begun(thread, chain, old.id)
         reset = again if written else again | set(before.reset)
+        done = downstream | (set(refs.ended()) - reset)
+        kept = await unfinished(self._reads, old, before, exclude=done)
         return Parameters(
             reset=tuple(sorted(reset)),
             context={} if written else before.context,
             skip={**{step: given for step, given in before.skip.items() if step not in downstream}, **command.skip},
             overrides={**before.overrides, **command.overrides},
             quiet=() if written else before.quiet,
-            keys=await self._unfinished(old, before, exclude=downstream | (set(refs.done()) - reset)),
+            limits=command.limits or before.limits,
+            keys=kept.keys,
+            sessions=kept.sessions,
         )
 
     async def _execution(self) -> ExecutionRecord:

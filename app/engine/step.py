@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, retry
@@ -17,6 +16,7 @@ from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
 from app.domain.spec import WAITING
 from app.domain.template import ExpressionError
+from app.engine.outcome import Ending, OutOfBudget, Result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -29,24 +29,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class Result:
-    """A completed attempt, normalised: the output as it is stored, and as it will be read back."""
-
-    value: Any
-    text: str
-    session_id: str | None = None
-
-
-Ending = Result | Failed | Asleep
-
-
 async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
     """Try a step once, if its agent's breaker lets it in; else it is asleep and no attempt is spent.
 
     Never raises but CancelledError, when it is cancelled from outside.
     """
-    agent = step.agent_override or step.spec.agent
+    agent = step.agent
     try:
         if agent is None or step.spec.kind != "agent":
             return await _try(deps, step, scope, context)
@@ -59,6 +47,7 @@ async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context:
         return ending
     finally:
         context.close()
+        step.agent_version = context.agent_version or step.agent_version
 
 
 async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
@@ -66,20 +55,29 @@ async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Co
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
             return _normalise(outcome, deps.max_value_bytes)
-    except (asyncio.CancelledError, GeneratorExit):
-        if step.stopping:
-            raise
-        return Failed(error=_error(step, retry.EXCEPTION, "the step cancelled itself", retryable=True))
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
-        return _failure(step, error)
+        return _raised(step, error)
     if isinstance(outcome, Asleep) and outcome.gate is None and step.spec.timeout is not None:
         left = max(0.0, step.spec.timeout - _age(deps, step))
         outcome.seconds = left if outcome.seconds is None else min(outcome.seconds, left)
     if isinstance(outcome, Failed) and outcome.error.step_id is None:
         outcome.error.step_id = step.spec.id
     return outcome
+
+
+def _raised(step: OpenStep, error: BaseException) -> Failed | Asleep:
+    """The ending that an exception stands for; raised again when it is not the step's own."""
+    match error:
+        case asyncio.CancelledError() | GeneratorExit():
+            if step.stopping:
+                raise error
+            return Failed(error=_error(step, retry.EXCEPTION, "the step cancelled itself", retryable=True))
+        case KeyboardInterrupt():
+            raise error
+        case OutOfBudget():
+            return Asleep(seconds=0.0)
+        case _:
+            return _failure(step, error)
 
 
 def _failure(step: OpenStep, error: BaseException) -> Failed:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.domain import jsontext
 from app.domain.ids import uuid7
-from app.domain.records import StepRecord, StepUpdate
+from app.domain.records import NO_USAGE, ItemRecord, StepRecord, StepUpdate
 from app.domain.status import StepStatus
 from app.domain.times import duration_ms
 from app.engine.draft import PREVIEW, error_text
@@ -22,7 +22,8 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
     """A step run that starts now.  A long input is told by the template that it came from: its values stand elsewhere."""
     text = jsontext.dumps(step.input)
     if len(text) > PREVIEW:
-        source = "{input}" if step.spec.input is None else step.spec.input.source
+        given = step.spec.for_each.items if step.spec.for_each is not None else step.spec.input
+        source = "{input}" if given is None else given.source
         text = jsontext.dumps({"$template": source, "size_bytes": len(text)})
     return StepRecord(
         id=step.run_id,
@@ -32,7 +33,7 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
         step_id=step.spec.id,
         step_index=step.spec.index,
         status=StepStatus.RUNNING,
-        agent=step.agent_override or step.spec.agent,
+        agent=step.agent,
         input=text,
         started_at=draft.at,
     )
@@ -67,7 +68,33 @@ def changed(step: OpenStep, draft: Draft, end: StepStatus | None = None) -> Step
         status=end or step.status,
         attempt=step.attempt,
         retry_count=step.retry_count,
+        agent_version=step.agent_version,
+        usage=step.usage if step.usage != NO_USAGE else None,
+        error=step.error if end is not StepStatus.COMPLETED else None,
+        session_id=step.session_id,
         completed_at=draft.at if end else None,
         duration_ms=duration_ms(step.started_at, draft.at) if end else None,
+        next_attempt_at=None if end else step.due,
+    )
+
+
+def part(step: OpenStep, draft: Draft, end: StepStatus | None = None, output: str | None = None) -> ItemRecord:
+    """An item or iteration as it stands now; `end` closes it."""
+    assert step.item is not None
+    return ItemRecord(
+        key_execution_id=step.key_execution_id,
+        step_id=step.spec.id,
+        item=step.item,
+        status=end or step.status,
+        attempt=step.attempt,
+        retry_count=step.retry_count,
+        agent=step.agent,
+        agent_version=step.agent_version,
+        output=output,
+        output_sha256=jsontext.sha256(output) if output is not None else None,
+        error=step.error if end is not StepStatus.COMPLETED else None,
+        session_id=step.session_id,
+        started_at=step.started_at,
+        completed_at=draft.at if end else None,
         next_attempt_at=None if end else step.due,
     )

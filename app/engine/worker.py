@@ -179,6 +179,10 @@ class Worker:
         """A step of the parent waits for the end of the child."""
         self.spawn(self.family.wait(child_id, parent_id))
 
+    def forsake(self, child_id: str, parent_id: str) -> None:
+        """No step of the parent waits for the child any more."""
+        self.spawn(self.family.cancel_child(child_id, parent_id))
+
     @asynccontextmanager
     async def open(self, make_deps: Callable[[Spawn], Deps]) -> AsyncGenerator[Worker]:
         """Run until the block ends; then let steps reach a boundary within the grace."""

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
         CheckpointRecord,
         ExecutionRecord,
         ExecutionUpdate,
+        ItemRecord,
+        NoteRecord,
         StepRecord,
         StepUpdate,
+        Usage,
     )
     from app.domain.transition import Transition
 
 Rows = list[tuple[Any, ...]]
-Arguments = tuple[Rows, Rows, Rows, Rows, Rows, Rows, Rows, Rows]
-"""moves, starts, executions, execution changes, steps, step changes, checkpoints, events."""
+Arguments = tuple[Rows, Rows, Rows, Rows, Rows, Rows, Rows, Rows, Rows, Rows]
+"""moves, starts, executions, execution changes, steps, step changes, checkpoints, events, items, notes."""
 
 
 def arguments(batch: Sequence[Start | Transition]) -> Arguments:
     """The arguments of the `flush` statement; `ord` is an item's place in the batch."""
-    rows: Arguments = ([], [], [], [], [], [], [], [])
-    moves, starts, executions, execution_changes, steps, step_changes, checkpoints, events = rows
+    rows: Arguments = ([], [], [], [], [], [], [], [], [], [])
+    moves, starts, executions, execution_changes, steps, step_changes, checkpoints, events, items, notes = rows
     for ord_, item in enumerate(batch):
         if isinstance(item, Start):
             starts.append(_start(ord_, item))
@@ -43,6 +46,8 @@ def arguments(batch: Sequence[Start | Transition]) -> Arguments:
         step_changes += [_step_change(ord_, thread_id, update) for update in item.step_updates]
         checkpoints += [_checkpoint(ord_, checkpoint) for checkpoint in item.checkpoints]
         events += [_event(ord_, event) for event in item.events]
+        items += [_item(ord_, thread_id, one) for one in item.items]
+        notes += [_note(ord_, thread_id, note) for note in item.notes]
     return rows
 
 
@@ -59,6 +64,10 @@ def weight(item: Start | Transition) -> int:
         total += len(checkpoint.manifest)
     for change in item.execution_updates:
         total += len(change.output or "") + len(change.context or "")
+    for one in item.items:
+        total += len(one.output or "")
+    for note in item.notes:
+        total += len(note.value)
     return total
 
 
@@ -126,11 +135,23 @@ def _execution(ord_: int, e: ExecutionRecord) -> tuple[Any, ...]:
         e.started_at,
         e.completed_at,
         e.output,
+        e.output_sha256,
     )
 
 
 def _execution_change(ord_: int, thread_id: str, c: ExecutionUpdate) -> tuple[Any, ...]:
-    return (ord_, thread_id, c.id, c.status, c.started_at, c.completed_at, c.output, c.context, c.error)
+    return (
+        ord_,
+        thread_id,
+        c.id,
+        c.status,
+        c.started_at,
+        c.completed_at,
+        c.output,
+        c.output_sha256,
+        c.context,
+        c.error,
+    )
 
 
 def _step(ord_: int, s: StepRecord) -> tuple[Any, ...]:
@@ -144,6 +165,9 @@ def _step(ord_: int, s: StepRecord) -> tuple[Any, ...]:
         s.step_index,
         s.status,
         s.agent,
+        s.agent_version,
+        s.variant,
+        s.call_sha256,
         s.attempt,
         s.input,
         s.output,
@@ -152,6 +176,7 @@ def _step(ord_: int, s: StepRecord) -> tuple[Any, ...]:
         s.started_at,
         s.completed_at,
         s.duration_ms,
+        *_usage(s.usage),
     )
 
 
@@ -163,6 +188,7 @@ def _step_change(ord_: int, thread_id: str, u: StepUpdate) -> tuple[Any, ...]:
         u.status,
         u.attempt,
         u.retry_count,
+        u.agent_version,
         u.output,
         u.output_sha256,
         u.error,
@@ -170,7 +196,38 @@ def _step_change(ord_: int, thread_id: str, u: StepUpdate) -> tuple[Any, ...]:
         u.completed_at,
         u.duration_ms,
         u.next_attempt_at,
+        *_usage(u.usage),
     )
+
+
+def _usage(usage: Usage | None) -> tuple[int | None, int | None, float | None]:
+    return (usage.input_tokens, usage.output_tokens, usage.cost_usd) if usage is not None else (None, None, None)
+
+
+def _item(ord_: int, thread_id: str, i: ItemRecord) -> tuple[Any, ...]:
+    return (
+        ord_,
+        thread_id,
+        i.key_execution_id,
+        i.step_id,
+        i.item,
+        i.status,
+        i.attempt,
+        i.retry_count,
+        i.agent,
+        i.agent_version,
+        i.output,
+        i.output_sha256,
+        i.error,
+        i.session_id,
+        i.started_at,
+        i.completed_at,
+        i.next_attempt_at,
+    )
+
+
+def _note(ord_: int, thread_id: str, n: NoteRecord) -> tuple[Any, ...]:
+    return (ord_, thread_id, n.key_execution_id, n.step_id, n.item, n.place, n.name, n.value, n.sha256, n.created_at)
 
 
 def _checkpoint(ord_: int, c: CheckpointRecord) -> tuple[Any, ...]:

@@ -179,6 +179,8 @@ class MemoryJournal(Journal):
         for update in move.step_updates:
             self._change_run(move.thread_id, update)
         tables.checkpoints[move.thread_id].extend(replace(checkpoint) for checkpoint in move.checkpoints)
+        tables.put_items(move.thread_id, move.items)
+        tables.put_notes(move.thread_id, move.notes)
         tables.append_events(move.events)
         parent = tables.threads.get(move.wake_thread_id or "")
         if parent is not None and parent.wake_at is not None:
@@ -191,7 +193,13 @@ class MemoryJournal(Journal):
             return
         execution.status, execution.completed_at = change.status, change.completed_at
         execution.started_at = execution.started_at or change.started_at
-        _overwrite(execution, output=change.output, context=change.context, error=change.error)
+        _overwrite(
+            execution,
+            output=change.output,
+            output_sha256=change.output_sha256,
+            context=change.context,
+            error=change.error,
+        )
 
     def _change_run(self, thread_id: str, update: StepUpdate) -> None:
         run = self._tables.runs[thread_id].get(update.id)
@@ -204,7 +212,7 @@ class MemoryJournal(Journal):
             update.duration_ms,
             update.next_attempt_at,
         )
-        _overwrite(run, session_id=update.session_id)
+        _overwrite(run, session_id=update.session_id, agent_version=update.agent_version, usage=update.usage)
 
 
 def _overwrite(record: Any, **values: Any) -> None:

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 
 from app.domain import events as names
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
+from app.domain.records import NO_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
-    from app.domain.records import CheckpointRecord, ExecutionRecord, IdempotencyRecord, StepRecord, ThreadRecord
+    from app.domain.records import (
+        CheckpointRecord,
+        ExecutionRecord,
+        IdempotencyRecord,
+        ItemRecord,
+        NoteRecord,
+        StepRecord,
+        ThreadRecord,
+        Usage,
+    )
     from app.store.memory_tables import MemoryTables
 
 
@@ -76,6 +86,24 @@ class MemoryReads(Reads):
         ]
         found.sort(key=lambda run: (run.step_index, run.id))
         return [replace(run) if values else replace(run, input=None, output=None) for run in found]
+
+    async def items(
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+    ) -> list[ItemRecord]:
+        """The items of a step from `first` on, by their places."""
+        known = self._tables.items.get(thread_id, {})
+        found = sorted(place for place in known if place[:2] == key and place[2] >= first)[:limit]
+        return [replace(known[place]) if values else replace(known[place], output=None) for place in found]
+
+    async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
+        """What attempts of a step have remembered, in that order."""
+        known = self._tables.notes.get(thread_id, {})
+        return [replace(known[place]) for place in sorted(known) if place[:3] == (*key, item)]
+
+    async def spent(self, thread_id: str) -> Usage:
+        """What all step runs of a thread have cost."""
+        runs = self._tables.runs.get(thread_id, {}).values()
+        return sum((run.usage for run in runs if run.usage is not None), start=NO_USAGE)
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:
         """What was found damaged of a thread and put aside, in the order of its finding."""

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 from app.domain.breakers import BreakerRecord
 from app.domain.events import Event
 from app.domain.gates import GateKey, GateRecord
-from app.domain.integrity import Quarantined
+from app.domain.integrity import Quarantined, is_text
 from app.domain.queues import NAMED_LIMIT, QueueSettings
 from app.domain.records import (
     CheckpointRecord,
     ExecutionRecord,
     IdempotencyRecord,
     IncarnationRecord,
+    ItemRecord,
+    NoteRecord,
     StepRecord,
     ThreadRecord,
     WorkflowRecord,
 )
+from app.domain.status import StepStatus
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
@@ -54,6 +57,13 @@ class MemoryTables:
         default_factory=lambda: defaultdict[str, dict[str, StepRecord]](dict)
     )
     """Step runs by thread and id."""
+    items: dict[str, dict[tuple[str, str, int], ItemRecord]] = field(
+        default_factory=lambda: defaultdict[str, dict[tuple[str, str, int], ItemRecord]](dict)
+    )
+    """By thread, and then by the execution in the key, the step and the item's place."""
+    notes: dict[str, dict[tuple[str, str, int, int], NoteRecord]] = field(
+        default_factory=lambda: defaultdict[str, dict[tuple[str, str, int, int], NoteRecord]](dict)
+    )
     checkpoints: dict[str, list[CheckpointRecord]] = field(
         default_factory=lambda: defaultdict[str, list[CheckpointRecord]](list)
     )
@@ -77,6 +87,24 @@ class MemoryTables:
             execution = self.executions.get(item.finding.execution_id or "")
             if item.mended is not None and execution is not None:
                 execution.input = item.mended
+
+    def put_items(self, thread_id: str, items: Sequence[ItemRecord]) -> None:
+        """Write items; one that completed is never overwritten, unless its text is not the one that was written."""
+        for item in items:
+            key = (item.key_execution_id, item.step_id, item.item)
+            known = self.items[thread_id].get(key)
+            if (
+                known is not None
+                and known.status is StepStatus.COMPLETED
+                and is_text(known.output, known.output_sha256)
+            ):
+                continue
+            self.items[thread_id][key] = replace(item, session_id=item.session_id or (known and known.session_id))
+
+    def put_notes(self, thread_id: str, notes: Sequence[NoteRecord]) -> None:
+        """Write what attempts remember."""
+        for note in notes:
+            self.notes[thread_id][note.key_execution_id, note.step_id, note.item, note.place] = replace(note)
 
     def append_events(self, events: Sequence[Event]) -> None:
         """The events of one commit, without the results that they carry: those are stored elsewhere."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConnectionError, PostgresError
 
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
+from app.domain.records import Usage
 from app.store import queries, rows
 from app.store.db import LOST, unavailable
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
-    from app.domain.records import CheckpointRecord, ExecutionRecord, IdempotencyRecord, StepRecord, ThreadRecord
+    from app.domain.records import (
+        CheckpointRecord,
+        ExecutionRecord,
+        IdempotencyRecord,
+        ItemRecord,
+        NoteRecord,
+        StepRecord,
+        ThreadRecord,
+    )
 
 HEALTH_TIMEOUT: Final = 5.0
 """Seconds after which a store that does not answer counts as unreachable."""
@@ -109,6 +118,21 @@ class PostgresReads(Reads):
         known = None if ids is None else [run_id for run_id in ids if is_uuid(run_id)]
         query = _SQL["steps" if values else "steps_without_values"]
         return [rows.step_from_row(row) for row in await self._fetch(query, thread_id, execution_id, known)]
+
+    async def items(
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+    ) -> list[ItemRecord]:
+        """The items of a step from `first` on, by their places."""
+        query = _SQL["items" if values else "items_without_values"]
+        return [rows.item_from_row(row) for row in await self._fetch(query, thread_id, *key, first, limit)]
+
+    async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
+        """What attempts of a step have remembered, in that order."""
+        return [rows.note_from_row(row) for row in await self._fetch(_SQL["notes"], thread_id, *key, item)]
+
+    async def spent(self, thread_id: str) -> Usage:
+        """What all step runs of a thread have cost."""
+        return Usage(**(await self._fetch(_SQL["spent"], thread_id))[0])
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:
         """What was found damaged of a thread and put aside, in the order of its finding."""

@@ -14,8 +14,11 @@ from app.domain.records import (
     ExecutionRecord,
     IdempotencyRecord,
     IncarnationRecord,
+    ItemRecord,
+    NoteRecord,
     StepRecord,
     ThreadRecord,
+    Usage,
     WorkflowRecord,
 )
 from app.domain.status import Status, StepStatus
@@ -46,7 +49,20 @@ def execution_from_row(row: Record) -> ExecutionRecord:
 def step_from_row(row: Record) -> StepRecord:
     """From columns of `workflow_steps`, with step_name as step_id; input and output may be left out."""
     fields = _fields(row)
-    return StepRecord(status=StepStatus(fields.pop("status")), **fields)
+    tokens, written, cost = (fields.pop(name) for name in ("input_tokens", "output_tokens", "cost_usd"))
+    usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=written or 0, cost_usd=cost or 0.0)
+    return StepRecord(status=StepStatus(fields.pop("status")), usage=usage, **fields)
+
+
+def item_from_row(row: Record) -> ItemRecord:
+    """From columns of `workflow_items`, with step_name as step_id; the output may be left out."""
+    fields = _fields(row)
+    return ItemRecord(status=StepStatus(fields.pop("status")), **fields)
+
+
+def note_from_row(row: Record) -> NoteRecord:
+    """From all columns of `workflow_notes` but thread_id, with step_name as step_id."""
+    return NoteRecord(**_fields(row))
 
 
 def checkpoint_from_row(row: Record) -> CheckpointRecord:

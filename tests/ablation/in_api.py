@@ -107,8 +107,8 @@ bus(
 )
 bus(
     "the text of an ended step is not kept",
-    "            texts.pop(step_id, None)",
-    "            texts.get(step_id)",
+    "            texts.pop((step_id, index), None)",
+    "            texts.get((step_id, index))",
     "unit/engine/test_late.py::test_the_text_of_a_step_goes_with_its_end",
 )
 bus(

@@ -142,13 +142,6 @@ steering(
     promise="G9",
 )
 steering(
-    "resuming keeps the keys of what had not completed",
-    "                keys[row.step_id] = row.key_execution_id\n",
-    "                keys.pop(row.step_id, None)\n",
-    STEERING + "test_resuming_keeps_the_idempotency_key_of_what_had_not_completed",
-    promise="G2",
-)
-steering(
     "a thread that moved on is not interrupted",
     "if (now.epoch, now.rev) != (thread.epoch, thread.rev):",
     "if now is None:",

@@ -86,26 +86,27 @@ drive(
     "clear_signal = wake_at is None",
     GATES + "test_an_answer_while_the_thread_is_being_parked_is_not_lost[before]",
 )
-drive(
+gatework = Room("app/engine/gatework.py", promise="G5")
+gatework(
     "a wish to look is heeded once",
-    " or wish == self._looked_for:",
+    " or wish == self._heard:",
     ":",
     GATES + "test_a_wish_to_look_is_heeded_once",
+    promise="G2",
 )
 drive(
     "an attempt that looked too early looks again",
-    "if step.at_gate and step.look_again:",
-    "if step.at_gate and step.spec is None:",
+    "StepStatus.RUNNING if step.at_gate and step.look_again else StepStatus.WAITING",
+    "StepStatus.WAITING",
     GATES + "test_an_answer_while_the_gate_is_being_looked_at_is_not_lost",
 )
-notes = Room("app/engine/gatenotes.py", promise="G5")
-notes(
+gatework(
     "a question is told once",
     "not gate.closed and not gate.told_waiting:",
     "not gate.closed:",
     GATES + "test_two_gates_beside_each_other_are_answered_one_by_one",
 )
-notes(
+gatework(
     "an answer is told once",
     "gate.sound and not gate.told_answered:",
     "gate.sound:",
@@ -139,4 +140,4 @@ runner(
     GATES + "test_a_value_for_the_timeout_that_does_not_fit_the_form_fails_the_step",
     promise="-",
 )
-ROOMS = (book, parking, claims, drive, notes, step, run, runner)
+ROOMS = (book, parking, claims, drive, gatework, step, run, runner)

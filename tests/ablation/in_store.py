@@ -39,10 +39,12 @@ flush(
     promise="G1",
 )
 for _table, _number, _type in (
-    ("executions", 3, "execution"),
-    ("steps", 5, "step"),
+    ("executions", 3, "execution_2"),
+    ("steps", 5, "step_2"),
     ("checkpoints", 7, "checkpoint"),
     ("events", 8, "event"),
+    ("items", 9, "item"),
+    ("notes", 10, "note"),
 ):
     flush(
         f"a fenced move writes no {_table}",
@@ -50,6 +52,7 @@ for _table, _number, _type in (
         f"FROM unnest(${_number}::journal_{_type}[])",
         _STALE,
         _FENCED,
+        "contracts/test_parts.py::test_a_fenced_transition_writes_no_items_and_no_notes",
         promise="G1",
     )
 flush(

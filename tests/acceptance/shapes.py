@@ -93,6 +93,7 @@ ROLLED_BACK = {
     "durable": bool,
     "links": LINKS,
 }
+USAGE = {"input_tokens": int, "output_tokens": int, "cost_usd": float}
 STEP = {
     "id": str,
     "index": int,
@@ -106,6 +107,9 @@ STEP = {
     "duration_ms": Maybe(int),
     "error": Maybe(ERROR),
     "reused": bool,
+    "agent_version": Maybe(int),
+    "variant": Maybe(str),
+    "usage": Maybe(USAGE),
 }
 STATUS = {
     "thread_id": str,
@@ -125,7 +129,7 @@ STATUS = {
     "last_update": TIME,
     "started_at": Maybe(TIME),
     "completed_at": Maybe(TIME),
-    "usage": {"cost_usd": float},
+    "usage": USAGE,
 }
 EVENT = {
     "seq": int,

@@ -18,6 +18,7 @@ from app.domain.ports import FeedFilter
 from app.engine import bus as bus_module
 from app.engine.bus import Bus
 from tests.api.streams import reading
+from tests.builders import a_thread
 from tests.feeds import BEGINNING
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ async def test_a_reader_that_takes_nothing_is_cut_off(monkeypatch: pytest.Monkey
 
 def test_no_more_of_a_steps_text_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus_module, "_CHUNK_LIMIT", 100)
-    bus = Bus()
+    bus, thread = Bus(), a_thread("t")
     for _ in range(50):
-        bus.chunk("t", "e", "s", 1, 1, "0123456789")
+        bus.chunk(thread, "s", None, 1, "0123456789")
     assert len(bus.texts("t")["s"]) == 100
 
 

@@ -181,7 +181,7 @@ async def test_chunks_have_no_id_and_keep_their_order_after_the_replay(served: S
     told = served.service.bus
 
     def chunk(text: str) -> None:
-        told.chunk("thread", driver.thread.execution_id, "analyst", 1, 1, text)
+        told.chunk(driver.thread, "analyst", None, 1, text)
 
     chunk("so far, ")
     async with reading(served.http, PATH) as (_, messages):

@@ -33,8 +33,8 @@ def test_an_answer_is_put_together_of_its_fields(cli: Cli, service: Service) -> 
 
 @pytest.mark.parametrize(("given", "value"), [("null", None), ("[1]", [1]), ("-", {"a": 1})])
 def test_an_answer_is_any_json(cli: Cli, service: Service, given: str, value: Any) -> None:
-    cli("answer", THREAD, "approve", "--answer", given, "--round", "1", stdin='{"a": 1}')
-    assert sent(service) == {"answer": value, "via": "cli", "round": 1}
+    cli("answer", THREAD, "approve", "--answer", given, "--round", "1", "--item", "2", stdin='{"a": 1}')
+    assert sent(service) == {"answer": value, "via": "cli", "item": 2, "round": 1}
 
 
 @pytest.mark.parametrize(

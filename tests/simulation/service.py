@@ -157,6 +157,7 @@ class Process:
     def _deps(self, spawn: Any) -> Deps:
         return Deps(
             journal=self.stores.journal,
+            reads=self.stores.reads,
             bus=self.bus,
             breakers=self.breakers,
             runners=self.runners,
@@ -164,6 +165,7 @@ class Process:
             random=self.world.random.random,
             waits_for=self.worker.waits_for,
             heed=self.worker.heed,
+            forsake=self.worker.forsake,
             may_start=lambda: self.lease.holds and not self.world.weather.is_away(self.place),
             is_dead=self.lease.is_dead,
             max_value_bytes=10_000,

@@ -75,4 +75,7 @@ def _run(run: StepRecord, execution_id: str) -> Document:
         "retry_count": run.retry_count,
         "session_id": run.session_id,
         "reused": run.execution_id != execution_id,
+        "agent_version": run.agent_version,
+        "variant": run.variant,
+        "usage": run.usage.value() if run.usage is not None else None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.domain.records import NO_USAGE
 from app.domain.status import Status, StepStatus
 from app.domain.views.common import Document, raw, when
 from app.domain.views.gates import waiting_gate
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.domain.gates import GateRecord
-    from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
+    from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord, Usage
     from app.domain.spec import StepSpec, WorkflowSpec
     from app.domain.state import Refs
 
@@ -72,8 +73,13 @@ def status_document(
         "last_update": when(thread.updated_at),
         "started_at": when(execution.started_at),
         "completed_at": when(execution.completed_at),
-        "usage": {"cost_usd": 0.0},
+        "usage": usage_of(by_step.values()).value(),
     }
+
+
+def usage_of(runs: Iterable[StepRecord]) -> Usage:
+    """What step runs have cost together."""
+    return sum((run.usage for run in runs if run.usage is not None), start=NO_USAGE)
 
 
 def progress(ended: int, total: int) -> float:
@@ -96,6 +102,9 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
             "duration_ms": None,
             "error": None,
             "reused": False,
+            "agent_version": None,
+            "variant": None,
+            "usage": None,
         }
     return {
         "id": step.id,
@@ -110,4 +119,7 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
         "duration_ms": run.duration_ms,
         "error": raw(run.error),
         "reused": run.execution_id != execution_id,
+        "agent_version": run.agent_version,
+        "variant": run.variant,
+        "usage": run.usage.value() if run.usage is not None else None,
     }

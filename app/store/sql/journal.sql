@@ -50,33 +50,41 @@ WITH moves AS (
     SELECT ord FROM moved UNION ALL SELECT ord FROM starts JOIN born USING (execution_id)
 ), new_executions AS (
     INSERT INTO workflow_executions (thread_id, id, tenant, workflow_id, workflow_name, workflow_version, kind, status,
-        input, input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output)
+        input, input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output,
+        output_sha256)
     SELECT thread_id, id, tenant, workflow_id, workflow_name, workflow_version, kind, status, input, input_sha256,
-        parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output
-    FROM unnest($3::journal_execution[])
+        parameters, triggered_by, external_run_id, created_at, started_at, completed_at, output, output_sha256
+    FROM unnest($3::journal_execution_2[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
 ), changed_executions AS (
     UPDATE workflow_executions AS execution
     SET status = change.status, started_at = coalesce(execution.started_at, change.started_at),
         completed_at = change.completed_at, output = coalesce(change.output, execution.output),
+        output_sha256 = coalesce(change.output_sha256, execution.output_sha256),
         context = coalesce(change.context, execution.context), error = coalesce(change.error, execution.error)
-    FROM unnest($4::journal_execution_change[]) AS change
+    FROM unnest($4::journal_execution_change_2[]) AS change
     WHERE execution.thread_id = change.thread_id AND execution.id = change.id AND execution.completed_at IS NULL
         AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
 ), new_steps AS (
     INSERT INTO workflow_steps (thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent,
-        attempt, input, output, output_sha256, error, started_at, completed_at, duration_ms)
-    SELECT thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent, attempt, input, output,
-        output_sha256, error, started_at, completed_at, duration_ms
-    FROM unnest($5::journal_step[])
+        agent_version, variant, call_sha256, attempt, input, output, output_sha256, error, started_at, completed_at,
+        duration_ms, input_tokens, output_tokens, cost_usd)
+    SELECT thread_id, id, execution_id, key_execution_id, step_name, step_index, status, agent, agent_version, variant,
+        call_sha256, attempt, input, output, output_sha256, error, started_at, completed_at, duration_ms, input_tokens,
+        output_tokens, cost_usd
+    FROM unnest($5::journal_step_2[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
 ), changed_steps AS (
     UPDATE workflow_steps AS step
     SET status = change.status, attempt = change.attempt, retry_count = change.retry_count, output = change.output,
         output_sha256 = change.output_sha256, error = change.error,
         session_id = coalesce(change.session_id, step.session_id), completed_at = change.completed_at,
-        duration_ms = change.duration_ms, next_attempt_at = change.next_attempt_at
-    FROM unnest($6::journal_step_change[]) AS change
+        duration_ms = change.duration_ms, next_attempt_at = change.next_attempt_at,
+        agent_version = coalesce(change.agent_version, step.agent_version),
+        input_tokens = coalesce(change.input_tokens, step.input_tokens),
+        output_tokens = coalesce(change.output_tokens, step.output_tokens),
+        cost_usd = coalesce(change.cost_usd, step.cost_usd)
+    FROM unnest($6::journal_step_change_2[]) AS change
     WHERE step.thread_id = change.thread_id AND step.id = change.id AND step.completed_at IS NULL
         AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
 ), new_checkpoints AS (
@@ -92,6 +100,27 @@ WITH moves AS (
         pg_current_xact_id()::text::bigint
     FROM unnest($8::journal_event[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), new_items AS ( -- one that completed is never overwritten, unless its text is not the one that was written
+    INSERT INTO workflow_items AS known (thread_id, key_execution_id, step_name, item, status, attempt, retry_count, agent,
+        agent_version, output, output_sha256, error, session_id, started_at, completed_at, next_attempt_at)
+    SELECT thread_id, key_execution_id, step_name, item, status, attempt, retry_count, agent, agent_version, output,
+        output_sha256, error, session_id, started_at, completed_at, next_attempt_at
+    FROM unnest($9::journal_item[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+    ON CONFLICT (thread_id, key_execution_id, step_name, item) DO UPDATE
+    SET status = excluded.status, attempt = excluded.attempt, retry_count = excluded.retry_count, agent = excluded.agent,
+        agent_version = excluded.agent_version, output = excluded.output, output_sha256 = excluded.output_sha256,
+        error = excluded.error, session_id = coalesce(excluded.session_id, known.session_id),
+        started_at = excluded.started_at, completed_at = excluded.completed_at, next_attempt_at = excluded.next_attempt_at
+    WHERE known.status <> 'completed'
+        OR known.output_sha256 IS DISTINCT FROM sha256(convert_to(known.output::text, 'UTF8'))
+), new_notes AS (
+    INSERT INTO workflow_notes (thread_id, key_execution_id, step_name, item, place, name, value, sha256, created_at)
+    SELECT thread_id, key_execution_id, step_name, item, place, name, value, sha256, created_at
+    FROM unnest($10::journal_note[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+    ON CONFLICT (thread_id, key_execution_id, step_name, item, place) DO UPDATE
+    SET name = excluded.name, value = excluded.value, sha256 = excluded.sha256, created_at = excluded.created_at
 ), woken AS (
     UPDATE threads SET wake_at = now()
     WHERE thread_id IN (

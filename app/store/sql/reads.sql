@@ -24,7 +24,7 @@ ORDER BY thread_id COLLATE "C";
 
 -- execution --
 SELECT id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, status, input, input_sha256, parameters,
-    triggered_by, external_run_id, created_at, started_at, completed_at, output, context, error
+    triggered_by, external_run_id, created_at, started_at, completed_at, output, output_sha256, context, error
 FROM workflow_executions
 WHERE id = $1::uuid;
 
@@ -50,8 +50,9 @@ ORDER BY version
 LIMIT $4;
 
 -- steps --
-SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, attempt,
-    retry_count, input, output, output_sha256, error, session_id, started_at, completed_at, duration_ms, next_attempt_at
+SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, agent_version, variant,
+    call_sha256, attempt, retry_count, input, output, output_sha256, error, session_id, started_at, completed_at, duration_ms,
+    next_attempt_at, input_tokens, output_tokens, cost_usd
 FROM workflow_steps
 WHERE thread_id = $1
     AND ($2::uuid IS NULL OR execution_id = $2::uuid)
@@ -60,13 +61,42 @@ ORDER BY step_index, id;
 
 -- steps_without_values --
 -- A large value lives out of line: not naming its column spares reading it.
-SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, attempt,
-    retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms, next_attempt_at
+SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, agent_version, variant,
+    call_sha256, attempt, retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms,
+    next_attempt_at, input_tokens, output_tokens, cost_usd
 FROM workflow_steps
 WHERE thread_id = $1
     AND ($2::uuid IS NULL OR execution_id = $2::uuid)
     AND ($3::uuid[] IS NULL OR id = ANY ($3::uuid[]))
 ORDER BY step_index, id;
+
+-- items --
+SELECT key_execution_id, step_name AS step_id, item, status, attempt, retry_count, agent, agent_version, output, output_sha256,
+    error, session_id, started_at, completed_at, next_attempt_at
+FROM workflow_items
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item >= $4
+ORDER BY item
+LIMIT $5;
+
+-- items_without_values --
+SELECT key_execution_id, step_name AS step_id, item, status, attempt, retry_count, agent, agent_version, output_sha256,
+    error, session_id, started_at, completed_at, next_attempt_at
+FROM workflow_items
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item >= $4
+ORDER BY item
+LIMIT $5;
+
+-- notes --
+SELECT key_execution_id, step_name AS step_id, item, place, name, value, sha256, created_at
+FROM workflow_notes
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item = $4
+ORDER BY place;
+
+-- spent --
+SELECT coalesce(sum(input_tokens), 0)::bigint AS input_tokens, coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
+    coalesce(sum(cost_usd), 0)::float8 AS cost_usd
+FROM workflow_steps
+WHERE thread_id = $1 AND input_tokens IS NOT NULL;
 
 -- quarantined --
 SELECT id, kind, version, run_id, execution_id, step_name AS step_id, problem, expected, stored, found_at

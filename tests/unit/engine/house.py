@@ -245,6 +245,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     def deps(spawn: Any) -> Deps:
         return Deps(
             journal=journal,
+            reads=stores.reads,
             bus=bus,
             breakers=breakers,
             runners=runners,
@@ -252,6 +253,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
             random=lambda: 0.0,
             waits_for=worker.waits_for,
             heed=worker.heed,
+            forsake=worker.forsake,
             may_start=lambda: house.may_start,
             is_dead=house.is_dead,
             max_value_bytes=10_000,

@@ -11,6 +11,7 @@ import pytest
 
 from app.domain.events import Event
 from app.engine.bus import BUFFER, Bus, Lagged
+from tests.builders import a_thread
 from tests.unit.engine.house import Gate, House, step
 
 
@@ -134,11 +135,11 @@ async def test_a_step_that_has_ended_says_nothing_more(house: House) -> None:
 
 
 async def test_late_readers_share_one_frame_until_more_is_said() -> None:
-    bus = Bus()
-    bus.chunk("thread", "execution", "step", 1, 1, "one ")
+    bus, thread = Bus(), a_thread("thread")
+    bus.chunk(thread, "step", None, 1, "one ")
     with bus.subscribe("thread") as first, bus.subscribe("thread") as second:
         [told], [again] = await first.next(), await second.next()
         assert again is told
-    bus.chunk("thread", "execution", "step", 1, 1, "two")
+    bus.chunk(thread, "step", None, 1, "two")
     with bus.subscribe("thread") as third:
         assert texts(await third.next()) == ["one two"]

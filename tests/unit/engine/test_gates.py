@@ -537,3 +537,32 @@ async def test_a_runner_of_another_kind_may_ask_several_times(house: House) -> N
         if "gate" in event.name
     ]
     assert told == [("gate_waiting", 0), ("gate_answered", 0), ("gate_waiting", 1), ("gate_answered", 1)]
+
+
+async def test_the_deadline_of_an_execution_is_kept_while_a_gate_waits(house: House) -> None:
+    thread_id = await waiting(house, gate(), doc_limits={"deadline": 60})
+    house.later(61)
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "paused"
+
+
+async def test_each_item_of_a_step_may_ask(house: House) -> None:
+    house.runners["agent"] = Twice(house)
+    house.on("graph", Gate.opened, agent=True)
+    thread_id = await waiting(house, step("graph", agent="graph", for_each=[7, 8, 9]))
+    assert sorted((record.key.item, record.key.round) for record in await asked(house, thread_id, "graph")) == [
+        (0, 0),
+        (1, 0),
+        (2, 0),
+    ]
+    with pytest.raises(Conflict) as refused:
+        await answer(house, thread_id, 1, "graph")
+    assert (refused.value.code, refused.value.details["items"]) == ("gate_ambiguous", [0, 1, 2])
+    for n in range(2):
+        for item in (2, 0, 1):
+            await house.until(lambda n=n, item=item: (item, n) in {(key.item, key.round) for key in house.tables.gates})
+            await answer(house, thread_id, 10 * item + n, "graph", item=item)
+    await house.end(thread_id)
+    assert (await house.steps(thread_id))["graph"].output == "[[0,1],[10,11],[20,21]]"
+    names = await house.names(thread_id)
+    assert (names.count("gate_waiting"), names.count("gate_answered")) == (6, 6)

@@ -65,7 +65,7 @@ async def test_an_abandoned_attempt_says_nothing_more() -> None:
         deaf.context.chunk("from beyond")
         deaf.context.progress(0.5, "from beyond")
         assert (house.bus.texts(thread_id), deaf.context.cancelled) == ({}, True)
-        assert not house.worker.runs()[thread_id]._told
+        assert not house.worker.runs()[thread_id]._reports._told
         deaf.second.set()
         await house.end(thread_id)
 

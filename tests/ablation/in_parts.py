@@ -1,0 +1,133 @@
+"""Safeguards of steps that are done in parts, of what attempts remember, of caught failures and of limits."""
+
+from __future__ import annotations
+
+from tests.ablation.safeguard import Room
+
+PARTS = "unit/engine/test_parts.py::"
+NOTES = "unit/engine/test_notes.py::"
+CATCH = "unit/engine/test_catch.py::"
+LIMITS = "unit/engine/test_limits.py::"
+STEERING = "unit/engine/test_steering.py::"
+
+asked = Room("app/engine/asked.py", promise="G2")
+asked(
+    "resuming keeps the keys of what had not completed",
+    "            keys[row.step_id] = row.key_execution_id\n",
+    "            keys.pop(row.step_id, None)\n",
+    STEERING + "test_resuming_keeps_the_idempotency_key_of_what_had_not_completed",
+)
+asked(
+    "resuming keeps the sessions of what had not completed",
+    "sessions |= {row.step_id: row.session_id} if row.session_id is not None else {}",
+    "sessions |= {}",
+    NOTES + "test_a_resumed_step_goes_on_with_its_session",
+)
+parts = Room("app/engine/parts.py", promise="G2")
+parts(
+    "items that had completed are not done again",
+    "                items.ended.add(record.item)\n            elif not fresh and",
+    "                pass\n            elif not fresh and",
+    PARTS + "test_after_a_kill_only_items_that_had_not_ended_run_again",
+    PARTS + "test_a_resume_does_only_the_items_again_that_had_not_completed",
+)
+parts(
+    "never more items run than may",
+    "and len(self.open) < self.spec.for_each.concurrency",
+    "and self.spec.for_each.concurrency",
+    PARTS + "test_never_more_items_run_than_may",
+)
+parts(
+    "after a failed item no other begins",
+    "self.failure is None and len(self.open)",
+    "len(self.open)",
+    PARTS + "test_one_that_fails_lets_the_running_ones_end_and_begins_no_more",
+)
+parts(
+    "a repeat goes on with its iteration",
+    "                laps.done += 1\n",
+    "                laps.done += 0\n",
+    PARTS + "test_after_a_kill_a_repeat_goes_on_with_its_iteration",
+)
+parts(
+    "a repeat is bounded",
+    "return self.done - self.since >= self.spec.repeat.max_iterations",
+    "return self.done > 50 + self.spec.repeat.max_iterations",
+    PARTS + "test_a_repeat_is_bounded",
+)
+gather = Room("app/engine/gather.py", promise="G14")
+gather(
+    "a damaged item is not used",
+    "return item.output if is_text(item.output, item.output_sha256) else None",
+    "return item.output",
+    PARTS + "test_a_damaged_item_is_done_again",
+)
+gather(
+    "the outputs of items together have a limit",
+    "        if size > limit:",
+    "        if size < 0:",
+    PARTS + "test_outputs_that_are_too_large_together_fail_the_step",
+    promise="-",
+)
+notes = Room("app/domain/notes.py", promise="G14")
+notes(
+    "a damaged note is not used",
+    "if record.place != place or record.sha256 != notes._digest(record.name, record.value):",
+    "if record.place != place:",
+    NOTES + "test_a_damaged_note_takes_those_after_it_along",
+)
+context = Room("app/engine/context.py", promise="G2")
+context(
+    "what earlier attempts remembered is read",
+    "                self._step.notes = Notes.read(found)",
+    "                self._step.notes = Notes()",
+    NOTES + "test_after_a_kill_the_next_process_finds_it",
+    NOTES + "test_a_resume_finds_what_was_remembered",
+)
+context(
+    "a name is remembered once",
+    "        if name in (await self._notes()).values:",
+    "        if name in list(await self._notes() and ()):",
+    NOTES + "test_a_name_is_remembered_once",
+)
+reports = Room("app/engine/reports.py")
+reports(
+    "over a limit an attempt stops where it remembers",
+    "            if self._drive.over_budget is not None:",
+    "            if self._drive.over:",
+    LIMITS + "test_an_attempt_in_turns_stops_at_the_turn_that_goes_over_and_goes_on_from_there",
+)
+drive = Room("app/engine/drive.py")
+drive(
+    "over a limit a thread pauses",
+    "            self.over_budget = self.budget.exceeded(draft.at)",
+    "            self.budget.exceeded(draft.at)",
+    LIMITS + "test_over_its_budget_a_thread_pauses",
+)
+drive(
+    "a deadline is kept while the thread waits",
+    "for at in (first, self.budget.deadline) if",
+    "for at in (first,) if",
+    LIMITS + "test_after_its_deadline_a_thread_pauses_also_while_it_waits",
+)
+drive(
+    "text that was shown is told to be void",
+    "        if step.streamed:",
+    "        if step.stopping:",
+    NOTES + "test_a_retry_makes_shown_text_void",
+)
+load = Room("app/engine/load.py")
+load(
+    "what was caught does not fail the thread after a crash",
+    "if step.status is StepStatus.FAILED and step.id not in caught]",
+    "if step.status is StepStatus.FAILED]",
+    CATCH + "test_after_a_kill_the_thread_still_knows_what_was_caught",
+)
+load(
+    "what the thread has cost outlives its driver",
+    "spent=await reads.spent(thread.thread_id) if limited else NO_USAGE,",
+    "spent=NO_USAGE,",
+    LIMITS + "test_a_bare_resume_pauses_again_and_a_raised_limit_goes_on",
+)
+
+ROOMS = (asked, parts, gather, notes, context, reports, drive, load)
