@@ -14,6 +14,7 @@ from app.api import (
     breakers,
     follow,
     fork,
+    gates,
     health,
     look,
     mcp,
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, fork.router, look.router, repair.router)
+_INVOKE: Final = (start.router, follow.router, steer.router, gates.router, fork.router, look.router, repair.router)
 _OTHERS: Final = (
     follow.feed_router,
+    gates.open_router,
     look.execution_router,
     tasks.router,
     workflows.router,

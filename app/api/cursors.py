@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
 from app.domain.errors import InvalidRequest, Problem
+from app.domain.gates import GateKey
 from app.domain.ports import FeedPosition
+
+if TYPE_CHECKING:
+    from app.domain.gates import GateRecord
 
 _MAX: Final = 2**63 - 1
 _MAX_VERSION: Final = 2**31 - 1
@@ -42,6 +46,14 @@ def _sane(part: str | int) -> bool:
     return len(part) <= _MAX_TEXT and "\x00" not in part
 
 
+def _time(text: str) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo is not None else None
+
+
 def version(cursor: str | None) -> int:
     """The last version of the page before, 0 at the start."""
     if cursor is None:
@@ -56,13 +68,29 @@ def created(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
     at, execution_id = decode(cursor, str, str)
-    try:
-        when = datetime.fromisoformat(at)
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None or not is_uuid(execution_id):
+    when = _time(at)
+    if when is None or not is_uuid(execution_id):
         decode("", name="cursor")
     return cast("datetime", when), execution_id
+
+
+def gate(cursor: str | None) -> tuple[datetime, GateKey] | None:
+    """(opened_at, key) of the last gate of the page before."""
+    if cursor is None:
+        return None
+    at, thread_id, execution_id, step_id, item, place = decode(cursor, str, str, str, str, int, int)
+    when = _time(at)
+    if when is None or not is_uuid(execution_id) or max(item, place) > _MAX_VERSION:
+        decode("", name="cursor")
+    key = GateKey(thread_id=thread_id, key_execution_id=execution_id, step_id=step_id, item=item - 1, round=place)
+    return cast("datetime", when), key
+
+
+def of_gate(gate: GateRecord) -> str:
+    """The cursor of a gate."""
+    key = gate.key
+    parts = (key.thread_id, key.key_execution_id, key.step_id, key.item + 1, key.round)
+    return encode(gate.opened_at.isoformat(), *parts)
 
 
 def text(cursor: str | None) -> str:

@@ -7,17 +7,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.domain.errors import JsonError, NotFound
+from app.domain.gates import GateFilter
 from app.domain.parameters import parse
 from app.domain.state import Refs
+from app.domain.status import StepStatus
 from app.domain.views.executions import execution_document
 from app.domain.views.history import history_entry, states, timeline
-from app.domain.views.status import kept_runs, status_document
+from app.domain.views.status import Aside, kept_runs, status_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.api.requests import HistoryQuery
     from app.api.services import Services
+    from app.domain.gates import GateRecord
     from app.domain.parameters import Origin
     from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
     from app.domain.views.common import Document
@@ -37,10 +40,13 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
     if execution is None:
         raise NotFound(f"no execution {thread.execution_id}", code="execution_not_found")
     kept = kept_runs(refs, runs)
+    gates: list[GateRecord] = []
+    if any(run.status is StepStatus.WAITING for run in runs):
+        gates = await services.gates.listed(GateFilter(thread_id=name, only_open=True, limit=_CHUNK))
     if kept:
         runs = runs + await reads.steps(name, ids=kept, values=False)
     origin = None if execution.kind == "invoke" else await origin_of(services, name)
-    return status_document(thread, execution, spec, refs, runs, origin)
+    return status_document(thread, execution, spec, refs, runs, Aside(origin=origin, gates=gates))
 
 
 async def origin_of(services: Services, thread_id: str) -> Origin | None:

@@ -222,6 +222,31 @@ EXECUTION_DETAIL: Final[Json] = {
     "steps": [],
     "metadata": {"total_steps": 1, "completed_steps": 1, "failed_steps": 0, "skipped_steps": 0},
 }
+GATE: Final[Json] = {
+    "thread_id": THREAD,
+    "step_id": "approve",
+    "item": None,
+    "round": 0,
+    "status": "open",
+    "title": "Publish?",
+    "show": {"draft": "..."},
+    "form": {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}},
+    "assignees": ["ana"],
+    "opened_at": _AT,
+    "timeout_at": "2026-11-22T09:30:00.123Z",
+    "answer": None,
+    "answered_by": None,
+    "answered_at": None,
+    "via": None,
+}
+GATE_ANSWERED: Final[Json] = {
+    "thread_id": THREAD,
+    "execution_id": EXECUTION,
+    "step_id": "approve",
+    "status": "waiting",
+    "durable": True,
+    "links": LINKS,
+}
 QUEUE: Final[Json] = {
     "name": "mail",
     "limit": 3,

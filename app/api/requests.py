@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, 
 from app.api.parsing import Body, Query
 from app.domain.document_schema import NAME
 from app.domain.errors import NotSupported, Problem
+from app.domain.gates import TIMED_OUT
 from app.domain.ids import THREAD_ID
 from app.domain.queues import MAX_PRIORITY
 from app.domain.status import Status
@@ -33,6 +34,12 @@ def _workflow(value: Any) -> Any:
 def _thread_id(value: str) -> str:
     if THREAD_ID.match(value) is None:
         raise ValueError("should be 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+    return value
+
+
+def _way(value: str) -> str:
+    if value == TIMED_OUT:
+        raise ValueError("is what a gate says that nobody has answered")
     return value
 
 
@@ -75,6 +82,9 @@ ThreadId = Annotated[str, AfterValidator(_thread_id), Field(json_schema_extra={"
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 QueueName = Annotated[str, Field(pattern=NAME)]
 VariantName = Annotated[str, Field(pattern=NAME)]
+Way = Annotated[str, AfterValidator(_way), Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Place = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which item of a `for_each` asks.")]
+Round = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which question of a step that asks several.")]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
@@ -169,6 +179,16 @@ class PauseRequest(Body):
     """Nothing to say so far."""
 
 
+class GateRequest(Body):
+    """The answer to a gate; `by` is who gives it."""
+
+    answer: Annotated[Any, Field(description="Any JSON value that fits the gate's form.")]
+    by: ShortText | None = None
+    via: Annotated[Way, Field(description="By which way it comes.")] = "api"
+    item: Place = None
+    round: Round = None
+
+
 class OpenBreakerRequest(Body):
     """Open an agent's breaker by hand; `for` how long, without it until it is closed by hand."""
 
@@ -224,6 +244,19 @@ class Page(Query):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     cursor: Annotated[str | None, Field(max_length=1000, description="`next_cursor` of the page before.")] = None
+
+
+class GateQuery(Query):
+    """Which question of a step that asks several."""
+
+    item: Place = None
+    round: Round = None
+
+
+class GatesQuery(Page):
+    """Which open gates."""
+
+    assignee: ShortText | None = None
 
 
 class HistoryQuery(Page):

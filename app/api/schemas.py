@@ -64,6 +64,17 @@ class ErrorDocument(BaseModel):
     retryable: bool = False
 
 
+class WaitingGate(BaseModel):
+    """What a step asks that waits for an answer; a long `show` is told by its size and a preview."""
+
+    round: int
+    title: str | None
+    show: Any
+    form: dict[str, Any] | None
+    assignees: list[str]
+    timeout_at: str | None
+
+
 class Usage(BaseModel):
     """What it cost: tokens of models, and US dollars as far as prices are known."""
 
@@ -88,6 +99,7 @@ class StepDocument(BaseModel):
     duration_ms: int | None
     error: ErrorDocument | None
     reused: bool
+    gate: WaitingGate | None = None
     agent_version: int | None
     usage: Usage | None
 

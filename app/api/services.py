@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.api.sse import Streams
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -63,6 +64,29 @@ class QueueDesk(Protocol):
 
     async def report(self, name: str | None = None) -> list[QueueReport]: ...
     async def configure(self, settings: QueueSettings, /) -> QueueReport: ...
+
+
+class Gates(Protocol):
+    """The questions that steps ask."""
+
+    async def listed(self, where: GateFilter, /) -> list[GateRecord]: ...
+    async def find(
+        self,
+        thread_id: str,
+        step_id: str,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> GateRecord: ...
+    async def answer(
+        self,
+        thread_id: str,
+        step_id: str,
+        answer: Answer,
+        *,
+        item: int | None = None,
+        round: int | None = None,  # noqa: A002
+    ) -> ThreadRecord: ...
 
 
 class Limits(Protocol):
@@ -119,6 +143,8 @@ class Services(Protocol):
     def inspector(self) -> Inspector: ...
     @property
     def mcp(self) -> Mcp: ...
+    @property
+    def gates(self) -> Gates: ...
     @property
     def durable(self) -> bool: ...
     @property

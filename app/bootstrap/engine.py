@@ -18,10 +18,12 @@ from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
 from app.engine.deps import Deps
+from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.worker import Worker
+from app.runners.gate import GateRunner
 from app.runners.http import HttpRunner
 from app.runners.mcp import McpRunner
 from app.runners.python import PythonRunner
@@ -66,6 +68,7 @@ class Services:
     writers: list[GroupWriter]
     breakers: Breakers
     inspector: Inspector
+    gates: Gates
     agents: Callable[[], Collection[str]]
     mcp: McpServers
 
@@ -91,7 +94,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     """The services on an open store, until the stack closes."""
     bus, sub_workflows = Bus(), WorkflowRunner()
     mcp = await open_mcp(settings, stack)
-    runners = {**_runners(settings, functions, sub_workflows, stack), "mcp": McpRunner(mcp)}
+    gate = GateRunner(store.stores.gates, settings.max_value_bytes)
+    runners = {**_runners(settings, functions, sub_workflows, stack), "mcp": McpRunner(mcp), "gate": gate}
     catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
@@ -121,6 +125,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         writers=store.writers,
         breakers=breakers,
         inspector=Inspector(store.stores, catalog, worker, bus),
+        gates=Gates(store.stores, worker),
         agents=lambda: functions.names("agent"),
         mcp=mcp,
     )

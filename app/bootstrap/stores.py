@@ -15,9 +15,11 @@ from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
+from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.memory import MemoryJournal
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -91,6 +93,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         hints=journal.hints,
         queues=journal.queues,
         breakers=PostgresBreakers(pool),
+        gates=PostgresGates(pool, journal.hints),
     )
     return Store(stores=stores, durable=True, alone=alone, writers=journal.writers)
 
@@ -104,5 +107,6 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         hints=NoHints(),
         queues=MemoryQueues(tables),
         breakers=MemoryBreakers(tables),
+        gates=MemoryGates(tables),
     )
     return Store(stores=stores, durable=False, fallback=reason)

@@ -141,7 +141,7 @@ def print_status(found: dict[str, Any]) -> None:
             str(step.get("agent") or ""),
             str(step.get("attempt") or ""),
             duration(step.get("duration_ms")),
-            "kept from before" if step.get("reused") else failure(step.get("error")),
+            "kept from before" if step.get("reused") else failure(step.get("error")) or _question(step),
         )
         for step in found["steps"]
     ]
@@ -151,6 +151,11 @@ def print_status(found: dict[str, Any]) -> None:
     if found.get("output") is not None:
         say("output:")
         print_json(found["output"])
+
+
+def _question(step: dict[str, Any]) -> str:
+    gate = step.get("gate")
+    return str(gate.get("title") or "waits for an answer") if gate else ""
 
 
 async def _whole_history(service: Backstitch, thread: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ _STEP_STATUS: Final[dict[str, str]] = {
     "step_failed": "failed",
     "step_skipped": "skipped",
     "gate_waiting": "waiting",
-    "gate_answered": "completed",
+    "gate_answered": "running",
 }
 _MOVED: Final = frozenset({"workflow_resumed", "workflow_rolled_back"})
 
@@ -167,11 +167,15 @@ def plain(event: Event, agents: Mapping[str, str]) -> str:
 
 
 def remark_of(event: Event) -> str:
-    """What an event has to say in words: progress, the reason of a failure."""
+    """What an event has to say in words: progress, the reason of a failure, a question."""
     data = event.data
     fraction = data.get("fraction", data.get("progress")) if event.name == "step_progress" else None
     share = f"{fraction:.0%}" if isinstance(fraction, int | float) else ""
     words = " ".join(str(data.get("message") or "").split()) or failure(data.get("error"))
+    if event.name == "gate_waiting":
+        words = " ".join(str(data.get("title") or "waits for an answer").split())
+    elif event.name == "gate_answered":
+        words = f"answered by {data.get('by') or data.get('via')}"
     return " ".join(part for part in (share, words) if part)
 
 

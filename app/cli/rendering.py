@@ -31,6 +31,10 @@ STYLES: Final[dict[str, str]] = {
     "cancelled": "magenta",
     "skipped": "dim",
     "pending": "dim",
+    "open": "yellow",
+    "answered": "green",
+    "timed_out": "red",
+    "closed": "dim",
 }
 MARKS: Final[dict[str, tuple[str, str]]] = {
     "completed": ("✓", "+"),

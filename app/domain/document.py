@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
-_UNBUILT_KINDS: Final = frozenset({"gate"})
 _WORDS: Final = {
     "anyOf": 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"',
     "not": "a reserved word: choose another name",
@@ -110,7 +109,7 @@ def _check_form(document: dict[str, Any], faults: Faults) -> None:
             _unknown_keys(pointer, error.kind.unexpected, faults)
         elif kind != "oneOf":
             faults.problems.append(Problem(pointer, _worded(error, kind, path)))
-        elif not _told_otherwise(document, path):
+        elif _is_step(document, path):
             faults.problems.append(Problem(pointer, f"a step has exactly one of {', '.join(KINDS)}"))
 
 
@@ -123,12 +122,11 @@ def _unknown_keys(pointer: str, keys: list[str], faults: Faults) -> None:
             faults.problems.append(Problem(place, f"unknown key {key!r}"))
 
 
-def _told_otherwise(document: dict[str, Any], path: list[str | int]) -> bool:
-    """Whether a step without exactly one kind is no object at all, or is of a kind that is not built yet."""
+def _is_step(document: dict[str, Any], path: list[str | int]) -> bool:
     step: Any = document
     for key in path:
         step = step[key]
-    return not isinstance(step, dict) or bool(_UNBUILT_KINDS & cast("dict[str, Any]", step).keys())
+    return isinstance(step, dict)
 
 
 def _worded(error: Any, kind: str, path: list[str | int]) -> str:

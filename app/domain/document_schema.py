@@ -70,6 +70,21 @@ _MCP: Final[dict[str, Any]] = {
         },
     },
 }
+_GATE: Final[dict[str, Any]] = {
+    "description": "A question to a person or a program; the step waits for the answer, which is its output.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "title": {"description": "The question in a line, with templates.", "type": "string"},
+        "show": {"description": "What to look at: any value, with templates."},
+        "form": {"description": "A JSON Schema; the answer is checked against it.", "type": "object"},
+        "timeout": {"$ref": "#/$defs/duration"},
+        "on_timeout": {
+            "description": "What counts as the answer when nobody has given one in time; else the step fails."
+        },
+        "assignees": {"description": "Who is asked.", "type": "array", "items": {"type": "string", "minLength": 1}},
+    },
+}
 _KINDS_OF_ERROR: Final[dict[str, Any]] = {
     "type": "array",
     "minItems": 1,
@@ -151,6 +166,7 @@ _STEP: Final[dict[str, Any]] = {
         "http": {"properties": {"input": False}},
         "mcp": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
+        "gate": {"properties": {"input": False, "max_silence": False, "for_each": False, "repeat": False}},
         "workflow": {"properties": {"max_silence": False}},
         "for_each": {"properties": {"repeat": False}},
         "variants": {"required": ["agent"]},
@@ -170,6 +186,7 @@ _STEP: Final[dict[str, Any]] = {
             "description": "How long: a duration, or a template that gives one.",
             "anyOf": [{"$ref": "#/$defs/duration"}, {"type": "string", "pattern": r"\{"}],
         },
+        "gate": _GATE,
         "input": {"description": "Any value, with templates; the workflow's input when left out."},
         "needs": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "when": {"description": "A CEL condition; false skips the step.", "type": ["string", "boolean"]},
@@ -224,7 +241,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     "$defs": {"duration": _DURATION, "retry": _RETRY, "step": _STEP},
 }
 
-NOT_BUILT: Final = frozenset({"gate", "on_cancel", "queue", "priority", "schedule", "triggers", "webhook"})
+NOT_BUILT: Final = frozenset({"on_cancel", "queue", "priority", "schedule", "triggers", "webhook"})
 """Keys that are foreseen and that this version does not carry out."""
 
 

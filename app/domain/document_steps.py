@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from app.domain import times
+from app.domain import document_gates, times
 from app.domain.document_schema import IDENTIFIER
 from app.domain.errors import InvalidWorkflow, Problem
 from app.domain.retry import RetryPolicy
@@ -58,6 +58,7 @@ class StepReader:
             return None
         kind = next((kind for kind in KINDS if kind in step), "")
         target = self._target(kind, step.get(kind), f"{pointer}/{kind}")
+        form = document_gates.read_form(step.get("gate"), f"{pointer}/gate", self._problems)
         given = self._template(step["input"], f"{pointer}/input") if "input" in step else None
         when = self._condition(step.get("when"), f"{pointer}/when")
         timeout = self._seconds(step.get("timeout"), f"{pointer}/timeout")
@@ -67,6 +68,7 @@ class StepReader:
             index=index,
             kind=kind,
             target=target,
+            form=form,
             input=given,
             when=when,
             assign=_text(step.get("assign")),
@@ -157,9 +159,11 @@ class StepReader:
         return template
 
     def _target(self, kind: str, value: Any, pointer: str) -> Template:
-        target = self._template(value, pointer)
+        target = self._template(document_gates.without_form(value) if kind == "gate" else value, pointer)
         if kind == "sleep" and target.is_static:
             self._seconds(target.source, pointer)
+        if kind == "gate" and isinstance(value, dict):
+            self._seconds(cast("dict[str, Any]", value).get("timeout"), f"{pointer}/timeout")
         return target
 
     def _condition(self, value: Any, pointer: str) -> Condition | None:

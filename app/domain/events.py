@@ -29,6 +29,8 @@ STEP_FAILED: Final = "step_failed"
 STEP_SKIPPED: Final = "step_skipped"
 ITEM_FAILED: Final = "item_failed"
 ATTEMPT_DISCARDED: Final = "attempt_discarded"
+GATE_WAITING: Final = "gate_waiting"
+GATE_ANSWERED: Final = "gate_answered"
 STEP_CHUNK: Final = "step_chunk"
 GAP: Final = "gap"
 
@@ -48,7 +50,8 @@ CLASS: Final[Mapping[str, str]] = {
 
 RESULT_LIMIT: Final = 64 * 1024
 """Bytes of a result that an event carries; a longer one is told by its size and a preview."""
-_PREVIEW: Final = 1024
+PREVIEW: Final = 1024
+"""Characters of a long value that stand for it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,9 +97,12 @@ class Event:
 
 def shorten(result: str) -> str:
     """`result` itself, or what stands for it in an event when it is longer than RESULT_LIMIT."""
-    if len(result) <= RESULT_LIMIT:
-        return result
-    return jsontext.dumps({"truncated": True, "size_bytes": len(result.encode()), "preview": result[:_PREVIEW]})
+    return result if len(result) <= RESULT_LIMIT else preview(result)
+
+
+def preview(text: str) -> str:
+    """What stands for the JSON text of a long value."""
+    return jsontext.dumps({"truncated": True, "size_bytes": len(text.encode()), "preview": text[:PREVIEW]})
 
 
 def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:

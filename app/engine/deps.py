@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.breakers import BreakerStore
+    from app.domain.gates import GateBook
     from app.domain.hints import Hints
     from app.domain.ports import Journal, Reads, Registry
     from app.domain.queues import Queues
@@ -34,6 +35,7 @@ class Stores:
     hints: Hints
     queues: Queues
     breakers: BreakerStore
+    gates: GateBook
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from app.engine.budget import Budget
 from app.engine.compensation import Undoing
 from app.engine.draft import context_for_people, error_text
 from app.engine.ending import complete
+from app.engine.gatework import GateWork
+from app.engine.ledger import Ledger
 from app.engine.opening import Opening
 from app.engine.partwork import PartWork
 
@@ -46,12 +48,13 @@ class Drive:
         self.spec = loaded.spec
         self.state = loaded.state
         self.budget = Budget(loaded.parameters.limits or loaded.spec.limits, loaded.spent, loaded.execution.created_at)
-        self._writer = loaded.writer
+        self._ledger = Ledger(loaded.state, loaded.writer, course, loaded.parameters.quiet)
         self._asked = loaded.parameters
         self._random = random
         self.course = course
         self._opening = Opening(loaded.thread.thread_id, loaded.state, loaded.parameters)
         self._parts = PartWork(self, self._opening, loaded.parts)
+        self.gates = GateWork(self)
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
         self.over_budget: dict[str, Any] | None = None
@@ -59,7 +62,6 @@ class Drive:
         self.forsaken: list[str] = []
         """Threads that steps had waited for which do not any more: to be cancelled."""
         self._failure = loaded.failed
-        self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
         self._undoing = Undoing(self, self._opening, loaded.compensations, hold=loaded.parameters.hold)
         for row in loaded.open_steps if loaded.spec.code is None else ():
@@ -73,7 +75,7 @@ class Drive:
     @property
     def progress(self) -> float:
         """Steps ended by steps."""
-        return round(self._ended / max(1, self.course.total(self._ended)), 4)
+        return self._ledger.progress
 
     @property
     def working(self) -> bool:
@@ -94,7 +96,7 @@ class Drive:
             self.over_budget = self.budget.exceeded(draft.at)
         self.pausing = self.pausing or self.over_budget is not None
         for spec, run_id, error in self.course.passed():
-            self._go_on_after(spec, run_id, error, draft)
+            self._ledger.failed(spec, run_id, error, draft)
         self._failure = self._failure or self.course.failure
         while self._failure is None and not self.pausing:
             if self._undoing.pending:
@@ -116,6 +118,7 @@ class Drive:
 
     def ended(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of `step` came to its end."""
+        self.gates.tell(step, ending, draft)
         if step.parent is not None:
             self._parts.ended(step, ending, draft)
         elif self._undoing.owns(step.spec):
@@ -131,20 +134,6 @@ class Drive:
         else:
             self.give_up(step, ending.error, draft)
 
-    def told(self, step: OpenStep, fraction: float | None, message: str, draft: Draft) -> None:
-        """A running step told how far it is."""
-        data = {"status": "running", "progress": fraction, "message": message}
-        draft.event(events.STEP_PROGRESS, data, step_id=step.spec.id, run_id=step.run_id, attempt=step.attempt)
-
-    def noted(self, step: OpenStep, draft: Draft) -> None:
-        """A running step has spent something, or kept its session."""
-        if self.open.get(step.key) is not step:
-            return
-        if step.parent is None:
-            draft.step_update(steprows.changed(step, draft))
-        else:
-            draft.item(steprows.part(step, draft))
-
     def settle(self, draft: Draft) -> None:
         """Nothing more happens for now: finish, fail, pause or park if it is time."""
         if self.working:
@@ -152,7 +141,7 @@ class Drive:
         if self._failure is not None:
             self._fail(self._failure, draft)
         elif self.course.finished:
-            if (problem := complete(self.course, self.state, self._writer, draft)) is not None:
+            if (problem := complete(self.course, self.state, self._ledger.writer, draft)) is not None:
                 self._fail(problem, draft)
             draft.transition.wake_thread_id = self.thread.parent_thread_id
             self.over = True
@@ -165,15 +154,14 @@ class Drive:
             self._park(draft)
 
     def _park(self, draft: Draft) -> None:
-        wake_at = min(step.due for step in self.open.values() if step.due is not None)
-        wake_at = min(wake_at, self.budget.deadline or wake_at)
-        if (wake_at - draft.at).total_seconds() > PARK_AFTER:
+        first = min((step.due for step in self.open.values() if step.due is not None), default=None)
+        if first is None or (first - draft.at).total_seconds() > PARK_AFTER:
             draft.execution(Status.WAITING)
-            self._leave(draft, wake_at)
+            self._leave(draft, min((at for at in (first, self.budget.deadline) if at is not None), default=None))
 
     def _leave(self, draft: Draft, wake_at: datetime | None) -> None:
         draft.let_go(wake_at)
-        draft.transition.clear_signal = wake_at is None
+        draft.transition.clear_signal = draft.transition.status is not Status.WAITING
         self.over = True
 
     def _start(self, spec: StepSpec, draft: Draft) -> None:
@@ -216,10 +204,7 @@ class Drive:
         text = jsontext.dumps(output) if spec.id in self._asked.skip else None
         row = steprows.ended_at_once(spec, draft, StepStatus.SKIPPED, output=text)
         draft.transition.steps.append(row)
-        self._done(spec, row.id, StepStatus.SKIPPED, output, len(text or ""))
-        if text is not None and spec.assign and spec.id not in self._asked.quiet:
-            self._assign(spec.assign, row.id, output)
-        draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
+        self._ledger.skipped(spec, row.id, output, text, draft)
         data = {"status": "skipped", "progress": self.progress, "reason": reason}
         draft.event(events.STEP_SKIPPED, data, step_id=spec.id, run_id=row.id, result=text)
 
@@ -237,10 +222,7 @@ class Drive:
         update = steprows.changed(step, draft, StepStatus.COMPLETED)
         update.output, update.output_sha256 = result.text, jsontext.sha256(result.text)
         draft.step_update(update)
-        self._done(spec, step.run_id, StepStatus.COMPLETED, result.value, len(result.text))
-        if spec.assign and spec.id not in self._asked.quiet:
-            self._assign(spec.assign, step.run_id, result.value)
-        draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
+        self._ledger.completed(spec, step.run_id, result, draft)
         data = {"status": "completed", "progress": self.progress, "session_id": step.session_id}
         where = {"step_id": spec.id, "run_id": step.run_id, "attempt": step.attempt}
         draft.event(events.STEP_COMPLETE, data, **where, result=result.text)
@@ -278,31 +260,15 @@ class Drive:
             del self.open[part.key]
             self.forsaken += [part.waits_for] if part.waits_for is not None else []
 
-    def _done(self, spec: StepSpec, run_id: str, status: StepStatus, output: Any, size: int, error: Any = None) -> None:
-        self.state.end_step(spec.id, run_id, status, output, error)
-        self.state.size_bytes += size
-        self._writer.step(spec.id)
-        self._ended += 1
-        self.course.end(spec.id)
-
-    def _assign(self, name: str, run_id: str, value: Any) -> None:
-        self.state.assign(name, run_id, value)
-        self._writer.context(name)
-
     def tell_failed(self, spec: StepSpec, run_id: str, attempt: int, error: ErrorInfo, draft: Draft) -> None:
         """A step has failed for good, which fails the thread unless it is caught."""
         caught = spec.catch is not None and retry.names(spec.catch.kinds, error.kind)
         if caught:
-            self._go_on_after(spec, run_id, error, draft)
+            self._ledger.failed(spec, run_id, error, draft)
         elif not self.course.fail(spec, run_id, error):
             self._failure = self._failure or error
         data = {"status": "failed", "progress": self.progress, "error": error.value(), "caught": caught}
         draft.event(events.STEP_FAILED, data, step_id=spec.id, run_id=run_id, attempt=attempt)
-
-    def _go_on_after(self, spec: StepSpec, run_id: str, error: ErrorInfo, draft: Draft) -> None:
-        """The failure of a step does not fail the thread: it counts as done, without an output."""
-        self._done(spec, run_id, StepStatus.FAILED, None, 0, error.value())
-        draft.checkpoint(self.state, self._writer, spec.id, trigger="step", progress=self.progress)
 
     def _fail(self, error: ErrorInfo, draft: Draft) -> None:
         for step in self.open.values():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from app.domain.gates import GateRecord
     from app.domain.runner import Asleep
     from app.domain.spec import StepSpec
     from app.engine.context import Context
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 class OpenStep:
     """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
     began and last reported, in the loop's time; `stopping`: it was told to stop; `streamed`: it has shown text.
+    `asked` are the gates that its attempt looked at, `at_gate`: it waits for an answer, `look_again`: there may be one since
+    the attempt began.
 
     A step that is done in parts has them in `parts`; a part (`item`: its place) has its step in `parent`, and in `extra` the
     variables that it sees beside the thread's state.  `notes` None: what was remembered has not been read.  `usage` is that
@@ -59,6 +62,9 @@ class OpenStep:
     launched_at: float = 0.0
     heard_at: float = 0.0
     stopping: bool = False
+    asked: list[GateRecord] = field(default_factory=list["GateRecord"])
+    at_gate: bool = False
+    look_again: bool = False
 
     @property
     def key(self) -> str:
@@ -101,9 +107,10 @@ class OpenStep:
         return f"neither ended nor reported for {silence:g} s"
 
     def sleep(self, asleep: Asleep, at: datetime) -> None:
-        """It has nothing to do until a time or another thread's end."""
-        self.status, self.waits_for = StepStatus.WAITING, asleep.thread_id
-        self.due = at + timedelta(seconds=asleep.seconds)
+        """It has nothing to do until a time, another thread's end or an answer, which may have come meanwhile."""
+        self.status = StepStatus.RUNNING if self.at_gate and self.look_again else StepStatus.WAITING
+        self.due = None if asleep.seconds is None else at + timedelta(seconds=asleep.seconds)
+        self.waits_for = asleep.thread_id
 
     def go_on(self) -> None:
         """Its time has come: it may be tried (again)."""

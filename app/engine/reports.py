@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from app.domain import events
+from app.engine import steprows
 from app.engine.outcome import OutOfBudget
 
 if TYPE_CHECKING:
@@ -82,7 +84,9 @@ class Reports:
             step = self._drive.open.get(key)
             if step is not None:
                 self._told_at[key] = now
-                self._drive.told(step, fraction, message, draft)
+                data = {"status": "running", "progress": fraction, "message": message}
+                where = {"step_id": step.spec.id, "run_id": step.run_id, "attempt": step.attempt}
+                draft.event(events.STEP_PROGRESS, data, **where)
         notes, self._notes = self._notes, []
         for step, name, text, waiting in notes:
             if step.notes is not None and self._drive.open.get(step.key) is step:
@@ -91,7 +95,12 @@ class Reports:
                 self._written.append(waiting)
         changed, self._changed = self._changed, set()
         for step in changed:
-            self._drive.noted(step, draft)
+            if self._drive.open.get(step.key) is not step:
+                continue
+            if step.parent is None:
+                draft.step_update(steprows.changed(step, draft))
+            else:
+                draft.item(steprows.part(step, draft))
 
     def over(self, step: OpenStep) -> None:
         """Its attempt has ended: what it told last is of no interest any more."""

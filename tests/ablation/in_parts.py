@@ -106,8 +106,8 @@ drive(
 )
 drive(
     "a deadline is kept while the thread waits",
-    "        wake_at = min(wake_at, self.budget.deadline or wake_at)\n",
-    "",
+    "for at in (first, self.budget.deadline) if",
+    "for at in (first,) if",
     LIMITS + "test_after_its_deadline_a_thread_pauses_also_while_it_waits",
 )
 drive(

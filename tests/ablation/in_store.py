@@ -170,7 +170,7 @@ flush(
 )
 flush(
     "only a waiting thread is woken",
-    "WHERE thread_id = $1 AND wake_at > now() AND incarnation_id IS NULL;",
+    "WHERE thread_id = $1 AND incarnation_id IS NULL AND (wake_at > now() OR (wake_at IS NULL AND status = 'waiting'));",
     "WHERE thread_id = $1;",
     LEASES + "test_waking_reaches_only_a_waiting_thread",
     promise="G3",

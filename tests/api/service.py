@@ -24,8 +24,10 @@ from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
+from app.engine.gates import Gates
 from app.store.memory import MemoryJournal
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
@@ -180,7 +182,11 @@ class Service:
         self.registry = MemoryRegistry(tables)
         self.bus = Bus()
         self.hints = 0
-        self.worker: Any = SimpleNamespace(free=0, hint=self.hint)
+        self.heeded: list[tuple[str, str]] = []
+        self.worker: Any = SimpleNamespace(free=0, hint=self.hint, heed=lambda *wish: self.heeded.append(wish))
+        self.gate_book = MemoryGates(tables)
+        stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
+        self.gates = Gates(stores, self.worker)
         self.queues = Admission(MemoryQueues(tables), self.worker)
         self.breakers = Breakers(MemoryBreakers(tables), BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
         self.durable = True

@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 
 from app.api.app import create_app
+from tests.api.test_gates import at_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,10 @@ def test_every_route_of_the_contract_is_there_and_only_under_api(document: dict[
         "POST /api/tasks/{task_id}/cancel",
         "POST /api/invoke/cancel/{thread_id}",
         "POST /api/invoke/pause/{thread_id}",
+        "POST /api/invoke/gates/{thread_id}/{step_id}",
+        "GET /api/invoke/gates/{thread_id}/{step_id}",
+        "GET /api/invoke/gates/{thread_id}",
+        "GET /api/gates",
         "GET /api/invoke/verify/{thread_id}",
         "POST /api/invoke/repair/{thread_id}",
         "GET /api/invoke/history/{thread_id}",
@@ -127,6 +132,7 @@ async def test_what_is_answered_fits_what_is_documented(
     await service.move(driver, driver.end_step("analyst", {"a": 1}, assign="insights"))
     await service.move(driver, driver.complete({"done": True}))
     execution = driver.thread.execution_id
+    await at_gate(service, "waiting", show={"draft": 1}, form={"type": "object"})
     calls = [
         ("post", "/api/invoke/async", "", {"workflow": "sewing"}),
         ("post", "/api/invoke", "", {"workflow": "sewing"}),
@@ -161,6 +167,16 @@ async def test_what_is_answered_fits_what_is_documented(
         ("get", "/api/queue", "", None),
         ("get", "/api/mcp/servers", "", None),
         ("get", "/api/invoke/verify/{thread_id}", "thread", None),
+        ("get", "/api/gates", "", None),
+        ("get", "/api/invoke/gates/{thread_id}", "thread", None),
+        ("get", "/api/invoke/gates/{thread_id}", "nobody", None),
+        ("get", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/approve", None),
+        ("get", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/nothing", None),
+        ("get", "/api/invoke/status/{thread_id}", "waiting", None),
+        ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": 7}),
+        ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": {}}),
+        ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": {}}),
+        ("get", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", None),
         ("get", "/api/health", "", None),
         ("get", "/api/health/checkpointer", "", None),
         ("get", "/api/health/live", "", None),

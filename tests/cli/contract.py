@@ -228,6 +228,11 @@ COMPARED: dict[str, Any] = {
     ],
     "input": SAME, "context": SAME, "output": {**SAME, "equal": None, "patch": None, "omitted": "not_written"},
 }  # fmt: skip
+GATE: dict[str, Any] = {
+    "thread_id": THREAD, "step_id": "approve", "item": None, "round": 0, "status": "open", "title": "Publish?",
+    "show": 1, "form": None, "assignees": ["ana", "bob"], "opened_at": AT.format(1), "timeout_at": None, "answer": None,
+    "answered_by": None, "answered_at": None, "via": None,
+}  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
@@ -252,5 +257,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "to_version": 2, "reruns": ["marketer"], "findings": [FINDING | {"quarantined": True}],
     },
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
+    "/api/gates": {"gates": [GATE], "next_cursor": None},
+    f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
+    f"/api/invoke/gates/{THREAD}/approve": {"thread_id": THREAD, "step_id": "approve", "status": "waiting"},
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
 }  # fmt: skip

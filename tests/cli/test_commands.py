@@ -32,6 +32,9 @@ PRINTING = [
     ("compare", THREAD, "t-b"),
     ("task", "writer"),
     ("task", "writer", "--wait"),
+    ("gates",),
+    ("gates", THREAD),
+    ("answer", THREAD, "approve", "--set", "approved=true"),
     ("invoke", "content-strategy", "--wait"),
 ]
 

@@ -24,6 +24,7 @@ from app.runners.registration import Functions, agent, function
 from app.runners.sleep import SleepRunner
 from app.runners.workflow import WorkflowRunner
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
 from tests.simulation.loop import Place
@@ -128,6 +129,7 @@ class Process:
             hints=world.database.lines.line(self.place),
             queues=queues,
             breakers=breakers,
+            gates=self._reach(MemoryGates(world.tables)),
         )
         self.bus, children = Bus(), WorkflowRunner()
         python = PythonRunner(functions(world, self.place), threads=1, processes=1)

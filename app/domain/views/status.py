@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.domain.records import NO_USAGE
 from app.domain.status import Status, StepStatus
 from app.domain.views.common import Document, raw, when
+from app.domain.views.gates import waiting_gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from app.domain.gates import GateRecord
     from app.domain.parameters import Origin
     from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord, Usage
     from app.domain.spec import StepSpec, WorkflowSpec
@@ -32,16 +35,23 @@ def kept_runs(refs: Refs, own: Iterable[StepRecord]) -> list[str]:
     return [run_id for run_id, _ in refs.steps.values() if run_id not in known]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What else a status tells: where a fork comes from, and the gates that can be answered, newest first."""
+
+    origin: Origin | None = None
+    gates: Sequence[GateRecord] = ()
+
+
 def status_document(
     thread: ThreadRecord,
     execution: ExecutionRecord,
     spec: WorkflowSpec,
     refs: Refs,
     runs: Iterable[StepRecord],
-    origin: Origin | None = None,
+    aside: Aside,
 ) -> Document:
-    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before; `origin` is
-    where a fork comes from.
+    """`refs` is the state at the head; `runs` are the execution's step runs and those that it kept from before.
 
     A run of the execution itself tells of a step before one that was kept.
     """
@@ -53,6 +63,10 @@ def status_document(
     if spec.code is not None:  # whose steps are known only as they come
         called = sorted(by_step.values(), key=lambda run: (run.step_index, run.id))
         steps = [_run(run.step_id, run.step_index, run, execution.id) for run in called]
+    asked = {gate.key.step_id: gate for gate in aside.gates}
+    for step in steps:
+        if step["id"] in asked and step["status"] == StepStatus.WAITING:
+            step["gate"] = waiting_gate(asked[step["id"]])
     return {
         "thread_id": thread.thread_id,
         "execution_id": execution.id,
@@ -72,7 +86,7 @@ def status_document(
         "started_at": when(execution.started_at),
         "completed_at": when(execution.completed_at),
         "usage": usage_of(by_step.values()).value(),
-        "forked_from": origin.value() if origin is not None else None,
+        "forked_from": aside.origin.value() if aside.origin is not None else None,
     }
 
 

@@ -170,9 +170,9 @@ def test_the_published_schema_refuses_what_parsing_refuses_by_form(document: dic
 
 def test_what_is_not_built_yet_is_not_supported() -> None:
     with pytest.raises(NotSupported) as caught:
-        parse(doc(A, {"id": "b", "gate": {}, "on_cancel": "a"}))
+        parse({**doc(A, {"id": "b", "python": "f", "on_cancel": "a"}), "webhook": "x"})
     told = [problem.pointer for problem in caught.value.details["problems"]]
-    assert sorted(told) == ["/steps/1/gate", "/steps/1/on_cancel"]
+    assert sorted(told) == ["/steps/1/on_cancel", "/webhook"]
 
 
 def test_what_is_not_built_yet_is_told_among_other_faults() -> None:

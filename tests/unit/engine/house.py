@@ -20,7 +20,9 @@ from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
 from app.engine.deps import Deps, Stores
+from app.engine.gates import Gates
 from app.engine.worker import Worker
+from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
 from app.runners.registration import Functions, function
 from app.runners.registration import agent as as_agent
@@ -28,6 +30,7 @@ from app.runners.sleep import SleepRunner
 from app.runners.workflow import WorkflowRunner
 from app.store.memory import MemoryJournal
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -109,6 +112,9 @@ class House:
     functions: Functions
     breakers: Breakers
     admission: Admission
+    gates: Gates = field(init=False)
+    gate_book: Wire = field(init=False)
+    runners: dict[str, Any] = field(init=False)
     wires: tuple[Wire, ...] = ()
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     may_start: bool = True
@@ -210,6 +216,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     journal: Any = Wire(MemoryJournal(tables))
     breaker_store: Any = Wire(MemoryBreakers(tables))
     queue_store: Any = Wire(MemoryQueues(tables))
+    gate_book: Any = Wire(MemoryGates(tables))
     stores = Stores(
         journal=journal,
         reads=MemoryReads(tables),
@@ -217,10 +224,12 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
         hints=NoHints(),
         queues=queue_store,
         breakers=breaker_store,
+        gates=gate_book,
     )
     functions, bus, children = Functions(), Bus(), WorkflowRunner()
     python = PythonRunner(functions, threads=2, processes=1)
     runners: dict[str, Any] = {"python": python, "agent": python, "sleep": SleepRunner(), "workflow": children}
+    runners["gate"] = GateRunner(gate_book, max_bytes=10_000)
     catalog = Catalog(stores.registry, runners)
     worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
     admission = Admission(stores.queues, worker)
@@ -230,7 +239,8 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     house = House(
         control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions, breakers, admission
     )
-    house.wires = (journal, breaker_store, queue_store)
+    house.gates, house.gate_book, house.runners = Gates(stores, worker), gate_book, runners
+    house.wires = (journal, breaker_store, queue_store, gate_book)
 
     def deps(spawn: Any) -> Deps:
         return Deps(
@@ -289,7 +299,7 @@ async def _echo(value: Any, ctx: Any) -> Any:
 
 def step(step_id: str, **parts: Any) -> dict[str, Any]:
     """A step, of the function `echo` unless it says otherwise."""
-    kinds = {"python", "agent", "workflow", "sleep"}
+    kinds = {"python", "agent", "workflow", "sleep", "gate"}
     return {"id": step_id, **({} if kinds & parts.keys() else {"python": "echo"}), **parts}
 
 

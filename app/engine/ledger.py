@@ -1,0 +1,66 @@
+"""The state of a thread as its steps end: each ending goes into it, into the course, and into a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.domain.status import StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from app.domain.records import ErrorInfo
+    from app.domain.spec import StepSpec
+    from app.domain.state import ManifestWriter, State
+    from app.engine.course import Course
+    from app.engine.draft import Draft
+    from app.engine.outcome import Result
+
+
+class Ledger:
+    """Of one thread; steps in `quiet` set no variables."""
+
+    def __init__(self, state: State, writer: ManifestWriter, course: Course, quiet: Collection[str]) -> None:
+        self.writer = writer
+        self._state = state
+        self._course = course
+        self._quiet = quiet
+        self._ended = len(state.refs.steps)
+
+    @property
+    def progress(self) -> float:
+        """Steps ended by steps."""
+        return round(self._ended / max(1, self._course.total(self._ended)), 4)
+
+    def completed(self, spec: StepSpec, run_id: str, result: Result, draft: Draft) -> None:
+        """A step has come to its end."""
+        self._done(spec, run_id, StepStatus.COMPLETED, result.value, len(result.text))
+        self._assign(spec, run_id, result.value)
+        self._version(spec, draft)
+
+    def skipped(self, spec: StepSpec, run_id: str, output: Any, text: str | None, draft: Draft) -> None:
+        """A step was passed over; the output that stands for its own, if one was given, is `text` in JSON."""
+        self._done(spec, run_id, StepStatus.SKIPPED, output, len(text or ""))
+        if text is not None:
+            self._assign(spec, run_id, output)
+        self._version(spec, draft)
+
+    def failed(self, spec: StepSpec, run_id: str, error: ErrorInfo, draft: Draft) -> None:
+        """The failure of a step does not fail the thread: it counts as done, without an output."""
+        self._done(spec, run_id, StepStatus.FAILED, None, 0, error.value())
+        self._version(spec, draft)
+
+    def _done(self, spec: StepSpec, run_id: str, status: StepStatus, output: Any, size: int, error: Any = None) -> None:
+        self._state.end_step(spec.id, run_id, status, output, error)
+        self._state.size_bytes += size
+        self.writer.step(spec.id)
+        self._ended += 1
+        self._course.end(spec.id)
+
+    def _assign(self, spec: StepSpec, run_id: str, value: Any) -> None:
+        if spec.assign and spec.id not in self._quiet:
+            self._state.assign(spec.assign, run_id, value)
+            self.writer.context(spec.assign)
+
+    def _version(self, spec: StepSpec, draft: Draft) -> None:
+        draft.checkpoint(self._state, self.writer, spec.id, trigger="step", progress=self.progress)

@@ -1,0 +1,191 @@
+"""Gates from outside: asked once and answered once, whatever dies in between; the example of docs/gates.md runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.acceptance import sse
+from tests.acceptance.service import ROOT, Service, run_cli, running, two_running, waiting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+YES = {"answer": {"approved": True}, "by": "ana"}
+ASKING = {
+    "name": "asking",
+    "steps": [
+        {"id": "write", "agent": "worker"},
+        {"id": "approve", "gate": {"title": "Publish?", "show": "{write.output}"}},
+        {"id": "publish", "agent": "worker", "input": {"give": "{approve.output}"}},
+    ],
+}
+
+
+def at_gate(service: Service, workflow: dict[str, Any] = ASKING, given: Any = None) -> str:
+    """A thread that waits at its gate."""
+    thread = service.start_thread(workflow, given)
+    service.until(thread, "waiting")
+    return thread
+
+
+def answer(service: Service, thread: str, body: Any = YES, *, expect: int = 202) -> dict[str, Any]:
+    return service.post(f"/api/invoke/gates/{thread}/approve", body, expect)
+
+
+def check_the_end(service: Service, thread: str) -> None:
+    """It completed with the answer, nothing ran twice, and all was told once."""
+    found = service.until(thread)
+    assert (found["status"], found["output"]) == ("completed", {"publish": {"approved": True}})
+    events = sse.whole(service, thread)
+    sse.without_gap(events)
+    names = [event["event"] for event in events]
+    assert [names.count(name) for name in ("gate_waiting", "gate_answered", "workflow_complete")] == [1, 1, 1]
+    assert service.calls(thread) == {"write": 1, "publish": 1}
+    assert [one["version"] for one in service.versions(thread)] == [1, 2, 3, 4, 5]
+
+
+def test_a_kill_while_it_waits_changes_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        thread = at_gate(service)
+        service.kill()
+        service.start().ready()
+        [gate] = service.get("/api/gates")["gates"]
+        assert (gate["thread_id"], gate["show"], service.status(thread)["status"]) == (
+            thread,
+            {"by": "write"},
+            "waiting",
+        )
+        answer(service, thread)
+        check_the_end(service, thread)
+
+
+def test_a_kill_right_after_the_answer_loses_nothing(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        threads = [at_gate(service) for _ in range(4)]
+        for thread in threads:
+            answer(service, thread)
+            service.kill()
+            service.start().ready()
+        for thread in threads:
+            check_the_end(service, thread)
+            refused = answer(service, thread, {"answer": {"approved": False}}, expect=409)
+            assert (refused["code"], refused["answer"], refused["answered_by"]) == (
+                "gate_answered",
+                {"approved": True},
+                "ana",
+            )
+
+
+def test_an_answer_given_to_one_process_reaches_the_thread_of_another(tmp_path: Path) -> None:
+    """Parked, and while something else keeps its driver busy."""
+    beside = {"id": "busy", "needs": [], "agent": "worker", "input": {"until": str(tmp_path / "go")}}
+    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as (first, second):
+        parked, driven = at_gate(first), first.start_thread({**ASKING, "steps": [*ASKING["steps"], beside]})
+        for _ in waiting("the gate of the busy thread"):
+            if len(second.get("/api/gates")["gates"]) == 2:
+                break
+        answer(second, parked)
+        answer(second, driven)
+        assert first.until(parked)["output"] == {"publish": {"approved": True}}
+        for _ in waiting("the steps after the gate"):
+            if "publish" in second.status(driven)["completed_steps"]:
+                break
+        (tmp_path / "go").touch()
+        assert first.until(driven)["status"] == "completed"
+
+
+def test_an_answer_reaches_a_thread_whose_process_has_died(tmp_path: Path) -> None:
+    beside = {"id": "busy", "needs": [], "agent": "worker", "input": {"until": str(tmp_path / "go")}}
+    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as (first, second):
+        thread = first.start_thread({**ASKING, "steps": [*ASKING["steps"], beside]})
+        for _ in waiting("the gate"):
+            if second.get("/api/gates")["gates"]:
+                break
+        first.kill()
+        answer(second, thread)
+        (tmp_path / "go").touch()
+        assert second.until(thread)["status"] == "completed"
+        events = [event["event"] for event in sse.whole(second, thread)]
+        assert (events.count("gate_waiting"), events.count("gate_answered")) == (1, 1)
+
+
+def test_a_thousand_waiting_gates_hold_no_slot(tmp_path: Path) -> None:
+    gate = {"name": "many", "steps": [{"id": "approve", "gate": {}}]}
+    with running(tmp_path, MAX_CONCURRENT_THREADS=5) as service:
+        service.register(gate)
+        with ThreadPoolExecutor(8) as pool:
+            threads = list(pool.map(lambda _: service.start_thread("many"), range(1_000)))
+        for _ in waiting("all of them to wait", 120):
+            worker = service.get("/api/health")["parts"]["worker"]
+            if worker["running"] == 0 and len(service.get("/api/gates", limit=1000)["gates"]) == 1_000:
+                break
+        assert worker["free_slots"] == 5
+        assert service.run(gate | {"steps": [{"id": "free", "python": "echo", "input": 1}]})["output"] == {"free": 1}
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda thread: answer(service, thread), threads[:100]))
+        for thread in threads[:100]:
+            service.until(thread)
+        assert len(service.get("/api/gates", limit=1000)["gates"]) == 900
+
+
+def test_of_answers_and_a_timeout_at_one_moment_one_holds(tmp_path: Path) -> None:
+    race = {"name": "race", "steps": [{"id": "approve", "gate": {"timeout": "1500ms", "on_timeout": "late"}}]}
+    with running(tmp_path) as service, ThreadPoolExecutor(8) as pool:
+        threads = [service.start_thread(race) for _ in range(6)]
+        due = {one["thread_id"]: one["timeout_at"] for one in _opened(service, len(threads))}
+        time.sleep(max(0.0, _seconds_until(due[threads[0]]) - 0.02))
+
+        def ask(job: tuple[str, int]) -> tuple[str, int, int]:
+            thread, n = job
+            path = f"/api/invoke/gates/{thread}/approve"
+            return thread, n, service.http.post(path, json={"answer": n}).status_code
+
+        given = list(pool.map(ask, [(thread, n) for thread in threads for n in range(3)]))
+        for thread in threads:
+            taken = [n for name, n, status in given if name == thread and status == 202]
+            assert len(taken) <= 1
+            assert service.until(thread)["output"] == {"approve": taken[0] if taken else "late"}
+        assert {status for _, _, status in given} <= {202, 409}
+
+
+def _opened(service: Service, count: int) -> list[dict[str, Any]]:
+    for _ in waiting("the gates to open"):
+        found = service.get("/api/gates")["gates"]
+        if len(found) == count:
+            return found
+    raise AssertionError
+
+
+def _seconds_until(at: str) -> float:
+    return (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
+
+
+def blocks(language: str) -> list[str]:
+    page = (ROOT / "docs/gates.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_the_example_of_the_page_runs(tmp_path: Path, approved: bool) -> None:
+    (tmp_path / "notes.py").write_text(blocks("python")[0])
+    (tmp_path / "note.yaml").write_text(blocks("yaml")[0])
+    with running(tmp_path, MODULES="notes") as service:
+        cli = {"cwd": tmp_path, "BACKSTITCH_URL": service.url}
+        started = run_cli("invoke", "note.yaml", "--set", "topic=gates", "--thread-id", "note", **cli)
+        assert started.returncode == 0, started.stderr
+        asked = service.until("note", "waiting")["steps"][1]["gate"]
+        assert (asked["title"], asked["show"]) == ("Publish the note on gates?", {"draft": "What is new in gates"})
+        assert "Publish the note on gates?" in run_cli("gates", "--assignee", "ana", **cli).stdout
+        refused = run_cli("answer", "note", "approve", "--set", "approved=perhaps", **cli)
+        assert (refused.returncode, "[invalid_input]" in refused.stderr) == (1, True)
+        given = run_cli("answer", "note", "approve", "--set", f"approved={str(approved).lower()}", "--by", "ana", **cli)
+        assert given.returncode == 0, given.stderr
+        output = service.until("note")["output"]
+        assert output == {"publish": {"published": "What is new in gates"} if approved else None}
+        assert "ana" in run_cli("gates", "note", **cli).stdout
