@@ -27,6 +27,8 @@ STEP_RETRY: Final = "step_retry"
 STEP_COMPLETE: Final = "step_complete"
 STEP_FAILED: Final = "step_failed"
 STEP_SKIPPED: Final = "step_skipped"
+GATE_WAITING: Final = "gate_waiting"
+GATE_ANSWERED: Final = "gate_answered"
 STEP_CHUNK: Final = "step_chunk"
 GAP: Final = "gap"
 
@@ -90,9 +92,12 @@ class Event:
 
 def shorten(result: str) -> str:
     """`result` itself, or what stands for it in an event when it is longer than RESULT_LIMIT."""
-    if len(result) <= RESULT_LIMIT:
-        return result
-    return jsontext.dumps({"truncated": True, "size_bytes": len(result.encode()), "preview": result[:_PREVIEW]})
+    return result if len(result) <= RESULT_LIMIT else preview(result)
+
+
+def preview(text: str) -> str:
+    """What stands for the JSON text of a long value."""
+    return jsontext.dumps({"truncated": True, "size_bytes": len(text.encode()), "preview": text[:_PREVIEW]})
 
 
 def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:

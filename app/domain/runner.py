@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain.records import ErrorInfo
@@ -11,6 +11,7 @@ from app.domain.retry import TIMEOUT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.domain.gates import GateRecord
     from app.domain.spec import StepSpec
 
 
@@ -55,13 +56,15 @@ class Failed:
 
 @dataclass(slots=True, kw_only=True)
 class Asleep:
-    """Nothing to do until a time or another thread's end: the step waits and needs no slot.
+    """Nothing to do until a time, another thread's end or an answer: the step waits and needs no slot.
 
-    `seconds` until it should be looked at again; `thread_id` of the child whose end it waits for.
+    `seconds` until it should be looked at again, None for not before it is woken; `thread_id` of the child whose end it
+    waits for; `gate`: the question whose answer wakes it.
     """
 
-    seconds: float
+    seconds: float | None = None
     thread_id: str | None = None
+    gate: GateRecord | None = None
 
 
 Outcome = Completed | Failed | Asleep
@@ -122,7 +125,8 @@ class StepContext(Protocol):
 class Attempt:
     """One try of a step run, resolved: `target` is the kind's own part of the document with its templates filled in.
 
-    `waited` is how many seconds have passed since the step run began.
+    `waited` is how many seconds have passed since the step run began; `asked` are the gates that it looked at (see
+    domain.gates.ask), of which the thread's events tell.
     """
 
     step: StepSpec
@@ -130,6 +134,7 @@ class Attempt:
     input: Any
     context: StepContext
     waited: float = 0.0
+    asked: list[GateRecord] = field(default_factory=list["GateRecord"])
 
     @property
     def overdue(self) -> Failed | None:

@@ -10,6 +10,7 @@ from typing import Final
 from app.domain import jsontext
 
 PAUSE: Final = "pause"
+_LOOK: Final = "look:"
 _CANCEL: Final = "cancel:"
 _LONGEST: Final = 1_000
 
@@ -17,6 +18,19 @@ _LONGEST: Final = 1_000
 def cancel(reason: str | None) -> str:
     """The wish that the thread be cancelled."""
     return _CANCEL + jsontext.clean((reason or "")[:_LONGEST]).replace("\0", "\ufffd")  # a column of text holds no NUL
+
+
+def look(token: str) -> str:
+    """The wish that the driver look at the gates that its steps wait for; each of these has a token of its own.
+
+    Whoever takes the thread up looks at all of them anyway.
+    """
+    return _LOOK + token
+
+
+def is_look(signal: str | None) -> bool:
+    """Whether it asks to look at gates."""
+    return signal is not None and signal.startswith(_LOOK)
 
 
 def is_cancel(signal: str | None) -> bool:

@@ -16,7 +16,7 @@ from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Failed
 from app.domain.status import Status, StepStatus
 from app.domain.template import ExpressionError
-from app.engine import steprows
+from app.engine import gatenotes, steprows
 from app.engine.draft import context_for_people, error_text
 from app.engine.ending import complete
 from app.engine.openstep import OpenStep
@@ -49,6 +49,7 @@ class Drive:
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
         self.over = False
+        self._looked_for = ""
         self._failure = loaded.failed
         self._ended = len(loaded.state.refs.steps)
         self._recovered = loaded.thread.status is Status.RUNNING
@@ -85,12 +86,15 @@ class Drive:
 
     def ended(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of `step` came to its end."""
+        gatenotes.tell(step, ending, draft, self.progress)
         if isinstance(ending, Failed):
             self._failed(step, ending, draft)
         elif isinstance(ending, Asleep):
             step.status, step.waits_for = StepStatus.WAITING, ending.thread_id
-            step.due = draft.at + timedelta(seconds=ending.seconds)
+            step.due = None if ending.seconds is None else draft.at + timedelta(seconds=ending.seconds)
             draft.transition.step_updates.append(steprows.changed(step, draft))
+            if step.at_gate and step.look_again:
+                self.due(step)
         else:
             self._completed(step, ending, draft)
 
@@ -102,6 +106,18 @@ class Drive:
     def due(self, step: OpenStep) -> None:
         """The time of a waiting step has come: it may be tried (again)."""
         step.status, step.due, step.waits_for = StepStatus.RUNNING, None, None
+
+    def look(self, wish: str) -> list[OpenStep]:
+        """The steps that wait for an answer, when a wish that has not been heard says that there is one.
+
+        An attempt that is under way may have looked too early: it looks again when it has ended.
+        """
+        if self.over or not wishes.is_look(wish) or wish == self._looked_for:
+            return []
+        self._looked_for = wish
+        for step in self.open.values():
+            step.look_again = True
+        return [step for step in self.open.values() if step.at_gate and not step.working]
 
     def settle(self, draft: Draft) -> None:
         """Nothing more happens for now: finish, fail, pause or park if it is time."""
@@ -123,14 +139,15 @@ class Drive:
             self._park(draft)
 
     def _park(self, draft: Draft) -> None:
-        wake_at = min(step.due for step in self.open.values() if step.due is not None)
-        if (wake_at - draft.at).total_seconds() > PARK_AFTER:
+        dues = [step.due for step in self.open.values() if step.due is not None]
+        wake_at = min(dues) if dues or not self.open else None
+        if wake_at is None or (wake_at - draft.at).total_seconds() > PARK_AFTER:
             draft.execution(Status.WAITING)
             self._leave(draft, wake_at)
 
     def _leave(self, draft: Draft, wake_at: datetime | None) -> None:
         draft.let_go(wake_at)
-        draft.transition.clear_signal = wake_at is None
+        draft.transition.clear_signal = draft.transition.status is not Status.WAITING
         self.over = True
 
     def _start(self, spec: StepSpec, draft: Draft) -> None:

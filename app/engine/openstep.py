@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.domain.status import StepStatus
@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     import asyncio
     from datetime import datetime
 
+    from app.domain.gates import GateRecord
     from app.domain.spec import StepSpec
 
 
 @dataclass(slots=True, kw_only=True)
 class OpenStep:
     """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
-    began and last reported, in the loop's time; `stopping`: it was told to stop.
+    began and last reported, in the loop's time; `stopping`: it was told to stop.  `asked` are the gates that its attempt
+    looked at, `at_gate`: it waits for an answer, `look_again`: there may be one since the attempt began.
     """
 
     spec: StepSpec
@@ -36,6 +38,9 @@ class OpenStep:
     launched_at: float = 0.0
     heard_at: float = 0.0
     stopping: bool = False
+    asked: list[GateRecord] = field(default_factory=list["GateRecord"])
+    at_gate: bool = False
+    look_again: bool = False
 
     @property
     def working(self) -> bool:

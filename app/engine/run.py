@@ -116,6 +116,11 @@ class Run:
             if step.waits_for == thread_id:
                 self._due(step)
 
+    def look(self, wish: str) -> None:
+        """Somebody has answered a gate, if this wish says so: what waits for an answer looks again, once for each such wish."""
+        for step in self._drive.look(wish):
+            self._due(step)
+
     async def _move(self, draft: Draft) -> bool:
         """Draw up what has happened and commit it; False when the run is over."""
         while not self.stopped:
@@ -153,6 +158,7 @@ class Run:
                 self._condemned = True
                 self._deps.heed(self.thread.thread_id, signal)
             return False
+        self.look(signal)
         asked = signal == wishes.PAUSE and not self._drive.pausing
         self._drive.pausing = self._drive.pausing or asked
         return asked
@@ -184,7 +190,7 @@ class Run:
         for step in self._drive.open.values():
             if step.task is None and step.working:
                 if may_start:
-                    step.launched_at, step.stopping = self._loop.time(), False
+                    step.launched_at, step.stopping, step.look_again = self._loop.time(), False, False
                     step.heard_at = step.launched_at
                     step.task = self._deps.spawn(self._attempt(step))
                     self._watch(step)

@@ -74,8 +74,9 @@ async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Co
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
         return _failure(step, error)
-    if isinstance(outcome, Asleep) and step.spec.timeout is not None:
-        outcome.seconds = min(outcome.seconds, max(0.0, step.spec.timeout - _age(deps, step)))
+    if isinstance(outcome, Asleep) and outcome.gate is None and step.spec.timeout is not None:
+        left = max(0.0, step.spec.timeout - _age(deps, step))
+        outcome.seconds = left if outcome.seconds is None else min(outcome.seconds, left)
     if isinstance(outcome, Failed) and outcome.error.step_id is None:
         outcome.error.step_id = step.spec.id
     return outcome
@@ -112,12 +113,14 @@ def _text(error: BaseException) -> str:
 
 async def _perform(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Outcome:
     target = step.agent_override or step.spec.target.render(scope)
+    step.asked = []
     what = Attempt(
         step=step.spec,
         target=target,
         input=step.input,
         context=context,
         waited=_age(deps, step),
+        asked=step.asked,
     )
     runner = deps.runners[step.spec.kind]
     timeout = None if step.spec.kind in WAITING else step.spec.timeout

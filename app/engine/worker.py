@@ -168,6 +168,8 @@ class Worker:
             self.spawn(self.family.obey(thread_id, wishes.reason(signal)))
         elif signal == wishes.PAUSE:
             run.pause()
+        else:
+            run.look(signal)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the threads; it ends with the worker."""
