@@ -24,9 +24,7 @@ class _Run:
 
     fence: int = 0
     checkpoints: dict[Place, GraphCheckpoint] = field(default_factory=dict["Place", "GraphCheckpoint"])
-    values: dict[tuple[str, str, str], ChannelValue] = field(
-        default_factory=dict[tuple[str, str, str], "ChannelValue"]
-    )
+    values: dict[tuple[str, str, str], ChannelValue] = field(default_factory=dict[tuple[str, str, str], "ChannelValue"])
     """By namespace, channel and version."""
     writes: dict[Place, dict[tuple[str, int], GraphWrite]] = field(
         default_factory=dict["Place", "dict[tuple[str, int], GraphWrite]"]
