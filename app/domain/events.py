@@ -46,7 +46,8 @@ CLASS: Final[Mapping[str, str]] = {
 
 RESULT_LIMIT: Final = 64 * 1024
 """Bytes of a result that an event carries; a longer one is told by its size and a preview."""
-_PREVIEW: Final = 1024
+PREVIEW: Final = 1024
+"""Characters of a long value that stand for it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def shorten(result: str) -> str:
 
 def preview(text: str) -> str:
     """What stands for the JSON text of a long value."""
-    return jsontext.dumps({"truncated": True, "size_bytes": len(text.encode()), "preview": text[:_PREVIEW]})
+    return jsontext.dumps({"truncated": True, "size_bytes": len(text.encode()), "preview": text[:PREVIEW]})
 
 
 def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain import jsontext
+from app.domain.errors import BackstitchError, Conflict, NotFound
+from app.domain.events import shorten
+from app.domain.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +25,7 @@ TIMED_OUT: Final = "timeout"
 NO_ITEM: Final = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class GateKey:
     """Which gate: `key_execution_id` is the execution in the step run's idempotency key, `item` its place in a `for_each`
     (NO_ITEM outside of one), `round` counts the questions of one step.
@@ -113,9 +116,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFilter:
-    """Which open gates; `before` is (opened_at, key) of the last one seen, newest first."""
+    """Which gates: of a thread, of one of its steps, those for an assignee, `only_open` those that can be answered.
 
+    `before` is (opened_at, key) of the last one seen, newest first.
+    """
+
+    thread_id: str | None = None
+    step_id: str | None = None
     assignee: str | None = None
+    only_open: bool = False
     before: tuple[datetime, GateKey] | None = None
     limit: int = 50
 
@@ -148,13 +157,30 @@ class GateBook(Protocol):
         """
         ...
 
-    async def of_thread(self, thread_id: str) -> list[GateRecord]:
-        """All gates of a thread, the newest first."""
+    async def listed(self, where: GateFilter) -> list[GateRecord]:
+        """Gates, newest first by (opened_at, key); a long `show` or answer is told by its size and a preview."""
         ...
 
-    async def waiting(self, where: GateFilter) -> list[GateRecord]:
-        """The gates of all threads that can be answered, newest first by (opened_at, key)."""
-        ...
+
+def refusal(key: GateKey, gate: GateRecord | None) -> BackstitchError:
+    """Why a gate cannot be answered, as it stands (None: it is not there)."""
+    where = f"step {key.step_id} of thread {key.thread_id}"
+    if gate is None:
+        return NotFound(f"there is no gate at {where}", code="gate_not_found")
+    if not gate.answered:
+        said = "its time is over" if gate.expired else "the thread has ended, or its step does not wait any more"
+        return Conflict(f"the gate at {where} is closed: {said}", code="gate_closed")
+    who = gate.answered_by or "somebody"
+    said = "its time was over" if gate.via == TIMED_OUT else f"{who} was first"
+    text = shorten(gate.answer_json or "null")
+    return Conflict(
+        f"the gate at {where} has its answer: {said}",
+        code="gate_answered",
+        answer=jsontext.loads(text),
+        answered_by=gate.answered_by,
+        answered_at=None if gate.answered_at is None else rfc3339(gate.answered_at),
+        via=gate.via,
+    )
 
 
 def key_of(attempt: Attempt, round: int = 0) -> GateKey:  # noqa: A002 - what it is called everywhere

@@ -224,7 +224,10 @@ class Journal(Protocol):
         ...
 
     async def claim(self, incarnation_id: str, limit: int) -> list[ThreadRecord]:
-        """Take up to `limit` threads that are due (wake_at has come, nobody drives them), raising their epochs."""
+        """Take up to `limit` threads that are due (wake_at has come, nobody drives them), raising their epochs.
+
+        A wish to look at gates is met with that, and gone.
+        """
         ...
 
     async def next_due(self) -> float | None:

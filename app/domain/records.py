@@ -31,7 +31,8 @@ class ThreadRecord:
 
     `epoch` is the fencing token, `rev` the driver's own counter of transitions: a write must name both.
     `head_version` is where the thread is, `last_version` the highest ever given, `last_seq` its newest event's.
-    `wake_at` is when anybody may take it up (None: driven, ended or paused); `signal` is a wish that its driver must see.
+    `wake_at` is when anybody may take it up (None: driven, ended, paused, or waiting until it is woken); `signal` is a wish
+    that its driver must see.
     `recoveries` counts those in a row in which a step had started and nothing came of it.
     """
 

@@ -70,10 +70,11 @@ class PostgresHints(Hints):
             self._due = self._due or any(map(_due, batch))
             self._news.set()
 
-    def note_steered(self, thread_id: str) -> None:
-        """A thread was taken from its driver, or somebody wishes something of it: tell of that soon."""
+    def note_steered(self, thread_id: str, *, due: bool = False) -> None:
+        """A thread was taken from its driver, or somebody wishes something of it, or it is due: tell of that soon."""
         if self.wanted:
             self._steered[thread_id] = None
+            self._due = self._due or due
             self._news.set()
 
     async def fetch(self, query: str, *arguments: object) -> list[Any]:

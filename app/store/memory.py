@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from app.domain import wishes
 from app.domain.errors import Conflict, Fenced, NotFound
 from app.domain.ports import Journal, Reads, StartOutcome
-from app.domain.status import ENDED
+from app.domain.status import ENDED, Status
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 
@@ -90,8 +90,9 @@ class MemoryJournal(Journal):
     async def wake(self, thread_id: str) -> None:
         """Make a waiting thread that nobody drives due now; nothing happens to any other."""
         thread, now = self._tables.threads.get(thread_id), self._tables.clock()
-        if thread is not None and thread.incarnation_id is None and thread.wake_at is not None:
-            thread.wake_at = min(thread.wake_at, now)
+        waits = thread is not None and (thread.wake_at is not None or thread.status is Status.WAITING)
+        if thread is not None and thread.incarnation_id is None and waits:
+            thread.wake_at = min(thread.wake_at or now, now)
 
     async def driven(self, incarnation_id: str) -> list[ThreadRecord]:
         """The threads that a process drives."""
@@ -167,8 +168,8 @@ class MemoryJournal(Journal):
         if thread is None or (thread.epoch, thread.rev, thread.execution_id) != held:
             raise Fenced(f"thread {move.thread_id} is no longer at epoch {move.epoch}, rev {move.rev}")
         move.apply_to(thread)
-        if thread.signal is not None and thread.wake_at is not None:
-            thread.wake_at = min(thread.wake_at, tables.clock())  # a wish is for whoever takes it up: now
+        if thread.signal is not None and thread.incarnation_id is None:  # a wish is for whoever takes it up: now
+            thread.wake_at = min(thread.wake_at or tables.clock(), tables.clock())
         for execution in move.executions:
             tables.executions[execution.id] = replace(execution)
         for change in move.execution_updates:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from app.domain import wishes
 from app.domain.queues import DEFAULT, MAX_QUEUES, QueueLoad, QueueReport, Queues, QueueSettings, too_many
 from app.store.memory_tables import MemoryQueue
 
@@ -71,6 +72,7 @@ class MemoryQueues(Queues):
                 rooms[thread.queue] -= 1
                 thread.incarnation_id, thread.wake_at = incarnation_id, None
                 thread.epoch += 1
+                thread.signal = None if wishes.is_look(thread.signal) else thread.signal
                 taken.append(replace(thread))
                 self._spend(thread.queue)
         return taken

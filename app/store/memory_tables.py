@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.domain.breakers import BreakerRecord
 from app.domain.events import Event
+from app.domain.gates import GateKey, GateRecord
 from app.domain.integrity import Quarantined
 from app.domain.queues import NAMED_LIMIT, QueueSettings
 from app.domain.records import (
@@ -61,6 +62,7 @@ class MemoryTables:
     """By thread, in the order of seq."""
     feed: list[list[Event]] = field(default_factory=list[list[Event]])
     """The events of each commit; its transaction id is the place here + 1."""
+    gates: dict[GateKey, GateRecord] = field(default_factory=dict[GateKey, GateRecord])
     keys: dict[tuple[str, str], IdempotencyRecord] = field(default_factory=dict[tuple[str, str], IdempotencyRecord])
 
     quarantine: dict[str, dict[str, Quarantined]] = field(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.store.db import open_pool
+from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.memory import MemoryJournal
+from app.store.memory_gates import MemoryGates
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
@@ -21,17 +23,19 @@ from tests.builders import Driver, new_start
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from app.domain.gates import GateBook
     from app.domain.ports import Journal, Reads, Registry
     from app.domain.records import WorkflowRecord
 
 
 @dataclass
 class Store:
-    """One store, by its three ports."""
+    """One store, by its ports."""
 
     journal: Journal
     reads: Reads
     registry: Registry
+    gates: GateBook
     workflow: WorkflowRecord
 
     async def drive(self, **thread_fields: Any) -> Driver:
@@ -51,20 +55,20 @@ def store_dsn(request: pytest.FixtureRequest) -> str | None:
 async def store(store_dsn: str | None) -> AsyncGenerator[Store]:
     """An empty store."""
     opened = open_memory() if store_dsn is None else open_postgres(store_dsn)
-    async with opened as (journal, reads, registry):
+    async with opened as (journal, reads, registry, gates):
         workflow = await registry.register(name="sewing", document='{"name":"sewing"}', hash="sewing-1")
-        yield Store(journal, reads, registry, workflow)
+        yield Store(journal, reads, registry, gates, workflow)
 
 
 @asynccontextmanager
-async def open_memory() -> AsyncIterator[tuple[Journal, Reads, Registry]]:
+async def open_memory() -> AsyncIterator[tuple[Journal, Reads, Registry, GateBook]]:
     """All in memory."""
     tables = MemoryTables()
-    yield MemoryJournal(tables), MemoryReads(tables), MemoryRegistry(tables)
+    yield MemoryJournal(tables), MemoryReads(tables), MemoryRegistry(tables), MemoryGates(tables)
 
 
 @asynccontextmanager
-async def open_postgres(dsn: str) -> AsyncIterator[tuple[Journal, Reads, Registry]]:
+async def open_postgres(dsn: str) -> AsyncIterator[tuple[Journal, Reads, Registry, GateBook]]:
     """All on one database."""
     async with open_pool(dsn) as pool, open_journal(dsn, pool) as journal:
-        yield journal, PostgresReads(pool), PostgresRegistry(pool)
+        yield journal, PostgresReads(pool), PostgresRegistry(pool), PostgresGates(pool, journal.hints)

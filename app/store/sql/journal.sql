@@ -16,8 +16,8 @@ WITH moves AS (
         last_version = moves.last_version, last_seq = moves.last_seq,
         wake_at = CASE -- due now is due by this clock, whatever the driver's says; so is a wish that came while it was parked
             WHEN moves.wake_at <= moves.at THEN least(moves.wake_at, now())
-            WHEN moves.wake_at IS NULL OR moves.clear_signal OR thread.signal IS NULL THEN moves.wake_at
-            ELSE least(moves.wake_at, now())
+            WHEN moves.incarnation_id IS NOT NULL OR moves.clear_signal OR thread.signal IS NULL THEN moves.wake_at
+            ELSE least(moves.wake_at, now()) -- also for one that would wait until it is woken
         END,
         signal = CASE WHEN moves.clear_signal THEN NULL ELSE thread.signal END, recoveries = moves.recoveries,
         updated_at = moves.at
@@ -140,7 +140,8 @@ WHERE thread_id = $1
 RETURNING *;
 
 -- wake --
-UPDATE threads SET wake_at = now() WHERE thread_id = $1 AND wake_at > now() AND incarnation_id IS NULL;
+UPDATE threads SET wake_at = now()
+WHERE thread_id = $1 AND incarnation_id IS NULL AND (wake_at > now() OR (wake_at IS NULL AND status = 'waiting'));
 
 -- driven --
 SELECT * FROM threads WHERE incarnation_id = $1;

@@ -51,7 +51,8 @@ WITH RECURSIVE {line}, due AS MATERIALIZED (
         ORDER BY wake_at LIMIT shares.size FOR UPDATE SKIP LOCKED
     ) AS one
 ), taken AS (
-    UPDATE threads SET incarnation_id = $1, epoch = epoch + 1, wake_at = NULL
+    UPDATE threads SET incarnation_id = $1, epoch = epoch + 1, wake_at = NULL,
+        signal = CASE WHEN signal LIKE 'look:%' THEN NULL ELSE signal END -- who takes it up looks at every gate anyway
     WHERE thread_id = ANY(ARRAY(SELECT thread_id FROM held))
     RETURNING *
 ), spent AS (
