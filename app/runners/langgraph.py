@@ -7,9 +7,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from app.domain.errors import Unavailable
 from app.domain.records import ErrorInfo
 from app.domain.retry import CONFIGURATION
-from app.domain.runner import Failed
+from app.domain.runner import Asleep, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 RESERVED: Final = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "idempotency_key")
 """What in a graph's `configurable` is ours to say."""
+
+_OUTAGE_PAUSE: Final = 2.0
 
 _SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -79,6 +82,8 @@ class LangGraphKind:
 
         registered = self._graphs.find(agent.config["graph"])
         assert registered is not None
-        return await GraphAttempt(registered, agent.config, attempt, self._gates).perform(
-            self._checkpoints, self._max_bytes
-        )
+        run = GraphAttempt(registered, agent.config, attempt, self._gates)
+        try:
+            return await run.perform(self._checkpoints, self._max_bytes)
+        except Unavailable:  # an outage of the store spends no attempt
+            return Asleep(seconds=_OUTAGE_PAUSE)
