@@ -1,92 +1,135 @@
-"""What a graph waits for: its interrupts, and the breakpoints that it was compiled with, as one question of a gate."""
+"""What a graph waits for (its interrupts, and the breakpoints that it was compiled with), asked as rounds of the step's gate.
+
+A round asks for all interrupts that wait at once.  Each answer goes to its own interrupt by its id, and only as long as that
+waits: what the node has taken up is stored with its checkpoint, but after a crash the graph still names the old question, and
+LangGraph would take the same answer for the node's next one.  So a round that was handed to the graph before is not handed to
+it again until the graph, called without an answer, has asked the same once more.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langgraph.types import Command
 
 from app.domain import gates, jsontext
+from app.domain.retry import VALIDATION
+from app.domain.runner import StepFailure
 from app.runners.langgraph_values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from langgraph.types import Interrupt, StateSnapshot
 
     from app.domain.gates import GateBook, GateRecord
     from app.domain.runner import Attempt
 
+_ROUND: Final = "question:"
+_HANDED: Final = "handed:"
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The graph may go on, called with `given`."""
+
+    given: Any
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphQuestion:
-    """One round: `name` is always the same for the same question; `ids` are its interrupts, none for a breakpoint."""
+class _Round:
+    number: int
+    ids: Sequence[str]
 
-    name: str
-    show: Any
-    form: Mapping[str, Any] | None = None
-    ids: tuple[str, ...] = ()
 
-    def go_on(self, answer: Any) -> Any:
-        """What the graph is to be called with: each answer goes to its own interrupt, so that one that was taken up before
-        a crash is never taken for the answer to the next.
+class Questions:
+    """The rounds of one step run; which question has which number is remembered with the run."""
+
+    def __init__(self, book: GateBook, attempt: Attempt) -> None:
+        self._book = book
+        self._attempt = attempt
+        self._rounds: dict[str, _Round] = {}
+        self._handed: set[int] = set()
+
+    async def recall(self) -> None:
+        """Read what earlier attempts have asked, and look at the answers again, so that the thread's events tell of each."""
+        for name, value in (await self._attempt.context.remembered()).items():
+            if name.startswith(_ROUND):
+                self._rounds[name] = _Round(number=value["round"], ids=value["ids"])
+            elif name.startswith(_HANDED):
+                self._handed.add(value)
+        for each in self._rounds.values():
+            gate = await self._find(each)
+            if gate is not None and gate.answered:
+                self._attempt.asked.append(gate)
+
+    async def settle(self, graph: Any, state: StateSnapshot, *, fresh: bool) -> GateRecord | GoOn | None:
+        """What is to become of a graph that stands at `state`: a gate that is still open, how it may go on, or None for a graph
+        that asks for nothing.  `fresh`: this attempt has brought it there.
         """
-        match self.ids:
-            case ():
-                return None
-            case (only,):
-                return Command(resume={only: answer})
-            case _:
-                return Command(resume=answer)
+        if state.interrupts:
+            return await self._interrupted({each.id: each for each in state.interrupts}, fresh=fresh)
+        stopped = await _stopped_at(graph, state)
+        if not stopped:
+            return None
+        name = f"{_ROUND}{state.config.get('configurable', {}).get('checkpoint_id')}"
+        gate = await self._ask(name, (), {"breakpoint": sorted(stopped), "next": sorted(set(state.next))}, None)
+        return GoOn(None) if gate.answered else gate
+
+    async def _interrupted(self, waiting: Mapping[str, Interrupt[Any]], *, fresh: bool) -> GateRecord | GoOn:
+        known = [each for each in self._rounds.values() if not waiting.keys().isdisjoint(each.ids)]
+        if not fresh and any(each.number in self._handed for each in known):
+            return GoOn(None)
+        answers: dict[str, Any] = {}
+        for each in known:
+            answers |= await self._answers(each, waiting.keys())
+        if not answers:
+            ids = sorted(waiting)
+            name = f"{_ROUND}{jsontext.sha256(' '.join(ids)).hex()[:32]}"
+            gate = await self._ask(name, ids, *_shown([waiting[each] for each in ids]))
+            if not gate.answered:
+                return gate
+            answers = await self._answers(self._rounds[name], ids)
+        return GoOn(Command(resume=answers))
+
+    async def _answers(self, asked: _Round, waiting: Collection[str]) -> dict[str, Any]:
+        """The answers of a round to those that still wait; that they are handed over is remembered before they are."""
+        gate = await self._find(asked)
+        if gate is None or not gate.answered:
+            return {}
+        if asked.number not in self._handed:
+            await self._attempt.context.remember(f"{_HANDED}{asked.number}", asked.number)
+            self._handed.add(asked.number)
+        value = gate.answer
+        if len(asked.ids) == 1:
+            return {asked.ids[0]: value}
+        try:
+            return {each: value[each] for each in asked.ids if each in waiting}
+        except (KeyError, TypeError):
+            message = "several interrupts were asked for at once: the answer must have a value for the id of each"
+            raise StepFailure(message, kind=VALIDATION, retryable=False) from None
+
+    async def _ask(self, name: str, ids: Sequence[str], show: Any, form: Mapping[str, Any] | None) -> GateRecord:
+        if name not in self._rounds:
+            number = len(self._rounds)
+            await self._attempt.context.remember(name, {"round": number, "ids": list(ids)})
+            self._rounds[name] = _Round(number=number, ids=list(ids))
+        return await gates.ask(self._book, self._attempt, round=self._rounds[name].number, show=show, form=form)
+
+    async def _find(self, asked: _Round) -> GateRecord | None:
+        return await self._book.find(gates.key_of(self._attempt, asked.number))
 
 
-async def question_of(graph: Any, state: StateSnapshot) -> GraphQuestion | None:
-    """What a graph that stands there waits for; None when it can go on, or has ended."""
-    if state.interrupts:
-        return _of_interrupts(state.interrupts)
-    stopped = await _stopped_at(graph, state)
-    if not stopped:
-        return None
-    name = f"breakpoint:{_checkpoint_id(state)}"
-    return GraphQuestion(name=name, show={"breakpoint": sorted(stopped), "next": sorted(set(state.next))})
-
-
-async def ask(book: GateBook, attempt: Attempt, question: GraphQuestion) -> GateRecord:
-    """Put a question to people: the gate, perhaps answered already.  Its round is the same whenever it is asked again."""
-    known = await _asked(attempt)
-    if question.name not in known:
-        await attempt.context.remember(question.name, len(known))
-        known.append(question.name)
-    return await gates.ask(book, attempt, round=known.index(question.name), show=question.show, form=question.form)
-
-
-async def recall(book: GateBook, attempt: Attempt) -> None:
-    """Look at the answers of earlier rounds, so that the thread's events tell of each, whatever came between."""
-    for number, _ in enumerate(await _asked(attempt)):
-        gate = await book.find(gates.key_of(attempt, number))
-        if gate is not None and gate.answered:
-            attempt.asked.append(gate)
-
-
-async def _asked(attempt: Attempt) -> list[str]:
-    return [name for name in await attempt.context.remembered() if name.startswith(("interrupt:", "breakpoint:"))]
-
-
-def _of_interrupts(interrupts: tuple[Interrupt[Any], ...]) -> GraphQuestion:
-    waiting = {each.id: each for each in interrupts}
-    ids = tuple(sorted(waiting))
-    name = f"interrupt:{jsontext.sha256(' '.join(ids)).hex()[:32]}"
-    shown = {each: plain(waiting[each].value, "what an interrupt shows") for each in ids}
-    forms = {each: _schema(waiting[each]) for each in ids}
-    if len(ids) == 1:
-        return GraphQuestion(name=name, show=shown[ids[0]], form=forms[ids[0]] or None, ids=ids)
-    form = {"type": "object", "required": list(ids), "additionalProperties": False, "properties": forms}
-    return GraphQuestion(name=name, show=shown, form=form, ids=ids)
-
-
-def _schema(interrupt: Interrupt[Any]) -> Mapping[str, Any]:
-    return interrupt.response_schema if isinstance(interrupt.response_schema, dict) else {}
+def _shown(interrupts: Sequence[Interrupt[Any]]) -> tuple[Any, Mapping[str, Any] | None]:
+    """What a gate shows and its form: of one interrupt its own, of several an object with those of each by its id."""
+    shown = {each.id: plain(each.value, "what an interrupt shows") for each in interrupts}
+    forms = {each.id: each.response_schema for each in interrupts if isinstance(each.response_schema, dict)}
+    if len(interrupts) == 1:
+        [only] = interrupts
+        return shown[only.id], forms.get(only.id)
+    properties = {each: forms.get(each, {}) for each in shown}
+    return shown, {"type": "object", "required": list(shown), "additionalProperties": False, "properties": properties}
 
 
 async def _stopped_at(graph: Any, state: StateSnapshot) -> set[str]:
@@ -102,7 +145,3 @@ async def _stopped_at(graph: Any, state: StateSnapshot) -> set[str]:
 
 def _named(nodes: Collection[str], breakpoints: Collection[str] | str) -> set[str]:
     return {node for node in nodes if (breakpoints == "*" or node in breakpoints) and not node.startswith("__")}
-
-
-def _checkpoint_id(state: StateSnapshot) -> str:
-    return str(state.config.get("configurable", {}).get("checkpoint_id"))

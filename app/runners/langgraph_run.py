@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdateError
 
 from app.domain import jsontext
+from app.domain.gates import GateRecord
 from app.domain.retry import CONFIGURATION, VALIDATION
 from app.domain.runner import Asleep, Completed, StepFailure
-from app.runners.langgraph_questions import ask, question_of, recall
+from app.runners.langgraph_questions import Questions
 from app.runners.langgraph_saver import StoreSaver
 from app.runners.langgraph_serde import StrictSerializer
 from app.runners.langgraph_values import plain, text_of, usage_of
@@ -63,23 +64,20 @@ class GraphAttempt:
             raise StepFailure(str(error), kind=VALIDATION, retryable=False) from error
 
     async def _go_on(self, graph: Any, config: dict[str, Any]) -> Outcome:
-        state, given = await graph.aget_state(config), self._attempt.input
-        begun, streamed = state.metadata is not None, False
-        if begun:
-            await recall(self._gates, self._attempt)
+        state, questions, streamed = await graph.aget_state(config), Questions(self._gates, self._attempt), False
+        if state.metadata is None:
+            state = await self._stream(graph, self._attempt.input, config)
+            streamed = True
+        await questions.recall()
         while True:
-            question = await question_of(graph, state) if begun else None
-            if question is not None:
-                gate = await ask(self._gates, self._attempt, question)
-                if not gate.answered:
-                    return Asleep(gate=gate)
-                given = question.go_on(gate.answer)
-            elif streamed:
+            found = await questions.settle(graph, state, fresh=streamed)
+            if isinstance(found, GateRecord):
+                return Asleep(gate=found)
+            if found is None and streamed:
                 return self._ended(state)
-            elif begun:
-                given = None  # the input is in its first checkpoint
-            await self._stream(graph, given, config)
-            state, begun, streamed = await graph.aget_state(config), True, True
+            # Without anything to hand over it goes on from where it is: the input is in its first checkpoint.
+            state = await self._stream(graph, found.given if found is not None else None, config)
+            streamed = True
 
     def _ended(self, state: StateSnapshot) -> Completed:
         if state.next:
@@ -90,7 +88,8 @@ class GraphAttempt:
             raise StepFailure(message, kind=CONFIGURATION, retryable=False)
         return Completed(output=plain(self._output))
 
-    async def _stream(self, graph: Any, given: Any, config: dict[str, Any]) -> None:
+    async def _stream(self, graph: Any, given: Any, config: dict[str, Any]) -> StateSnapshot:
+        """Let it run until it stops, and see where that is."""
         told = graph.astream(
             given,
             config,
@@ -105,6 +104,7 @@ class GraphAttempt:
                     self._output = data
                 elif mode != "values":
                     self._tell(mode, data)
+        return await graph.aget_state(config)
 
     def _tell(self, mode: str, data: Any) -> None:
         match mode, data:
