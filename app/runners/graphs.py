@@ -18,7 +18,7 @@ from app.domain.agents import Agent
 from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
 
 Made = TypeVar("Made")
@@ -28,18 +28,22 @@ _MARK = "__backstitch_graph__"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphMark:
-    """How a graph is known, and which classes beyond those that it declares may stand in its state."""
+    """The agent that a graph is, and which classes beyond those that it declares may stand in its state."""
 
-    name: str
+    about: Agent
     allow: tuple[type, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class RegisteredGraph:
-    """A graph, a builder of one, or a function that gives either; `compiled` once it was needed."""
+    """A graph, a builder of one, or a function that gives either; `compiled` once it was needed.
+
+    `where` it stands: `module:name`.
+    """
 
     mark: GraphMark
     made: Any
+    where: str = ""
     compiled: Any = None
     declared: set[type] | None = None
 
@@ -59,13 +63,31 @@ class RegisteredGraph:
         return self.declared
 
 
-def graph(name: str, *, allow: Iterable[type] = ()) -> Callable[[Made], Made]:
+def graph(
+    name: str,
+    *,
+    allow: Iterable[type] = (),
+    description: str | None = None,
+    input_schema: Mapping[str, Any] | None = None,
+    output_schema: Mapping[str, Any] | None = None,
+    tags: Iterable[str] = (),
+) -> Callable[[Made], Made]:
     """Register what is decorated (a compiled graph, a StateGraph, or a function without arguments that gives one) as the
     graph, and the agent, `name`.
 
-    `allow` names classes that its nodes put into channels whose types do not name them.
+    `allow` names classes that its nodes put into channels whose types do not name them.  The schemas are JSON Schemas for the
+    step's input and its output; the other arguments are as for `agent`.
     """
-    mark = GraphMark(name=name, allow=tuple(allow))
+    about = Agent(
+        name=name,
+        kind=KIND,
+        config={"graph": name},
+        description=description,
+        input_schema=input_schema,
+        output_schema=output_schema,
+        tags=tuple(tags),
+    )
+    mark = GraphMark(about=about, allow=tuple(allow))
 
     def decorate(made: Made) -> Made:
         if not (_is_graph(made) or callable(made)):
@@ -82,20 +104,19 @@ class Graphs:
 
     by_name: dict[str, RegisteredGraph] = field(default_factory=dict[str, RegisteredGraph])
 
-    def add(self, made: Any) -> None:
+    def add(self, made: Any, where: str = "") -> None:
         """Register what is marked.  Raises StartupError for a name that is taken by another."""
         mark: GraphMark = getattr(made, _MARK)
-        known = self.by_name.get(mark.name)
-        if known is not None and known.made is not made:
-            raise StartupError(f"two graphs are registered as {mark.name!r}")
-        if known is None:
-            self.by_name[mark.name] = RegisteredGraph(mark=mark, made=made)
+        name = mark.about.name
+        known = self.by_name.setdefault(name, RegisteredGraph(mark=mark, made=made, where=where))
+        if known.made is not made:
+            raise StartupError(f"two graphs are registered as {name!r}")
 
     def scan(self, module: ModuleType) -> None:
         """Register every marked graph that a module holds."""
-        for value in list(vars(module).values()):
+        for name, value in list(vars(module).items()):
             if isinstance(getattr(value, _MARK, None), GraphMark):
-                self.add(value)
+                self.add(value, f"{module.__name__}:{name}")
 
     def find(self, name: str) -> RegisteredGraph | None:
         """The graph of that name."""
@@ -105,9 +126,9 @@ class Graphs:
         """All names, sorted."""
         return sorted(self.by_name)
 
-    def agents(self) -> list[Agent]:
-        """The agents that the registration of the graphs makes, one of each graph's name."""
-        return [Agent(name=name, kind=KIND, config={"graph": name}) for name in self.names()]
+    def agents(self) -> list[tuple[Agent, str]]:
+        """The agents that they are, by name, each with where it stands."""
+        return [(found.mark.about, found.where) for _, found in sorted(self.by_name.items())]
 
 
 def load_graphs(modules: Iterable[str]) -> Graphs:
