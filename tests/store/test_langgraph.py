@@ -37,7 +37,8 @@ async def test_a_write_that_meets_the_successor_in_the_middle_of_opening_is_refu
             if what == "put"
             else graphs.put_writes(zombie, "", "1", [WRITE])
         )
-        while not await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - nothing tells
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while not late.done() and not await pool.fetchval(waits):  # noqa: ASYNC110 - nothing tells of a lock
             await asyncio.sleep(0)
         await opening.commit()
         with pytest.raises(Fenced):

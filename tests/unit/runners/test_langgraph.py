@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from operator import add
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +23,11 @@ from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.types import Send, interrupt
 
 from app.domain.errors import Fenced, StartupError
-from app.domain.graph_checkpoints import GraphQuery
+from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQuery, GraphRun
 from app.domain.runner import Asleep, Completed, StepFailure, Usage
 from app.runners.graphs import Graphs, graph
+from app.runners.langgraph import LangGraphKind
+from app.store.memory_langgraph import MemoryGraphCheckpoints
 from tests.unit.runners.graph_steps import Bench
 
 PAGE = Path(__file__).parents[3] / "docs/langgraph.md"
@@ -188,6 +191,31 @@ async def test_sends_and_the_functional_api_work_too() -> None:
 
     bench = Bench(double)
     assert [await output(bench, 4), await output(bench, 4)] == [8, 8]
+
+
+class SlowToPut(MemoryGraphCheckpoints):
+    """A store that takes its time."""
+
+    async def put(self, run: GraphRun, checkpoint: GraphCheckpoint, values: Sequence[ChannelValue]) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await super().put(run, checkpoint, values)
+
+
+async def test_what_a_node_has_done_is_stored_before_the_next_begins() -> None:
+    stored: list[list[str]] = []
+
+    async def node(state: State) -> State:
+        found = await checkpoints.find(GraphQuery(thread_id="home", limit=1))
+        stored.append([value.channel for each in found for value in each.values])
+        return {"done": ["node"]}
+
+    builder = StateGraph(State).add_node("one", node).add_node("two", node)
+    bench = Bench(builder.add_edge(START, "one").add_edge("one", "two"))
+    checkpoints = SlowToPut(bench.tables)
+    bench.kind = LangGraphKind(checkpoints, bench.graphs, bench.gates)
+    await output(bench)
+    assert "done" in stored[1]
 
 
 # ---- interrupts
