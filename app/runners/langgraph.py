@@ -11,6 +11,7 @@ from app.domain.errors import Unavailable
 from app.domain.records import ErrorInfo
 from app.domain.retry import CONFIGURATION
 from app.domain.runner import Asleep, Failed
+from app.runners.graph_threads import own_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,15 +45,25 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 
 
 class LangGraphKind:
-    """The agents whose config is `{graph: name}`.  A value of a graph's state may have `max_bytes`."""
+    """The agents whose config is `{graph: name}`.
+
+    A value of a graph's state may have `max_bytes`; `threads` plain nodes run at a time.
+    """
 
     def __init__(
-        self, checkpoints: GraphCheckpoints, graphs: Graphs, gates: GateBook, *, max_bytes: int = 16_000_000
+        self,
+        checkpoints: GraphCheckpoints,
+        graphs: Graphs,
+        gates: GateBook,
+        *,
+        max_bytes: int = 16_000_000,
+        threads: int = 32,
     ) -> None:
         self._checkpoints = checkpoints
         self._graphs = graphs
         self._gates = gates
         self._max_bytes = max_bytes
+        self._threads = threads
 
     def config_schema(self) -> Mapping[str, Any]:
         """`graph`, and what is handed to it on every run."""
@@ -84,6 +95,7 @@ class LangGraphKind:
         assert registered is not None
         run = GraphAttempt(registered, agent.config, attempt, self._gates)
         try:
-            return await run.perform(self._checkpoints, self._max_bytes)
+            with own_threads(self._threads):
+                return await run.perform(self._checkpoints, self._max_bytes)
         except Unavailable:  # an outage of the store spends no attempt
             return Asleep(seconds=_OUTAGE_PAUSE)

@@ -100,5 +100,12 @@ attempt(
     "        if not state:\n",
     KIND + "test_a_breakpoint_inside_of_a_subgraph_is_a_clear_failure",
 )
+threads = Room("app/runners/graph_threads.py")
+threads(
+    "plain nodes of graphs take none of the service's own threads",
+    "        if not most:\n",
+    "        if most:\n",
+    "unit/runners/test_graph_threads.py::test_nodes_that_hang_leave_the_services_own_threads_alone",
+)
 
-ROOMS = (sql, memory, serde, questions, attempt)
+ROOMS = (sql, memory, serde, questions, attempt, threads)

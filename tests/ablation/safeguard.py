@@ -64,6 +64,7 @@ CANARIES = (
     ("app/engine/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
     ("app/runners/http", "tests/unit/runners/test_http.py::test_a_json_body_is_posted"),
     ("app/runners/langgraph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
+    ("app/runners/graph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
     ("app/runners/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
     ("app/api/feed", "tests/api/test_feed.py::test_the_feed_begins_now_and_tells_of_every_thread"),
     ("app/api/", "tests/api/test_stream.py::test_a_stream_replays_then_follows_and_closes_at_the_end"),
