@@ -104,7 +104,7 @@ threads = Room("app/runners/graph_threads.py")
 threads(
     "plain nodes of graphs take none of the service's own threads",
     "        if not most:\n",
-    "        if most:\n",
+    "        if most >= 0:\n",
     "unit/runners/test_graph_threads.py::test_nodes_that_hang_leave_the_services_own_threads_alone",
 )
 

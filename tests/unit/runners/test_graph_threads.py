@@ -33,7 +33,8 @@ def hanging(number: int) -> Generator[tuple[list[asyncio.Task[object]], threadin
 async def test_nodes_that_hang_leave_the_services_own_threads_alone() -> None:
     with hanging(40) as (nodes, go):
         await asyncio.sleep(0)
-        assert await asyncio.to_thread(lambda: "renewed") == "renewed"
+        async with asyncio.timeout(10):
+            assert await asyncio.to_thread(lambda: "renewed") == "renewed"
         go.set()
         assert set(await asyncio.gather(*nodes)) == {True}
 

@@ -17,6 +17,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.channels.delta import DeltaChannel
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint
 from langgraph.graph import END, START, StateGraph, add_messages
@@ -27,6 +28,7 @@ from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQue
 from app.domain.runner import Asleep, Completed, StepFailure, Usage
 from app.runners.graphs import Graphs, graph
 from app.runners.langgraph import LangGraphKind
+from app.runners.langgraph_saver import StoreSaver
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from tests.unit.runners.graph_steps import Bench
 
@@ -542,3 +544,37 @@ def test_the_other_graphs_of_the_page_can_be_registered(number: int, name: str) 
     found = graphs.find(name)
     assert found is not None
     assert found.build() is found.compiled
+
+
+# ---- channels that are stored as what was added to them
+def add_all(state: list[str], added: list[list[str]]) -> list[str]:
+    return [*state, *(item for items in added for item in items)]
+
+
+class Growing(TypedDict, total=False):
+    log: Annotated[list[str], DeltaChannel(add_all, list)]
+
+
+@pytest.mark.parametrize("pruned", [False, True], ids=["whole", "pruned"])
+async def test_a_delta_channel_is_put_together_again_from_its_ancestors(*, pruned: bool) -> None:
+    broken = {"three"}
+
+    def node(name: str) -> Any:
+        async def run(state: Growing) -> Growing:
+            if name in broken:
+                raise RuntimeError(name)
+            return {"log": [name]}
+
+        return run
+
+    builder = StateGraph(Growing)
+    for before, name in ((START, "one"), ("one", "two"), ("two", "three")):
+        builder.add_node(name, node(name)).add_edge(before, name)
+    bench = Bench(builder)
+    with pytest.raises(RuntimeError):
+        await bench.perform({"log": ["input"]})
+    broken.clear()
+    if pruned:
+        [(_, run_key)] = bench.checkpoints._runs
+        await StoreSaver(bench.checkpoints, "home", epoch=1).aprune([run_key])
+    assert await output(bench, {"log": ["input"]}) == {"log": ["input", "one", "two", "three"]}
