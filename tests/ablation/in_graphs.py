@@ -7,6 +7,7 @@ from tests.ablation.safeguard import Room
 CONTRACT = "contracts/test_graph_checkpoints.py::"
 POSTGRES = "store/test_langgraph.py::"
 KIND = "unit/runners/test_langgraph.py::"
+ASKED = "unit/runners/test_langgraph_interrupts.py::"
 SERDE = "unit/runners/test_langgraph_serde.py::"
 _LATE = CONTRACT + "test_whoever_has_opened_a_run_before_writes_nothing_any_more"
 _MIDDLE = POSTGRES + "test_a_write_that_meets_the_successor_in_the_middle_of_opening_is_refused"
@@ -72,13 +73,13 @@ questions(
     "an answer is not handed to a graph twice",
     "if not fresh and any(each.number in self._handed for each in known):",
     "if not known and not fresh:",
-    KIND + "test_an_answer_that_was_taken_up_before_a_crash_is_not_the_answer_to_the_next_question",
+    ASKED + "test_an_answer_that_was_taken_up_before_a_crash_is_not_the_answer_to_the_next_question",
 )
 questions(
     "answers to graphs are told of by later attempts too",
     "                self._attempt.asked.append(gate)\n",
     "                pass\n",
-    KIND + "test_each_answer_is_looked_at_again_by_later_attempts_so_that_events_tell_of_it",
+    ASKED + "test_each_answer_is_looked_at_again_by_later_attempts_so_that_events_tell_of_it",
 )
 attempt = Room("app/runners/langgraph_run.py")
 attempt(
@@ -98,7 +99,7 @@ attempt(
     "a graph that stopped in its middle has not completed",
     "        if state.next:\n",
     "        if not state:\n",
-    KIND + "test_a_breakpoint_inside_of_a_subgraph_is_a_clear_failure",
+    ASKED + "test_a_breakpoint_inside_of_a_subgraph_is_a_clear_failure",
 )
 threads = Room("app/runners/graph_threads.py")
 threads(

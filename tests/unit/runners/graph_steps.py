@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import add
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from langgraph.graph import START, StateGraph
 
 from app.domain import jsontext
 from app.domain.agents import Agent
 from app.domain.gates import Answer, GateKey
 from app.domain.ids import uuid7
 from app.domain.records import StepRecord
-from app.domain.runner import NO_USAGE, Attempt
+from app.domain.runner import NO_USAGE, Attempt, Completed
 from app.domain.status import StepStatus
 from app.runners.graphs import Graphs, graph
 from app.runners.langgraph import LangGraphKind
@@ -113,3 +116,45 @@ class Bench:
         """What the last attempt told."""
         context: Any = self.attempts[-1].context
         return context.said
+
+
+class State(TypedDict, total=False):
+    done: Annotated[list[str], add]
+    topic: str
+
+
+class Calls:
+    """Nodes that count how often they ran; one that is named in `broken` fails."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.broken: set[str] = set()
+
+    def node(self, name: str) -> Any:
+        async def run(state: State) -> State:
+            self.made.append(name)
+            if name in self.broken:
+                raise RuntimeError(f"{name} is broken")
+            return {"done": [name]}
+
+        return run
+
+
+def line(calls: Calls, *names: str, **compiling: Any) -> Any:
+    """A graph of nodes in a line."""
+    builder = StateGraph(State)
+    for before, name in zip((START, *names), names, strict=False):
+        builder.add_node(name, calls.node(name)).add_edge(before, name)
+    return builder.compile(**compiling) if compiling else builder
+
+
+def single(node: Any, schema: Any = State) -> Any:
+    """A graph of one node."""
+    return StateGraph(schema).add_node("node", node).add_edge(START, "node")
+
+
+async def output(bench: Bench, given: Any = None) -> Any:
+    """That of an attempt that must complete."""
+    outcome = await bench.perform({} if given is None else given)
+    assert isinstance(outcome, Completed), outcome
+    return outcome.output
