@@ -55,10 +55,16 @@ class Room:
 CANARIES = (
     ("app/store/sql/queue", "tests/contracts/test_queues.py::test_within_a_priority_the_longest_due_goes_first"),
     ("app/store/sql/breakers", "tests/contracts/test_breakers.py::test_a_breaker_is_kept_as_it_was_written"),
+    (
+        "app/store/sql/langgraph",
+        "tests/contracts/test_graph_checkpoints.py::test_what_was_put_is_found_with_its_values_and_writes",
+    ),
     ("app/store/sql/", "tests/store/test_queries.py::test_the_server_takes_every_statement"),
     ("app/store/", "tests/contracts/test_transitions.py::test_a_commit_writes_everything_and_moves_the_rev"),
     ("app/engine/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
     ("app/runners/http", "tests/unit/runners/test_http.py::test_a_json_body_is_posted"),
+    ("app/runners/langgraph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
+    ("app/runners/graph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
     ("app/runners/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
     ("app/api/feed", "tests/api/test_feed.py::test_the_feed_begins_now_and_tells_of_every_thread"),
     ("app/api/", "tests/api/test_stream.py::test_a_stream_replays_then_follows_and_closes_at_the_end"),

@@ -1,13 +1,13 @@
 """Gates: the questions that steps ask of people, and their answers.
 
-Revision ID: 0008
-Revises: 0004
+Revision ID: 0007
+Revises: 0006
 """
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 UP = """
 CREATE TABLE gates (
