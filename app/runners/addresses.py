@@ -123,18 +123,32 @@ def _inside(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-async def _checked_addresses(host: str, port: int, limit: float | None) -> list[str]:
+async def resolve(host: str, port: int) -> list[tuple[str, bool]]:
+    """The addresses of a host, each with whether it is public.  Raises OSError, AddressRefused."""
     if "%" in host:
         raise AddressRefused(f"{host} names a network interface of this machine")
     try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"no name of a host: {error}") from error
+    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return [(address, is_public(ip_address(address.partition("%")[0]))) for address in addresses]
+
+
+def refuse_private(host: str, addresses: Iterable[tuple[str, bool]]) -> None:
+    """Raises AddressRefused for a host with an address that is not public."""
+    for address, public in addresses:
+        if not public:
+            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
+
+
+async def _checked_addresses(host: str, port: int, limit: float | None) -> list[str]:
+    try:
         async with asyncio.timeout(limit):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await resolve(host, port)
     except TimeoutError:
         raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for address in addresses:
-        if not is_public(ip_address(address)):
-            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
-    return addresses
+    refuse_private(host, found)
+    return [address for address, _ in found]
