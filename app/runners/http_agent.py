@@ -20,17 +20,17 @@ from app.domain.runner import Completed, Failed
 from app.domain.template import Template
 from app.runners import http_agent_config as configured
 from app.runners.http_bodies import media_type, parsed, pieces
-from app.runners.http_client import FAULTS, HttpClient, failure, final, refused
+from app.runners.http_client import FAULTS, failure, final, refused
 from app.runners.http_streams import Broken, Collector, Faulty, Reported
-from app.runners.secret_values import Masks, Secrets, Veil
+from app.runners.secret_values import Masks, Veil
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
 
     from app.domain.agents import Agent
     from app.domain.runner import Attempt, Outcome
-    from app.runners.http_client import Call
-    from app.runners.secret_values import Secret
+    from app.runners.http_client import Call, HttpClient
+    from app.runners.secret_values import Secrets
 
 STREAM_ERROR: Final = "stream_error"
 """The other side said in its stream that it failed."""
@@ -131,15 +131,3 @@ def _stream_failure(error: Broken | Faulty | Reported) -> Failed:
 
 def _answer(response: httpx.Response, body: dict[str, Any]) -> dict[str, Any]:
     return {"status": response.status_code, "headers": dict(response.headers)} | body
-
-
-def http_agent_kind(
-    *, secret: Secret, api_secrets: Collection[str], allow_private: bool, max_bytes: int
-) -> HttpAgentKind:
-    """The kind as the service wires it.
-
-    `secret` gives the value of a variable, `api_secrets` are those that agents of the API may name; `allow_private` is
-    HTTP_ALLOW_PRIVATE, `max_bytes` the longest answer.
-    """
-    secrets = Secrets(secret, frozenset(api_secrets))
-    return HttpAgentKind(HttpClient(), secrets, allow_private=allow_private, max_bytes=max_bytes)

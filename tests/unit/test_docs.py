@@ -22,6 +22,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
 SETTINGS = {name.upper() for name in Settings.model_fields}
 NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
 NOT_OURS |= {"DOSE", "ROWS", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "NO_SETUID_FIXUP", "NAME", "STEP", "EXECUTION"}
+NOT_OURS |= {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_MAX_RETRIES", "SUMMARISER_TOKEN"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

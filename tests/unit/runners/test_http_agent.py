@@ -15,7 +15,9 @@ from starlette.routing import Route
 
 from app.domain.agents import Agent
 from app.domain.runner import Completed, Failed
-from app.runners.http_agent import HttpAgentKind, http_agent_kind
+from app.runners.http_agent import HttpAgentKind
+from app.runners.http_client import HttpClient
+from app.runners.secret_values import Secrets
 from tests.unit.runners.agent_attempts import Context, attempt_with
 from tests.unit.runners.served import served
 
@@ -89,8 +91,11 @@ async def server() -> AsyncGenerator[Server]:
 
 
 def kind_of(**options: Any) -> HttpAgentKind:
-    given = {"secret": {"TOKEN": f"{TOKEN}\n"}.get, "api_secrets": (), "allow_private": True, "max_bytes": 100_000}
-    return http_agent_kind(**(given | options))
+    given: dict[str, Any] = {"secret": {"TOKEN": f"{TOKEN}\n"}.get, "api_secrets": (), "allow_private": True}
+    given |= options
+    secrets = Secrets(given["secret"], frozenset(given["api_secrets"]))
+    max_bytes = options.get("max_bytes", 100_000)
+    return HttpAgentKind(HttpClient(), secrets, allow_private=given["allow_private"], max_bytes=max_bytes)
 
 
 def agent(source: str = "file", **config: Any) -> Agent:
