@@ -32,6 +32,12 @@ MODEL = "claude-sonnet-4-5"
 PATIENCE = 60.0
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shells that are killed leave nothing behind in the home of whoever runs the tests."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
 @pytest.fixture
 async def server() -> AsyncGenerator[LlmServer]:
     async with serving(LlmServer()) as server:
@@ -228,10 +234,7 @@ async def test_a_key_that_is_refused_is_final_at_once_and_names_its_variable(ser
     assert len(server.requests) < 3
 
 
-async def test_without_a_login_the_failure_says_so(
-    server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+async def test_without_a_login_the_failure_says_so(server: LlmServer, tmp_path: Path) -> None:
     found = await error(server, tmp_path, what=agent(api_key_env=None))
     assert found[:2] == ("claude_code.auth", False)
     assert (len(server.requests), "claude login" in found[2]) == (0, True)
