@@ -54,6 +54,8 @@ class RedirectRefused(Exception):
     """The other side sends on to where a request may not go."""
 
 
+_WRONG: Final = (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError, httpx.TooManyRedirects)
+"""What no further attempt mends."""
 FAULTS: Final = (
     AddressRefused, RedirectRefused, TooLong, UnknownEncoding, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError,
 )  # fmt: skip
@@ -93,7 +95,7 @@ class HttpClient:
             finally:
                 await response.aclose()
             call = redirected(call, response.status_code, location)
-        raise RedirectRefused(f"redirected more than {MAX_REDIRECTS} times")
+        raise httpx.TooManyRedirects(f"redirected more than {MAX_REDIRECTS} times")
 
 
 async def _send(transport: Transport, call: Call) -> httpx.Response:
@@ -165,7 +167,7 @@ def failure(error: Exception) -> Failed:
         return final(retry.OUTPUT_TOO_LARGE, f"the answer is longer than {error.args[0]:,} bytes")
     if isinstance(error, UnknownEncoding):
         return final(retry.INVALID_OUTPUT, str(error))
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
+    if isinstance(error, _WRONG):
         return final(retry.VALIDATION, str(error))
     kind = retry.TIMEOUT if isinstance(error, httpx.TimeoutException) else retry.NETWORK
     words = f"{type(error).__name__}: {error}".rstrip(": ")

@@ -9,6 +9,7 @@ from tests.ablation import (
     in_checks,
     in_control,
     in_engine,
+    in_http,
     in_queues,
     in_runners,
     in_steps,
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 
 SAFEGUARDS: tuple[Safeguard, ...] = tuple(
     safeguard
-    for module in (in_store, in_writer, in_queues, in_engine, in_control, in_steps, in_api, in_runners, in_checks)
+    for module in (
+        in_store,
+        in_writer,
+        in_queues,
+        in_engine,
+        in_control,
+        in_steps,
+        in_api,
+        in_runners,
+        in_http,
+        in_checks,
+    )
     for room in module.ROOMS
     for safeguard in room.safeguards
 )

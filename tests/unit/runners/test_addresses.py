@@ -184,4 +184,4 @@ async def test_a_redirect_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, lo
 
 async def test_redirects_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, asked = await redirecting(monkeypatch, lambda _: "location: /again\r\n")
-    assert (outcome.error.kind, outcome.error.retryable, len(asked)) == ("address_refused", False, 6)
+    assert (outcome.error.kind, outcome.error.retryable, len(asked)) == ("validation", False, 6)

@@ -289,7 +289,8 @@ async def test_a_line_that_is_no_json_fails_for_good(server: Server) -> None:
 async def test_the_whole_stream_has_a_deadline_however_lively_it_is(server: Server) -> None:
     server.pieces = [b"data: a\n\n"]
     server.hold.set()
-    kind, retryable, message = await error(agent(url=f"{server.url}/stream", timeout="200ms"))
+    async with asyncio.timeout(20):
+        kind, retryable, message = await error(agent(url=f"{server.url}/stream", timeout="200ms"))
     assert (kind, retryable, message) == ("timeout", True, "there was no complete answer within 0.2 s")
 
 
