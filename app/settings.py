@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     max_concurrent_threads: Count = 1000
     step_threads: Count = 32
     step_processes: Count = Field(default_factory=lambda: os.cpu_count() or 1)
+    api_agent_secrets: Annotated[tuple[str, ...], NoDecode] = ()
+    claude_code_from_api: bool = False
+    claude_code_processes: Count = 4
     shutdown_grace_seconds: Seconds = 10
     sse_heartbeat_seconds: Seconds = 15
     max_body_bytes: Bytes = 10_000_000
@@ -120,7 +123,7 @@ class Settings(BaseSettings):
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("modules", mode="before")
+    @field_validator("modules", "api_agent_secrets", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -170,6 +173,11 @@ def load_settings(**overrides: Any) -> Settings:
 @lru_cache(maxsize=1)
 def _env_file(changed_at: int) -> dict[str, str | None]:  # noqa: ARG001 - a change makes it be read again
     return dotenv_values(".env", encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process: for who starts a program and says what of it that one gets."""
+    return dict(os.environ)
 
 
 def _line(problem: Any) -> str:

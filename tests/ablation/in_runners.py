@@ -1,76 +1,14 @@
-"""Safeguards of the doers of steps, and of what is read and written: addresses, sizes, JSON, documents, digests."""
+"""Safeguards of the doers of steps, and of what is read and written: JSON, documents, digests."""
 
 from __future__ import annotations
 
 from tests.ablation.safeguard import Edit, Room
 
-HTTP = "unit/runners/test_http.py::"
-ADDRESSES = "unit/runners/test_addresses.py::"
 PYTHON = "unit/runners/test_python.py::"
 CHILDREN = "unit/engine/test_children.py::"
 BUGS = "acceptance/test_named_bugs.py::"
 JSON = "unit/domain/test_jsontext.py::"
 
-addresses = Room("app/runners/addresses.py")
-addresses(
-    "a private address is refused",
-    "        if not public:\n",
-    "        if not address:\n",
-    HTTP + "test_a_private_address_is_refused_also_behind_a_name",
-)
-addresses(
-    "an address inside another is judged too",
-    "        if inside is not None:\n            return is_public(inside)\n",
-    "",
-    HTTP + "test_only_addresses_of_the_open_internet_are_public",
-)
-addresses(
-    "every address of a name is checked",
-    "    for address, public in addresses:\n",
-    "    for address, public in addresses[:1]:\n",
-    ADDRESSES + "test_every_address_of_a_name_is_checked",
-)
-addresses(
-    "the connection goes to the address that was checked",
-    "        request.url = request.url.copy_with(host=address)\n",
-    "",
-    ADDRESSES + "test_the_connection_goes_to_the_address_that_was_checked",
-)
-http = Room("app/runners/http.py")
-http(
-    "a redirect is checked again",
-    "transport=plain if allow_private else CheckedTransport(plain),",
-    "transport=plain,",
-    ADDRESSES + "test_a_redirect_leads_to_no_private_address",
-    also=(
-        Edit(
-            file="app/runners/http.py",
-            old="            response = await self._client.send(request, stream=True)\n",
-            new="            from app.runners.addresses import _checked_address\n\n"
-            "            if not self._private:\n"
-            "                await _checked_address(request.url.host, request.url.port or 443)\n"
-            "            response = await self._client.send(request, stream=True)\n",
-        ),
-        Edit(
-            file="app/runners/http.py",
-            old="        self._max_bytes = max_bytes\n",
-            new="        self._max_bytes, self._private = max_bytes, allow_private\n",
-        ),
-    ),
-)
-http(
-    "an answer has a limit",
-    "if len(body) > self._max_bytes:",
-    "if len(body) < 0:",
-    HTTP + "test_an_answer_over_the_limit_fails_for_good",
-)
-http(
-    "requests carry the key of their step",
-    'headers = {"idempotency-key": attempt.context.idempotency_key}',
-    "headers: dict[str, str] = {}",
-    HTTP + "test_the_output_is_status_headers_and_parsed_body",
-    promise="G2",
-)
 python = Room("app/runners/python.py")
 python(
     "a function gets a copy of its input",
@@ -181,4 +119,4 @@ ids(
     promise="G8",
 )
 
-ROOMS = (addresses, http, python, workflow, sleep, jsontext, document, ids)
+ROOMS = (python, workflow, sleep, jsontext, document, ids)

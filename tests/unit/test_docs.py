@@ -34,6 +34,7 @@ NOT_OURS |= {
 }
 NOT_OURS |= {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "SERVER", "TOOL"}
 NOT_OURS |= {"AGENTS_DIR", "MCP_SERVERS"} - SETTINGS
+NOT_OURS |= {"CLAUDE_CODE_MAX_RETRIES", "SUMMARISER_TOKEN"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -81,6 +81,11 @@ async def test_a_json_body_is_posted(server: Server) -> None:
     assert server.asked[0].endswith(b'\r\n\r\n{"a":[1]}')
 
 
+async def test_a_user_in_the_url_goes_as_basic_authorization(server: Server) -> None:
+    await ask({"url": server.url.replace("://", "://Aladdin:open%20sesame@")})
+    assert b"authorization: basic qwxhzgrpbjpvcgvuihnlc2ftzq==\r\n" in server.asked[0].lower()
+
+
 @pytest.mark.parametrize(
     ("status", "retryable"),
     [(400, False), (401, False), (404, False), (408, True), (425, True), (429, True), (500, True), (503, True)],
