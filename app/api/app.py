@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
+from app.api import agents, breakers, follow, health, look, openapi, problem, queues, repair, start, steer, workflows
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
@@ -27,6 +27,7 @@ _OTHERS: Final = (
     look.execution_router,
     workflows.router,
     queues.router,
+    agents.router,
     breakers.router,
     health.router,
 )

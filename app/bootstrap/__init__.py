@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from app.bootstrap.engine import Services, open_engine
 from app.bootstrap.stores import open_store
 from app.domain.errors import StartupError
-from app.runners.registration import Functions, load_modules
+from app.runners.registration import GROUP, Functions, load_entry_points, load_modules
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ def tune_garbage_collector() -> None:
 
 
 def load_functions(settings: Settings) -> Functions:
-    """The functions and agents of MODULES, and those of the example.  Raises StartupError."""
+    """The functions and agents of MODULES, of installed packages, and of the example.  Raises StartupError."""
     from app.examples import content_strategy  # noqa: PLC0415 - its libraries load with its steps
 
     functions = load_modules(settings.modules)
+    load_entry_points(functions, entry_points(group=GROUP))
     for agent in content_strategy.agents():
         functions.add(agent)
     return functions

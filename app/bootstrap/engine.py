@@ -9,10 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.bootstrap.agents import AgentDesk, agent_desk, agent_directory
+from app.bootstrap.kinds import agent_kinds
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
+from app.engine.breaker_store import WatchedStore
 from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
@@ -21,17 +24,19 @@ from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.worker import Worker
+from app.runners.agents import AgentRunner
 from app.runners.http import HttpRunner
 from app.runners.python import PythonRunner
 from app.runners.sleep import SleepRunner
 from app.runners.workflow import WorkflowRunner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Coroutine, Mapping
 
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
     from app.domain.runner import Runner
+    from app.engine.agents import Directory
     from app.engine.deps import Spawn
     from app.runners.registration import Functions
     from app.settings import Settings
@@ -63,7 +68,7 @@ class Services:
     writers: list[GroupWriter]
     breakers: Breakers
     inspector: Inspector
-    agents: Callable[[], Collection[str]]
+    agents: AgentDesk
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -73,11 +78,15 @@ class Services:
         if self.fallback:
             database = {"status": "degraded", "detail": self.fallback}
         queued = sum(writer.depth for writer in self.writers)
+        files = [name for name, _ in self.agents.files()]
         shut = [record.agent for record in self.breakers.listed() if not record.closed]
         return {
             "database": {**database, "kind": store.kind, "latency_ms": store.latency_ms},
             "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
             "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
+            "agents": {"status": "degraded", "detail": f"refused: {', '.join(files)}"}
+            if files
+            else {"status": "ready"},
             "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
         }
 
@@ -85,8 +94,12 @@ class Services:
 async def open_engine(settings: Settings, store: Store, functions: Functions, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
     bus, sub_workflows = Bus(), WorkflowRunner()
-    runners = _runners(settings, functions, sub_workflows, stack)
-    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
+    python = PythonRunner(functions, threads=settings.step_threads, processes=settings.step_processes)
+    kinds = agent_kinds(functions, python, stack)
+    directory = agent_directory(store, kinds, functions)
+    runners = {**_runners(settings, python, sub_workflows, stack), "agent": AgentRunner(directory, kinds)}
+    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store, directory)
+    agents = agent_desk(settings, store, directory, breakers)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
     stack.push_async_callback(lease.close)
@@ -99,7 +112,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     sub_workflows.starter, sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, admission)
+    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, admission, agents)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -115,7 +128,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         writers=store.writers,
         breakers=breakers,
         inspector=Inspector(store.stores, catalog, worker, bus),
-        agents=lambda: functions.names("agent"),
+        agents=agents,
     )
 
 
@@ -131,17 +144,22 @@ class _Engine:
     breakers: Breakers
     runners: Mapping[str, Runner]
     admission: Admission
+    agents: AgentDesk
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
-        hints, breakers = self.store.stores.hints, self.breakers
+        hints, breakers, agents = self.store.stores.hints, self.breakers, self.agents
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
-        await stack.enter_async_context(background(breakers.run()))
+        await agents.open()
+        watches = [agents.directory.run(), agents.outcomes.run(), breakers.run()]
+        for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
+            await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
         await stack.enter_async_context(background(self.lease.run()))
         await stack.enter_async_context(self.worker.open(self._deps))
-        hearing = Hearing(self.worker, self.bus, self.store.stores.reads, breakers=breakers.hint)
+        ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
+        hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
         await stack.enter_async_context(background(hearing.run()))
         await stack.enter_async_context(background(self.admission.watch()))
@@ -187,22 +205,23 @@ def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tup
     return lease, worker
 
 
-def _breakers(settings: Settings, store: Store) -> Breakers:
+def _breakers(settings: Settings, store: Store, directory: Directory) -> Breakers:
     policy = BreakerPolicy(
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open_seconds,
         ramp_seconds=settings.breaker_ramp_seconds,
+        disable_after=settings.agent_disable_after,
     )
-    return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
+    watched = WatchedStore(store.stores.breakers, directory.breaker_moved)
+    return Breakers(watched, policy, clock=time.monotonic, random=random.random)
 
 
 def _runners(
-    settings: Settings, functions: Functions, sub_workflows: WorkflowRunner, stack: AsyncExitStack
+    settings: Settings, python: PythonRunner, sub_workflows: WorkflowRunner, stack: AsyncExitStack
 ) -> dict[str, Runner]:
     http = HttpRunner(allow_private=settings.http_allow_private, max_bytes=settings.max_value_bytes)
     stack.push_async_callback(http.aclose)
-    python = PythonRunner(functions, threads=settings.step_threads, processes=settings.step_processes)
-    return {"python": python, "agent": python, "http": http, "sleep": SleepRunner(), "workflow": sub_workflows}
+    return {"python": python, "http": http, "sleep": SleepRunner(), "workflow": sub_workflows}
 
 
 @asynccontextmanager

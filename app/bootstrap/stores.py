@@ -11,12 +11,15 @@ import asyncpg
 
 from app.domain.errors import StartupError
 from app.engine.deps import Stores
+from app.store.agent_health import PostgresAgentHealth
+from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
 from app.store.journal import open_journal
 from app.store.memory import MemoryJournal
+from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_hints import NoHints
 from app.store.memory_queue import MemoryQueues
@@ -30,6 +33,8 @@ from app.store.registry import PostgresRegistry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.domain.agent_health import AgentHealthStore
+    from app.domain.agents import AgentStore
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -41,6 +46,8 @@ class Store:
     """An open store.  `fallback`: why memory stands in for the database; `alone`: no other process can be using it."""
 
     stores: Stores
+    agents: AgentStore
+    agent_health: AgentHealthStore
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -92,7 +99,14 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         queues=journal.queues,
         breakers=PostgresBreakers(pool),
     )
-    return Store(stores=stores, durable=True, alone=alone, writers=journal.writers)
+    return Store(
+        stores=stores,
+        agents=PostgresAgents(pool),
+        agent_health=PostgresAgentHealth(pool),
+        durable=True,
+        alone=alone,
+        writers=journal.writers,
+    )
 
 
 def _memory(settings: Settings, reason: str | None) -> Store:
@@ -105,4 +119,11 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         queues=MemoryQueues(tables),
         breakers=MemoryBreakers(tables),
     )
-    return Store(stores=stores, durable=False, fallback=reason)
+    agents = AgentTables()
+    return Store(
+        stores=stores,
+        agents=MemoryAgents(agents),
+        agent_health=MemoryAgentHealth(agents),
+        durable=False,
+        fallback=reason,
+    )

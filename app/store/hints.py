@@ -125,7 +125,9 @@ class PostgresHints(Hints):
         await line.add_listener(self.channel, self._heard)
         self._line = line  # from now on it is for heartbeats too, one at a time
         self.up.set()
-        self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
+        self._tell_all(
+            Hint(sender="", threads=None, due=True, breakers=True, agents=True)
+        )  # whatever was missed meanwhile
         while not lost.is_set():
             try:
                 async with asyncio.timeout(_CHECK):

@@ -36,7 +36,9 @@ def test_what_was_loaded_cannot_be_changed() -> None:
         load("reads")["thread"] = "DROP"  # pyright: ignore[reportIndexIssue]
 
 
-@pytest.mark.parametrize("group", ["reads", "registry", "journal", "quarantine", "queue", "breakers"])
+@pytest.mark.parametrize(
+    "group", ["reads", "registry", "journal", "quarantine", "queue", "breakers", "agents", "agent_health"]
+)
 async def test_the_server_takes_every_statement(database_url: str, group: str) -> None:
     connection = await asyncpg.connect(database_url)
     for statement in load(group).values():

@@ -1,0 +1,52 @@
+"""The kinds of agents: the one place where a name gets its code.
+
+Those that are not ours come from installed packages: entry points of the group `backstitch.agent_kinds`, whose value is
+called without arguments and gives an AgentKind (docs/extending.md).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.errors import StartupError
+from app.runners.python_agent import PythonAgents
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from app.domain.agents import AgentKind
+    from app.runners.python import PythonRunner
+    from app.runners.registration import Functions
+
+GROUP: Final = "backstitch.agent_kinds"
+
+
+def agent_kinds(functions: Functions, python: PythonRunner, stack: AsyncExitStack) -> dict[str, AgentKind]:
+    """All kinds by name; those that hold something and have an `aclose` are closed with the stack.  Raises StartupError."""
+    kinds: dict[str, AgentKind] = {
+        "python": PythonAgents(functions, python),
+    }
+    kinds.update(_installed(kinds))
+    for kind in kinds.values():
+        close = getattr(kind, "aclose", None)
+        if close is not None:
+            stack.push_async_callback(close)
+    return kinds
+
+
+def _installed(ours: dict[str, AgentKind]) -> dict[str, AgentKind]:
+    found: dict[str, AgentKind] = {}
+    for one in entry_points(group=GROUP):
+        where = f"the kind of agents {one.name} ({one.value})"
+        if one.name in ours or one.name in found:
+            raise StartupError(f"{where} has a name that is taken")
+        try:
+            kind: Any = one.load()()
+        except Exception as error:
+            raise StartupError(f"{where} cannot be made: {error}") from error
+        missing = [name for name in ("config_schema", "check", "perform") if not callable(getattr(kind, name, None))]
+        if missing:
+            raise StartupError(f"{where} has no {', '.join(missing)}")
+        found[one.name] = kind
+    return found
