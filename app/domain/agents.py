@@ -136,8 +136,8 @@ class AgentStore(Protocol):
         """Any version that there ever was."""
         ...
 
-    async def note(self, agent: str, event: str, data: Mapping[str, Any]) -> None:
-        """Write an event; those of `register` and `delete` are written by these."""
+    async def note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
+        """Write an event, of now without `at`; those of `register` and `delete` are written by these."""
         ...
 
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:

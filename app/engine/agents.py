@@ -52,7 +52,7 @@ class Directory(Agents):
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._missing: set[str] = set()
-        self._notes: deque[tuple[str, str, dict[str, Any]]] = deque(maxlen=_MANY)
+        self._notes: deque[tuple[str, str, dict[str, Any], datetime | None]] = deque(maxlen=_MANY)
         self._away = False
 
     # ---- for steps
@@ -131,11 +131,12 @@ class Directory(Agents):
 
     def breaker_moved(self, before: BreakerRecord, after: BreakerRecord) -> None:
         """This process has changed a breaker: an agent may have been disabled or enabled by that."""
+        at = after.changed_at
         if after.disabled and not before.disabled:
-            self._notes.append((after.agent, "disabled", {"reason": after.reason, "by_hand": after.forced}))
+            self._notes.append((after.agent, "disabled", {"reason": after.reason, "by_hand": after.forced}, at))
             _log.warning("agent %s is disabled: %s", after.agent, after.reason)
         elif before.disabled and not after.disabled:
-            self._notes.append((after.agent, "enabled", {}))
+            self._notes.append((after.agent, "enabled", {}, at))
             _log.info("agent %s is enabled", after.agent)
         self._wake.set()
 

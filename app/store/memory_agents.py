@@ -77,9 +77,9 @@ class MemoryAgents(AgentStore):
         """See AgentStore."""
         return next((each for each in self._tables.versions.get(name, ()) if each.agent.version == version), None)
 
-    async def note(self, agent: str, event: str, data: Mapping[str, Any]) -> None:
+    async def note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
         """See AgentStore."""
-        self._note(agent, event, data)
+        self._note(agent, event, data, at)
 
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:
         """See AgentStore."""
@@ -97,8 +97,8 @@ class MemoryAgents(AgentStore):
             elif each.current:
                 versions[place] = replace(each, current=False)
 
-    def _note(self, agent: str, event: str, data: Mapping[str, Any]) -> None:
-        at = self._tables.clock()
+    def _note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
+        at = at or self._tables.clock()
         self._tables.events.append(AgentEvent(id=uuid7(), at=at, agent=agent, name=event, data=data))
 
 

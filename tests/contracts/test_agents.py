@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 
 from app.domain.agents import Agent
 from app.domain.errors import Conflict
+from app.domain.times import utc_now
 from app.store.agents import PostgresAgents
 from app.store.db import open_pool
 from app.store.memory_agents import AgentTables, MemoryAgents
@@ -157,10 +159,11 @@ async def test_what_happens_is_told_newest_first(agents: AgentStore) -> None:
     await agents.register(ANALYST)
     await agents.register(but(config={}))
     await agents.note("analyst", "disabled", {"reason": "it broke"})
+    await agents.note("analyst", "enabled", {}, utc_now() - timedelta(days=1))
     await agents.delete("analyst")
     await agents.note("another", "enabled", {})
     events = await agents.events("analyst", before=None, limit=10)
-    assert [event.name for event in events] == ["deleted", "disabled", "changed", "registered"]
+    assert [event.name for event in events] == ["deleted", "disabled", "changed", "registered", "enabled"]
     assert events[1].data == {"reason": "it broke"}
     assert events[2].data == {"version": 2, "source": "api", "origin": None}
     page = await agents.events("analyst", before=None, limit=3)

@@ -51,7 +51,8 @@ UPDATE agents SET current = false, deleted_at = clock_timestamp() WHERE tenant =
 SELECT {columns} FROM agents WHERE tenant = $1 AND name = $2 AND version = $3;
 
 -- note --
-INSERT INTO agent_events (tenant, agent, id, event, data) VALUES ($1, $2, $3::uuid, $4, $5::json);
+INSERT INTO agent_events (tenant, agent, id, event, data, at)
+VALUES ($1, $2, $3::uuid, $4, $5::json, coalesce($6::timestamptz, clock_timestamp()));
 
 -- events --
 SELECT id, at, agent, event, data FROM agent_events
