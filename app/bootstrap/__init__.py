@@ -66,7 +66,7 @@ def load_functions(settings: Settings) -> Functions:
     functions = load_modules(settings.modules)
     load_entry_points(functions, entry_points(group=GROUP))
     for agent in content_strategy.agents():
-        functions.add(agent)
+        functions.add(agent, give_way=True)
     return functions
 
 

@@ -15,7 +15,6 @@ from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
-from app.engine.breaker_store import WatchedStore
 from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
     from app.domain.runner import Runner
-    from app.engine.agents import Directory
     from app.engine.deps import Spawn
     from app.runners.registration import Functions
     from app.settings import Settings
@@ -98,7 +96,7 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
     kinds = agent_kinds(functions, python, stack)
     directory = agent_directory(store, kinds, functions)
     runners = {**_runners(settings, python, sub_workflows, stack), "agent": AgentRunner(directory, kinds)}
-    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store, directory)
+    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
     agents = agent_desk(settings, store, directory, breakers)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
@@ -205,15 +203,14 @@ def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tup
     return lease, worker
 
 
-def _breakers(settings: Settings, store: Store, directory: Directory) -> Breakers:
+def _breakers(settings: Settings, store: Store) -> Breakers:
     policy = BreakerPolicy(
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open_seconds,
         ramp_seconds=settings.breaker_ramp_seconds,
         disable_after=settings.agent_disable_after,
     )
-    watched = WatchedStore(store.stores.breakers, directory.breaker_moved)
-    return Breakers(watched, policy, clock=time.monotonic, random=random.random)
+    return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
 
 
 def _runners(

@@ -110,16 +110,15 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
 
 
 def _memory(settings: Settings, reason: str | None) -> Store:
-    tables = MemoryTables(queue_limit=settings.queue_limit)
+    tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
         registry=MemoryRegistry(tables),
         hints=NoHints(),
         queues=MemoryQueues(tables),
-        breakers=MemoryBreakers(tables),
+        breakers=MemoryBreakers(tables, agents.breaker_moved),
     )
-    agents = AgentTables()
     return Store(
         stores=stores,
         agents=MemoryAgents(agents),

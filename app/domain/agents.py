@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SOURCES: Final = {"code": "code", "file": "a file", "api": "the API"}
 """Who registers agents, and what they are called."""
+EXAMPLES: Final = "app.examples."
+"""What the origin of the agents of our own examples begins with; they give way to whoever wants their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,11 @@ class AgentRecord:
         """Who registered it, in words."""
         return SOURCES.get(self.agent.source, self.agent.source) + (f" ({self.origin})" if self.origin else "")
 
+    @property
+    def gives_way(self) -> bool:
+        """Whether its name is free to others all the same."""
+        return self.agent.source == "code" and (self.origin or "").startswith(EXAMPLES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEvent:
@@ -105,8 +112,8 @@ class Agents(Protocol):
 class AgentStore(Protocol):
     """The stored agents; all raise Unavailable while the store is away.
 
-    A name belongs to the source that registered it first, until it is deleted.  The same content is the same version: the
-    content of an earlier one makes that the current one again.
+    A name belongs to the source that registered it first, until it is deleted (save `AgentRecord.gives_way`).  The same
+    content is the same version: the content of an earlier one makes that the current one again.
     """
 
     async def load(self, known: Mapping[str, AgentRecord]) -> dict[str, AgentRecord]:
@@ -136,19 +143,18 @@ class AgentStore(Protocol):
         """Any version that there ever was."""
         ...
 
-    async def note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
-        """Write an event, of now without `at`; those of `register` and `delete` are written by these."""
-        ...
-
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:
-        """What has happened to an agent, newest first, from before (at, id) on."""
+        """What has happened to an agent, newest first, from before (at, id) on.
+
+        Each event is written with what it tells of; those of breakers by the store of the breakers.
+        """
         ...
 
 
 def check_owner(current: AgentRecord | None, agent: Agent, expected: int | None) -> None:
     """Whether `agent` may take the place of the current one.  Raises Conflict as AgentStore.register."""
     check_version(agent.name, current, expected)
-    if current is not None and current.agent.source != agent.source:
+    if current is not None and current.agent.source != agent.source and not current.gives_way:
         who = SOURCES.get(agent.source, agent.source)
         raise Conflict(
             f"agent {agent.name} belongs to {current.owner}, in version {current.agent.version}: {who} cannot register "

@@ -96,9 +96,9 @@ class AgentFolder:
         for name in sorted(changed):
             await self._take(name, *changed[name])
         for name in sorted(self._gone):
-            agent = self._files[name].agent
-            if agent is not None and self._holder(agent.name) is None:
-                await self._directory.drop(agent.name, name)
+            for agent in self._of(name):
+                if self._holder(agent) is None:
+                    await self._directory.drop(agent, name)
             del self._files[name]
         await self._restore()
 
@@ -150,6 +150,11 @@ class AgentFolder:
         except InvalidWorkflow as error:
             raise InvalidAgent(error.problems) from error
         return self._directory.read(value, source="file")
+
+    def _of(self, file: str) -> list[str]:
+        """The agents that are stored as those of a file, which may be from before this process."""
+        records = self._directory.records()
+        return [one.agent.name for one in records if (one.agent.source, one.origin) == ("file", file)]
 
     def _holder(self, agent: str) -> str | None:
         """The file that has registered an agent, and is still there."""

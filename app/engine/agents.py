@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import agent_document
-from app.domain.agents import Agent, AgentRecord, Agents
+from app.domain.agents import EXAMPLES, Agent, AgentRecord, Agents
 from app.domain.errors import Conflict, InvalidAgent, StartupError, Unavailable
 
 if TYPE_CHECKING:
@@ -21,15 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.agents import AgentEvent, AgentKind, AgentStore
-    from app.domain.breakers import BreakerRecord
     from app.domain.errors import Problem
 
 REFRESH_EVERY: Final = 2.0
 """Seconds between two looks at the store."""
-_LAST: Final = 2.0
-"""Seconds in which the last events are to be written when the process ends."""
-_MANY: Final = 1_000
-"""Events that wait to be written while the store is away; older ones are forgotten."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +46,6 @@ class Directory(Agents):
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._missing: set[str] = set()
-        self._notes: deque[tuple[str, str, dict[str, Any], datetime | None]] = deque(maxlen=_MANY)
         self._away = False
 
     # ---- for steps
@@ -112,7 +105,9 @@ class Directory(Agents):
         """
         await self.refresh()
         record = self._records.get(name)
-        if record is not None and (name in self._code or (record.agent.source == "file" and self.in_files(name))):
+        source = record.agent.source if record is not None else ""
+        held = {"code": name in self._code, "file": self.in_files(name)}
+        if record is not None and held.get(source, False):
             raise Conflict(f"agent {name} belongs to {record.owner}: take it away there", code="agent_taken")
         return await self._gone(name, await self._store.delete(name, expected=expected))
 
@@ -126,19 +121,7 @@ class Directory(Agents):
 
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:
         """What has happened to an agent, newest first.  Raises Unavailable."""
-        await self._write_notes()
         return await self._store.events(name, before=before, limit=limit)
-
-    def breaker_moved(self, before: BreakerRecord, after: BreakerRecord) -> None:
-        """This process has changed a breaker: an agent may have been disabled or enabled by that."""
-        at = after.changed_at
-        if after.disabled and not before.disabled:
-            self._notes.append((after.agent, "disabled", {"reason": after.reason, "by_hand": after.forced}, at))
-            _log.warning("agent %s is disabled: %s", after.agent, after.reason)
-        elif before.disabled and not after.disabled:
-            self._notes.append((after.agent, "enabled", {}, at))
-            _log.info("agent %s is enabled", after.agent)
-        self._wake.set()
 
     # ---- the copy and the store
     async def open(self) -> None:
@@ -151,28 +134,21 @@ class Directory(Agents):
             try:
                 await self._register(agent, origin, None)
             except Conflict as error:
-                raise StartupError(error.message) from error
+                if not origin.startswith(EXAMPLES):
+                    raise StartupError(error.message) from error
         async with self._looking:
             await self._look()
 
     async def run(self) -> None:
-        """Read what changes elsewhere and write what is to be told, until cancelled."""
-        try:
-            while True:
-                self._wake.clear()
-                await self._turn()
-                try:
-                    async with asyncio.timeout(REFRESH_EVERY):
-                        await self._wake.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            if self._notes:
-                try:
-                    async with asyncio.timeout(_LAST):
-                        await self._write_notes()
-                except (Unavailable, TimeoutError) as error:
-                    _log.warning("what happened to agents was not written: %s", error)
+        """Read what changes elsewhere, until cancelled."""
+        while True:
+            self._wake.clear()
+            await self._turn()
+            try:
+                async with asyncio.timeout(REFRESH_EVERY):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
 
     async def refresh(self) -> None:
         """Read the store; the copy stays as it is while the store is away."""
@@ -191,7 +167,6 @@ class Directory(Agents):
             await self.refresh()
             if not self._away:
                 await self._restore()
-                await self._write_notes()
         except Unavailable as error:
             self._lost(error)
         except Exception:  # noqa: BLE001 - a fault here must not take the service down
@@ -241,13 +216,6 @@ class Directory(Agents):
             _log.info("agent %s was deleted, it belonged to %s", name, record.owner)
             await self.changed()
         return record
-
-    async def _write_notes(self) -> None:
-        while self._notes:
-            note = self._notes[0]
-            await self._store.note(*note)
-            if self._notes and self._notes[0] is note:
-                self._notes.popleft()
 
     def _lost(self, error: Exception) -> None:
         if not self._away:

@@ -1,4 +1,4 @@
-"""What stands between the breakers and their store: bounded patience, and somebody who is told of what was changed."""
+"""The store of the breakers with bounded patience: it answers in a few seconds, or counts as away."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from app.domain.breakers import BreakerStore
 from app.domain.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from app.domain.breakers import BreakerRecord, BreakerTable, Move
 
 _PATIENCE: Final = 5.0
@@ -39,31 +36,6 @@ class PatientStore(BreakerStore):
                 return await self._store.change(agent, move)
         except TimeoutError:
             raise _silent() from None
-
-
-class WatchedStore(BreakerStore):
-    """See domain.breakers.BreakerStore; `moved` is called with the breaker before and after each change that is written."""
-
-    def __init__(self, store: BreakerStore, moved: Callable[[BreakerRecord, BreakerRecord], None]) -> None:
-        self._store = store
-        self._moved = moved
-
-    async def load(self) -> BreakerTable:
-        """All of them."""
-        return await self._store.load()
-
-    async def change(self, agent: str, move: Move) -> tuple[BreakerRecord, bool]:
-        """Move a breaker; the breaker as it is then, and whether this call has written it."""
-        seen: list[BreakerRecord] = []
-
-        def watched(record: BreakerRecord, now: datetime) -> BreakerRecord | None:
-            seen.append(record)
-            return move(record, now)
-
-        after, written = await self._store.change(agent, watched)
-        if written:
-            self._moved(seen[-1], after)
-        return after, written
 
 
 def _silent() -> Unavailable:

@@ -105,11 +105,13 @@ class Functions:
 
     by_name: dict[tuple[Kind, str], Registered] = field(default_factory=dict[tuple[Kind, str], Registered])
 
-    def add(self, call: Callable[..., Any]) -> None:
-        """Register a marked function.  Raises StartupError for a name that is taken by another."""
+    def add(self, call: Callable[..., Any], *, give_way: bool = False) -> None:
+        """Register a marked function, `give_way`: unless its name is taken.  Raises StartupError for one that is."""
         registration: Registration = getattr(call, _MARK)
         key = (registration.kind, registration.name)
         known = self.by_name.get(key)
+        if known is not None and give_way:
+            return
         if known is not None and known.call is not call:
             raise StartupError(f"two functions are registered as {registration.kind} {registration.name!r}")
         takes_context = registration.run_in != "process" and len(inspect.signature(call).parameters) > 1

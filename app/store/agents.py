@@ -78,10 +78,6 @@ class PostgresAgents(AgentStore):
             return None
         return _one(await self._fetch("version", self._tenant, name, version))
 
-    async def note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
-        """See AgentStore."""
-        await self._fetch("note", *self._event(agent, event, data, at))
-
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:
         """See AgentStore."""
         at, event_id = before or (None, None)
@@ -97,10 +93,8 @@ class PostgresAgents(AgentStore):
             for row in rows
         ]
 
-    def _event(
-        self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None
-    ) -> tuple[str | datetime | None, ...]:
-        return (self._tenant, agent, uuid7(), event, jsontext.dumps(data), at)
+    def _event(self, agent: str, event: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+        return (self._tenant, agent, uuid7(), event, jsontext.dumps(data))
 
     @asynccontextmanager
     async def _locked(self, name: str) -> AsyncGenerator[Any]:

@@ -16,6 +16,8 @@ from app.domain.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from app.domain.breakers import BreakerRecord
+
 
 @dataclass(slots=True)
 class AgentTables:
@@ -26,6 +28,17 @@ class AgentTables:
     """By name, in the order of versions."""
     events: list[AgentEvent] = field(default_factory=list[AgentEvent])
     minutes: dict[tuple[str, datetime], Tally] = field(default_factory=dict[tuple[str, datetime], Tally])
+
+    def note(self, agent: str, event: str, data: Mapping[str, Any]) -> None:
+        """Write an event."""
+        self.events.append(AgentEvent(id=uuid7(), at=self.clock(), agent=agent, name=event, data=data))
+
+    def breaker_moved(self, before: BreakerRecord, after: BreakerRecord) -> None:
+        """A breaker has changed: its agent may have been disabled or enabled by that."""
+        if after.disabled and not before.disabled:
+            self.note(after.agent, "disabled", {"reason": after.reason, "by_hand": after.forced})
+        elif before.disabled and not after.disabled:
+            self.note(after.agent, "enabled", {})
 
 
 class MemoryAgents(AgentStore):
@@ -58,7 +71,7 @@ class MemoryAgents(AgentStore):
         self._make_current(agent.name, record)
         changed = before is None or before.agent.version != record.agent.version
         if changed:
-            self._note(agent.name, "registered" if before is None else "changed", _told(record))
+            self._tables.note(agent.name, "registered" if before is None else "changed", _told(record))
         return self._current(agent.name) or record, changed
 
     async def delete(
@@ -70,16 +83,12 @@ class MemoryAgents(AgentStore):
         if before is None or (source is not None and (before.agent.source, before.origin) != (source, origin)):
             return None
         self._make_current(name, None)
-        self._note(name, "deleted", _told(before))
+        self._tables.note(name, "deleted", _told(before))
         return before
 
     async def version(self, name: str, version: int) -> AgentRecord | None:
         """See AgentStore."""
         return next((each for each in self._tables.versions.get(name, ()) if each.agent.version == version), None)
-
-    async def note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
-        """See AgentStore."""
-        self._note(agent, event, data, at)
 
     async def events(self, name: str, *, before: tuple[datetime, str] | None, limit: int) -> list[AgentEvent]:
         """See AgentStore."""
@@ -96,10 +105,6 @@ class MemoryAgents(AgentStore):
                 versions[place] = replace(record, current=True)
             elif each.current:
                 versions[place] = replace(each, current=False)
-
-    def _note(self, agent: str, event: str, data: Mapping[str, Any], at: datetime | None = None) -> None:
-        at = at or self._tables.clock()
-        self._tables.events.append(AgentEvent(id=uuid7(), at=at, agent=agent, name=event, data=data))
 
 
 class MemoryAgentHealth(AgentHealthStore):

@@ -1,7 +1,8 @@
 """Agents with their versions, what has happened to them, and how they do, minute by minute.
 
 A person with psql changes an agent by an UPDATE of its current row: a trigger makes that the next version and keeps the one
-before, so that a version is always the same content.
+before, so that a version is always the same content.  Another tells when an agent is disabled or enabled, in the transaction
+of its breaker.
 
 Revision ID: 0005
 Revises: 0003
@@ -109,6 +110,26 @@ END
 $$
 """,
     """
+CREATE FUNCTION agent_breakers_after() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    was boolean := TG_OP = 'UPDATE' AND OLD.state = 'open' AND OLD.probe_at IS NULL;
+    is_now boolean := NEW.state = 'open' AND NEW.probe_at IS NULL;
+BEGIN
+    IF is_now AND NOT was THEN
+        INSERT INTO agent_events (tenant, agent, event, data)
+        VALUES (NEW.tenant, NEW.agent, 'disabled', json_build_object('reason', NEW.reason, 'by_hand', NEW.forced));
+    ELSIF was AND NOT is_now THEN
+        INSERT INTO agent_events (tenant, agent, event) VALUES (NEW.tenant, NEW.agent, 'enabled');
+    END IF;
+    RETURN NULL;
+END
+$$
+""",
+    """
+CREATE TRIGGER agent_breakers_after AFTER INSERT OR UPDATE ON agent_breakers
+FOR EACH ROW EXECUTE FUNCTION agent_breakers_after()
+""",
+    """
 CREATE TRIGGER agents_before BEFORE INSERT OR UPDATE ON agents
 FOR EACH ROW EXECUTE FUNCTION agents_before()
 """,
@@ -119,6 +140,8 @@ FOR EACH ROW WHEN (OLD.hash IS DISTINCT FROM NEW.hash) EXECUTE FUNCTION agents_a
 ]
 
 DOWN = [
+    "DROP TRIGGER agent_breakers_after ON agent_breakers",
+    "DROP FUNCTION agent_breakers_after()",
     "DROP TABLE agent_minutes",
     "DROP TABLE agent_events",
     "DROP TABLE agents",

@@ -25,7 +25,6 @@ from app.engine.admission import Admission
 from app.engine.agent_outcomes import Outcomes
 from app.engine.agents import Directory
 from app.engine.breaker import Breakers
-from app.engine.breaker_store import WatchedStore
 from app.engine.bus import Bus
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
@@ -175,8 +174,8 @@ class Service:
         kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
         self.agent_tables = AgentTables()
         self.directory = Directory(MemoryAgents(self.agent_tables), kinds)
-        watched = WatchedStore(MemoryBreakers(tables), self.directory.breaker_moved)
-        self.breakers = Breakers(watched, BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
+        breakers = MemoryBreakers(tables, self.agent_tables.breaker_moved)
+        self.breakers = Breakers(breakers, BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
         self.outcomes = Outcomes(MemoryAgentHealth(self.agent_tables), self.directory, self.breakers.now)
         self.agents = AgentDesk(directory=self.directory, outcomes=self.outcomes, folder=None)
         self.durable = True

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
 from app.domain.agents import Agent
+from app.domain.breakers import BreakerPolicy, force_close, force_open, settle_probe, take_probe, trip
 from app.domain.errors import Conflict
-from app.domain.times import utc_now
+from app.domain.ids import uuid7
 from app.store.agents import PostgresAgents
+from app.store.breakers import PostgresBreakers
 from app.store.db import open_pool
 from app.store.memory_agents import AgentTables, MemoryAgents
+from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_tables import MemoryTables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from app.domain.agents import AgentStore
+    from app.domain.breakers import BreakerStore
 
+TOKEN = uuid7()
 ANALYST = Agent(
     name="analyst",
     kind="llm",
@@ -34,13 +39,24 @@ ANALYST = Agent(
 
 
 @pytest.fixture
-async def agents(store_dsn: str | None) -> AsyncGenerator[AgentStore]:
-    """An empty store."""
+async def stores(store_dsn: str | None) -> AsyncGenerator[tuple[AgentStore, BreakerStore]]:
+    """Empty stores of one database."""
     if store_dsn is None:
-        yield MemoryAgents(AgentTables())
+        tables = AgentTables()
+        yield MemoryAgents(tables), MemoryBreakers(MemoryTables(), tables.breaker_moved)
         return
     async with open_pool(store_dsn, size=10) as pool:
-        yield PostgresAgents(pool)
+        yield PostgresAgents(pool), PostgresBreakers(pool)
+
+
+@pytest.fixture
+def agents(stores: tuple[AgentStore, BreakerStore]) -> AgentStore:
+    return stores[0]
+
+
+@pytest.fixture
+def breakers(stores: tuple[AgentStore, BreakerStore]) -> BreakerStore:
+    return stores[1]
 
 
 def but(**changes: Any) -> Agent:
@@ -158,16 +174,39 @@ async def test_what_happens_is_told_newest_first(agents: AgentStore) -> None:
     await agents.register(ANALYST)
     await agents.register(ANALYST)
     await agents.register(but(config={}))
-    await agents.note("analyst", "disabled", {"reason": "it broke"})
-    await agents.note("analyst", "enabled", {}, utc_now() - timedelta(days=1))
     await agents.delete("analyst")
-    await agents.note("another", "enabled", {})
+    await agents.register(but(name="another"))
     events = await agents.events("analyst", before=None, limit=10)
-    assert [event.name for event in events] == ["deleted", "disabled", "changed", "registered", "enabled"]
-    assert events[1].data == {"reason": "it broke"}
-    assert events[2].data == {"version": 2, "source": "api", "origin": None}
-    page = await agents.events("analyst", before=None, limit=3)
-    assert await agents.events("analyst", before=(page[-1].at, page[-1].id), limit=3) == events[3:]
+    assert [event.name for event in events] == ["deleted", "changed", "registered"]
+    assert events[1].data == {"version": 2, "source": "api", "origin": None}
+    page = await agents.events("analyst", before=None, limit=2)
+    assert await agents.events("analyst", before=(page[-1].at, page[-1].id), limit=3) == events[2:]
+
+
+async def test_whoever_changes_a_breaker_tells_that_its_agent_is_disabled_or_enabled(
+    agents: AgentStore, breakers: BreakerStore
+) -> None:
+    policy = BreakerPolicy(open_seconds=0, disable_after=1)
+    moves = [
+        trip(policy, "broken"),
+        take_probe(policy, TOKEN),
+        settle_probe(policy, TOKEN, "broken again"),
+        force_open("disabled: mine", None),
+        force_close(),
+        force_open("a while", 60),
+        force_open("for good", None),
+        force_open("a while", 60),
+    ]
+    for move in moves:
+        await breakers.change("analyst", move)
+    events = [(event.name, event.data) for event in await agents.events("analyst", before=None, limit=10)]
+    reason = "disabled: 1 probes in a row failed, the last so: broken again"
+    assert list(reversed(events)) == [
+        ("disabled", {"reason": reason, "by_hand": False}),
+        ("enabled", {}),
+        ("disabled", {"reason": "for good", "by_hand": True}),
+        ("enabled", {}),
+    ]
 
 
 async def test_nothing_is_found_under_unknown_names(agents: AgentStore) -> None:

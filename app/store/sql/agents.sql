@@ -51,8 +51,7 @@ UPDATE agents SET current = false, deleted_at = clock_timestamp() WHERE tenant =
 SELECT {columns} FROM agents WHERE tenant = $1 AND name = $2 AND version = $3;
 
 -- note --
-INSERT INTO agent_events (tenant, agent, id, event, data, at)
-VALUES ($1, $2, $3::uuid, $4, $5::json, coalesce($6::timestamptz, clock_timestamp()));
+INSERT INTO agent_events (tenant, agent, id, event, data) VALUES ($1, $2, $3::uuid, $4, $5::json);
 
 -- events --
 SELECT id, at, agent, event, data FROM agent_events

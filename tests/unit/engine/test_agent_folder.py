@@ -113,6 +113,8 @@ async def test_a_refused_file_keeps_its_agent_over_a_restart(house: House) -> No
     await again.folder.open()
     assert again.directory.find("analyst") is not None
     assert list(problems(again)) == ["a.yaml"]
+    (house.path / "a.yaml").unlink()
+    assert await again.look() == {}
 
 
 async def test_a_file_that_went_while_no_process_was_there_takes_its_agent_away(house: House) -> None:

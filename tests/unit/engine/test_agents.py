@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.agents import Agent
-from app.domain.breakers import BreakerPolicy, force_close, force_open, settle_probe, take_probe, trip
 from app.domain.errors import Conflict, InvalidAgent, StartupError, Unavailable
 from app.engine.agents import Directory
-from app.engine.breaker_store import WatchedStore
 from app.store.memory_agents import AgentTables, MemoryAgents
-from app.store.memory_breakers import MemoryBreakers
-from app.store.memory_tables import MemoryTables
 from tests.unit.engine.house import PATIENCE
 
 if TYPE_CHECKING:
@@ -162,6 +158,22 @@ async def test_an_agent_of_the_code_comes_back(tables: AgentTables) -> None:
     assert with_code.find("coded") is not None
 
 
+async def test_the_agents_of_our_examples_give_way_and_come_back(tables: AgentTables) -> None:
+    example = [(Agent(name="analyst", kind="echo"), "app.examples.some:analyse")]
+    directory = Directory(Store(tables), {"echo": Echo()}, example)
+    await directory.open()
+    record, _ = await directory.register(ANALYST)
+    assert (record.agent.source, record.origin) == ("api", None)
+    again = Directory(Store(tables), {"echo": Echo()}, example)
+    await again.open()
+    assert again.find("analyst") == record.agent
+    await again.delete("analyst")
+    await again._turn()
+    found = again.record("analyst")
+    assert found is not None
+    assert found.gives_way
+
+
 async def test_what_does_not_hold_is_refused_and_stores_nothing(tables: AgentTables) -> None:
     kind = Echo()
     directory, _ = process(tables, kind=kind)
@@ -171,21 +183,6 @@ async def test_what_does_not_hold_is_refused_and_stores_nothing(tables: AgentTab
     with pytest.raises(InvalidAgent, match="ECHO_KEY"):
         await directory.register(ANALYST)
     assert tables.versions == {}
-
-
-async def test_an_agent_that_is_disabled_or_enabled_is_told_of_once(tables: AgentTables) -> None:
-    directory, _ = process(tables)
-    breakers = WatchedStore(MemoryBreakers(MemoryTables()), directory.breaker_moved)
-    policy = BreakerPolicy(open_seconds=0, disable_after=1)
-    await breakers.change("analyst", trip(policy, "broken"))
-    await breakers.change("analyst", take_probe(policy, "a"))
-    await breakers.change("analyst", settle_probe(policy, "a", "broken again"))
-    for move in (force_open("disabled: mine", None), force_close(), force_close(), force_open("a while", 60)):
-        await breakers.change("analyst", move)
-    events = await directory.events("analyst", before=None, limit=10)
-    assert [event.name for event in reversed(events)] == ["disabled", "enabled"]
-    reason = "disabled: 1 probes in a row failed, the last so: broken again"
-    assert events[1].data == {"reason": reason, "by_hand": False}
 
 
 def _called(hint: Callable[[], None]) -> Callable[[], Any]:

@@ -45,6 +45,18 @@ def test_a_function_is_added() -> None:
     assert loaded("some_package:packaged").names("agent") == ["packaged"]
 
 
+def test_who_gives_way_takes_no_name_from_others() -> None:
+    @agent("packaged")
+    def other(given: Any) -> Any:
+        return given
+
+    functions = loaded("some_package")
+    functions.add(other, give_way=True)
+    found = functions.find("agent", "packaged")
+    assert found is not None
+    assert found.call is packaged
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
