@@ -117,6 +117,14 @@ async def test_a_refused_file_keeps_its_agent_over_a_restart(house: House) -> No
     assert await again.look() == {}
 
 
+async def test_a_refused_file_is_still_the_home_of_its_agent(house: House) -> None:
+    house.write("{")
+    await house.look()
+    house.put("b.yaml", description="other")
+    assert await house.look() == {"analyst": (1, "a.yaml")}
+    assert problems(house)["b.yaml"] == "/name agent analyst stands in a.yaml already"
+
+
 async def test_a_file_that_went_while_no_process_was_there_takes_its_agent_away(house: House) -> None:
     (house.path / "a.yaml").rename(house.path / "a.bak")
     again = House(house.path, house.tables)
