@@ -24,13 +24,6 @@ versions(
     "",
     STORED + "test_a_name_belongs_to_the_source_that_registered_it_first[postgres]",
 )
-rows = Room("migrations/versions/0005_agents.py")
-rows(
-    "a row that is changed by hand leaves its version behind",
-    "    INSERT INTO agents SELECT OLD.*;\n",
-    "",
-    STORED + "test_a_row_that_is_changed_by_hand_is_the_next_version",
-)
 minutes = Room("app/store/sql/agent_health.sql")
 minutes(
     "processes add to a minute and do not overwrite it",
@@ -86,4 +79,4 @@ runner(
     promise="G13",
 )
 
-ROOMS = (versions, rows, minutes, directory, folder, outcomes, runner)
+ROOMS = (versions, minutes, directory, folder, outcomes, runner)

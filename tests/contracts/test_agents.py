@@ -19,6 +19,7 @@ from app.store.db import open_pool
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_tables import MemoryTables
+from app.store.migrate import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -251,3 +252,17 @@ async def test_an_agent_may_be_registered_by_hand(database_url: str) -> None:
             (await agents.load({}))["echo"],
             False,
         )
+
+
+async def test_triggers_find_their_tables_whatever_the_search_path_is(empty_database_url: str) -> None:
+    await upgrade(empty_database_url, "stitches")
+    async with open_pool(empty_database_url, schema="stitches") as pool:
+        await PostgresAgents(pool).register(ANALYST)
+    by_hand = await asyncpg.connect(empty_database_url)
+    await by_hand.execute("UPDATE stitches.agents SET kind = 'http'")
+    await by_hand.execute("INSERT INTO stitches.agent_breakers (agent, state) VALUES ('analyst', 'open')")
+    versions = await by_hand.fetch("SELECT version, kind, current FROM stitches.agents ORDER BY version")
+    events = await by_hand.fetch("SELECT event FROM stitches.agent_events ORDER BY at")
+    await by_hand.close()
+    assert [tuple(row) for row in versions] == [(1, "llm", False), (2, "http", True)]
+    assert [row["event"] for row in events] == ["registered", "changed", "disabled"]
