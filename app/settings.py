@@ -65,6 +65,7 @@ class Settings(BaseSettings):
 
     modules: Annotated[tuple[str, ...], NoDecode] = ()
     workflows_dir: Path | None = None
+    agents_dir: Path | None = None
     http_allow_private: bool = False
     mcp_servers: Path | None = None
 
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     breaker_failures: Count = 10
     breaker_open_seconds: Seconds = 30
     breaker_ramp_seconds: Annotated[float, Field(ge=0)] = 10
+    agent_disable_after: Annotated[int, Field(ge=0)] = 10
     max_concurrent_threads: Count = 1000
     step_threads: Count = 32
     step_processes: Count = Field(default_factory=lambda: os.cpu_count() or 1)

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from app.api import (
+    agents,
     breakers,
     follow,
     fork,
@@ -45,6 +46,7 @@ _OTHERS: Final = (
     tasks.router,
     workflows.router,
     queues.router,
+    agents.router,
     breakers.router,
     mcp.router,
     health.router,

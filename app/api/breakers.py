@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter
 from fastapi import Query as FromQuery
@@ -18,7 +18,7 @@ from app.api.schemas_service import BreakerAnswer, BreakersAnswer
 from app.api.services import services_of
 from app.domain.breakers import BreakerRecord
 from app.domain.errors import NotFound
-from app.domain.views.common import when
+from app.domain.views.agents import breaker_document
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -61,10 +61,10 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
     await services.breakers.refresh()
     known = {record.agent: record for record in services.breakers.listed()}
     after = cursors.text(query.cursor)
-    names = sorted(name for name in known.keys() | set(services.agents()) if name > after)
+    names = sorted(name for name in known.keys() | set(services.agents.directory.names()) if name > after)
     page = names[: query.limit]
     cursor = cursors.encode(page[-1]) if len(names) > query.limit else None
-    found = [_document(known.get(name) or BreakerRecord(agent=name)) for name in page]
+    found = [breaker_document(known.get(name) or BreakerRecord(agent=name)) for name in page]
     return answer({"breakers": found, "next_cursor": cursor})
 
 
@@ -78,7 +78,7 @@ async def one(agent: str, request: Request) -> Response:
     """The breaker of one agent."""
     services = services_of(request)
     await services.breakers.refresh()
-    return answer(_document(_find(services, agent)))
+    return answer(breaker_document(_find(services, agent)))
 
 
 @router.post(
@@ -93,7 +93,7 @@ async def opened(agent: str, request: Request) -> Response:
     services = services_of(request)
     wanted = await read(request, OpenBreakerRequest, empty=True)
     _find(services, agent)
-    return answer(_document(await services.breakers.open(agent, wanted.reason, wanted.duration)))
+    return answer(breaker_document(await services.breakers.open(agent, wanted.reason, wanted.duration)))
 
 
 @router.post(
@@ -108,25 +108,12 @@ async def closed(agent: str, request: Request) -> Response:
     services = services_of(request)
     await read(request, CloseBreakerRequest, empty=True)
     _find(services, agent)
-    return answer(_document(await services.breakers.close(agent)))
+    return answer(breaker_document(await services.breakers.close(agent)))
 
 
 def _find(services: Services, agent: str) -> BreakerRecord:
     """The breaker of an agent that is registered here or has one.  Raises NotFound."""
     found = services.breakers.find(agent)
-    if found is None and agent not in services.agents():
+    if found is None and services.agents.directory.find(agent) is None:
         raise NotFound(f"no agent {agent[:128]!r}", code="agent_not_found")
     return found or BreakerRecord(agent=agent)
-
-
-def _document(record: BreakerRecord) -> dict[str, Any]:
-    return {
-        "agent": record.agent,
-        "state": record.state.value,
-        "forced": record.forced,
-        "reason": record.reason,
-        "opened_at": when(record.opened_at),
-        "probe_at": when(record.probe_at),
-        "trips": record.trips,
-        "changed_at": when(record.changed_at),
-    }

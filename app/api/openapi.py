@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, requests_tasks, schemas_service
+from app.api import examples, requests, requests_agents, requests_tasks, schemas_service
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -27,6 +27,7 @@ _TAGS: Final = [
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "tasks", "description": "One agent on one input."},
     {"name": "define", "description": "Workflow documents."},
+    {"name": "agents", "description": "Who does the steps: register, change, enable, disable, health."},
     {"name": "breakers", "description": "The circuit breakers of the agents."},
     {"name": "mcp", "description": "The MCP servers whose tools steps call."},
     {"name": "queues", "description": "Where threads wait for a slot."},
@@ -76,6 +77,17 @@ def body(model: type[BaseModel], value: Any, *, required: bool = True) -> Json:
     return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 
+def agent_body(schema: Json, value: Any) -> Json:
+    """The `openapi_extra` of a route that reads an agent, or a part of one."""
+    told = {name: part for name, part in schema.items() if name != "$schema"}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": told, "example": _packed(value)}},
+        }
+    }
+
+
 WORKFLOW_BODY: Final[Json] = {
     "requestBody": {
         "required": True,
@@ -101,6 +113,8 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.GateRequest,
     requests.OpenBreakerRequest,
     requests.CloseBreakerRequest,
+    requests_agents.DisableAgentRequest,
+    requests_agents.EnableAgentRequest,
     schemas_service.Problem,
 )
 

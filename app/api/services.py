@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import timedelta
     from typing import Literal
 
     from starlette.requests import HTTPConnection
 
     from app.api.feed import Feed
     from app.api.sse import Streams
+    from app.domain.agent_health import Tally
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.gates import Answer, GateFilter, GateRecord
+    from app.domain.errors import Problem
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from app.domain.state import Refs, State
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
+    from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
 
@@ -52,6 +56,15 @@ class Breakers(Protocol):
     async def refresh(self) -> None: ...
     async def open(self, agent: str, reason: str | None, seconds: float | None) -> BreakerRecord: ...
     async def close(self, agent: str) -> BreakerRecord: ...
+
+
+class AgentDesk(Protocol):
+    """The agents."""
+
+    @property
+    def directory(self) -> Directory: ...
+    def files(self) -> list[tuple[str, list[Problem]]]: ...
+    async def health(self, agent: str, window: timedelta) -> Tally: ...
 
 
 class QueueDesk(Protocol):
@@ -140,6 +153,8 @@ class Services(Protocol):
     @property
     def breakers(self) -> Breakers: ...
     @property
+    def agents(self) -> AgentDesk: ...
+    @property
     def inspector(self) -> Inspector: ...
     @property
     def mcp(self) -> Mcp: ...
@@ -156,10 +171,6 @@ class Services(Protocol):
     def limits(self) -> Limits: ...
     @property
     def shutting_down(self) -> Signal: ...
-
-    def agents(self) -> Collection[str]:
-        """The names of the agents that are registered here."""
-        ...
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name, each with a `status` of ready, degraded or unavailable, and a `detail` if it has one."""

@@ -6,17 +6,14 @@ import gc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
+from app.bootstrap.code import load_code, register_workflows
 from app.bootstrap.engine import Services, open_engine
 from app.bootstrap.stores import open_store
-from app.domain.document_code import document_of
-from app.domain.errors import BackstitchError, StartupError
-from app.runners.registration import Functions, load_modules
+from app.domain.errors import StartupError
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
-
-    from app.engine.control import Control
 
 __all__ = ["Services", "Settings", "open_services"]
 
@@ -26,11 +23,10 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """The services, until the block ends.  Raises StartupError with one line."""
     with _bare_startup_errors():
         async with AsyncExitStack() as stack:
-            functions = load_functions(settings)
+            code = load_code(settings)
             store = await open_store(settings, stack)
-            services = await open_engine(settings, store, functions, stack)
-            await _register_workflows(settings, services.control)
-            await _register_code(functions, services.control)
+            services = await open_engine(settings, store, code, stack)
+            await register_workflows(settings, code, services.control)
             yield services
 
 
@@ -58,41 +54,3 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-def load_functions(settings: Settings) -> Functions:
-    """The functions and agents of MODULES, and those of the example.  Raises StartupError."""
-    from app.examples import content_strategy  # noqa: PLC0415 - its libraries load with its steps
-
-    functions = load_modules(settings.modules)
-    for agent in content_strategy.agents():
-        functions.add(agent)
-    return functions
-
-
-async def _register_workflows(settings: Settings, control: Control) -> None:
-    """The example, and the documents in WORKFLOWS_DIR.  Raises StartupError that names the file."""
-    from app.examples import content_strategy  # noqa: PLC0415
-
-    files = [content_strategy.DOCUMENT]
-    if settings.workflows_dir is not None:
-        try:
-            files += sorted(p for p in settings.workflows_dir.iterdir() if p.suffix in (".yaml", ".yml", ".json"))
-        except OSError as error:
-            raise StartupError(f"WORKFLOWS_DIR cannot be read: {error.strerror}: {settings.workflows_dir}") from error
-    for file in files:
-        try:
-            await control.register(file.read_text(encoding="utf-8"))
-        except Exception as error:
-            raise StartupError(f"{file.name} is not a workflow that can run: {error}") from error
-
-
-async def _register_code(functions: Functions, control: Control) -> None:
-    """The workflows in Python that MODULES hold.  Raises StartupError that names the workflow."""
-    for found in functions.workflows():
-        mark = found.registration
-        document = document_of(mark.name, found.call, input_schema=mark.input_schema, limits=mark.limits)
-        try:
-            await control.register_code(document)
-        except BackstitchError as error:
-            raise StartupError(f"the workflow {mark.name} cannot be registered: {error}") from error

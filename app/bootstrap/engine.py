@@ -9,7 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.bootstrap.mcp import health_of, open_mcp
+from app.bootstrap.agents import AgentDesk, agent_desk
+from app.bootstrap.doers import open_doers
+from app.bootstrap.mcp import health_of
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -23,22 +25,16 @@ from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.worker import Worker
-from app.runners.gate import GateRunner
-from app.runners.http import HttpRunner
-from app.runners.mcp import McpRunner
-from app.runners.python import PythonRunner
-from app.runners.sleep import SleepRunner
-from app.runners.workflow import WorkflowRunner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Coroutine, Mapping
 
+    from app.bootstrap.code import Code
+    from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
-    from app.domain.runner import Runner
     from app.engine.deps import Spawn
     from app.runners.mcp_servers import McpServers
-    from app.runners.registration import Functions
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -80,23 +76,25 @@ class Services:
         if self.fallback:
             database = {"status": "degraded", "detail": self.fallback}
         queued = sum(writer.depth for writer in self.writers)
+        files = [name for name, _ in self.agents.files()]
         shut = [record.agent for record in self.breakers.listed() if not record.closed]
         return {
             "database": {**database, "kind": store.kind, "latency_ms": store.latency_ms},
             "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
             "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
+            "agents": {"status": "degraded", "detail": f"refused: {', '.join(files)}"}
+            if files
+            else {"status": "ready"},
             "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
             **health_of(self.mcp),
         }
 
 
-async def open_engine(settings: Settings, store: Store, functions: Functions, stack: AsyncExitStack) -> Services:
+async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
-    bus, sub_workflows = Bus(), WorkflowRunner()
-    mcp = await open_mcp(settings, stack)
-    gate = GateRunner(store.stores.gates, settings.max_value_bytes)
-    runners = {**_runners(settings, functions, sub_workflows, stack), "mcp": McpRunner(mcp), "gate": gate}
-    catalog, breakers = Catalog(store.stores.registry, runners), _breakers(settings, store)
+    bus, doers = Bus(), await open_doers(settings, store, code, stack)
+    catalog, breakers = Catalog(store.stores.registry, doers.runners), _breakers(settings, store)
+    agents = agent_desk(settings, store, doers.directory, breakers)
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
     stack.push_async_callback(lease.close)
@@ -108,8 +106,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         slots=settings.max_concurrent_threads,
     )
     control = Control(store.stores, catalog, worker, bus, admission)
-    sub_workflows.starter, sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, runners, functions.workflow, admission)
+    doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
+    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -126,8 +124,8 @@ async def open_engine(settings: Settings, store: Store, functions: Functions, st
         breakers=breakers,
         inspector=Inspector(store.stores, catalog, worker, bus),
         gates=Gates(store.stores, worker),
-        agents=lambda: functions.names("agent"),
-        mcp=mcp,
+        agents=agents,
+        mcp=doers.mcp,
     )
 
 
@@ -141,20 +139,25 @@ class _Engine:
     worker: Worker
     bus: Bus
     breakers: Breakers
-    runners: Mapping[str, Runner]
-    flows: Callable[[str], Callable[..., Any] | None]
+    doers: Doers
+    code: Code
     admission: Admission
+    agents: AgentDesk
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
-        hints, breakers = self.store.stores.hints, self.breakers
+        hints, breakers, agents = self.store.stores.hints, self.breakers, self.agents
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
-        await stack.enter_async_context(background(breakers.run()))
+        await agents.open()
+        watches = [agents.directory.run(), agents.outcomes.run(), breakers.run()]
+        for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
+            await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
         await stack.enter_async_context(background(self.lease.run()))
         await stack.enter_async_context(self.worker.open(self._deps))
-        hearing = Hearing(self.worker, self.bus, self.store.stores.reads, breakers=breakers.hint)
+        ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
+        hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
         await stack.enter_async_context(background(hearing.run()))
         await stack.enter_async_context(background(self.admission.watch()))
@@ -165,8 +168,8 @@ class _Engine:
             reads=self.store.stores.reads,
             bus=self.bus,
             breakers=self.breakers,
-            runners=self.runners,
-            flows=self.flows,
+            runners=self.doers.runners,
+            flows=self.code.functions.workflow,
             spawn=spawn,
             random=random.random,
             waits_for=self.worker.waits_for,
@@ -208,17 +211,9 @@ def _breakers(settings: Settings, store: Store) -> Breakers:
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open_seconds,
         ramp_seconds=settings.breaker_ramp_seconds,
+        disable_after=settings.agent_disable_after,
     )
     return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
-
-
-def _runners(
-    settings: Settings, functions: Functions, sub_workflows: WorkflowRunner, stack: AsyncExitStack
-) -> dict[str, Runner]:
-    http = HttpRunner(allow_private=settings.http_allow_private, max_bytes=settings.max_value_bytes)
-    stack.push_async_callback(http.aclose)
-    python = PythonRunner(functions, threads=settings.step_threads, processes=settings.step_processes)
-    return {"python": python, "agent": python, "http": http, "sleep": SleepRunner(), "workflow": sub_workflows}
 
 
 @asynccontextmanager

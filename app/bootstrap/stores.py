@@ -11,6 +11,8 @@ import asyncpg
 
 from app.domain.errors import StartupError
 from app.engine.deps import Stores
+from app.store.agent_health import PostgresAgentHealth
+from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
@@ -18,20 +20,26 @@ from app.store.embedded import embedded_postgres
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.memory import MemoryJournal
+from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
+from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 
 if TYPE_CHECKING:
+    from app.domain.graph_checkpoints import GraphCheckpoints
     from collections.abc import Callable
 
+    from app.domain.agent_health import AgentHealthStore
+    from app.domain.agents import AgentStore
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -43,6 +51,9 @@ class Store:
     """An open store.  `fallback`: why memory stands in for the database; `alone`: no other process can be using it."""
 
     stores: Stores
+    agents: AgentStore
+    agent_health: AgentHealthStore
+    graph_checkpoints: GraphCheckpoints
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -95,18 +106,33 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         breakers=PostgresBreakers(pool),
         gates=PostgresGates(pool, journal.hints),
     )
-    return Store(stores=stores, durable=True, alone=alone, writers=journal.writers)
+    return Store(
+        stores=stores,
+        agents=PostgresAgents(pool),
+        agent_health=PostgresAgentHealth(pool),
+        graph_checkpoints=PostgresGraphCheckpoints(pool),
+        durable=True,
+        alone=alone,
+        writers=journal.writers,
+    )
 
 
 def _memory(settings: Settings, reason: str | None) -> Store:
-    tables = MemoryTables(queue_limit=settings.queue_limit)
+    tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
         registry=MemoryRegistry(tables),
         hints=NoHints(),
         queues=MemoryQueues(tables),
-        breakers=MemoryBreakers(tables),
+        breakers=MemoryBreakers(tables, agents.breaker_moved),
         gates=MemoryGates(tables),
     )
-    return Store(stores=stores, durable=False, fallback=reason)
+    return Store(
+        stores=stores,
+        agents=MemoryAgents(agents),
+        agent_health=MemoryAgentHealth(agents),
+        graph_checkpoints=MemoryGraphCheckpoints(tables),
+        durable=False,
+        fallback=reason,
+    )

@@ -75,7 +75,7 @@ def command(app: typer.Typer, options: type[O]) -> Callable[[Callable[[O], int]]
 
         cast("Any", run).__signature__ = inspect.Signature([_CONTEXT, *_parameters(options)])
         run.__annotations__ = {"ctx": typer.Context}
-        app.command(action.__name__.replace("_", "-"), help=_unwrapped(action))(run)
+        app.command(action.__name__.rstrip("_").replace("_", "-"), help=_unwrapped(action))(run)
         return action
 
     return register

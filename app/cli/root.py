@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import fork, gates, look, start, state, steer
+from app.cli import agents, fork, gates, look, start, state, steer
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -40,6 +40,10 @@ state_group = typer.Typer(name="state", help="The stored state of threads: verif
 state.register(state_group)
 workflow.add_typer(state_group)
 app.add_typer(workflow)
+
+agents_group = typer.Typer(name="agents", help="Who does the steps: see, enable, change.", no_args_is_help=True)
+agents.register(agents_group)
+app.add_typer(agents_group)
 
 
 def main() -> None:

@@ -35,6 +35,17 @@ def pairs(given: list[str] | None, option: str, *, lenient: bool = False) -> dic
     return found or None
 
 
+def agent_document(path: Path) -> dict[str, Any]:
+    """The document of an agent in a YAML or JSON file."""
+    text = _read(path, "FILE")
+    from app.domain import document_text, errors  # noqa: PLC0415 - only this needs them
+
+    try:
+        return document_text.load(text, no_object="an agent is an object with name and kind")
+    except errors.InvalidWorkflow as error:
+        raise typer.BadParameter(f"{path} is not a document of an agent: {error.problems[0].message}") from error
+
+
 def workflow(name: str) -> str | dict[str, Any]:
     """`name` itself, or the document when it is the path of a YAML or JSON file."""
     path = Path(name)

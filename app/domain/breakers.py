@@ -23,6 +23,8 @@ _DOUBLINGS: Final = 10
 _LONGEST: Final = 10.0
 """A breaker stays open for at most so many times its first span."""
 _REASON: Final = 500
+DISABLED: Final = "disabled: "
+"""What the reason of a breaker begins with that opened for good."""
 _SOON: Final = 0.25
 """Seconds after which whoever waits for room behind a breaker that has closed looks again at the earliest."""
 
@@ -39,13 +41,14 @@ class BreakerState(StrEnum):
 class BreakerPolicy:
     """`failures` in a row open a breaker for `open_seconds`, twice as long each time its probe fails; after it has closed
     it lets in more and more over `ramp_seconds`.  A probe whose process gives no sign of life for `probe_seconds` is
-    given up.
+    given up.  After `disable_after` probes in a row have failed it stays open until somebody closes it (0: never).
     """
 
     failures: int = 5
     open_seconds: float = 30.0
     ramp_seconds: float = 10.0
     probe_seconds: float = 15.0
+    disable_after: int = 0
 
     def span(self, trips: int) -> timedelta:
         """How long a breaker stays open that has opened `trips` times in a row."""
@@ -84,6 +87,11 @@ class BreakerRecord:
     def closed(self) -> bool:
         """Whether attempts go through."""
         return self.state is BreakerState.CLOSED
+
+    @property
+    def disabled(self) -> bool:
+        """Whether its agent is disabled: it is open, and nothing but a hand closes it."""
+        return self.state is BreakerState.OPEN and self.probe_at is None
 
     def may_be_probed(self, now: datetime) -> bool:
         """Whether somebody may try the agent now: the time has come, or the probe before was given up."""
@@ -203,8 +211,11 @@ def _probes(record: BreakerRecord, token: str) -> bool:
 
 def _opened(record: BreakerRecord, now: datetime, policy: BreakerPolicy, reason: str) -> BreakerRecord:
     trips = record.trips + 1
-    opened = {"state": BreakerState.OPEN, "forced": False, "reason": reason, "trips": trips, "opened_at": now}
-    return _changed(record, now, **opened, probe_at=now + policy.span(trips), probe_by=None)
+    opened = {"state": BreakerState.OPEN, "forced": False, "trips": trips, "opened_at": now, "probe_by": None}
+    if 0 < policy.disable_after < trips:
+        reason = f"{DISABLED}{trips - 1} probes in a row failed, the last so: {reason}"[:_REASON]
+        return _changed(record, now, **opened, reason=reason, probe_at=None)
+    return _changed(record, now, **opened, reason=reason, probe_at=now + policy.span(trips))
 
 
 def _closed(record: BreakerRecord, now: datetime) -> BreakerRecord:

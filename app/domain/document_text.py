@@ -25,14 +25,16 @@ _OTHER_INT: Final = re.compile(r"0o[0-7]{1,1000}\Z|0x[0-9a-fA-F]{1,1000}\Z")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 
 
-def load(source: str | bytes) -> dict[str, Any]:
-    """The document in a YAML or JSON text.  Raises InvalidWorkflow for what is neither, or too large, or no object."""
+def load(
+    source: str | bytes, *, no_object: str = "a workflow document is an object with name and steps"
+) -> dict[str, Any]:
+    """The document in a YAML or JSON text.  Raises InvalidWorkflow for what is neither, or too large, or `no_object`."""
     text = _decoded(source)
     document = _from_json(text) if text.lstrip().startswith("{") else None
     if document is None:
         document = _from_yaml(text)
     if not isinstance(document, dict):
-        raise _invalid("a workflow document is an object with name and steps")
+        raise _invalid(no_object)
     return cast("dict[str, Any]", document)
 
 

@@ -4,6 +4,7 @@ BackstitchError(code)
 ├── InvalidRequest            the request can never succeed as it stands
 │   ├── InvalidWorkflow       problems with JSON pointers
 │   ├── InvalidInput          problems with JSON pointers
+│   ├── InvalidAgent          problems with JSON pointers
 │   └── NotSupported          a documented field that is not built yet
 ├── NotFound                  thread, workflow, execution, version
 ├── Corrupt                   what is stored is not what was written: findings
@@ -76,6 +77,13 @@ class InvalidInput(_WithProblems):
 
     code = "invalid_input"
     whole = "(input)"
+
+
+class InvalidAgent(_WithProblems):
+    """The agent does not hold; `problems` says where."""
+
+    code = "invalid_agent"
+    whole = "(agent)"
 
 
 class NotSupported(InvalidRequest):

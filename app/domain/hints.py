@@ -22,7 +22,7 @@ _FRAME: Final = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """`threads` have moved (None: more than can be named); `steered` were taken from their driver, or wished something of;
-    `due`: something may be claimed; `breakers`: a circuit breaker has changed.
+    `due`: something may be claimed; `breakers`: a circuit breaker has changed; `agents`: so has an agent.
     """
 
     sender: str
@@ -30,6 +30,7 @@ class Hint:
     steered: tuple[str, ...] = ()
     due: bool = False
     breakers: bool = False
+    agents: bool = False
 
     def texts(self) -> list[str]:
         """As it travels, in as many pieces as NOTIFY's limit asks for."""
@@ -43,11 +44,12 @@ class Hint:
             pieces[-1][which].append(thread_id)
             size += len(thread_id) + 3
         return [
-            jsontext.dumps(
-                [self.sender, None if self.threads is None else threads, steered, int(self.due), int(self.breakers)]
-            )
+            jsontext.dumps([self.sender, None if self.threads is None else threads, steered, *self._flags()])
             for threads, steered in pieces
         ]
+
+    def _flags(self) -> list[int]:
+        return [int(self.due), int(self.breakers), int(self.agents)]
 
 
 def parse(text: str) -> Hint | None:
@@ -57,12 +59,13 @@ def parse(text: str) -> Hint | None:
     except JsonError:
         return None
     try:
-        sender, threads, steered, due, breakers = value
+        sender, threads, steered, due, breakers, *later = value  # a release before this one sends none
         named = None if threads is None else tuple(map(str, threads))
         told = tuple(map(str, steered))
     except (TypeError, ValueError):
         return None
-    return Hint(sender=str(sender), threads=named, steered=told, due=bool(due), breakers=bool(breakers))
+    flags = {"due": bool(due), "breakers": bool(breakers), "agents": any(later)}
+    return Hint(sender=str(sender), threads=named, steered=told, **flags)
 
 
 class Hints(Protocol):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.domain.breakers import BreakerStore, BreakerTable, Move
     from app.domain.records import ErrorInfo
     from app.engine.openstep import OpenStep
+    from app.engine.step import Ending
 
 REFRESH_EVERY: Final = 2.0
 """Seconds between two looks at the store."""
@@ -47,6 +48,7 @@ class Breakers:
         self._random = random
         self.changed: Callable[[], Awaitable[None]] = _tell_nobody
         """Called after this process has changed a stored breaker, so that others may be told."""
+        self.outcomes: Callable[[str, Ending, float], None] = lambda _agent, _ending, _seconds: None
         self._records: dict[str, BreakerRecord] = {}
         self._gates: dict[str, Gate] = {}
         self._inside: set[Ticket] = set()

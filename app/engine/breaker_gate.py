@@ -10,6 +10,7 @@ from app.domain.retry import TIMEOUT
 from app.domain.runner import Asleep, Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from app.domain.breakers import BreakerPolicy, BreakerRecord
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class Book(Protocol):
-    """Where tickets are entered when their attempts have ended."""
+    """Where tickets are entered when their attempts have ended; `outcomes` is told the agent, the ending and the seconds."""
+
+    outcomes: Callable[[str, Ending, float], None]
 
     def succeeded(self, ticket: Ticket, /) -> None:
         """Its agent works."""
@@ -36,12 +39,13 @@ class Book(Protocol):
 class Ticket:
     """Let in since `since` (the breakers' clock); `token` if it is a probe.  A context that ends settles it if nothing has."""
 
-    __slots__ = ("_book", "_step", "_task", "agent", "settled", "since", "token")
+    __slots__ = ("_began", "_book", "_step", "_task", "agent", "settled", "since", "token")
 
     def __init__(self, book: Book, agent: str, step: OpenStep, token: str | None, since: float) -> None:
         self._book = book
         self._step = step
         self._task = asyncio.current_task()
+        self._began = asyncio.get_running_loop().time()
         self.agent = agent
         self.token = token
         self.since = since
@@ -75,6 +79,7 @@ class Ticket:
         if self.settled:
             return
         self.settled = True
+        self._tell(ending)
         if isinstance(ending, Failed) and ending.error.retryable:
             self._book.failed(self, ending.error)
         elif isinstance(ending, Asleep) or (isinstance(ending, Failed) and self.token is None):
@@ -87,7 +92,12 @@ class Ticket:
         if not self.settled and self.abandoned:
             self.settled = True
             message = f"an attempt of step {self._step.spec.id} does not stop"
-            self._book.failed(self, ErrorInfo(kind=TIMEOUT, message=message, retryable=True))
+            error = ErrorInfo(kind=TIMEOUT, message=message, retryable=True)
+            self._tell(Failed(error=error))
+            self._book.failed(self, error)
+
+    def _tell(self, ending: Ending) -> None:
+        self._book.outcomes(self.agent, ending, asyncio.get_running_loop().time() - self._began)
 
 
 class Gate:

@@ -29,13 +29,21 @@ _log = logging.getLogger(__name__)
 
 
 class Hearing:
-    """Its `heard` is for domain.hints.Hints.listen; `breakers` is called when a breaker has changed elsewhere."""
+    """Its `heard` is for domain.hints.Hints.listen; `breakers` and `agents` are called when one has changed elsewhere."""
 
-    def __init__(self, worker: Worker, bus: Bus, reads: Reads, breakers: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        bus: Bus,
+        reads: Reads,
+        breakers: Callable[[], None],
+        agents: Callable[[], None] | None = None,
+    ) -> None:
         self._worker = worker
         self._bus = bus
         self._reads = reads
         self._breakers = breakers
+        self._agents = agents
         self._moved: set[str] | None = set()
         self._steered: set[str] = set()
         self._due = self._tripped = False
@@ -45,6 +53,8 @@ class Hearing:
         """A hint has come."""
         self._due = self._due or hint.due
         self._tripped = self._tripped or hint.breakers
+        if hint.agents and self._agents is not None:
+            self._agents()
         self._steered.update(hint.steered)
         if hint.threads is None or self._moved is None or len(self._moved) + len(self._steered) > _MANY:
             self._moved = None

@@ -166,6 +166,10 @@ class McpServers:
         """The configured servers, sorted."""
         return sorted(self._configs)
 
+    def config(self, server: str) -> ServerConfig | None:
+        """What the operator's file says of a server."""
+        return self._configs.get(server)
+
     def known_tools(self, server: str) -> builtins.list[Tool] | None:
         """The tools that a server has told of so far; None while it has not."""
         found = self._servers.get(server)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from app.domain.runner import Attempt, Outcome
     from app.domain.spec import StepSpec
-    from app.runners.registration import Functions, Kind
+    from app.runners.registration import Functions, Registered
 
 
 class PythonRunner:
-    """The kinds `python` and `agent`.  `threads` and `processes` bound how many calls of both run at a time."""
+    """The kind `python` of steps.  `threads` and `processes` bound how many calls run at a time, those of agents too."""
 
     def __init__(self, functions: Functions, *, threads: int, processes: int) -> None:
         self._functions = functions
@@ -36,11 +36,15 @@ class PythonRunner:
         self._processes = anyio.CapacityLimiter(processes)
 
     async def perform(self, attempt: Attempt) -> Outcome:
-        """Call the function with a copy of the input that it may change."""
-        kind, name = _kind(attempt.step), str(attempt.target)
-        found = self._functions.find(kind, name)
+        """Call the function that the step names."""
+        name = str(attempt.target)
+        found = self._functions.find("function", name)
         if found is None:
-            return Failed(error=ErrorInfo(kind=CONFIGURATION, message=self._unknown(kind, name)))
+            return Failed(error=ErrorInfo(kind=CONFIGURATION, message=self._unknown(name)))
+        return await self.call(found, attempt)
+
+    async def call(self, found: Registered, attempt: Attempt) -> Outcome:
+        """Call a function with a copy of the input that it may change."""
         value = attempt.input
         if isinstance(value, dict | list):
             value = jsontext.loads(jsontext.dumps(value))
@@ -57,16 +61,12 @@ class PythonRunner:
 
     def check(self, step: StepSpec) -> list[str]:
         """Whether a function of that name is registered."""
-        kind, name = _kind(step), step.agent
-        return [] if name is None or self._functions.find(kind, name) is not None else [self._unknown(kind, name)]
+        name = step.agent
+        return [] if name is None or self._functions.find("function", name) is not None else [self._unknown(name)]
 
-    def _unknown(self, kind: Kind, name: str) -> str:
-        known = ", ".join(self._functions.names(kind)) or "none"
-        return f"no {kind} is registered as {name!r}; known: {known} (see MODULES)"
-
-
-def _kind(step: StepSpec) -> Kind:
-    return "agent" if step.kind == "agent" else "function"
+    def _unknown(self, name: str) -> str:
+        known = ", ".join(self._functions.names("function")) or "none"
+        return f"no function is registered as {name!r}; known: {known} (see MODULES)"
 
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How functions become known to workflows: decorators that mark, and a scan of named modules that collects what they marked.
+"""How functions become known to workflows: decorators that mark, and a scan of modules that collects what they marked.
 
     @agent("analyst")                      # for `agent: analyst`
     def analyst(input, ctx): ...
@@ -6,7 +6,9 @@
     @function("hash", run_in="process")    # for `python: hash`; CPU-bound work
     def hash_it(input): ...
 
-A marked function is unchanged.  It takes the step's input and, unless it runs in a process, may take the step's context.
+Modules are named by MODULES, or by installed packages: entry points of the group `backstitch.agents` name a module or a
+marked function.  A marked function is unchanged.  It takes the step's input and, unless it runs in a process, may take the
+step's context.
 """
 
 from __future__ import annotations
@@ -14,29 +16,34 @@ from __future__ import annotations
 import importlib
 import inspect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
+from app.domain.agents import Agent
 from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
+    from importlib.metadata import EntryPoint
 
 Kind = Literal["agent", "function", "workflow"]
 RunIn = Literal["thread", "process", "loop"]
 Doer = TypeVar("Doer", bound="Callable[..., Any]")
+GROUP: Final = "backstitch.agents"
 _MARK = "__backstitch__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """How a function is known: `name` for `agent:` or `python:` steps, and where it runs."""
+    """How a function is known: `name` for `agent:` or `python:` steps, where it runs, and what is told of an agent."""
 
     kind: Kind
     name: str
     run_in: RunIn
     input_schema: Mapping[str, Any] | None = None
     limits: Mapping[str, Any] | None = None
+    about: Agent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +55,34 @@ class Registered:
     takes_context: bool
 
 
-def agent(name: str, *, run_in: RunIn | None = None) -> Callable[[Doer], Doer]:
-    """Register the decorated function as the agent `name`; by default in the loop if it is async, else in a thread."""
-    return _mark("agent", name, run_in)
+def agent(
+    name: str,
+    *,
+    run_in: RunIn | None = None,
+    description: str | None = None,
+    input_schema: Mapping[str, Any] | None = None,
+    output_schema: Mapping[str, Any] | None = None,
+    tags: Iterable[str] = (),
+) -> Callable[[Doer], Doer]:
+    """Register the decorated function as the agent `name`; by default in the loop if it is async, else in a thread.
+
+    The schemas are JSON Schemas for the step's input and what the function gives; without `description` it is the first
+    paragraph of the docstring.
+    """
+
+    def decorate(doer: Doer) -> Doer:
+        told = description or (inspect.getdoc(doer) or "").partition("\n\n")[0].replace("\n", " ").strip()
+        about = Agent(
+            name=name,
+            kind="python",
+            description=told or None,
+            input_schema=input_schema,
+            output_schema=output_schema,
+            tags=tuple(tags),
+        )
+        return _mark("agent", name, run_in, about)(doer)
+
+    return decorate
 
 
 def function(name: str, *, run_in: RunIn | None = None) -> Callable[[Doer], Doer]:
@@ -80,12 +112,13 @@ def workflow(
 
 
 def _mark(kind: Kind, name: str, run_in: RunIn | None) -> Callable[[Doer], Doer]:
+def _mark(kind: Kind, name: str, run_in: RunIn | None, about: Agent | None = None) -> Callable[[Doer], Doer]:
     def decorate(doer: Doer) -> Doer:
         asynchronous = inspect.iscoroutinefunction(doer)
         where = run_in or ("loop" if asynchronous else "thread")
         if asynchronous != (where == "loop"):
             raise TypeError(f"{name}: an async function runs in the loop, and only an async function does")
-        setattr(doer, _MARK, Registration(kind=kind, name=name, run_in=where))
+        setattr(doer, _MARK, Registration(kind=kind, name=name, run_in=where, about=about))
         return doer
 
     return decorate
@@ -97,11 +130,13 @@ class Functions:
 
     by_name: dict[tuple[Kind, str], Registered] = field(default_factory=dict[tuple[Kind, str], Registered])
 
-    def add(self, call: Callable[..., Any]) -> None:
-        """Register a marked function.  Raises StartupError for a name that is taken by another."""
+    def add(self, call: Callable[..., Any], *, give_way: bool = False) -> None:
+        """Register a marked function, `give_way`: unless its name is taken.  Raises StartupError for one that is."""
         registration: Registration = getattr(call, _MARK)
         key = (registration.kind, registration.name)
         known = self.by_name.get(key)
+        if known is not None and give_way:
+            return
         if known is not None and known.call is not call:
             raise StartupError(f"two functions are registered as {registration.kind} {registration.name!r}")
         takes_context = registration.run_in != "process" and len(inspect.signature(call).parameters) > 1
@@ -130,6 +165,14 @@ class Functions:
         """The names of a kind, sorted."""
         return sorted(name for a_kind, name in self.by_name if a_kind == kind)
 
+    def agents(self) -> list[tuple[Agent, str]]:
+        """The agents among them, by name, each with where it stands: `module:function`."""
+        return [
+            (found.registration.about, f"{found.call.__module__}:{found.call.__qualname__}")
+            for _, found in sorted(self.by_name.items())
+            if found.registration.about is not None
+        ]
+
 
 def load_modules(names: Iterable[str]) -> Functions:
     """Import modules by name and collect what they marked.  Raises StartupError in one line."""
@@ -140,3 +183,19 @@ def load_modules(names: Iterable[str]) -> Functions:
         except ImportError as error:
             raise StartupError(f"the module {name} in MODULES cannot be imported: {error}") from error
     return functions
+
+
+def load_entry_points(functions: Functions, found: Iterable[EntryPoint]) -> None:
+    """Add what installed packages register.  Raises StartupError in one line that names the entry point."""
+    for one in found:
+        where = f"the entry point {one.name} = {one.value} of the group {GROUP}"
+        try:
+            value = one.load()
+        except (ImportError, AttributeError) as error:
+            raise StartupError(f"{where} cannot be loaded: {error}") from error
+        if isinstance(value, ModuleType):
+            functions.scan(value)
+        elif isinstance(getattr(value, _MARK, None), Registration):
+            functions.add(value)
+        else:
+            raise StartupError(f"{where} is neither a module nor a function that @agent or @function has marked")

@@ -27,6 +27,7 @@ _TIMEOUT: Final = 5.0
 _CHECK: Final = 10.0
 _PACE: Final = 0.02
 """Seconds between two tellings."""
+_EVERYTHING: Final = Hint(sender="", threads=None, due=True, breakers=True, agents=True)
 _log = logging.getLogger(__name__)
 
 
@@ -126,7 +127,7 @@ class PostgresHints(Hints):
         await line.add_listener(self.channel, self._heard)
         self._line = line  # from now on it is for heartbeats too, one at a time
         self.up.set()
-        self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))  # whatever was missed meanwhile
+        self._tell_all(_EVERYTHING)  # whatever was missed meanwhile
         while not lost.is_set():
             try:
                 async with asyncio.timeout(_CHECK):

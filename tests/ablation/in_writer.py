@@ -145,7 +145,7 @@ reads(
 hints = Room("app/store/hints.py", promise="G6")
 hints(
     "after a cut line everything is looked at",
-    '        self._tell_all(Hint(sender="", threads=None, due=True, breakers=True))',
+    "        self._tell_all(_EVERYTHING)",
     "        self._busy",
     "store/test_hints.py::test_a_line_that_is_cut_comes_back_and_everything_is_looked_at",
 )

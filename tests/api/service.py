@@ -14,6 +14,7 @@ import httpx
 
 from app.api.app import create_app
 from app.api.server import Server, configure, listener
+from app.bootstrap.agents import AgentDesk
 from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
@@ -22,10 +23,16 @@ from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
 from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
+from app.engine.agent_outcomes import Outcomes
+from app.engine.agents import Directory
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.gates import Gates
+from app.runners.python import PythonRunner
+from app.runners.python_agent import PythonAgents
+from app.runners.registration import Functions, agent
 from app.store.memory import MemoryJournal
+from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
@@ -36,7 +43,7 @@ from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from fastapi import FastAPI
 
@@ -188,7 +195,14 @@ class Service:
         stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
         self.gates = Gates(stores, self.worker)
         self.queues = Admission(MemoryQueues(tables), self.worker)
-        self.breakers = Breakers(MemoryBreakers(tables), BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
+        self.functions = Functions()
+        kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
+        self.agent_tables = AgentTables()
+        self.directory = Directory(MemoryAgents(self.agent_tables), kinds)
+        breakers = MemoryBreakers(tables, self.agent_tables.breaker_moved)
+        self.breakers = Breakers(breakers, BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
+        self.outcomes = Outcomes(MemoryAgentHealth(self.agent_tables), self.directory, self.breakers.now)
+        self.agents = AgentDesk(directory=self.directory, outcomes=self.outcomes, folder=None)
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
@@ -201,9 +215,6 @@ class Service:
 
     def hint(self) -> None:
         self.hints += 1
-
-    def agents(self) -> list[str]:
-        return list(STEPS)
 
     async def health(self) -> dict[str, dict[str, Any]]:
         return self.parts
@@ -228,6 +239,10 @@ async def new_service() -> Service:
     """A service with one registered workflow."""
     service = Service()
     service.workflow = await service.registry.register(name="sewing", document=DOCUMENT, hash="1f")
+    for name in STEPS:
+        service.functions.add(agent(name)(_new_step()))
+    for about, origin in service.functions.agents():
+        await service.directory.register(about, origin=origin)
     return service
 
 
@@ -280,6 +295,15 @@ async def until_open(port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
+
+
+def _new_step() -> Callable[[Any], Any]:
+    """What an agent of these tests does; each is marked by its decorator."""
+
+    def step(given: Any) -> Any:
+        return given
+
+    return step
 
 
 class Refused(BackstitchError):

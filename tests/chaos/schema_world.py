@@ -61,6 +61,8 @@ def prepare(service: Service) -> Known:
     """Threads that completed, failed, were cancelled, are paused, run and wait; a registered workflow."""
     steps = row_of(2, 0.0, "known")
     service.http.post("/api/workflows", json=steps).raise_for_status()
+    spare = {"name": "spare", "kind": "python", "config": {"function": "hand"}}
+    service.http.post("/api/agents", json=spare).raise_for_status()
     nap = {"name": "nap", "steps": [{"id": "nap", "sleep": "24h"}]}
     failing = {"name": "failing", "steps": [{"id": "s1", "python": "odd", "retry": {"max_attempts": 1}}]}
     threads: dict[str, Any] = {}
@@ -85,9 +87,10 @@ def prepare(service: Service) -> Known:
             "thread_id": sorted(threads),
             "execution_id": sorted(threads.values()),
             "version": [1, 2, 3, 4],
-            "reference": ["known", "known@1", "content-strategy", "known@9"],
+            "reference": ["known", "known@1", "content-strategy", "known@9", "spare", "spare@1", "hand"],
             "agent": ["hand", "analyst"],
-            "name": ["default", "mail"],
+            "name": ["default", "mail", "spare", "critic"],
+            "kind": ["python"],
             "queue": ["default", "mail", "post"],
             "document": [steps, nap, failing, *({**nap, "name": f"nap-{number}"} for number in range(20))],
             "workflow": ["known", "known@1", steps, nap, {"name": "x", "steps": []}],

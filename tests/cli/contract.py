@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from app.api import examples_agents
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -160,7 +162,7 @@ def _app(service: Service) -> Starlette:
     return Starlette(
         routes=[
             Route("/api/invoke/stream/{thread}", stream),
-            Route("/{path:path}", answer, methods=["GET", "POST"]),
+            Route("/{path:path}", answer, methods=["GET", "POST", "PATCH", "DELETE"]),
         ]
     )
 
@@ -233,7 +235,19 @@ GATE: dict[str, Any] = {
     "show": 1, "form": None, "assignees": ["ana", "bob"], "opened_at": AT.format(1), "timeout_at": None, "answer": None,
     "answered_by": None, "answered_at": None, "via": None,
 }  # fmt: skip
+AGENT: dict[str, Any] = {
+    **examples_agents.DISABLED, "description": "Reads.", "problems": [{"pointer": "/config", "message": "no key"}],
+}  # fmt: skip
+AGENTS: dict[str, dict[str, Any]] = {
+    "/api/agents": {**AGENT, **examples_agents.AGENTS, "agents": [AGENT]},
+    "/api/agents/analyst": {**AGENT, **examples_agents.DELETED},
+    "/api/agents/analyst/health": examples_agents.HEALTH,
+    "/api/agents/analyst/events": examples_agents.EVENTS,
+    "/api/agents/analyst/enable": {**examples_agents.AGENT},
+    "/api/agents/analyst/disable": AGENT,
+}
 ANSWERS: dict[str, dict[str, Any]] = {
+    **AGENTS,
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
     },

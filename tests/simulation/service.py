@@ -27,6 +27,7 @@ from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
+from tests.agents import agent_runner
 from tests.simulation.loop import Place
 from tests.simulation.store import Wire, WireReads
 from tests.simulation.watch import LEASE
@@ -132,8 +133,14 @@ class Process:
             gates=self._reach(MemoryGates(world.tables)),
         )
         self.bus, children = Bus(), WorkflowRunner()
-        python = PythonRunner(functions(world, self.place), threads=1, processes=1)
-        self.runners = {"python": python, "agent": python, "sleep": SleepRunner(), "workflow": children}
+        known = functions(world, self.place)
+        python = PythonRunner(known, threads=1, processes=1)
+        self.runners = {
+            "python": python,
+            "agent": agent_runner(known, python),
+            "sleep": SleepRunner(),
+            "workflow": children,
+        }
         self.catalog = Catalog(self.stores.registry, self.runners)
         self.lease = Lease(
             journal,

@@ -170,6 +170,12 @@ def test_a_hint_that_is_too_long_comes_in_pieces() -> None:
     assert [hint.steered for hint in found if hint is not None][-1] == ("s",)
 
 
+def test_hints_of_this_release_and_the_one_before_it_are_understood() -> None:
+    hint = Hint(sender="x", breakers=True, agents=True)
+    assert [parse(text) for text in hint.texts()] == [hint]
+    assert parse('["x",["t"],[],1,0]') == Hint(sender="x", threads=("t",), due=True)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "[1,2]", '["x",1,2,3,4]', "hello"])
 def test_what_is_no_hint_is_passed_over(text: str) -> None:
     assert parse(text) is None

@@ -166,3 +166,47 @@ def test_the_reason_is_text_that_any_database_takes() -> None:
     reason = told(5, ErrorInfo(kind="exception", message="a\0b\ud800" + "x" * 1_000, retryable=True))
     assert reason.startswith("5 failures in a row: exception: a\N{REPLACEMENT CHARACTER}b?")
     assert len(reason) == 500
+
+
+def failing(record: BreakerRecord, policy: BreakerPolicy, probes: int) -> BreakerRecord:
+    """After so many probes that fail, each as soon as it may."""
+    for _ in range(probes):
+        assert record.probe_at is not None
+        now = record.probe_at
+        taken = take_probe(policy, "a")(record, now)
+        assert taken is not None
+        settled = settle_probe(policy, "a", "again")(taken, now)
+        assert settled is not None
+        record = settled
+    return record
+
+
+def test_after_so_many_failed_probes_in_a_row_it_stays_open() -> None:
+    policy = BreakerPolicy(disable_after=3)
+    opened = moved(CLOSED, trip(policy, "too many"))
+    assert not failing(opened, policy, 2).disabled
+    record = failing(opened, policy, 3)
+    assert (record.disabled, record.forced, record.probe_at) == (True, False, None)
+    assert record.reason == "disabled: 3 probes in a row failed, the last so: again"
+    assert not record.may_be_probed(NOW + later(10**6))
+    assert moved(record, force_close()).trips == 0
+
+
+def test_a_probe_that_succeeds_begins_the_count_anew() -> None:
+    policy = BreakerPolicy(disable_after=3)
+    record = failing(moved(CLOSED, trip(policy, "too many")), policy, 2)
+    assert record.probe_at is not None
+    taken = take_probe(policy, "a")(record, record.probe_at)
+    assert taken is not None
+    closed = moved(taken, settle_probe(policy, "a", None))
+    assert not failing(moved(closed, trip(policy, "too many")), policy, 2).disabled
+
+
+def test_without_a_limit_it_is_probed_for_ever() -> None:
+    assert not failing(moved(CLOSED, trip(POLICY, "too many")), POLICY, 100).disabled
+
+
+def test_one_that_is_opened_by_hand_for_good_is_disabled_and_for_a_while_is_not() -> None:
+    assert moved(CLOSED, force_open("mine", None)).disabled
+    assert not moved(CLOSED, force_open("mine", 60)).disabled
+    assert not CLOSED.disabled

@@ -36,6 +36,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from tests.agents import agent_runner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -228,8 +229,9 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     )
     functions, bus, children = Functions(), Bus(), WorkflowRunner()
     python = PythonRunner(functions, threads=2, processes=1)
-    runners: dict[str, Any] = {"python": python, "agent": python, "sleep": SleepRunner(), "workflow": children}
+    runners: dict[str, Any] = {"python": python, "sleep": SleepRunner(), "workflow": children}
     runners["gate"] = GateRunner(gate_book, max_bytes=10_000)
+    runners["agent"] = agent_runner(functions, python)
     catalog = Catalog(stores.registry, runners)
     worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
     admission = Admission(stores.queues, worker)

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.errors import Unavailable
 from tests.unit.engine.breakers import BROKEN, Deaf, ask, breaker, in_vain, parked, status, trip
-from tests.unit.engine.house import Failing, Gate, open_house
+from tests.unit.engine.house import QUICK, Failing, Gate, open_house
 
 if TYPE_CHECKING:
     from tests.unit.engine.house import House
@@ -210,3 +210,26 @@ async def test_whoever_wants_to_know_is_told_of_changes_of_this_process_only(hou
         assert told == []
     await house.breakers.close("analyst")
     await house.until(lambda: told)
+
+
+def taken_since(house: House, thread_id: str, epoch: int) -> bool:
+    """Whether the thread was taken up after that epoch and has left its slot again."""
+    row = house.tables.threads[thread_id]
+    return row.epoch > epoch and row.incarnation_id is None
+
+
+async def test_the_steps_of_an_agent_that_is_disabled_by_itself_wait_until_it_is_enabled(house: House) -> None:
+    house.breakers._policy = replace(house.breakers._policy, disable_after=1)
+    house.on("analyst", Failing(BROKEN, times=6), agent=True)
+    thread_id = await parked(house, ask(retry={"max_attempts": 100, **QUICK}))
+    house.later(31)
+    await house.until(lambda: breaker(house).disabled and taken_since(house, thread_id, 1))
+    for _ in range(3):
+        epoch = house.tables.threads[thread_id].epoch
+        house.later(3600)
+        await house.until(lambda epoch=epoch: taken_since(house, thread_id, epoch))
+    assert (house.called("a"), (await house.steps(thread_id))["a"].retry_count) == (6, 6)
+    await house.breakers.close("analyst")
+    house.later(3600)
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"
