@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.api import cursors
 from app.api.answers import answer
+from app.api.examples_agents import BREAKER_CLOSED, NO_AGENT
 from app.api.openapi import body, example, problems
 from app.api.parsing import read
 from app.api.requests import CloseBreakerRequest, OpenBreakerRequest, Page
@@ -35,18 +36,7 @@ _OPEN: Final = {
     "trips": 1,
     "changed_at": "2026-11-21T09:30:00.123Z",
 }
-_CLOSED: Final = {
-    "agent": "analyst",
-    "state": "closed",
-    "forced": False,
-    "reason": None,
-    "opened_at": None,
-    "probe_at": None,
-    "trips": 0,
-    "changed_at": None,
-}
 _FORCED: Final = {**_OPEN, "forced": True, "reason": "maintenance", "trips": 0}
-_NO_AGENT: Final = "no agent 'analist'"
 
 
 @router.get(
@@ -72,7 +62,7 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
     "/breakers/{agent}",
     operation_id="get_breaker",
     response_model=BreakerAnswer,
-    responses={**problems(404, agent_not_found=_NO_AGENT), 200: example(_OPEN)},
+    responses={**problems(404, agent_not_found=NO_AGENT), 200: example(_OPEN)},
 )
 async def one(agent: str, request: Request) -> Response:
     """The breaker of one agent."""
@@ -85,7 +75,7 @@ async def one(agent: str, request: Request) -> Response:
     "/breakers/{agent}/open",
     operation_id="open_breaker",
     response_model=BreakerAnswer,
-    responses={**problems(404, 400, 413, 422, agent_not_found=_NO_AGENT), 200: example(_FORCED)},
+    responses={**problems(404, 400, 413, 422, agent_not_found=NO_AGENT), 200: example(_FORCED)},
     openapi_extra=body(OpenBreakerRequest, {"reason": "maintenance", "for": "10m"}, required=False),
 )
 async def opened(agent: str, request: Request) -> Response:
@@ -100,7 +90,7 @@ async def opened(agent: str, request: Request) -> Response:
     "/breakers/{agent}/close",
     operation_id="close_breaker",
     response_model=BreakerAnswer,
-    responses={**problems(404, 400, 413, 422, agent_not_found=_NO_AGENT), 200: example(_CLOSED)},
+    responses={**problems(404, 400, 413, 422, agent_not_found=NO_AGENT), 200: example(BREAKER_CLOSED)},
     openapi_extra=body(CloseBreakerRequest, {}, required=False),
 )
 async def closed(agent: str, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
     from typing import Literal
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from app.domain.agent_health import Tally
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
-    from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.errors import Problem
+    from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord

@@ -65,7 +65,7 @@ class Services:
     breakers: Breakers
     inspector: Inspector
     gates: Gates
-    agents: Callable[[], Collection[str]]
+    agents: AgentDesk
     mcp: McpServers
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:

@@ -19,6 +19,7 @@ from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
+from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
@@ -29,17 +30,16 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
-from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 
 if TYPE_CHECKING:
-    from app.domain.graph_checkpoints import GraphCheckpoints
     from collections.abc import Callable
 
     from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
+    from app.domain.graph_checkpoints import GraphCheckpoints
     from app.settings import Settings
     from app.store.writer import GroupWriter
 

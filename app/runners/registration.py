@@ -24,8 +24,8 @@ from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import ModuleType
     from importlib.metadata import EntryPoint
+    from types import ModuleType
 
 Kind = Literal["agent", "function", "workflow"]
 RunIn = Literal["thread", "process", "loop"]
@@ -111,7 +111,6 @@ def workflow(
     return decorate
 
 
-def _mark(kind: Kind, name: str, run_in: RunIn | None) -> Callable[[Doer], Doer]:
 def _mark(kind: Kind, name: str, run_in: RunIn | None, about: Agent | None = None) -> Callable[[Doer], Doer]:
     def decorate(doer: Doer) -> Doer:
         asynchronous = inspect.iscoroutinefunction(doer)

@@ -51,7 +51,9 @@ async def test_an_answer_is_taken_and_the_thread_looked_at(client: httpx.AsyncCl
     body = answer.json()
     assert (answer.status_code, body["thread_id"], body["step_id"]) == (202, thread_id, STEP)
     assert answer.headers["location"] == body["links"]["status"] == f"/api/invoke/status/{thread_id}"
-    assert (await service.reads.thread(thread_id)).wake_at is not None
+    thread = await service.reads.thread(thread_id)
+    assert thread is not None
+    assert thread.wake_at is not None
     assert service.hints == 1
 
 

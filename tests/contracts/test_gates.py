@@ -11,7 +11,7 @@ import pytest
 
 from app.domain import jsontext, wishes
 from app.domain.errors import Conflict, NotFound
-from app.domain.gates import Answer, GateFilter, GateKey, Question, mark
+from app.domain.gates import Answer, GateFilter, GateKey, GateRecord, Question, mark
 from app.domain.ids import uuid7
 from app.domain.records import ExecutionUpdate, StepRecord, StepUpdate
 from app.domain.status import Status, StepStatus
@@ -227,7 +227,9 @@ async def test_a_gate_is_closed_once_its_step_run_or_its_thread_has_ended(store:
         with pytest.raises(Conflict) as refused:
             await store.gates.answer(gate.key, YES)
         assert refused.value.code == "gate_closed"
-        assert (await store.gates.find(gate.key)).closed is False
+        found = await store.gates.find(gate.key)
+        assert found is not None
+        assert found.closed is False
 
 
 async def test_an_answer_makes_a_parked_thread_due(gate: AtGate) -> None:
@@ -318,17 +320,23 @@ async def test_an_answer_reaches_a_thread_whose_driver_has_died(gate: AtGate) ->
     assert await gate.claimed() == [gate.thread_id]
 
 
+async def found_of(gate: AtGate) -> GateRecord:
+    found = await gate.store.gates.find(gate.key)
+    assert found is not None
+    return found
+
+
 async def test_what_has_been_told_is_known_by_the_events(gate: AtGate) -> None:
     begins = jsontext.dumps({**mark(gate.key), "show": "\u0000"})
     told = {"step_id": "approve", "run_id": gate.run_id}
     other = jsontext.dumps({**mark(replace(gate.key, round=10)), "show": None})
     await gate.driver.commit(gate.store.journal, gate.driver.event("gate_waiting", data=other, **told))
-    assert not (await gate.store.gates.find(gate.key)).told_waiting
+    assert not (await found_of(gate)).told_waiting
     await gate.driver.commit(gate.store.journal, gate.driver.event("gate_waiting", data=begins, **told))
-    found = await gate.store.gates.find(gate.key)
+    found = await found_of(gate)
     assert (found.told_waiting, found.told_answered) == (True, False)
     await gate.driver.commit(gate.store.journal, gate.driver.event("gate_answered", data=begins, **told))
-    assert (await gate.store.gates.find(gate.key)).told_answered
+    assert (await found_of(gate)).told_answered
 
 
 async def test_the_question_of_another_run_has_not_been_told(gate: AtGate) -> None:

@@ -508,7 +508,8 @@ class Twice:
     async def perform(self, attempt: Attempt) -> Outcome:
         answers = []
         for n in range(2):
-            record = await ask(self.house.gate_book, attempt, round=n, show={"round": n}, form={"type": "integer"})
+            book: Any = self.house.gate_book
+            record = await ask(book, attempt, round=n, show={"round": n}, form={"type": "integer"})
             if not record.answered:
                 return Asleep(seconds=record.left, gate=record)
             answers.append(record.answer)
