@@ -130,4 +130,60 @@ load(
     LIMITS + "test_a_bare_resume_pauses_again_and_a_raised_limit_goes_on",
 )
 
-ROOMS = (asked, parts, gather, notes, context, reports, drive, load)
+COMPENSATION = "unit/engine/test_compensation.py::"
+compensation = Room("app/engine/compensation.py", promise="G2")
+compensation(
+    "what has been undone is not undone again",
+    "if undo is not None and undo.id not in done and run_id in rows:",
+    "if undo is not None and run_id in rows:",
+    COMPENSATION + "test_after_a_kill_what_has_been_undone_is_not_undone_again",
+    COMPENSATION + "test_a_rollback_that_stays_paused_undoes_first_and_pauses_once",
+)
+undo = Room("app/engine/undo.py")
+undo(
+    "what a version keeps is not undone",
+    "run not in kept and status is not StepStatus.SKIPPED",
+    "status is not StepStatus.SKIPPED",
+    COMPENSATION + "test_a_kept_step_is_not_undone",
+)
+undo(
+    "the latest is undone first",
+    "for run in reversed(gone) if run in rows",
+    "for run in gone if run in rows",
+    COMPENSATION + "test_compensations_run_the_latest_first_and_before_anything_else",
+)
+asked(
+    "a resume undoes only what has not been undone",
+    'if f"{pair[0]}.undo" not in undone',
+    "if pair",
+    COMPENSATION + "test_a_resume_does_not_undo_again_what_an_earlier_execution_has_undone",
+)
+FLOW = "unit/engine/test_flow.py::"
+recorded = Room("app/engine/recorded.py", promise="G2")
+recorded(
+    "a call of something else is found out",
+    "        if known is not None:\n            what",
+    "        if known is None:\n            what",
+    FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
+)
+recorded(
+    "a call between others is found out",
+    "        if step_id in self._ids or later > int(number):",
+    "        if step_id in self._ids:",
+    FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
+)
+coded = Room("app/engine/coded.py", promise="G2")
+coded(
+    "steps that are not asked for any more are found out",
+    "                if lost is None:\n",
+    "                if lost is None or lost:\n",
+    FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
+)
+coded(
+    "completed steps answer from the journal",
+    "        if entry is not None:\n",
+    "        if entry is not None and row is not None:\n",
+    FLOW + "test_after_a_kill_completed_steps_answer_from_the_journal",
+)
+
+ROOMS = (asked, parts, gather, notes, context, reports, drive, load, compensation, undo, recorded, coded)
