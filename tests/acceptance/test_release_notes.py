@@ -125,12 +125,8 @@ def test_a_no_writes_nothing_and_an_edit_is_what_is_written(tmp_path: Path, repo
         refused = service.start_thread("release-notes", given(repository))
         asked(service, refused)
         answer(service, refused, approved=False, remark="later")
-        assert service.until(refused)["output"] | {"summary": "", "notes": ""} == {
-            "approved": False,
-            "file": None,
-            "summary": "",
-            "notes": "",
-        }
+        output = service.until(refused)["output"]
+        assert (output["approved"], output["file"]) == (False, None)
         assert not (tmp_path / "out").exists()
         edited = service.start_thread("release-notes", given(repository, file="news/latest.md"))
         assert asked(service, edited)["file"] == str(tmp_path / "out/news/latest.md")
@@ -143,15 +139,15 @@ def test_a_no_writes_nothing_and_an_edit_is_what_is_written(tmp_path: Path, repo
     ("more", "kind", "message"),
     [
         ({"from": "v9"}, "mcp.tool_error", "v9"),
-        ({"from": "v1.0", "count": 2}, "invalid_request", "raise `count`"),
-        ({"repository": "/"}, "invalid_request", "no git repository"),
-        ({"file": "../x.md"}, "invalid_request", "not within"),
+        ({"from": "v1.0", "count": 2}, "validation", "raise `count`"),
+        ({"repository": "/"}, "validation", "no git repository"),
+        ({"file": "../x.md"}, "validation", "not within"),
     ],
 )
 def test_what_cannot_be_done_fails_at_once_in_words(
     service: Service, repository: Path, more: dict[str, Any], kind: str, message: str
 ) -> None:
-    found = service.run("release-notes", given(repository, **more))
+    found = service.run("release-notes", {**given(repository), **more})
     assert found["status"] == "failed"
     assert message in found["error"]["message"], found["error"]
     assert found["error"]["kind"] == kind
@@ -173,9 +169,8 @@ def killed(moment: Callable[[Service, str], None], folder: Path, repository: Pat
                     continue
             break
         service.start().ready()
-        if service.status(thread)["status"] != "completed":
-            with suppress(AssertionError):
-                answer(service, thread)
+        if moment is at_the_gate:
+            answer(service, thread)
         done = service.until(thread)
         check_each_step_once(service, thread)
     return done, folder / "out/1.1.md"
@@ -242,9 +237,11 @@ def test_a_model_that_is_registered_writes_instead_and_a_kill_repeats_its_open_a
 
 def test_an_agent_of_the_api_takes_the_place_and_gives_it_back(tmp_path: Path, repository: Path) -> None:
     script = [{"text": "- One."}, {"text": "- Two."}]
-    with models(tmp_path, *script) as there, running(tmp_path / "service", OPENAI_API_KEY=KEY) as service:
+    with models(tmp_path, *script) as there, running(tmp_path / "service", HTTP_ALLOW_PRIVATE="true") as service:
         assert service.get("/api/agents/release-notes-writer")["kind"] == "python"
-        service.post("/api/agents", model_agent(there.url), 201)
+        agent = model_agent(there.url)
+        agent["config"]["api_key_env"] = None  # the service's keys are not for addresses that come by the API
+        service.post("/api/agents", agent, 201)
         thread = service.start_thread("release-notes", given(repository))
         assert "- Two." in asked(service, thread)["notes"]
         service.kill()
@@ -262,14 +259,14 @@ def test_the_commands_of_the_page_work(tmp_path: Path, repository: Path) -> None
     """From a fresh service that runs within the repository: started, listed, answered."""
     with running(repository) as service:
         cli = {"cwd": repository, "BACKSTITCH_URL": service.url}
-        words = ["--input", '{"repository": "."}', "--set", "version=1.1", "--thread-id", "notes"]
+        words = ["--input", '{"repository": "."}', "--set", "version=v1.1", "--thread-id", "notes"]
         started = run_cli("invoke", "release-notes", *words, **cli)
         assert started.returncode == 0, started.stderr
         asked(service, "notes")
-        assert "Publish the release notes of sewing 1.1?" in run_cli("gates", **cli).stdout
+        assert "Publish the release notes of sewing v1.1?" in run_cli("gates", **cli).stdout
         given_ = run_cli("answer", "notes", "approve", "--set", "approved=true", **cli)
         assert given_.returncode == 0, given_.stderr
-        assert service.until("notes")["output"]["file"] == str(repository / "release-notes/1.1.md")
+        assert service.until("notes")["output"]["file"] == str(repository / "release-notes/v1.1.md")
 
 
 def test_the_demo_writes_notes_and_says_that_it_agreed_itself(tmp_path: Path, repository: Path) -> None:
