@@ -215,7 +215,8 @@ class McpServers:
 
     def unknown(self, server: str) -> str:
         """A sentence for a server that is not configured."""
-        return f"no MCP server is configured as {server!r}; known: {', '.join(self.names) or 'none'} (see MCP_SERVERS)"
+        known = [name for name in self.names if self.config(name) is not None]
+        return f"no MCP server is configured as {server!r}; known: {', '.join(known) or 'none'} (see MCP_SERVERS)"
 
     def _find(self, server: str) -> Server:
         found = self._servers.get(server)

@@ -16,7 +16,7 @@ from app.examples.release_notes.edition import compose
 from app.examples.release_notes.kinds import Kind, kind_of, note_of
 from app.examples.release_notes.place import find_place, write_notes
 from app.examples.release_notes.writer import shown, write_section
-from app.settings import Settings
+from app.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,7 +281,7 @@ def test_notes_that_cannot_be_written_fail_for_good(repository: Path, name: str,
 
 
 def test_the_document_names_only_what_the_example_brings() -> None:
-    code = load_code(Settings(_env_file=None))
+    code = load_code(load_settings())
     spec = document.parse(DOCUMENT.read_text("utf-8"))
     assert spec.name == "release-notes"
     assert {"release-notes-place", "release-notes-group", "release-notes-compose", "release-notes-write"} <= set(
