@@ -100,7 +100,6 @@ http(
     SERVERS + "test_an_answer_of_an_endpoint_that_is_too_long_fails_its_call",
 )
 
-ROOMS = (session, servers, stdio, lines, http)
 notes = Room("app/examples/release_notes/place.py")
 notes(
     "release notes stay within their folder",
@@ -114,3 +113,4 @@ notes(
     "written = True",
     NOTES + "test_notes_are_written_whole_and_a_second_time_not_at_all",
 )
+ROOMS = (session, servers, stdio, lines, http, notes)
