@@ -22,8 +22,10 @@ from app.domain.status import StepStatus
 from app.domain.views.items import counts_of, item_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.api.services import Services
-    from app.domain.records import StepRecord, ThreadRecord
+    from app.domain.records import ItemRecord, StepRecord, ThreadRecord
 
 router: Final = APIRouter(tags=["look back"])
 _MAX_INDEX: Final = 2**31 - 1
@@ -53,7 +55,7 @@ async def listed(thread_id: str, step_id: str, request: Request, query: Annotate
             first=first, limit=query.limit + 1, status=None if query.status is None else StepStatus(query.status)
         )
         page = await services.reads.item_page(thread_id, run.id, (run.key_execution_id, step_id), where)
-    found = [] if page is None else page.items
+    found: Sequence[ItemRecord] = () if page is None else page.items
     shown = found[: query.limit]
     return answer(
         {
