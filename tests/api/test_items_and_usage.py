@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api.app import create_app
 from app.domain.spec import Limits
 from app.domain.times import rfc3339, utc_now
 from tests.api.real import Real, open_real
+from tests.api.test_openapi import check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,6 +51,25 @@ async def test_items_are_listed_by_page_with_their_counts(real: Real) -> None:
     assert first["items"][1]["error"]["kind"] == "refused"
     rest = await real.get(f"/api/workflow/items/{thread}/m", cursor=first["next_cursor"])
     assert ([one["index"] for one in rest["items"]], rest["next_cursor"]) == ([2, 3], None)
+
+
+async def test_the_answers_are_as_they_are_documented(real: Real) -> None:
+    def never() -> Any:
+        raise AssertionError("nothing is opened for the document")
+
+    document = create_app(never).openapi()
+    each, post = [(await real.run(one, [1, "x"]))["thread_id"] for one in (EACH, POST)]
+    answers = {
+        ("get", "/api/workflow/items/{thread_id}/{step_id}"): await real.get(f"/api/workflow/items/{each}/m"),
+        ("get", "/api/workflow/items/{thread_id}/{step_id}/{index}"): await real.get(f"/api/workflow/items/{each}/m/1"),
+        ("get", "/api/usage"): await real.get("/api/usage", by="agent,day"),
+        ("post", "/api/invoke/rollback/{thread_id}"): await real.post(
+            f"/api/invoke/rollback/{post}", {"to_version": 2, "dry_run": True}, expect=200
+        ),
+    }
+    for (method, path), answer in answers.items():
+        content = document["paths"][path][method]["responses"]["200"]["content"]
+        check(document, content["application/json"]["schema"], answer, path)
 
 
 async def test_items_of_one_status_are_found(real: Real) -> None:
