@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 THREAD: Final = "01993c5e-7c1f-7d3a-9a55-0d5a1c3b7e42"
 EXECUTION: Final = "01993c5e-7c1f-7d3a-9a55-0d5b2f6c8d11"
-_AT: Final = "2026-11-21T09:30:00.123Z"
+AT: Final = "2026-11-21T09:30:00.123Z"
 
 WORKFLOW_DOCUMENT: Final = {
     "name": "content-strategy",
@@ -50,8 +50,8 @@ STATUS: Final[Json] = {
             "attempt": 1,
             "retry_count": 0,
             "session_id": None,
-            "started_at": _AT,
-            "completed_at": _AT,
+            "started_at": AT,
+            "completed_at": AT,
             "duration_ms": 12,
             "error": None,
             "reused": False,
@@ -61,8 +61,8 @@ STATUS: Final[Json] = {
     ],
     "output": None,
     "error": None,
-    "last_update": _AT,
-    "started_at": _AT,
+    "last_update": AT,
+    "started_at": AT,
     "completed_at": None,
     "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
     "forked_from": None,
@@ -70,7 +70,7 @@ STATUS: Final[Json] = {
 HISTORY_ENTRY: Final[Json] = {
     "version": 2,
     "parent_version": 1,
-    "created_at": _AT,
+    "created_at": AT,
     "current_step": "analyst",
     "completed_steps": ["analyst"],
     "state_summary": {"num_agent_results": 1, "context_keys": ["insights"]},
@@ -88,9 +88,9 @@ EXECUTION_ENTRY: Final[Json] = {
     "thread_id": THREAD,
     "kind": "invoke",
     "status": "completed",
-    "created_at": _AT,
-    "started_at": _AT,
-    "completed_at": _AT,
+    "created_at": AT,
+    "started_at": AT,
+    "completed_at": AT,
     "duration_ms": 1200,
     "error": None,
     "triggered_by": "me@example",
@@ -103,7 +103,7 @@ WORKFLOW_ENTRY: Final[Json] = {
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "description": None,
     "steps": ["analyst"],
-    "created_at": _AT,
+    "created_at": AT,
 }
 
 WORKFLOW: Final[Json] = {**WORKFLOW_ENTRY, "document": WORKFLOW_DOCUMENT}
@@ -123,83 +123,6 @@ ROLLED_BACK: Final[Json] = {
     "rolled_back_from_version": 4,
     "durable": True,
     "links": LINKS,
-}
-FORKED: Final[Json] = {
-    "thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000",
-    "version": 2,
-    "forks": [
-        {
-            "variant": "b",
-            "thread_id": THREAD,
-            "execution_id": EXECUTION,
-            "status": "pending",
-            "version": 1,
-            "links": LINKS,
-        }
-    ],
-    "failed": [],
-    "durable": True,
-}
-_COMPARED: Final[Json] = {
-    "execution_id": EXECUTION,
-    "thread_id": THREAD,
-    "workflow": "content-strategy",
-    "workflow_version": 1,
-    "kind": "fork",
-    "status": "completed",
-    "version": 3,
-    "forked_from": {"thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000", "version": 2, "variant": "b"},
-    "started_at": _AT,
-    "completed_at": _AT,
-    "error": None,
-    "duration_ms": 950,
-    "steps_ms": 900,
-    "attempts": 1,
-    "usage": {"input_tokens": 812, "output_tokens": 240, "cost_usd": 0.0021},
-    "steps": {"total": 2, "completed": 2, "failed": 0, "skipped": 0, "reused": 1},
-}
-_RUN: Final[Json] = {
-    "status": "completed",
-    "agent": "marketer-v2",
-    "agent_version": 1,
-    "variant": None,
-    "attempt": 1,
-    "retry_count": 0,
-    "duration_ms": 900,
-    "usage": {"input_tokens": 812, "output_tokens": 240, "cost_usd": 0.0021},
-    "reused": False,
-    "error": None,
-}
-_SAME: Final[Json] = {"equal": True, "a": None, "b": None, "patch": [], "omitted": None}
-COMPARED: Final[Json] = {
-    "a": {**_COMPARED, "duration_ms": 700, "steps_ms": 650, "usage": None},
-    "b": _COMPARED,
-    "ancestor": {"thread_id": "01993c5e-7c1f-7d3a-9a55-000000000000", "version": 2},
-    "difference": {
-        "duration_ms": 250,
-        "steps_ms": 250,
-        "attempts": 0,
-        "input_tokens": None,
-        "output_tokens": None,
-        "cost_usd": None,
-    },
-    "steps": [
-        {
-            "id": "marketer",
-            "a": {**_RUN, "agent": "marketer", "duration_ms": 650, "usage": None},
-            "b": _RUN,
-            "output": {
-                "equal": False,
-                "a": {"plan": "short"},
-                "b": {"plan": "long"},
-                "patch": [{"op": "replace", "path": "/plan", "value": "long"}],
-                "omitted": None,
-            },
-        }
-    ],
-    "input": _SAME,
-    "context": _SAME,
-    "output": {"equal": None, "a": None, "b": None, "patch": None, "omitted": "not_written"},
 }
 VERSION: Final[Json] = {
     "thread_id": THREAD,
@@ -232,7 +155,7 @@ GATE: Final[Json] = {
     "show": {"draft": "..."},
     "form": {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}},
     "assignees": ["ana"],
-    "opened_at": _AT,
+    "opened_at": AT,
     "timeout_at": "2026-11-22T09:30:00.123Z",
     "answer": None,
     "answered_by": None,
@@ -266,45 +189,4 @@ VALIDATION: Final[Json] = {
     "steps": [],
     "diagram": None,
     "problems": [{"pointer": "/steps/0/agent", "message": "no agent analist"}],
-}
-_TASK_LINKS: Final = {
-    "task": f"/api/tasks/{THREAD}",
-    "stream": f"/api/tasks/{THREAD}/stream",
-    "thread": f"/api/invoke/status/{THREAD}",
-}
-TASK_ACCEPTED: Final[Json] = {
-    "task_id": THREAD,
-    "execution_id": EXECUTION,
-    "status": "pending",
-    "durable": True,
-    "links": _TASK_LINKS,
-}
-TASK: Final[Json] = {
-    "task_id": THREAD,
-    "execution_id": EXECUTION,
-    "agent": "writer",
-    "status": "completed",
-    "output": {"text": "..."},
-    "error": None,
-    "attempts": 1,
-    "session_id": None,
-    "started_at": _AT,
-    "completed_at": _AT,
-    "last_update": _AT,
-    "duration_ms": 840,
-    "usage": {"input_tokens": 812, "output_tokens": 240, "cost_usd": 0.0021},
-    "links": _TASK_LINKS,
-}
-TASK_ENTRY: Final[Json] = {
-    "task_id": THREAD,
-    "execution_id": EXECUTION,
-    "agent": "writer",
-    "status": "completed",
-    "created_at": _AT,
-    "started_at": _AT,
-    "completed_at": _AT,
-    "duration_ms": 850,
-    "error": None,
-    "triggered_by": None,
-    "external_run_id": None,
 }

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples, idempotency
+from app.api import examples_fork, idempotency
 from app.api.answers import answer, known_form
 from app.api.openapi import body, example, problems
 from app.api.parsing import check, read_json
@@ -45,7 +45,7 @@ _DOCUMENTED: Final[dict[str, Any]] = {
     response_model=ForkedAnswer,
     responses={
         **problems(404, 400, 409, 413, 422, 429, version_not_found="thread 0199... has no version 9"),
-        202: example(examples.FORKED),
+        202: example(examples_fork.FORKED),
     },
     openapi_extra=_DOCUMENTED,
 )

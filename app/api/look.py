@@ -10,7 +10,7 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import cursors, examples
+from app.api import cursors, examples, examples_fork
 from app.api.answers import answer, thread_of
 from app.api.comparing import comparison_of
 from app.api.documents import execution_of, history_of, timeline_of
@@ -117,7 +117,7 @@ async def executions(request: Request, query: Annotated[ExecutionsQuery, FromQue
     response_model=CompareAnswer,
     responses={
         **problems(404, 422, execution_not_found=f"no execution and no thread {examples.EXECUTION!r}"),
-        200: example(examples.COMPARED),
+        200: example(examples_fork.COMPARED),
     },
 )
 async def compare(request: Request, query: Annotated[CompareQuery, FromQuery()]) -> Response:

@@ -9,7 +9,7 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import cursors, examples, follow, idempotency
+from app.api import cursors, examples, examples_fork, follow, idempotency
 from app.api.answers import answer, thread_of
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
@@ -48,8 +48,8 @@ _MISSING: Final = problems(404, task_not_found=f"no task {examples.THREAD!r}")
     response_model=TaskAccepted,
     responses={
         **problems(400, 409, 413, 422, 429),
-        200: {"model": TaskDocument, "description": "It ended in the time to wait", **example(examples.TASK)},
-        202: example(examples.TASK_ACCEPTED),
+        200: {"model": TaskDocument, "description": "It ended in the time to wait", **example(examples_fork.TASK)},
+        202: example(examples_fork.TASK_ACCEPTED),
     },
     openapi_extra=_DOCUMENTED,
 )
@@ -97,7 +97,7 @@ async def start(request: Request) -> Response:
     "/tasks",
     operation_id="list_tasks",
     response_model=TasksAnswer,
-    responses={**problems(422), 200: example({"tasks": [examples.TASK_ENTRY], "next_cursor": None})},
+    responses={**problems(422), 200: example({"tasks": [examples_fork.TASK_ENTRY], "next_cursor": None})},
 )
 async def listed(request: Request, query: Annotated[TasksQuery, FromQuery()]) -> Response:
     """Tasks, newest first, each as its last execution went."""
@@ -120,7 +120,7 @@ async def listed(request: Request, query: Annotated[TasksQuery, FromQuery()]) ->
     "/tasks/{task_id}",
     operation_id="get_task",
     response_model=TaskDocument,
-    responses={**_MISSING, 200: example(examples.TASK)},
+    responses={**_MISSING, 200: example(examples_fork.TASK)},
 )
 async def task(task_id: str, request: Request) -> Response:
     """Where a task stands, with its output or its error."""
@@ -149,7 +149,7 @@ async def stream(task_id: str, request: Request, query: Annotated[StreamQuery, F
     response_model=TaskDocument,
     responses={
         **problems(409, 400, 404, 413, 422, thread_ended="the thread has completed"),
-        202: example({**examples.TASK, "status": "cancelled", "output": None}),
+        202: example({**examples_fork.TASK, "status": "cancelled", "output": None}),
     },
     openapi_extra=body(CancelRequest, {"reason": "no longer needed"}, required=False),
 )

@@ -29,6 +29,8 @@ HTTP: Final = "http"
 REPEAT_EXHAUSTED: Final = "repeat_exhausted"
 """The condition of a `repeat` did not hold within its iterations."""
 
+CORRUPT: Final = "state_corrupt"
+"""What the step is to have from elsewhere is not what was written there."""
 CODE_CHANGED: Final = "code_changed"
 """A workflow's Python function asks for other steps than those that its thread's journal holds."""
 

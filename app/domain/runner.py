@@ -64,11 +64,13 @@ class StepContext(Protocol):
     """What a running step may use.  What is no coroutine is safe from any thread.
 
     `index` is the place of the item (`for_each`) or the iteration (`repeat`), None for a plain step; `session_id` is what an
-    earlier attempt of it kept; whoever performs for an agent writes that agent's version into `agent_version`.
+    earlier attempt of it kept; `epoch` is the fencing token of its thread's driver; whoever performs for an agent writes that
+    agent's version into `agent_version`.
     """
 
     thread_id: str
     execution_id: str
+    epoch: int
     step_id: str
     index: int | None
     run_id: str

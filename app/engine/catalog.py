@@ -33,6 +33,7 @@ class Catalog:
         self._runners = runners
         self._specs: OrderedDict[str, WorkflowSpec] = OrderedDict()
         self._named: dict[tuple[str, int | None], tuple[float, WorkflowRecord]] = {}
+        self._checked: dict[str, float] = {}
         self._ad_hoc: OrderedDict[bytes, WorkflowRecord] = OrderedDict()
 
     async def spec(self, definition_id: str) -> WorkflowSpec:
@@ -104,6 +105,21 @@ class Catalog:
             raise InvalidWorkflow(problems)
         return spec
 
+    def check(self, definition_id: str, spec: WorkflowSpec) -> None:
+        """Whether a registered workflow can run here now: an agent may be gone since, or its key.  Raises InvalidWorkflow.
+
+        What is well is looked at once a second at most.
+        """
+        at = self._checked.get(definition_id)
+        if at is not None and monotonic() - at < _FRESH:
+            return
+        problems = [problem for step in spec.steps for problem in self._problems(step)]
+        if problems:
+            raise InvalidWorkflow(problems)
+        if len(self._checked) >= _KEPT:
+            self._checked.clear()
+        self._checked[definition_id] = monotonic()
+
     def objections(self, step: StepSpec, agent: str) -> list[str]:
         """Why another agent cannot do a step here; none where it can."""
         if step.agent is None:
@@ -119,6 +135,10 @@ class Catalog:
             if variant.agent is not None:
                 found = check(step.done_by(variant.agent))
                 yield from (Problem(f"{place}/variants/{number}/agent", message) for message in found)
+        undo = step.compensate
+        if undo is not None:
+            told = self._runners[undo.kind].check(undo)
+            yield from (Problem(f"{place}/compensate/{undo.kind}", message) for message in told)
 
     def _keep(self, record: WorkflowRecord, spec: WorkflowSpec) -> WorkflowSpec:
         self._specs[record.id] = spec

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.domain.ports import Reads
-    from app.domain.records import Usage
+    from app.domain.records import ThreadRecord, Usage
     from app.engine.openstep import OpenStep
 
 _LOOK_AGAIN = 0.5
@@ -56,6 +56,7 @@ class Context:
         "_step",
         "agent_version",
         "attempt",
+        "epoch",
         "execution_id",
         "heard",
         "idempotency_key",
@@ -66,17 +67,13 @@ class Context:
         "thread_id",
     )
 
-    def __init__(self, thread_id: str, execution_id: str, step: OpenStep, listener: Listener, reads: Reads) -> None:
-        self.thread_id, self.execution_id, self.step_id, self.run_id = (
-            thread_id,
-            execution_id,
-            step.spec.id,
-            step.run_id,
-        )
+    def __init__(self, thread: ThreadRecord, step: OpenStep, listener: Listener, reads: Reads) -> None:
+        self.thread_id, self.execution_id, self.epoch = thread.thread_id, thread.execution_id, thread.epoch
+        self.step_id, self.run_id = step.spec.id, step.run_id
         self.attempt, self.index, self.session_id = step.attempt, step.item, step.session_id
         self.agent_version: int | None = None
         place = "" if step.item is None else f":{step.item}"
-        self.idempotency_key = f"{thread_id}:{step.key_execution_id}:{step.spec.id}{place}"
+        self.idempotency_key = f"{self.thread_id}:{step.key_execution_id}:{step.spec.id}{place}"
         self._step, self._listener, self._reads = step, listener, reads
         self.heard: Callable[[], None] | None = None
         """Called with every report, by whoever must know that the attempt is alive."""

@@ -188,6 +188,7 @@ class Control:
             if existing is not None:
                 return await self._again(command, record, spec, existing)
         command = fitting(spec, command)
+        self._catalog.check(record.id, spec)
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
         return await self._starts.bear(command, start, loaded) or await self._start(command)
 

@@ -229,7 +229,7 @@ class Run:
             self._nudge()  # who leaves waits for no such step
             return
         thread = self.thread
-        context = step.context = Context(thread.thread_id, thread.execution_id, step, self._reports, self._deps.reads)
+        context = step.context = Context(thread, step, self._reports, self._deps.reads)
         ending: Ending
         try:
             if step.parts is not None:

@@ -22,7 +22,7 @@ from app.domain.times import duration_ms
 from app.engine.asked import downstream_of, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
-from app.engine.undo import undone_by
+from app.engine.undo import to_undo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,7 +118,7 @@ class Steering:
                 code="nothing_to_run",
             )
         old, left = await self._execution(), self.thread.head_version
-        undo = await self._to_undo(spec, target.version) if command.compensate else ()
+        undo = await to_undo(self._reads, self.thread, spec, target.version) if command.compensate else ()
         asked = Parameters(
             context=dict(command.context), overrides=dict(command.overrides), undo=undo, hold=not command.resume
         )
@@ -155,12 +155,6 @@ class Steering:
         self._draft.event(events.WORKFLOW_START, {"status": "pending", "progress": 0.0, "workflow": spec.name})
         self._hand_over()
         return self._draft.transition
-
-    async def _to_undo(self, spec: WorkflowSpec, version: int) -> tuple[tuple[str, str], ...]:
-        undone = await undone_by(self._reads, self.thread, spec, version)
-        return tuple(
-            (each.step_id, each.run_id) for each in undone if each.compensate and each.status is StepStatus.COMPLETED
-        )
 
     async def _context(self) -> str:
         """The variables at the head, none where the state cannot be read: that must not keep a thread from ending."""

@@ -55,6 +55,14 @@ async def undone_by(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, to_v
     return [_undone(spec, row) for row in [*running, *(rows[run] for run in reversed(gone) if run in rows)]]
 
 
+async def to_undo(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, version: int) -> tuple[tuple[str, str], ...]:
+    """(step, run) of what a rollback to a version can compensate, the latest first."""
+    undone = await undone_by(reads, thread, spec, version)
+    return tuple(
+        (each.step_id, each.run_id) for each in undone if each.compensate and each.status is StepStatus.COMPLETED
+    )
+
+
 def _undone(spec: WorkflowSpec, row: StepRecord) -> Undone:
     step = spec.by_id.get(row.step_id)
     return Undone(

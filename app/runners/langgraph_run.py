@@ -50,7 +50,7 @@ class GraphAttempt:
         saver = StoreSaver(
             checkpoints,
             context.thread_id,
-            epoch=getattr(context, "epoch", None),
+            epoch=context.epoch,
             serde=StrictSerializer(self._registered.classes()),
             max_bytes=max_bytes,
             wanted=lambda: not context.cancelled,

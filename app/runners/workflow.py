@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from app.domain import jsontext
 from app.domain.commands import ResumeCommand, StartCommand
 from app.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from app.domain.integrity import is_text
 from app.domain.records import ErrorInfo
-from app.domain.retry import CHILD_FAILED, CONFIGURATION, VALIDATION
+from app.domain.retry import CHILD_FAILED, CONFIGURATION, CORRUPT, VALIDATION
 from app.domain.runner import Asleep, Completed, Failed
 from app.domain.status import ENDED, Status
 
@@ -120,6 +121,12 @@ def _start(attempt: Attempt, child_id: str, mark: str, priority: int | None) -> 
 def _ended(child: ThreadRecord, execution: ExecutionRecord | None) -> Outcome:
     if child.status is Status.COMPLETED:
         output = execution.output if execution is not None else None
+        digest = execution.output_sha256 if execution is not None else None
+        if digest is not None and not is_text(output, digest):
+            message = (
+                f"the output of thread {child.thread_id} is damaged: roll that thread back by one version, then resume"
+            )
+            return Failed(error=ErrorInfo(kind=CORRUPT, message=message))
         return Completed(output=jsontext.loads(output or "null"))
     error: dict[str, Any] = jsontext.loads(execution.error) if execution is not None and execution.error else {}
     message = f"thread {child.thread_id} is {child.status}: {error.get('message', 'no reason given')}"

@@ -119,4 +119,12 @@ ids(
     promise="G8",
 )
 
+workflow(
+    "a damaged output of a sub-workflow is not used",
+    "if digest is not None and not is_text(output, digest):",
+    "if digest is not None and child is None:",
+    "unit/engine/test_children.py::test_a_damaged_output_of_a_child_is_not_used",
+    promise="G14",
+)
+
 ROOMS = (python, workflow, sleep, jsontext, document, ids)

@@ -85,8 +85,10 @@ class Clients:
         from app.runners.llm.transport import StrangersTransport  # noqa: PLC0415
 
         if strangers not in self._connections:
+            # To a checked address, names that share it would share a connection, and so its certificate: none is kept.
+            kept = 0 if strangers else _KEEPALIVE
             plain = httpx2.AsyncHTTPTransport(
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=_KEEPALIVE)
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=kept)
             )
             self._connections[strangers] = httpx2.AsyncClient(
                 transport=StrangersTransport(plain, private=self._allow_private) if strangers else plain,

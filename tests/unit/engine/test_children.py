@@ -82,6 +82,26 @@ async def test_a_child_that_fails_fails_its_step(house: House) -> None:
     assert "no" in error["message"]
 
 
+async def test_a_damaged_output_of_a_child_is_not_used(house: House) -> None:
+    gate = Gate()
+    house.on("gate", gate)
+    await inner(house, step("x", python="gate"))
+    thread_id = (await house.start(PARENT)).thread.thread_id
+    await house.until(lambda: gate.entered)
+    [child] = await house.reads.children(thread_id)
+    gate.open()
+    house.journal.before_commit = lambda move: _damage(house, child.execution_id, move)
+    await house.end(thread_id)
+    error = json.loads((await house.execution(thread_id)).error or "")
+    assert (error["kind"], error["step_id"]) == ("state_corrupt", "child")
+
+
+async def _damage(house: House, execution_id: str, move: Any) -> None:
+    for update in move.execution_updates:
+        if update.id == execution_id and update.output is not None:
+            update.output_sha256 = b"of something else"
+
+
 async def test_a_retry_of_the_step_goes_on_with_its_child(house: House) -> None:
     house.on("flaky", Failing(ValueError("x"), times=1))
     await inner(house, step("dear"), step("x", python="flaky", retry={"max_attempts": 1}))

@@ -18,6 +18,7 @@ class Context:
     cancelled = False
     index: int | None = None
     agent_version: int | None = None
+    epoch = 1
 
     def __init__(self, *, key: str = "t:e:s", session_id: str | None = None) -> None:
         self.idempotency_key = key

@@ -17,6 +17,7 @@ class Told:
     thread_id, execution_id, step_id, run_id, attempt = "t", "e", "s", "r", 1
     idempotency_key = "t:e:s"
     cancelled = False
+    epoch = 1
     index: int | None = None
     session_id: str | None = None
     agent_version: int | None = None

@@ -26,6 +26,7 @@ class Remembering:
     index: int | None = None
     session_id: str | None = None
     agent_version: int | None = None
+    epoch = 1
 
     def __init__(self, memory: dict[str, str] | None = None, *, dies_at: str = "", dies_after: str = "") -> None:
         self.memory = {} if memory is None else memory
