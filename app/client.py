@@ -169,11 +169,11 @@ class Backstitch:
         return await self.request("GET", _path("status", thread_id))
 
     async def resume(self, thread_id: str, **fields: object) -> JsonObject:
-        """Go on with what has not completed; `fields`: from_step, skip, overrides, expected_version."""
+        """Go on with what has not completed; `fields`: from_step, skip, overrides, limits, expected_version."""
         return await self.request("POST", _path("resume", thread_id), json=_given(fields))
 
     async def rollback(self, thread_id: str, to_version: int, **fields: object) -> JsonObject:
-        """Move the thread's head to `to_version`; `fields`: resume, reason, overrides, context, expected_version."""
+        """Move the thread's head to `to_version`; `fields`: resume, dry_run, compensate, reason, overrides, context, ..."""
         body = _given(fields | {"to_version": to_version})
         return await self.request("POST", _path("rollback", thread_id), json=body)
 

@@ -17,6 +17,7 @@ from app.api import (
     fork,
     gates,
     health,
+    items,
     look,
     mcp,
     openapi,
@@ -26,6 +27,7 @@ from app.api import (
     start,
     steer,
     tasks,
+    usage,
     workflows,
 )
 from app.api.feed import Feed
@@ -43,6 +45,8 @@ _OTHERS: Final = (
     follow.feed_router,
     gates.open_router,
     look.execution_router,
+    items.router,
+    usage.router,
     tasks.router,
     workflows.router,
     queues.router,

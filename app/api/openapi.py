@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, requests_agents, requests_tasks, schemas_service
+from app.api import examples, requests, requests_agents, requests_steer, requests_tasks, schemas_service
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -25,6 +25,7 @@ _TAGS: Final = [
     {"name": "fork", "description": "New threads from a version of another, and two executions side by side."},
     {"name": "gates", "description": "Questions that steps ask, and their answers."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
+    {"name": "usage", "description": "What work has cost."},
     {"name": "tasks", "description": "One agent on one input."},
     {"name": "define", "description": "Workflow documents."},
     {"name": "agents", "description": "Who does the steps: register, change, enable, disable, health."},
@@ -103,12 +104,12 @@ WORKFLOW_BODY: Final[Json] = {
 
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.StartRequest,
-    requests.ResumeRequest,
-    requests.RollbackRequest,
+    requests_steer.ResumeRequest,
+    requests_steer.RollbackRequest,
     requests.ForkRequest,
     requests_tasks.TaskRequest,
-    requests.CancelRequest,
-    requests.PauseRequest,
+    requests_steer.CancelRequest,
+    requests_steer.PauseRequest,
     requests.QueueRequest,
     requests.GateRequest,
     requests.OpenBreakerRequest,

@@ -14,8 +14,9 @@ from app.domain.errors import NotSupported, Problem
 from app.domain.gates import TIMED_OUT
 from app.domain.ids import THREAD_ID
 from app.domain.queues import MAX_PRIORITY
-from app.domain.status import Status
+from app.domain.status import Status, StepStatus
 from app.domain.times import seconds
+from app.domain.usage import GROUPS
 
 _MAX_INT: Final = 2**31 - 1
 _MAX_SEQ: Final = 2**63 - 1
@@ -71,6 +72,12 @@ def _plus(value: Any) -> Any:
     return value
 
 
+def _groups(value: str) -> str:
+    if value and not set(value.split(",")) <= set(GROUPS):
+        raise ValueError("should be any of agent, workflow, day, with commas between")
+    return value
+
+
 _DURATION_SCHEMA: Final = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION}],
     "description": 'Seconds, or "500ms", "30s", "5m", "24h".',
@@ -89,6 +96,7 @@ VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
 """RFC 3339; one without an offset is in UTC."""
+By = Annotated[str, AfterValidator(_groups)]
 Values = dict[str, Any]
 _WORKFLOW_SCHEMA: Final = {
     "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
@@ -125,28 +133,6 @@ class OverrideRequest(Body):
     input: Values | None = None
 
 
-class ResumeRequest(Body):
-    """Go on with what has not completed."""
-
-    from_step: str | None = None
-    skip: Values | None = None
-    overrides: dict[str, OverrideRequest] | None = None
-    expected_version: VersionNumber | None = None
-    triggered_by: ShortText | None = None
-
-
-class RollbackRequest(Body):
-    """Move the head to an earlier (or any other) version."""
-
-    to_version: VersionNumber
-    resume: bool = True
-    reason: str | None = None
-    overrides: dict[str, OverrideRequest] | None = None
-    context: Values | None = None
-    expected_version: VersionNumber | None = None
-    triggered_by: ShortText | None = None
-
-
 class VariantRequest(Body):
     """One of the threads that a fork makes."""
 
@@ -164,19 +150,6 @@ class ForkRequest(Body):
     resume: Annotated[bool, Field(description="Run on at once; false: stay paused.")] = True
     reason: str | None = None
     triggered_by: ShortText | None = None
-
-
-class CancelRequest(Body):
-    """Stop a thread for good."""
-
-    reason: str | None = None
-    force: Annotated[bool, Field(description="Do not ask the process that drives it first: take it away at once.")] = (
-        False
-    )
-
-
-class PauseRequest(Body):
-    """Nothing to say so far."""
 
 
 class GateRequest(Body):
@@ -284,3 +257,17 @@ class CompareQuery(Query):
 
     a: Annotated[ShortText, Field(description="The id of an execution or of a thread.")]
     b: Annotated[ShortText, Field(description="Another.")]
+
+
+class ItemsQuery(Page):
+    """Which items of a step."""
+
+    status: StepStatus | None = None
+
+
+class UsageQuery(Page):
+    """Which step runs, and by what their costs are summed."""
+
+    by: Annotated[By, Field(description="agent, workflow, day: any of them, with commas between.")] = ""
+    since: Time | None = None
+    until: Time | None = None

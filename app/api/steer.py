@@ -8,21 +8,27 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples
+from app.api import examples, examples_steps
 from app.api.answers import accepted, answer, known_form
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
 from app.api.parsing import read
-from app.api.requests import CancelRequest, PauseRequest, ResumeRequest, RollbackRequest
+from app.api.requests_steer import CancelRequest, PauseRequest, ResumeRequest, RollbackRequest
 from app.api.schemas import ResumedAnswer, RolledBackAnswer, StatusDocument
+from app.api.schemas_steps import PreviewAnswer
 from app.api.services import services_of
 from app.domain.commands import ResumeCommand, RollbackCommand, StepOverride
+from app.domain.errors import Conflict
+from app.domain.spec import Limits
 from app.domain.views.status import links
+from app.engine.undo import IRREVERSIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.api.requests import OverrideRequest
+    from app.api.requests_steer import LimitsRequest
+    from app.api.services import Services
 
 router: Final = APIRouter(tags=["steer"])
 _PROBLEMS: Final = problems(400, 404, 409, 413, 422)
@@ -49,6 +55,7 @@ async def resume(thread_id: str, request: Request) -> Response:
         from_step=wanted.from_step,
         skip=wanted.skip or {},
         overrides=overrides_of(wanted.overrides),
+        limits=_limits(wanted.limits),
         expected_version=wanted.expected_version,
         triggered_by=wanted.triggered_by,
     )
@@ -65,18 +72,29 @@ async def resume(thread_id: str, request: Request) -> Response:
     response_model=RolledBackAnswer,
     responses={
         **problems(404, 400, 409, 413, 422, version_not_found="no version 9: the thread has 1 to 4"),
+        200: {
+            "model": PreviewAnswer,
+            "description": "A dry run: nothing has changed",
+            **example(examples_steps.PREVIEW),
+        },
         202: example(examples.ROLLED_BACK),
     },
     openapi_extra=body(RollbackRequest, {"to_version": 2, "reason": "better wording"}),
 )
 async def rollback(thread_id: str, request: Request) -> Response:
-    """Move the head to a version and run on from there; later versions stay in the history."""
+    """Move the head to a version and run on from there; later versions stay in the history.
+
+    With `dry_run` nothing changes: the answer is 200 and tells what would be undone.
+    """
     services = services_of(request)
     wanted = await read(request, RollbackRequest)
+    if wanted.dry_run:
+        return await _preview(services, known_form(thread_id), wanted)
     command = RollbackCommand(
         thread_id=known_form(thread_id),
         to_version=wanted.to_version,
         resume=wanted.resume,
+        compensate=wanted.compensate,
         reason=wanted.reason,
         context=wanted.context or {},
         overrides=overrides_of(wanted.overrides),
@@ -126,3 +144,29 @@ async def pause(thread_id: str, request: Request) -> Response:
 def overrides_of(given: Mapping[str, OverrideRequest] | None) -> dict[str, StepOverride]:
     """Overrides as the engine takes them."""
     return {name: StepOverride(agent=one.agent, input=one.input or {}) for name, one in (given or {}).items()}
+
+
+def _limits(given: LimitsRequest | None) -> Limits | None:
+    if given is None:
+        return None
+    return Limits(max_cost_usd=given.max_cost_usd, max_tokens=given.max_tokens, deadline=given.deadline)
+
+
+async def _preview(services: Services, thread_id: str, wanted: RollbackRequest) -> Response:
+    thread, undone = await services.control.preview(thread_id, wanted.to_version)
+    if wanted.expected_version not in (None, thread.head_version):
+        raise Conflict(
+            f"the head is version {thread.head_version}, not {wanted.expected_version}", code="version_conflict"
+        )
+    spec = await services.control.spec(thread.definition_id)
+    kept = (await services.control.load_refs(thread_id, wanted.to_version)).steps
+    known = [step.id for step in spec.steps] or [one.step_id for one in reversed(undone)]
+    document = {
+        "thread_id": thread_id,
+        "from_version": thread.head_version,
+        "to_version": wanted.to_version,
+        "undone": [one.value() for one in undone],
+        "irreversible": list(dict.fromkeys(one.step_id for one in undone if one.effect == IRREVERSIBLE)),
+        "runs_again": list(dict.fromkeys(step_id for step_id in known if step_id not in kept)),
+    }
+    return answer(document)

@@ -14,7 +14,8 @@ from app.api.answers import answer, thread_of
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
 from app.api.parsing import check, read, read_json
-from app.api.requests import CancelRequest, StreamQuery
+from app.api.requests import StreamQuery
+from app.api.requests_steer import CancelRequest
 from app.api.requests_tasks import TaskRequest, TasksQuery
 from app.api.schemas_tasks import TaskAccepted, TaskDocument, TasksAnswer
 from app.api.services import services_of

@@ -12,6 +12,7 @@ from rich.live import Live
 
 from app.cli.options import DEFAULT_URL
 from app.cli.progress import Progress, plain
+from app.cli.remarks import Hints
 from app.cli.rendering import console, print_json, program, remark, say
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ async def follow(
     """
     from app.client import ENDINGS, ClientError  # noqa: PLC0415 - import time of --help
 
-    display = _Display(as_json=as_json, quiet=quiet)
+    hints = Hints(thread, None if service.url == DEFAULT_URL else service.url)
+    display = _Display(hints, as_json=as_json, quiet=quiet)
     status = ""
     try:
         with display.open():
@@ -72,8 +74,9 @@ def ended_well(document: Mapping[str, Any]) -> bool:
 class _Display:
     """Where events go. In a terminal the steps are drawn over and over, else each event is a line once."""
 
-    def __init__(self, *, as_json: bool, quiet: bool) -> None:
+    def __init__(self, hints: Hints, *, as_json: bool, quiet: bool) -> None:
         self.progress = Progress()
+        self._hints = hints
         self._json = as_json
         self._quiet = quiet
         self._console = console()
@@ -91,13 +94,18 @@ class _Display:
             yield
 
     def _draw(self) -> Group:
-        return self.progress.draw(self._console.height)
+        return self.progress.draw(self._console.height, self._hints.lines)
 
     def show(self, event: Event) -> None:
         self.progress.outage = ""
+        fresh = event.name == "snapshot" or (event.seq is not None and event.seq > self.progress.seen)
+        asked = self._hints.take(event) if fresh else []
         self.progress.apply(event)
         if event.name == "gap":
             remark("gap: events before this one are no longer kept")
+        if not (self._json or self._quiet or self._live):
+            for hint in asked:
+                remark(hint)
         if self._quiet or self._live or event.name in _UNSAID:
             return
         if self._json:

@@ -154,8 +154,10 @@ def print_status(found: dict[str, Any]) -> None:
 
 
 def _question(step: dict[str, Any]) -> str:
-    gate = step.get("gate")
-    return str(gate.get("title") or "waits for an answer") if gate else ""
+    gate, session = step.get("gate"), str(step.get("session_id") or "")
+    if gate:
+        return str(gate.get("title") or "waits for an answer")
+    return f"thread {session}" if session.startswith("sub:") else ""
 
 
 async def _whole_history(service: Backstitch, thread: str) -> dict[str, Any]:

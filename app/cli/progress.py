@@ -10,10 +10,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.remarks import remark_of
 from app.cli.rendering import STYLES, clock, duration, failure, mark, styled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from app.client import Event
 
@@ -38,6 +39,8 @@ _STEP_STATUS: Final[dict[str, str]] = {
     "gate_answered": "running",
 }
 _MOVED: Final = frozenset({"workflow_resumed", "workflow_rolled_back"})
+_ASIDE: Final = frozenset({"item_failed", "attempt_discarded"})
+"""Events that tell of a step without changing how it stands."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +72,13 @@ class Progress:
         self.steps: dict[str, StepLine] = {}
         self.stale = False
         self.outage = ""
+        self.remark = ""
         self._seen = 0
+
+    @property
+    def seen(self) -> int:
+        """The number of the last event that is in it."""
+        return self._seen
 
     def take(self, document: Mapping[str, Any]) -> None:
         """Start over from a status document."""
@@ -87,7 +96,11 @@ class Progress:
             self._seen = event.seq
             self.status = _WORKFLOW_STATUS.get(event.name, self.status)
             self.stale = event.name in _MOVED
-            if event.step_id is not None and event.name in _STEP_STATUS:
+            if event.step_id is None:
+                self.remark = remark_of(event) if event.name == "workflow_paused" else ""
+            elif event.name in _ASIDE or (event.name == "step_retry" and event.data.get("index") is not None):
+                self.steps.setdefault(event.step_id, StepLine(id=event.step_id)).message = remark_of(event)
+            elif event.name in _STEP_STATUS:
                 self._step(event, event.step_id)
 
     def _step(self, event: Event, step_id: str) -> None:
@@ -101,10 +114,11 @@ class Progress:
         elif line.status in {"completed", "failed"} and line.started_at and at:
             line.duration_ms = event.data.get("duration_ms") or (at - line.started_at).total_seconds() * 1000
 
-    def draw(self, height: int) -> Group:
-        """The thread in at most `height` lines; finished steps give way first."""
+    def draw(self, height: int, hints: Sequence[str] = ()) -> Group:
+        """The thread in at most `height` lines with `hints` below; finished steps give way first."""
         lines = list(self.steps.values())
-        room = max(4, height - 3)
+        tail = [Text(text, style="yellow") for text in (self.remark, *hints, self.outage) if text]
+        room = max(4, height - 3 - max(0, len(tail) - 1))
         hidden = 0
         while len(lines) > room and lines[0].status in {"completed", "skipped"}:
             del lines[0]
@@ -119,7 +133,6 @@ class Progress:
         head = [Text.assemble((self.workflow or "workflow", "bold"), "  ", styled(self.status))]
         if hidden:
             head.append(Text(f"{hidden} finished steps above", style="dim"))
-        tail = [Text(self.outage, style="yellow")] if self.outage else []
         return Group(*head, grid, *tail)
 
 
@@ -131,9 +144,13 @@ def _line(step: Mapping[str, Any]) -> StepLine:
         attempt=int(step.get("attempt") or 0),
         started_at=_time(step.get("started_at")),
         duration_ms=step.get("duration_ms"),
-        message=failure(step.get("error")),
+        message=failure(step.get("error")) or _question(step.get("gate")),
         reused=bool(step.get("reused")),
     )
+
+
+def _question(gate: Mapping[str, Any] | None) -> str:
+    return "" if gate is None else " ".join(str(gate.get("title") or "waits for an answer").split())
 
 
 def _cells(line: StepLine, now: datetime) -> list[Text]:
@@ -164,19 +181,6 @@ def plain(event: Event, agents: Mapping[str, str]) -> str:
     sign = mark(status) if status else " "
     head = f"{clock(event.body.get('at'))} {event.seq or '':>4} {sign} {event.name:<17} {who}"
     return "  ".join([head.rstrip(), *(extra for extra in extras if extra)])
-
-
-def remark_of(event: Event) -> str:
-    """What an event has to say in words: progress, the reason of a failure, a question."""
-    data = event.data
-    fraction = data.get("fraction", data.get("progress")) if event.name == "step_progress" else None
-    share = f"{fraction:.0%}" if isinstance(fraction, int | float) else ""
-    words = " ".join(str(data.get("message") or "").split()) or failure(data.get("error"))
-    if event.name == "gate_waiting":
-        words = " ".join(str(data.get("title") or "waits for an answer").split())
-    elif event.name == "gate_answered":
-        words = f"answered by {data.get('by') or data.get('via')}"
-    return " ".join(part for part in (share, words) if part)
 
 
 def _time(at: object) -> datetime | None:

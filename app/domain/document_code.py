@@ -7,6 +7,8 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from app.domain import input_schema
+from app.domain.document_schema import schema
 from app.domain.document_steps import StepReader
 from app.domain.plan import Plan
 from app.domain.spec import WorkflowSpec
@@ -46,11 +48,16 @@ def document_of(
 
 def is_code(document: Mapping[str, Any]) -> bool:
     """Whether it is the document of a workflow in Python."""
-    return "code" in document and "steps" not in document
+    return "code" in document and "steps" not in document and isinstance(document.get("name"), str)
 
 
 def spec_of_code(document: Mapping[str, Any], content_hash: str, problems: list[Problem]) -> WorkflowSpec:
-    """The spec of such a document; faults of its limits are added to `problems`."""
+    """The spec of such a document; faults of its name, its limits and its input's schema are added to `problems`."""
+    whole = schema()
+    known = {"properties": {part: whole["properties"][part] for part in ("name", "limits")}, "$defs": whole["$defs"]}
+    problems += input_schema.validate(known, {part: document[part] for part in ("name", "limits") if part in document})
+    if "input" in document:
+        problems += input_schema.check_schema(document["input"], "/input")
     return WorkflowSpec(
         name=document["name"],
         steps=(),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
+    from app.domain.items import ItemFilter, ItemPage
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         WorkflowRecord,
     )
     from app.domain.transition import Start, Transition
+    from app.domain.usage import UsageFilter, UsageSum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +135,20 @@ class Reads(Protocol):
         """The items of a step from `first` on, by their places; `key` is (key_execution_id, step id)."""
         ...
 
+    async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:
+        """The items of a step run as people see them, by their places, long outputs shortened."""
+        ...
+
     async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
         """What attempts of a step (`item` -1: of no item) have remembered, in that order."""
         ...
 
     async def spent(self, thread_id: str) -> Usage:
         """What all step runs of a thread have cost."""
+        ...
+
+    async def usage(self, where: UsageFilter) -> list[UsageSum]:
+        """What the step runs that have ended have cost, by day, workflow and agent as far as it is summed by them."""
         ...
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:

@@ -113,6 +113,7 @@ class OpenStep:
         self.status = StepStatus.RUNNING if self.at_gate and self.look_again else StepStatus.WAITING
         self.due = None if asleep.seconds is None else at + timedelta(seconds=asleep.seconds)
         self.waits_for = asleep.thread_id
+        self.session_id = asleep.thread_id or self.session_id  # so that the thread of a sub-workflow can be found
 
     def go_on(self) -> None:
         """Its time has come: it may be tried (again)."""

@@ -24,7 +24,8 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
     if len(text) > PREVIEW:
         given = step.spec.for_each.items if step.spec.for_each is not None else step.spec.input
         source = "{input}" if given is None else given.source
-        text = jsontext.dumps({"$template": source, "size_bytes": len(text)})
+        number = {"items": len(step.input)} if step.spec.for_each is not None else {}
+        text = jsontext.dumps({"$template": source, "size_bytes": len(text), **number})
     return StepRecord(
         id=step.run_id,
         thread_id=draft.transition.thread_id,

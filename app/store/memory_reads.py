@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from app.domain import events as names
+from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
 from app.domain.records import NO_USAGE
+from app.domain.usage import UsageSum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
+    from app.domain.items import ItemFilter
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
         ThreadRecord,
         Usage,
     )
+    from app.domain.usage import UsageFilter
     from app.store.memory_tables import MemoryTables
 
 
@@ -95,6 +102,16 @@ class MemoryReads(Reads):
         found = sorted(place for place in known if place[:2] == key and place[2] >= first)[:limit]
         return [replace(known[place]) if values else replace(known[place], output=None) for place in found]
 
+    async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:
+        """The items of a step run as people see them, by their places, long outputs shortened."""
+        known, run = await self.items(thread_id, key), self._tables.runs.get(thread_id, {}).get(run_id)
+        found = [one for one in known if one.item >= where.first and where.status in (None, one.status)][: where.limit]
+        for one in found:
+            if one.output is not None and where.longest is not None and len(one.output.encode()) > where.longest:
+                one.output = names.preview(one.output)
+        counts = Counter(one.status for one in known)
+        return ItemPage(items=found, counts=counts, given=run.input if run is not None else None)
+
     async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
         """What attempts of a step have remembered, in that order."""
         known = self._tables.notes.get(thread_id, {})
@@ -104,6 +121,24 @@ class MemoryReads(Reads):
         """What all step runs of a thread have cost."""
         runs = self._tables.runs.get(thread_id, {}).values()
         return sum((run.usage for run in runs if run.usage is not None), start=NO_USAGE)
+
+    async def usage(self, where: UsageFilter) -> list[UsageSum]:
+        """What step runs have cost, by day, workflow and agent as far as it is summed by them."""
+        sums: dict[tuple[str, str, str], UsageSum] = {}
+        for run in (run for runs in self._tables.runs.values() for run in runs.values()):
+            at = run.completed_at
+            if run.usage is None or at is None or not _within(at, where.since, where.until):
+                continue
+            execution = self._tables.executions.get(run.execution_id)
+            day, name = at.astimezone(UTC).date().isoformat(), execution.workflow_name if execution is not None else ""
+            place = UsageSum(
+                day=day if "day" in where.by else "",
+                workflow=name if "workflow" in where.by else "",
+                agent=(run.agent or "") if "agent" in where.by else "",
+            )
+            known = sums.get(place.key, place)
+            sums[place.key] = replace(known, step_runs=known.step_runs + 1, usage=known.usage + run.usage)
+        return [sums[key] for key in sorted(sums) if where.after is None or key > where.after][: where.limit]
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:
         """What was found damaged of a thread and put aside, in the order of its finding."""
@@ -168,6 +203,8 @@ def _matches(execution: ExecutionRecord, where: ExecutionFilter) -> bool:
     )
     if any(wanted is not None and wanted != actual for wanted, actual in exact):
         return False
-    if where.since is not None and execution.created_at < where.since:
-        return False
-    return where.until is None or execution.created_at < where.until
+    return _within(execution.created_at, where.since, where.until)
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or at >= since) and (until is None or at < until)

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConnectionError, PostgresError
 
+from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
 from app.domain.records import Usage
+from app.domain.status import StepStatus
+from app.domain.usage import GROUPS
 from app.store import queries, rows
 from app.store.db import LOST, unavailable
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
+    from app.domain.items import ItemFilter
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
         StepRecord,
         ThreadRecord,
     )
+    from app.domain.usage import UsageFilter, UsageSum
 
 HEALTH_TIMEOUT: Final = 5.0
 """Seconds after which a store that does not answer counts as unreachable."""
@@ -126,6 +131,19 @@ class PostgresReads(Reads):
         query = _SQL["items" if values else "items_without_values"]
         return [rows.item_from_row(row) for row in await self._fetch(query, thread_id, *key, first, limit)]
 
+    async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:
+        """The items of a step run as people see them, by their places, long outputs shortened."""
+        given = await self._fetch(_SQL["run_input"], thread_id, run_id)
+        counts = await self._fetch(_SQL["item_counts"], thread_id, *key)
+        found = await self._fetch(
+            _SQL["item_page"], thread_id, *key, where.first, where.status, where.limit, where.longest
+        )
+        return ItemPage(
+            items=[rows.item_from_row(row) for row in found],
+            counts={StepStatus(row["status"]): row["number"] for row in counts},
+            given=given[0]["input"] if given else None,
+        )
+
     async def notes(self, thread_id: str, key: tuple[str, str], item: int) -> list[NoteRecord]:
         """What attempts of a step have remembered, in that order."""
         return [rows.note_from_row(row) for row in await self._fetch(_SQL["notes"], thread_id, *key, item)]
@@ -133,6 +151,12 @@ class PostgresReads(Reads):
     async def spent(self, thread_id: str) -> Usage:
         """What all step runs of a thread have cost."""
         return Usage(**(await self._fetch(_SQL["spent"], thread_id))[0])
+
+    async def usage(self, where: UsageFilter) -> list[UsageSum]:
+        """What step runs have cost, by day, workflow and agent as far as it is summed by them."""
+        by, after = [group in where.by for group in GROUPS], where.after or (None, None, None)
+        found = await self._fetch(_SQL["usage"], *by, where.since, where.until, where.limit, *after)
+        return [rows.usage_from_row(row) for row in found]
 
     async def quarantined(self, thread_id: str) -> list[Quarantined]:
         """What was found damaged of a thread and put aside, in the order of its finding."""

@@ -22,6 +22,7 @@ from app.domain.records import (
     WorkflowRecord,
 )
 from app.domain.status import Status, StepStatus
+from app.domain.usage import UsageSum
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -58,6 +59,13 @@ def item_from_row(row: Record) -> ItemRecord:
     """From columns of `workflow_items`, with step_name as step_id; the output may be left out."""
     fields = _fields(row)
     return ItemRecord(status=StepStatus(fields.pop("status")), **fields)
+
+
+def usage_from_row(row: Record) -> UsageSum:
+    """From the columns of `usage`."""
+    names = ("input_tokens", "output_tokens", "cost_usd")
+    fields = {name: row[name] for name in ("day", "workflow", "agent", "step_runs")}
+    return UsageSum(usage=Usage(**{name: row[name] for name in names}), **fields)
 
 
 def note_from_row(row: Record) -> NoteRecord:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.domain.runner import StepContext, StepFailure
+from app.domain.runner import StepContext, StepFailure, Usage
 from app.runners.registration import agent, function
 
 
@@ -53,6 +53,13 @@ async def worker(given: dict[str, Any], ctx: StepContext) -> Any:
     if not _is_there(given.get("unless")):
         raise StepFailure("not yet", kind="refused", retryable=given.get("retryable", False))
     return given.get("give", {"by": ctx.step_id})
+
+
+@agent("spender")
+async def spender(given: dict[str, Any], ctx: StepContext) -> Any:
+    """As worker, and costs a dollar."""
+    ctx.spend(Usage(input_tokens=100, output_tokens=50, cost_usd=1.0))
+    return await worker(given, ctx)
 
 
 @agent("worker-v2")

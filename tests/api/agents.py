@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from app.domain.runner import StepContext, StepFailure
+from app.domain.runner import StepContext, StepFailure, Usage
 from app.runners.registration import agent
 
 
@@ -32,3 +32,12 @@ async def hanging(given: Any) -> None:
 async def failing(given: Any) -> None:
     """Cannot."""
     raise StepFailure("no", kind="refused", retryable=False)
+
+
+@agent("spender")
+async def spender(given: Any, ctx: StepContext) -> Any:
+    """Costs a dollar, and refuses what is no number."""
+    ctx.spend(Usage(input_tokens=100, output_tokens=50, cost_usd=1.0))
+    if not isinstance(given, int):
+        raise StepFailure("not a number", kind="refused", retryable=False)
+    return given

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.transition import Transition
+    from app.engine.undo import Undone
 
 _TOOL = Tool(name="git_status", description="How it is", input_schema={"type": "object"})
 MCP_SERVERS = [
@@ -123,6 +124,9 @@ class Control:
 
     async def rollback(self, command: Any) -> Accepted:
         return await self._accepted(command)
+
+    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
+        return await self._thread(thread_id), []
 
     async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
         self._note(("cancel", reason, force))

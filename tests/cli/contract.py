@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents
+from app.api import examples_agents, examples_steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -255,7 +255,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     f"/api/invoke/fork/{THREAD}": FORKED,
     "/api/workflow/executions/compare": COMPARED,
     f"/api/invoke/resume/{THREAD}": {"thread_id": THREAD, "status": "running", "resumed_from_version": 3},
-    f"/api/invoke/rollback/{THREAD}": {
+    f"/api/workflow/items/{THREAD}/read": examples_steps.ITEMS,
+    f"/api/workflow/items/{THREAD}/read/3": examples_steps.ITEM,
+    "/api/usage": examples_steps.USAGE,
+    f"/api/invoke/rollback/{THREAD}": examples_steps.PREVIEW | {
         "thread_id": THREAD, "status": "paused", "rolled_back_to_version": 2, "rolled_back_from_version": 4,
     },
     f"/api/invoke/history/{THREAD}": {

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain import jsontext
 from app.domain.errors import Fenced
+from app.domain.items import ItemFilter
 from app.domain.notes import Notes
 from app.domain.records import ItemRecord, StepUpdate, Usage
 from app.domain.status import StepStatus
@@ -126,3 +127,26 @@ async def test_an_update_sets_usage_and_the_agents_version_and_a_later_one_keeps
     await driver.commit(store.journal, driver.move(step_updates=[update]))
     [row] = await store.reads.steps(driver.thread.thread_id)
     assert (row.usage, row.agent_version) == (cost, 3)
+
+
+async def test_a_page_of_items_is_of_one_status_has_counts_and_shortens_what_is_long(store: Store) -> None:
+    driver = await store.drive()
+    await driver.commit(store.journal, driver.end_step("m", []))
+    [run] = await store.reads.steps(driver.thread.thread_id)
+    failed = item(driver, 2, status=StepStatus.FAILED, error='{"kind":"no"}')
+    failed.output = failed.output_sha256 = None
+    long = "\N{SNOWMAN}\0" * 2_000
+    await write(store, driver, item(driver, 0, 1), item(driver, 1, long), failed, item(driver, 3, 3))
+    key = (driver.thread.execution_id, "m")
+    page = await store.reads.item_page(
+        driver.thread.thread_id, run.id, key, ItemFilter(first=1, limit=1, status=StepStatus.COMPLETED, longest=100)
+    )
+    [one] = page.items
+    text = jsontext.dumps(long)
+    assert jsontext.loads(one.output or "") == {
+        "truncated": True, "size_bytes": len(text.encode()), "preview": text[:1024]
+    }  # fmt: skip
+    assert page.counts == {StepStatus.COMPLETED: 3, StepStatus.FAILED: 1}
+    assert page.given == run.input
+    whole = await store.reads.item_page(driver.thread.thread_id, run.id, key, ItemFilter(first=1, longest=None))
+    assert [each.output for each in whole.items] == [text, None, "3"]

@@ -86,6 +86,31 @@ WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item
 ORDER BY item
 LIMIT $5;
 
+-- run_input --
+SELECT input
+FROM workflow_steps
+WHERE thread_id = $1 AND id = $2::uuid;
+
+-- item_counts --
+SELECT status, count(*) AS number
+FROM workflow_items
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3
+GROUP BY status;
+
+-- item_page --
+-- Of a long output only its beginning leaves the database; see domain.events.preview.
+SELECT key_execution_id, step_name AS step_id, item, status, attempt, retry_count, agent, agent_version,
+    CASE WHEN octet_length(output::text) > $7::bigint
+        THEN json_build_object(
+            'truncated', true, 'size_bytes', octet_length(output::text), 'preview', left(output::text, 1024))
+        ELSE output END AS output,
+    output_sha256, error, session_id, started_at, completed_at, next_attempt_at
+FROM workflow_items
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item >= $4
+    AND ($5::text IS NULL OR status = $5)
+ORDER BY item
+LIMIT $6;
+
 -- notes --
 SELECT key_execution_id, step_name AS step_id, item, place, name, value, sha256, created_at
 FROM workflow_notes
@@ -97,6 +122,26 @@ SELECT coalesce(sum(input_tokens), 0)::bigint AS input_tokens, coalesce(sum(outp
     coalesce(sum(cost_usd), 0)::float8 AS cost_usd
 FROM workflow_steps
 WHERE thread_id = $1 AND input_tokens IS NOT NULL;
+
+-- usage --
+-- $1 to $3: whether it is summed by day, workflow and agent; $7 to $9: the last of the page before, if there was one.
+-- Only runs that have cost something are in the index over completed_at.
+SELECT day, workflow, agent, step_runs, input_tokens, output_tokens, cost_usd
+FROM (
+    SELECT CASE WHEN $1::boolean THEN to_char(r.completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') ELSE '' END AS day,
+        CASE WHEN $2::boolean THEN COALESCE(x.workflow_name, '') ELSE '' END AS workflow,
+        CASE WHEN $3::boolean THEN COALESCE(r.agent, '') ELSE '' END AS agent,
+        count(*) AS step_runs, sum(r.input_tokens)::bigint AS input_tokens,
+        COALESCE(sum(r.output_tokens), 0)::bigint AS output_tokens, COALESCE(sum(r.cost_usd), 0)::float8 AS cost_usd
+    FROM workflow_steps AS r
+    LEFT JOIN workflow_executions AS x ON $2::boolean AND x.thread_id = r.thread_id AND x.id = r.execution_id
+    WHERE r.input_tokens IS NOT NULL AND r.completed_at >= COALESCE($4::timestamptz, '-infinity')
+        AND r.completed_at < COALESCE($5::timestamptz, 'infinity')
+    GROUP BY 1, 2, 3
+) AS sums
+WHERE $7::text IS NULL OR (day COLLATE "C", workflow COLLATE "C", agent COLLATE "C") > ($7, $8::text, $9::text)
+ORDER BY day COLLATE "C", workflow COLLATE "C", agent COLLATE "C"
+LIMIT $6;
 
 -- quarantined --
 SELECT id, kind, version, run_id, execution_id, step_name AS step_id, problem, expected, stored, found_at

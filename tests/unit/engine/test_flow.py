@@ -299,6 +299,61 @@ async def test_code_that_changed_under_a_running_thread_is_reported(what: str) -
             assert (await heir.thread(thread_id)).status == "completed"
 
 
+async def test_rolled_back_to_before_the_change_it_goes_on_with_the_new_code(house: House) -> None:
+    thread_id = await done(house, three, 1)
+
+    async def newer(ctx: Any, given: Any) -> Any:
+        first = await ctx.step("first", python="echo", input={"n": given})
+        return await ctx.step("other", python="echo", input={"n": first["n"] * 10})
+
+    put(house, newer)
+    await house.rollback(thread_id, 2)
+    await house.end(thread_id)
+    assert await output(house, thread_id) == {"n": 10}
+    assert [version.step_id for version in await house.versions(thread_id)][5:] == ["other", "END"]
+
+
+async def test_a_step_is_given_an_output_instead_of_running(house: House) -> None:
+    house.on("once", Failing(StepFailure("no", retryable=False)))
+
+    async def flow(ctx: Any, given: Any) -> Any:
+        return await ctx.step("once", python="once")
+
+    thread_id = await done(house, flow)
+    await house.resume(thread_id, skip={"once": "given"})
+    await house.end(thread_id)
+    assert await output(house, thread_id) == "given"
+
+
+async def test_a_gate_has_its_form_and_what_stands_in_for_an_answer(house: House) -> None:
+    form = {"type": "object", "required": ["approved"]}
+
+    async def flow(ctx: Any, given: Any) -> Any:
+        return await ctx.wait_for("approve", title="Go on?", form=form, timeout="1h", on_timeout={"approved": False})
+
+    thread_id = await begin(house, flow)
+    await house.until_status(thread_id, "waiting")
+    gate = await house.gates.find(thread_id, "approve")
+    assert (gate.title, json.loads(gate.form_json or "")) == ("Go on?", form)
+    house.later(3601)
+    await house.end(thread_id)
+    assert await output(house, thread_id) == {"approved": False}
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointer"),
+    [
+        ({"limits": {"max_cost": 3}}, "/limits"),
+        ({"limits": {"deadline": "soon"}}, "/limits/deadline"),
+        ({"input_schema": {"type": 7}}, "/input/type"),
+    ],
+)
+async def test_what_a_decorator_says_is_checked(house: House, parts: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InvalidWorkflow) as refused:
+        await house.control.register_code(document_of("flow", three, **parts))
+    assert pointer in [problem.pointer for problem in refused.value.problems]
+
+
 async def test_a_function_that_is_not_there_fails_the_thread_with_a_word_on_modules(house: House) -> None:
     await house.control.register_code(document_of("flow", three))
     accepted = await house.control.start(StartCommand(workflow="flow", has_input=True))

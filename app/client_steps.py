@@ -1,0 +1,36 @@
+"""What steps are done in and what they cost, for `app.client`: items and usage.
+
+The file needs nothing but `client.py` beside it, so that it can be copied into a project with that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from app.client import Backstitch
+
+
+class Steps:
+    """As `Steps(service)`; every method raises what those of Backstitch raise."""
+
+    def __init__(self, service: Backstitch) -> None:
+        self._service = service
+
+    async def items(self, thread_id: str, step_id: str, **filters: object) -> dict[str, Any]:
+        """A page of the items of a `for_each` or the iterations of a `repeat`; `filters`: status, limit, cursor."""
+        return await self._service.request("GET", _path(thread_id, step_id), params=filters)
+
+    async def item(self, thread_id: str, step_id: str, index: int) -> dict[str, Any]:
+        """One of them, with its whole output."""
+        return await self._service.request("GET", _path(thread_id, step_id, str(index)))
+
+    async def usage(self, *by: str, **filters: object) -> dict[str, Any]:
+        """What work has cost, summed by agent, workflow, day or several; `filters`: since, until, limit, cursor."""
+        groups = {"by": ",".join(by)} if by else {}
+        return await self._service.request("GET", "/api/usage", params={**groups, **filters})
+
+
+def _path(*parts: str) -> str:
+    return "/".join(["/api/workflow/items", *(quote(part, safe="") for part in parts)])
