@@ -196,7 +196,7 @@ recorded(
     "a call that has moved is found out",
     "        if step_id in self._ids and step_id not in self._again:",
     "        if step_id in self._again:",
-    FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
+    "unit/engine/test_flow_odd.py::test_a_step_that_has_moved_is_changed_code",
 )
 ODD = "unit/engine/test_flow_odd.py::"
 flow = Room("app/engine/flow.py")

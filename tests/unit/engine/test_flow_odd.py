@@ -67,6 +67,7 @@ async def test_a_failure_in_a_gather_is_tried_again_by_a_resume(house: House) ->
     gate.open()
     await house.end(thread_id)
     assert (await error(house, thread_id))["step_id"] == "a"
+    assert [version.step_id for version in await house.versions(thread_id)] == ["START", "b"]
     await house.resume(thread_id)
     await house.end(thread_id)
     assert await output(house, thread_id) == ["well", 1]
@@ -147,6 +148,23 @@ async def test_a_function_that_swallows_everything_does_not_hide_that_it_has_cha
             await heir.end(thread_id)
             assert (await error(heir, thread_id))["kind"] == "code_changed"
             assert [row for row in (await heir.steps(thread_id)).values() if row.completed_at is None] == []
+
+
+async def test_a_step_that_has_moved_is_changed_code(house: House) -> None:
+    async def broken(ctx: Any, given: Any) -> Any:
+        await ctx.step("first", python="echo", input=1)
+        raise RuntimeError
+
+    async def mended(ctx: Any, given: Any) -> Any:
+        await ctx.gather()
+        return await ctx.step("first", python="echo", input=1)
+
+    thread_id = await done(house, broken)
+    put(house, mended)
+    await house.resume(thread_id)
+    await house.end(thread_id)
+    told = await error(house, thread_id)
+    assert (told["kind"], "has it at 0" in told["message"]) == ("code_changed", True)
 
 
 async def test_many_calls_of_one_name_are_numbered_and_replayed_in_turns(house: House) -> None:
