@@ -31,20 +31,20 @@ class Code:
 
 def load_code(settings: Settings) -> Code:
     """Import it.  Raises StartupError in one line."""
-    from app.examples import content_strategy  # noqa: PLC0415 - its libraries load with its steps
+    from app.examples import content_strategy, release_notes  # noqa: PLC0415 - their libraries load with their steps
 
     functions = load_modules(settings.modules)
     load_entry_points(functions, entry_points(group=GROUP))
-    for agent in content_strategy.agents():
-        functions.add(agent, give_way=True)
+    for doer in [*content_strategy.agents(), *release_notes.doers()]:
+        functions.add(doer, give_way=True)
     return Code(functions=functions, graphs=load_graphs(settings.modules))
 
 
 async def register_workflows(settings: Settings, code: Code, control: Control) -> None:
-    """The example, the documents in WORKFLOWS_DIR, and the workflows in Python.  Raises StartupError that names the source."""
-    from app.examples import content_strategy  # noqa: PLC0415
+    """The examples, the documents in WORKFLOWS_DIR, and the workflows in Python.  Raises StartupError that names the source."""
+    from app.examples import content_strategy, release_notes  # noqa: PLC0415
 
-    files = [content_strategy.DOCUMENT]
+    files = [content_strategy.DOCUMENT, release_notes.DOCUMENT]
     if settings.workflows_dir is not None:
         try:
             files += sorted(p for p in settings.workflows_dir.iterdir() if p.suffix in (".yaml", ".yml", ".json"))

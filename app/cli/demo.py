@@ -1,4 +1,4 @@
-"""`backstitch demo`: a service if none runs, the workflow on real documents, its report, and what to try next."""
+"""`backstitch demo`: a service if none runs, an example on real input, the file that it writes, and what to try next."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from app.cli.start import Demo
-    from app.client import Backstitch
+    from app.client import Backstitch, Event
 
 WORKFLOW: Final = "content-strategy"
+NOTES: Final = "release-notes"
 PORT: Final = 8000
 CANNOT_START: Final = 2
 _TERMINATED: Final = 143
@@ -93,9 +94,14 @@ async def _answers(service: Backstitch) -> bool:
 
 
 async def _work(service: Backstitch, o: Demo) -> int:
-    accepted = await service.invoke(WORKFLOW, input=input_of(o, o.data_dir), triggered_by="demo")
+    accepted = await service.invoke(o.workflow, input=input_of(o, o.data_dir), triggered_by="demo")
     thread = str(accepted["thread_id"])
-    ended = await follow(service, thread, quiet=o.json)
+
+    async def answer(event: Event) -> None:
+        if event.name == "gate_waiting":
+            await _say_yes(service, o, thread, str(event.step_id))
+
+    ended = await follow(service, thread, quiet=o.json, observer=answer)
     found = await service.status(thread)
     report = report_in(found["output"])
     if o.json:
@@ -105,13 +111,34 @@ async def _work(service: Backstitch, o: Demo) -> int:
     elif ended != "completed":
         complain(failure(found["error"]) or ended)
     else:
-        _tell(found, report)
-        _suggest(service, thread)
+        _tell(o, found, report)
+        _suggest(o, service, thread)
     return 0 if ended == "completed" else 1
 
 
+async def _say_yes(service: Backstitch, o: Demo, thread: str, step: str) -> None:
+    """Answer the gate, unless somebody else has: nobody need be there for a demo."""
+    from app.client_gates import Gates  # noqa: PLC0415 - for this example alone
+
+    try:
+        await Gates(service).answer(thread, step, {"approved": True}, by="demo", via="cli")
+    except ApiError as error:
+        if error.code not in {"gate_answered", "gate_closed"}:
+            raise
+        return
+    where = _where(service)
+    narrate(
+        o, f"the demo says yes itself; else you would: {program()} answer {thread} {step} --set approved=true{where}"
+    )
+
+
 def input_of(o: Demo, data_dir: Path | None) -> dict[str, Any]:
-    """The workflow's input; without paths it reads the project's own docs. The report goes into the data folder."""
+    """The workflow's input; without paths it reads the project's own docs, or repository. What it writes goes into the
+    data folder.
+    """
+    if o.workflow == NOTES:
+        found = {"repository": str(o.input[0].expanduser().resolve())} if o.input else {}
+        return found | ({"out_dir": str(data_dir.expanduser().resolve() / "release-notes")} if data_dir else {})
     paths = {"paths": [str(path.expanduser().resolve()) for path in o.input]} if o.input else {}
     return paths | ({"out_dir": str(data_dir.expanduser().resolve() / "reports")} if data_dir else {})
 
@@ -128,8 +155,10 @@ def report_in(output: object) -> str | None:
     return next((found for found in map(report_in, inner) if found), None)
 
 
-def _tell(found: dict[str, Any], report: str | None) -> None:
-    say(f"\n{WORKFLOW} completed: {len(found['steps'])} steps, version {found['version']}, {found['last_seq']} events")
+def _tell(o: Demo, found: dict[str, Any], report: str | None) -> None:
+    say(
+        f"\n{o.workflow} completed: {len(found['steps'])} steps, version {found['version']}, {found['last_seq']} events"
+    )
     output: object = found["output"]
     summary = cast("dict[str, object]", output).get("summary") if isinstance(output, dict) else None
     if isinstance(summary, str):
@@ -139,12 +168,19 @@ def _tell(found: dict[str, Any], report: str | None) -> None:
             if isinstance(value, str | int | float):
                 say(f"  {name.replace('_', ' ')}: {value}")
     if report:
-        say(f"The report: {report}")
+        say(f"The {'notes' if o.workflow == NOTES else 'report'}: {report}")
 
 
-def _suggest(service: Backstitch, thread: str) -> None:
-    where = "" if service.url == f"http://127.0.0.1:{PORT}" else f" --url {service.url}"
+def _where(service: Backstitch) -> str:
+    return "" if service.url == f"http://127.0.0.1:{PORT}" else f" --url {service.url}"
+
+
+def _suggest(o: Demo, service: Backstitch, thread: str) -> None:
+    where = _where(service)
     say("\nTry next:")
     say(f"  {program()} status {thread}{where}")
-    say(f"  {program()} rollback {thread} --to 2{where}")
+    if o.workflow == NOTES:
+        say(f"  {program()} gates {thread}{where}")
+    else:
+        say(f"  {program()} rollback {thread} --to 2{where}")
     say(f"  curl -N {service.url}/api/invoke/stream/{thread}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -35,9 +35,14 @@ class Serve(Common):
 class Demo(Common):
     """Options of `demo`."""
 
+    workflow: Annotated[
+        Literal["content-strategy", "release-notes"], typer.Argument(metavar="WORKFLOW", help="Or: release-notes.")
+    ] = "content-strategy"
     input: Annotated[
         list[Path] | None,
-        typer.Option("--input", metavar="PATH", help="A file or folder to read; may be repeated. [default: the docs]"),
+        typer.Option(
+            "--input", metavar="PATH", help="What to read: files and folders (default: the docs), or a repository."
+        ),
     ] = None
     serve: Annotated[bool, typer.Option("--serve", help="Always start a service, never use one that runs.")] = False
     crash: Annotated[bool, typer.Option("--crash", help="Kill the service mid-step and start it again.")] = False
@@ -114,10 +119,12 @@ def serve(o: Serve) -> int:
 
 
 def demo(o: Demo) -> int:
-    """Run the workflow `content-strategy` on documents, show it live and stay up.
+    """Run the workflow `content-strategy` on documents, or `release-notes` on a repository, show it live and stay up.
 
     With --crash: kill the service in the middle of a step, start it again, and show that nothing finished ran twice.
     """
+    if o.workflow != "content-strategy" and (o.crash or len(o.input or ()) > 1):
+        raise typer.BadParameter(f"{o.workflow} goes without --crash, and with one --input at most")
     if o.crash:
         from app.cli.crash import run_crash  # noqa: PLC0415 - import time of the others
 

@@ -31,6 +31,8 @@ REPEAT_EXHAUSTED: Final = "repeat_exhausted"
 
 CORRUPT: Final = "state_corrupt"
 """What the step is to have from elsewhere is not what was written there."""
+ITEMS_CHANGED: Final = "items_changed"
+"""The list of a `for_each` is not the one that the step began with."""
 CODE_CHANGED: Final = "code_changed"
 """A workflow's Python function asks for other steps than those that its thread's journal holds."""
 

@@ -46,7 +46,8 @@ class ToolResult:
 class ServerReport:
     """How a configured server stands: `kind` is stdio or http, `status` idle, connecting, connected or failed.
 
-    `error` says why it failed, without secrets; `tools` are those it had when it was last asked.
+    `error` says why it failed, without secrets; `tools` are those it had when it was last asked; `configured`: by the
+    operator, it does not come with the code.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ServerReport:
     status: str
     error: str | None
     tools: Sequence[Tool]
+    configured: bool = True
 
 
 class McpTools(Protocol):

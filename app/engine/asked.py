@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.domain import input_schema
-from app.domain.errors import Conflict, InvalidInput, InvalidRequest
+from app.domain import input_schema, jsontext
+from app.domain.errors import Conflict, Corrupt, InvalidInput, InvalidRequest
 from app.domain.records import IdempotencyRecord
-from app.domain.status import STEP_DONE
+from app.domain.status import STEP_DONE, Status, StepStatus
+from app.engine.load import asked_of
 
 if TYPE_CHECKING:
     from app.domain.commands import StartCommand
@@ -99,3 +100,21 @@ async def downstream_of(
     if first is None:
         raise InvalidRequest(f"no step {step_id} has ended in thread {thread.thread_id}", code="step_not_found")
     return {run.step_id for run in runs if run.step_index >= first}
+
+
+def failed_call(thread: ThreadRecord, old: ExecutionRecord, spec: WorkflowSpec, refs: Refs) -> str | None:
+    """The step whose failure a workflow in Python had caught, gone on after, and ended with all the same."""
+    if spec.code is None or thread.status is not Status.FAILED or old.error is None:
+        return None
+    step_id: str | None = jsontext.loads(old.error).get("step_id")
+    known = refs.steps.get(step_id or "")
+    return step_id if known is not None and known[1] is StepStatus.FAILED else None
+
+
+async def owed_by(reads: Reads, thread: ThreadRecord, old: ExecutionRecord) -> tuple[tuple[str, str], ...]:
+    """What an earlier rollback was to undo and has not; nothing where that cannot be told any more."""
+    try:
+        before = asked_of(thread, old)
+    except Corrupt:
+        return ()
+    return (await unfinished(reads, old, before, exclude=set())).undo if before.undo else ()

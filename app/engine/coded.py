@@ -36,6 +36,7 @@ class Coded:
         self._undone: set[str] = set()
         self._asked: dict[str, Call] = {}
         self._failures: list[tuple[StepSpec, str, ErrorInfo]] = []
+        self._changed: CodeChanged | None = None
         flow.on_call = self._on_call
 
     def start(self, spawn: Spawn, nudge: Callable[[], None]) -> None:
@@ -54,7 +55,7 @@ class Coded:
     @property
     def failure(self) -> ErrorInfo | None:
         """How the function ended, if that was not well."""
-        match self._flow.error:
+        match self._changed or self._flow.error:
             case None:
                 lost = self._journal.unvisited() if self._flow.over else None
                 if lost is None:
@@ -93,13 +94,19 @@ class Coded:
         return True
 
     def passed(self) -> list[tuple[StepSpec, str, ErrorInfo]]:
-        """Those that the function did not end with."""
+        """Those that have reached the function, which did not end with them."""
         if self.busy:
             return []
-        last = self._flow.error.step_id if isinstance(self._flow.error, StepFailed) else None
-        gone = [failure for failure in self._failures if failure[0].id != last]
-        self._failures = [failure for failure in self._failures if failure[0].id == last]
+        gone = [failure for failure in self._failures if self._is_past(failure[0].id)]
+        self._failures = [failure for failure in self._failures if failure not in gone]
         return gone
+
+    def _is_past(self, step_id: str) -> bool:
+        """Whether the function has had the failure and goes on, or has ended well without ever asking for it."""
+        if self._flow.over:
+            error = self._flow.error
+            return error is None or (self._calls[step_id].raised and getattr(error, "step_id", None) != step_id)
+        return self._calls[step_id].raised
 
     @property
     def finished(self) -> bool:
@@ -116,7 +123,11 @@ class Coded:
 
     def _on_call(self, call: Call) -> None:
         step_id = call.spec.id
-        self._journal.check(call)
+        try:
+            self._journal.check(call)
+        except CodeChanged as changed:  # the function may swallow it
+            self._changed = self._changed or changed
+            raise
         self._calls[step_id] = call
         entry, row = self._state.refs.steps.get(step_id), self._rows.get(step_id)
         if entry is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
+from app.domain.integrity import is_text
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Failed
 from app.domain.status import StepStatus
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compensation:
-    """A step that undoes another: what it is, and what it sees."""
+    """A step that undoes another: what it is, and what it sees, unless that is damaged or gone."""
 
     spec: StepSpec
     sees: dict[str, Any]
+    damaged: bool = False
 
 
 async def compensations(
@@ -47,9 +49,11 @@ async def compensations(
     for step_id, run_id in asked:
         step = spec.by_id.get(step_id)
         undo = step.compensate if step is not None else None
-        if undo is not None and undo.id not in done and run_id in rows:
-            output = rows[run_id].output
-            found.append(Compensation(spec=undo, sees={"output": None if output is None else jsontext.loads(output)}))
+        if undo is not None and undo.id not in done:
+            row = rows.get(run_id)
+            sound = row is not None and is_text(row.output, row.output_sha256)
+            output = jsontext.loads(row.output or "null") if row is not None and sound else None
+            found.append(Compensation(spec=undo, sees={"output": output}, damaged=not sound))
     return found
 
 
@@ -80,15 +84,17 @@ class Undoing:
         known = next(iter(self._todo.values()), None)
         if known is None or known.spec.id in self._drive.open:
             return
+        if known.damaged:
+            message = "the output of what it is to undo is damaged or gone"
+            self._stillborn(known.spec, ErrorInfo(kind=retry.CORRUPT, message=message, step_id=known.spec.id), draft)
+            return
         try:
             step = self._opening.begun(known.spec, draft)
             self._give(step, known)
             row = steprows.begun(step, draft)
         except (ExpressionError, JsonError) as error:
             told = ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(str(error)), step_id=known.spec.id)
-            row = steprows.ended_at_once(known.spec, draft, StepStatus.FAILED, error=told)
-            draft.transition.steps.append(row)
-            self._drive.tell_failed(known.spec, row.id, 1, told, draft)
+            self._stillborn(known.spec, told, draft)
             return
         self._drive.open[step.key] = step
         draft.transition.steps.append(row)
@@ -111,10 +117,16 @@ class Undoing:
         self._tell(events.STEP_COMPLETE, "completed", step, draft, ending.text)
         if self._hold and not self._todo:
             self._drive.pausing = True
+            self._drive.settle(draft)  # now, for the process may be about to end, and the next would know of no hold
 
     def owns(self, spec: StepSpec) -> bool:
         """Whether it is one of these."""
         return spec.id in self._todo
+
+    def _stillborn(self, spec: StepSpec, error: ErrorInfo, draft: Draft) -> None:
+        row = steprows.ended_at_once(spec, draft, StepStatus.FAILED, error=error)
+        draft.transition.steps.append(row)
+        self._drive.tell_failed(spec, row.id, 1, error, draft)
 
     def _give(self, step: OpenStep, known: Compensation) -> None:
         step.extra = known.sees

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.domain.state import Refs, State
     from app.domain.transition import Transition
     from app.engine.admission import Admission
-    from app.engine.bus import Bus
+    from app.engine.bus import Bus, Subscription
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
     from app.engine.undo import Undone
@@ -125,19 +125,23 @@ class Control:
     async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - an answer, not a cut
         """Wait until the thread has ended or is paused; False when `timeout` seconds went by.  Raises NotFound."""
         deadline = monotonic() + timeout
-        with self._bus.subscribe(thread_id) as subscription:
-            while True:
-                thread = await self._stores.reads.thread(thread_id)
-                if thread is None:
-                    raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
-                if thread.status in ENDED or thread.status is Status.PAUSED:
-                    return True
-                left = deadline - monotonic()
-                if left <= 0:
-                    return False
-                with contextlib.suppress(TimeoutError, Lagged):
-                    async with asyncio.timeout(min(left, _LOOK_AGAIN)):
-                        await subscription.next()
+        while True:
+            with contextlib.suppress(Lagged), self._bus.subscribe(thread_id) as subscription:
+                return await self._wait(thread_id, deadline, subscription)
+
+    async def _wait(self, thread_id: str, deadline: float, subscription: Subscription) -> bool:
+        while True:
+            thread = await self._stores.reads.thread(thread_id)
+            if thread is None:
+                raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+            if thread.status in ENDED or thread.status is Status.PAUSED:
+                return True
+            left = deadline - monotonic()
+            if left <= 0:
+                return False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _LOOK_AGAIN)):
+                    await subscription.next()
 
     async def register(self, source: str | Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
         """See Catalog.register."""

@@ -44,6 +44,7 @@ class Draft:
             queue=thread.queue,
         )
         self._items: dict[tuple[str, str, int], int] = {}
+        self._updates: dict[str, int] = {}
         self._before = (thread.status, thread.incarnation_id)
 
     @property
@@ -80,8 +81,8 @@ class Draft:
     def step_update(self, update: StepUpdate) -> None:
         """Change an open step run: one row changes once in a transition, the last word holds."""
         updates = self.transition.step_updates
-        updates[:] = [each for each in updates if each.id != update.id]
-        updates.append(update)
+        place = self._updates.setdefault(update.id, len(updates))
+        updates[place : place + 1] = [update]
 
     def item(self, item: ItemRecord) -> None:
         """Write an item: the last word holds."""

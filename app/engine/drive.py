@@ -141,7 +141,8 @@ class Drive:
         if self._failure is not None:
             self._fail(self._failure, draft)
         elif self.course.finished:
-            if (problem := complete(self.course, self.state, self._ledger.writer, draft)) is not None:
+            problem = self.course.failure or complete(self.course, self.state, self._ledger.writer, draft)
+            if problem is not None:
                 self._fail(problem, draft)
             draft.transition.wake_thread_id = self.thread.parent_thread_id
             self.over = True

@@ -105,14 +105,13 @@ class Family:
             return None
         await self._stores.journal.signal(thread_id, wishes.cancel(reason))
         deadline = monotonic() + min(ASK, self._grace)
-        with self._bus.subscribe(thread_id) as subscription:
-            while (left := deadline - monotonic()) > 0:
-                thread = await self._stores.reads.thread(thread_id)
-                if thread is None or thread.incarnation_id != driver:
-                    break
-                with suppress(TimeoutError, Lagged):
-                    async with asyncio.timeout(min(left, _LOOK_AGAIN)):
-                        await subscription.next()
+        while (left := deadline - monotonic()) > 0:
+            thread = await self._stores.reads.thread(thread_id)
+            if thread is None or thread.incarnation_id != driver:
+                break
+            with suppress(TimeoutError, Lagged), self._bus.subscribe(thread_id) as subscription:
+                async with asyncio.timeout(min(left, _LOOK_AGAIN)):
+                    await subscription.next()
         return thread
 
     async def cancel_child(self, child_id: str, parent_id: str | None) -> None:

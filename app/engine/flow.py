@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Function = Callable[[Any, Any], Awaitable[Any]]
 
 _branch: ContextVar[_Branch] = ContextVar("branch")
+_BREATH: Final = 100
+"""Answers from the journal after which everybody else gets a turn."""
 _LINE: Final = spec_of_call("line", {"sleep": 0})
 
 
@@ -54,10 +56,12 @@ class Call:
         self.place = place
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.awaited = 0
+        self.raised = False
+        """Whether its failure has reached the function, which may have caught it."""
         self._flow = flow
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._flow.wait(self).__await__()
+        return self._flow.result_of(self).__await__()
 
     def answer(self, output: Any) -> None:
         """The step has completed."""
@@ -99,8 +103,12 @@ class Flow:
         self._nudge: Callable[[], None]
         self._spawn: Spawn
         self._tasks: list[asyncio.Task[None]] = []
+        self._lines: set[asyncio.Task[Any]] = set()
         self._ids: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
         self._calls = 0
+        self._replayed = 0
+        self._stopped = False
 
     def start(self, spawn: Spawn, nudge: Callable[[], None]) -> None:
         """Begin to run; `nudge` is called whenever it waits for steps in all its lines, and at its end."""
@@ -108,17 +116,19 @@ class Flow:
         self._tasks.append(spawn(self._run()))
 
     def stop(self) -> None:
-        """The thread has been let go."""
+        """The thread has been let go: whatever the function still wants is cancelled."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
 
     async def _run(self) -> None:
         token = _branch.set(_Branch(()))
+        self._enter()
         try:
             self.result = await self._function(self, self._given)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever the function raises is how it ended
+        except BaseException as error:  # whatever the function raises is how it ended
+            if self._stopped:
+                raise
             self.error = error
         finally:
             _branch.reset(token)
@@ -130,8 +140,8 @@ class Flow:
     # ---- for the function
     def step(self, name: str, **parts: Any) -> Call:
         """See WorkflowContext."""
-        branch = _branch.get()
-        place = branch.next()
+        self._check_line()
+        place = _branch.get().next()
         spec = spec_of_call(self._id(name, place), parts)
         at = ".".join(map(str, place))
         self._calls += 1
@@ -149,11 +159,14 @@ class Flow:
 
     async def gather(self, *works: Awaitable[Any]) -> list[Any]:
         """See WorkflowContext."""
+        self._check_line()
         place = _branch.get().next()
         lines = [
             work if isinstance(work, Call) else self._line(work, (*place, number)) for number, work in enumerate(works)
         ]
         results = [await self._outcome(line) for line in lines]
+        for line in lines:
+            line.raised = True
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -165,14 +178,40 @@ class Flow:
         """Whether it waits for steps in all its lines, or is over."""
         return self.running <= 0
 
-    async def wait(self, call: Call) -> Any:
-        """The output of a step."""
+    async def result_of(self, call: Call) -> Any:
+        """The output of a step, for the function."""
+        try:
+            return await self._wait(call)
+        finally:
+            call.raised = call.done.done()
+
+    async def _wait(self, call: Call) -> Any:
+        self._check_line()
         if not call.done.done():
             call.awaited += 1
             self.running -= 1
             if self.blocked:
                 self._nudge()
+        else:  # a long journal must not keep the event loop from all else
+            self._replayed += 1
+            if self._replayed % _BREATH == 0:
+                await asyncio.sleep(0)
         return await asyncio.shield(call.done)
+
+    def _enter(self) -> None:
+        """The current task is a line of the function."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._lines.add(task)
+
+    def _check_line(self) -> None:
+        """Raises CancelledError once the thread has been let go, RuntimeError outside of the function's own lines."""
+        if self._stopped:
+            raise asyncio.CancelledError
+        if asyncio.current_task() not in self._lines:
+            raise RuntimeError(
+                "a step outside of the workflow's own lines: use ctx.gather in place of tasks of asyncio"
+            )
 
     def _line(self, work: Awaitable[Any], path: tuple[int, ...]) -> Call:
         """A line of its own for a coroutine of the function's; it is waited for like a step."""
@@ -180,11 +219,12 @@ class Flow:
 
         async def follow() -> None:
             _branch.set(_Branch(path))
+            self._enter()
             try:
                 result = await work
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised again where the gathering waits
+            except BaseException as error:  # raised again where the gathering waits
+                if self._stopped:
+                    raise
                 line.settle(None, error)
             else:
                 line.settle(result)
@@ -199,24 +239,26 @@ class Flow:
 
     async def _outcome(self, line: Call) -> Any:
         try:
-            return await self.wait(line)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - raised again once all have come to their end
+            return await self._wait(line)
+        except BaseException as error:  # raised again once all have come to their end
+            if self._stopped or not line.done.done():
+                raise
             return error
 
     def _id(self, name: str, place: tuple[int, ...]) -> str:
         """The id of a step: its name, numbered from the second on, with the branch that it is in.  Raises ValueError."""
         stem = "_".join([name, *map(str, place[:-1])])
         at = ".".join(map(str, place))
-        step_id, number = stem, 1
-        while self._ids.setdefault(step_id, at) != at:
-            other = self._ids[step_id]
+        number = self._numbers.get(stem, 0) + 1
+        while True:
+            step_id = stem if number == 1 else f"{stem}_{number}"
+            other = self._ids.setdefault(step_id, at)
+            if other == at:
+                self._numbers[stem] = number
+                return step_id
             if other.rpartition(".")[0] != at.rpartition(".")[0]:
                 raise ValueError(f"the name {name!r} gives {step_id!r}, which another branch has: choose another")
             number += 1
-            step_id = f"{stem}_{number}"
-        return step_id
 
 
 def _digest(spec: StepSpec) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from app.domain import jsontext, retry
+from app.domain.errors import Unavailable
 from app.domain.integrity import is_text
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Failed
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from app.engine.outcome import Ending
 
 _PAGE: Final = 500
+_LOOK_AGAIN: Final = 0.5
 
 
 async def gather(reads: Reads, thread_id: str, step: OpenStep, limit: int) -> Ending:
@@ -34,7 +37,7 @@ async def gather(reads: Reads, thread_id: str, step: OpenStep, limit: int) -> En
     total = len(step.parts.values)
     while len(texts) < total:
         key = (step.key_execution_id, step.spec.id)
-        page = await reads.items(thread_id, key, first=len(texts), limit=min(_PAGE, total - len(texts)))
+        page = await _page(reads, thread_id, key, len(texts), min(_PAGE, total - len(texts)))
         by_place = {record.item: record for record in page}
         for place in range(len(texts), min(len(texts) + _PAGE, total)):
             text = _text(by_place.get(place))
@@ -50,6 +53,15 @@ async def gather(reads: Reads, thread_id: str, step: OpenStep, limit: int) -> En
         return Asleep(seconds=0.0)
     text = f"[{','.join(texts)}]"
     return Result(value=await off_loop(lambda: jsontext.loads(text), size if size > BIG else 0), text=text)
+
+
+async def _page(reads: Reads, thread_id: str, key: tuple[str, str], first: int, limit: int) -> list[ItemRecord]:
+    """Waits while the store is away: an outage fails nothing."""
+    while True:
+        try:
+            return await reads.items(thread_id, key, first=first, limit=limit)
+        except Unavailable:
+            await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _text(item: ItemRecord | None) -> str | None:

@@ -43,6 +43,7 @@ class Opening:
             agent_override=doer.agent,
             variant=doer.variant.name if doer.variant is not None else None,
             extra=self._sees(spec),
+            call=spec.call,
             notes=None if key else Notes(),
             session_id=self._asked.sessions.get(spec.id),
         )
@@ -62,6 +63,7 @@ class Opening:
             attempt=row.attempt,
             retry_count=row.retry_count,
             due=row.next_attempt_at,
+            call=row.call,
             extra=self._sees(spec),
             usage=row.usage or NO_USAGE,
             session_id=row.session_id,

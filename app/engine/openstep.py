@@ -31,7 +31,8 @@ class OpenStep:
 
     A step that is done in parts has them in `parts`; a part (`item`: its place) has its step in `parent`, and in `extra` the
     variables that it sees beside the thread's state.  `notes` None: what was remembered has not been read.  `usage` is that
-    of all attempts, kept at the step and not at its parts; `error` is why the last attempt failed (JSON text).
+    of all attempts, kept at the step and not at its parts; `call` is where and as what a workflow in Python called it, or which
+    list its items are of; `error` is why the last attempt failed (JSON text).
     """
 
     spec: StepSpec
@@ -41,6 +42,7 @@ class OpenStep:
     started_at: datetime
     agent_override: str | None = None
     variant: str | None = None
+    call: str | None = None
     status: StepStatus = StepStatus.RUNNING
     attempt: int = 1
     retry_count: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,7 @@ from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
 from app.domain.notes import Notes
 from app.domain.records import ErrorInfo
+from app.domain.retry import ITEMS_CHANGED
 from app.domain.runner import Asleep, Failed
 from app.domain.status import StepStatus
 from app.domain.template import ExpressionError
@@ -41,8 +43,13 @@ class PartWork:
             values = spec.for_each.items.render(self._drive.state.scope)
             if not isinstance(values, list):
                 raise ExpressionError(f"for_each: {spec.for_each.items.source!r} gives no list")
-            step.input = values
-            step.parts = Items.of(spec, cast("list[Any]", values), records, fresh=fresh)
+            items = cast("list[Any]", values)
+            mark = f"items {len(items)} {jsontext.sha256(jsontext.dumps(items)).hex()}"
+            step.parts = Items.of(spec, items, records, fresh=fresh)
+            if step.call not in (None, mark):
+                message = "the list has changed since the step began: a variable in it was set anew by a step beside it"
+                step.parts.failure = ErrorInfo(kind=ITEMS_CHANGED, message=message, step_id=spec.id)
+            step.input, step.call = values, mark
         elif spec.repeat is not None:
             step.input = None
             step.parts = Iterations.of(spec, records, fresh=fresh)
@@ -86,12 +93,14 @@ class PartWork:
         if known is not None:
             part.started_at, part.attempt, part.retry_count = known.started_at, known.attempt, known.retry_count
             part.session_id, part.error, part.due = known.session_id, known.error, known.next_attempt_at
-            part.status = StepStatus.RUNNING if known.status is StepStatus.WAITING and repeat is None else known.status
+            delayed = known.attempt == 0
+            part.attempt = max(1, known.attempt)
+            part.status = StepStatus.RUNNING if known.status is StepStatus.WAITING and not delayed else known.status
             if part.due is None:
                 part.status = StepStatus.RUNNING
         elif repeat is not None and repeat.delay > 0 and part.item > 0:
             part.status, part.due = StepStatus.WAITING, draft.at + timedelta(seconds=repeat.delay)
-            draft.item(steprows.part(part, draft))
+            draft.item(replace(steprows.part(part, draft), attempt=0))  # it has not begun: this is the pause before it
 
     def ended(self, part: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt of a part came to its end."""

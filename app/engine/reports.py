@@ -87,12 +87,7 @@ class Reports:
                 data = {"status": "running", "progress": fraction, "message": message}
                 where = {"step_id": step.spec.id, "run_id": step.run_id, "attempt": step.attempt}
                 draft.event(events.STEP_PROGRESS, data, **where)
-        notes, self._notes = self._notes, []
-        for step, name, text, waiting in notes:
-            if step.notes is not None and self._drive.open.get(step.key) is step:
-                key = (step.key_execution_id, step.spec.id, -1 if step.item is None else step.item)
-                draft.transition.notes.append(step.notes.add(key, name, text, draft.at))
-                self._written.append(waiting)
+        self._take_in_notes(draft)
         changed, self._changed = self._changed, set()
         for step in changed:
             if self._drive.open.get(step.key) is not step:
@@ -101,6 +96,17 @@ class Reports:
                 draft.step_update(steprows.changed(step, draft))
             else:
                 draft.item(steprows.part(step, draft))
+
+    def _take_in_notes(self, draft: Draft) -> None:
+        notes, self._notes = self._notes, []
+        for step, name, text, waiting in notes:
+            if step.notes is not None and self._drive.open.get(step.key) is step:
+                if name in step.notes.values:
+                    waiting.set_exception(ValueError(f"{name!r} is remembered already"))
+                    continue
+                key = (step.key_execution_id, step.spec.id, -1 if step.item is None else step.item)
+                draft.transition.notes.append(step.notes.add(key, name, text, draft.at))
+                self._written.append(waiting)
 
     def over(self, step: OpenStep) -> None:
         """Its attempt has ended: what it told last is of no interest any more."""

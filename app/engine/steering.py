@@ -19,7 +19,7 @@ from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
-from app.engine.asked import downstream_of, unfinished
+from app.engine.asked import downstream_of, failed_call, owed_by, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 from app.engine.undo import to_undo
@@ -118,10 +118,10 @@ class Steering:
                 code="nothing_to_run",
             )
         old, left = await self._execution(), self.thread.head_version
-        undo = await to_undo(self._reads, self.thread, spec, target.version) if command.compensate else ()
-        asked = Parameters(
-            context=dict(command.context), overrides=dict(command.overrides), undo=undo, hold=not command.resume
-        )
+        undo = await owed_by(self._reads, self.thread, old)
+        undo += await to_undo(self._reads, self.thread, spec, target.version) if command.compensate else ()
+        context, overrides = dict(command.context), dict(command.overrides)
+        asked = Parameters(context=context, overrides=overrides, undo=undo, hold=not command.resume)
         await self._replace(old, "rollback", asked, command.triggered_by)
         transition = self._draft.transition
         transition.head_version = target.version
@@ -129,7 +129,7 @@ class Steering:
         self._draft.event(events.WORKFLOW_ROLLED_BACK, data)
         if at_end:
             await self._complete_again(target)
-        elif command.resume or undo:
+        elif command.resume or asked.undo:
             self._hand_over()
         else:
             transition.status = transition.executions[0].status = Status.PAUSED
@@ -143,7 +143,9 @@ class Steering:
             raise Conflict(f"thread {self.thread.thread_id} is {self.thread.status}", code="thread_running")
         old = await self._execution()
         state = await load_variables(self._reads, self.thread.thread_id, self.thread.head_version)
-        await self._replace(old, "invoke", Parameters(), command.triggered_by)
+        await self._replace(
+            old, "invoke", Parameters(undo=await owed_by(self._reads, self.thread, old)), command.triggered_by
+        )
         execution = self._draft.transition.executions[0]
         execution.input = jsontext.dumps(command.input)
         execution.input_sha256 = jsontext.sha256(execution.input)
@@ -244,9 +246,8 @@ class Steering:
         thread, before = self.thread, asked_of(self.thread, old)
         chain = await manifests(self._reads, thread.thread_id, thread.head_version, is_head=True)
         refs = resolve(chain, thread.head_version)
-        downstream = (
-            await downstream_of(self._reads, thread, spec, refs, command.from_step) if command.from_step else set[str]()
-        )
+        from_step = command.from_step or failed_call(thread, old, spec, refs)
+        downstream = await downstream_of(self._reads, thread, spec, refs, from_step)
         again = downstream & set(refs.steps)
         written = begun(thread, chain, old.id)
         reset = again if written else again | set(before.reset)

@@ -35,7 +35,7 @@ def begun(step: OpenStep, draft: Draft) -> StepRecord:
         step_index=step.spec.index,
         status=StepStatus.RUNNING,
         agent=step.agent,
-        call=step.spec.call,
+        call=step.call,
         input=text,
         started_at=draft.at,
         variant=step.variant,

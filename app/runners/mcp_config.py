@@ -39,7 +39,8 @@ _SHORT: Final = 4
 class ServerConfig:
     """One server: a command that speaks MCP on its pipes, or the URL of a streamable HTTP endpoint.
 
-    `secrets` are the values that were filled in for `${...}`.
+    `secrets` are the values that were filled in for `${...}`.  `only`: no configuration of the operator's but a server that
+    comes with the code; it is opened when it is first called, and has no other tools than these.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ServerConfig:
     url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    only: frozenset[str] | None = None
 
     @property
     def kind(self) -> str:

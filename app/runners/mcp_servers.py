@@ -67,7 +67,12 @@ class Server:
         else:
             status, error = ("connected" if session.connected else "connecting"), None
         return ServerReport(
-            name=self.config.name, kind=self.config.kind, status=status, error=error, tools=tuple(self.tools)
+            name=self.config.name,
+            kind=self.config.kind,
+            status=status,
+            error=error,
+            tools=tuple(self.tools),
+            configured=self.config.only is None,
         )
 
     async def session(self) -> Session:
@@ -157,9 +162,10 @@ class McpServers:
                 await self._close()
 
     def warm_up(self) -> None:
-        """Begin to open all of them, so that their tools are known when documents are checked."""
+        """Begin to open all that the operator has configured, so that their tools are known when documents are checked."""
         for server in self._servers.values():
-            server.start()
+            if server.config.only is None:
+                server.start()
 
     @property
     def names(self) -> builtins.list[str]:
@@ -168,7 +174,8 @@ class McpServers:
 
     def config(self, server: str) -> ServerConfig | None:
         """What the operator's file says of a server."""
-        return self._configs.get(server)
+        found = self._configs.get(server)
+        return found if found is not None and found.only is None else None
 
     def known_tools(self, server: str) -> builtins.list[Tool] | None:
         """The tools that a server has told of so far; None while it has not."""
@@ -176,8 +183,9 @@ class McpServers:
         return (found.tools or None) if found is not None else None
 
     def reports(self) -> builtins.list[ServerReport]:
-        """How all of them stand, by name."""
-        return [self._servers[name].report() for name in sorted(self._servers)]
+        """How all of them stand, by name; those that come with the code once they are used."""
+        found = [self._servers[name].report() for name in sorted(self._servers)]
+        return [report for report in found if report.configured or report.status != "idle"]
 
     async def list(self, server: str) -> builtins.list[Tool]:
         """See McpTools."""
@@ -207,7 +215,8 @@ class McpServers:
 
     def unknown(self, server: str) -> str:
         """A sentence for a server that is not configured."""
-        return f"no MCP server is configured as {server!r}; known: {', '.join(self.names) or 'none'} (see MCP_SERVERS)"
+        known = [name for name in self.names if self.config(name) is not None]
+        return f"no MCP server is configured as {server!r}; known: {', '.join(known) or 'none'} (see MCP_SERVERS)"
 
     def _find(self, server: str) -> Server:
         found = self._servers.get(server)

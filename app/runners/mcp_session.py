@@ -118,7 +118,9 @@ class Session:
             if self._answered >= mine:
                 return
             self._answered = self._asked
-            self.tools = await self._request(all_tools)
+            only = self.config.only
+            found = await self._request(all_tools)
+            self.tools = [tool for tool in found if only is None or tool.name in only]
 
     async def _check(self, tool: str, arguments: Mapping[str, Any]) -> None:
         """Raise StepFailure for what the server need not be asked; its tools are asked for again before it is refused."""

@@ -6,6 +6,8 @@ from tests.ablation.safeguard import Room
 
 SERVERS = "unit/runners/test_mcp_servers.py::"
 STEPS = "acceptance/test_mcp_steps.py::"
+EXAMPLE = "unit/test_example_server.py::"
+NOTES = "unit/examples/test_release_notes.py::"
 
 session = Room("app/runners/mcp_session.py")
 session(
@@ -27,7 +29,19 @@ session(
     "        if message is None:\n",
     SERVERS + "test_a_change_of_the_tools_is_followed",
 )
+session(
+    "a server that nobody configured only reads",
+    "if only is None or tool.name in only]",
+    "if only is None or tool.name]",
+    EXAMPLE + "test_it_only_reads",
+)
 servers = Room("app/runners/mcp_servers.py")
+servers(
+    "a server that nobody configured is not started before it is used",
+    "            if server.config.only is None:\n                server.start()",
+    "            server.start()",
+    EXAMPLE + "test_it_is_neither_started_nor_told_of_until_it_is_used",
+)
 servers(
     "a session that was lost is opened again",
     "        self._timer = loop.call_later(seconds, self.start)\n",
@@ -86,4 +100,17 @@ http(
     SERVERS + "test_an_answer_of_an_endpoint_that_is_too_long_fails_its_call",
 )
 
-ROOMS = (session, servers, stdio, lines, http)
+notes = Room("app/examples/release_notes/place.py")
+notes(
+    "release notes stay within their folder",
+    "not file.is_relative_to(top) or ",
+    "",
+    NOTES + "test_the_file_cannot_be_outside_of_its_folder",
+)
+notes(
+    "release notes that are there already are left alone",
+    "written = not (file.is_file() and file.read_bytes() == raw)",
+    "written = True",
+    NOTES + "test_notes_are_written_whole_and_a_second_time_not_at_all",
+)
+ROOMS = (session, servers, stdio, lines, http, notes)

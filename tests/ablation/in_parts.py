@@ -63,6 +63,13 @@ gather(
     PARTS + "test_a_damaged_item_is_done_again",
 )
 gather(
+    "an outage while outputs are put together fails nothing",
+    "        except Unavailable:\n            await asyncio.sleep(_LOOK_AGAIN)\n",
+    "        except InterruptedError:\n            await asyncio.sleep(_LOOK_AGAIN)\n",
+    PARTS + "test_an_outage_while_outputs_are_put_together_fails_nothing",
+    promise="G13",
+)
+gather(
     "the outputs of items together have a limit",
     "        if size > limit:",
     "        if size < 0:",
@@ -91,6 +98,12 @@ context(
     NOTES + "test_a_name_is_remembered_once",
 )
 reports = Room("app/engine/reports.py")
+reports(
+    "of two notes of one name at once one is kept",
+    "                if name in step.notes.values:",
+    "                if name in ():",
+    NOTES + "test_of_two_at_once_under_one_name_one_is_kept",
+)
 reports(
     "over a limit an attempt stops where it remembers",
     "            if self._drive.over_budget is not None:",
@@ -134,10 +147,23 @@ COMPENSATION = "unit/engine/test_compensation.py::"
 compensation = Room("app/engine/compensation.py", promise="G2")
 compensation(
     "what has been undone is not undone again",
-    "if undo is not None and undo.id not in done and run_id in rows:",
-    "if undo is not None and run_id in rows:",
+    "if undo is not None and undo.id not in done:",
+    "if undo is not None:",
     COMPENSATION + "test_after_a_kill_what_has_been_undone_is_not_undone_again",
     COMPENSATION + "test_a_rollback_that_stays_paused_undoes_first_and_pauses_once",
+)
+compensation(
+    "a rollback that holds does so though the process ends",
+    "            self._drive.settle(draft)  #",
+    "            _ = draft  #",
+    COMPENSATION + "test_a_goodbye_during_the_last_compensation_keeps_the_thread_paused",
+)
+compensation(
+    "a damaged output is handed to no compensation",
+    "            sound = row is not None and is_text(row.output, row.output_sha256)\n",
+    "            sound = row is not None\n",
+    COMPENSATION + "test_a_damaged_output_is_handed_to_no_compensation",
+    promise="G14",
 )
 undo = Room("app/engine/undo.py")
 undo(
@@ -167,12 +193,38 @@ recorded(
     FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
 )
 recorded(
-    "a call between others is found out",
-    "        if step_id in self._ids or later > int(number):",
-    "        if step_id in self._ids:",
-    FLOW + "test_code_that_changed_under_a_running_thread_is_reported",
+    "a call that has moved is found out",
+    "        if step_id in self._ids and step_id not in self._again:",
+    "        if step_id in self._again:",
+    "unit/engine/test_flow_odd.py::test_a_step_that_has_moved_is_changed_code",
+)
+ODD = "unit/engine/test_flow_odd.py::"
+flow = Room("app/engine/flow.py")
+flow(
+    "who was let go begins no more steps",
+    "        if self._stopped:\n            raise asyncio.CancelledError\n        if asyncio",
+    "        if asyncio",
+    ODD + "test_clean_up_in_the_function_holds_nothing_when_the_thread_is_let_go",
+)
+flow(
+    "tasks of asyncio are refused",
+    "        if asyncio.current_task() not in self._lines:",
+    "        if asyncio.current_task() is None:",
+    ODD + "test_tasks_of_asyncio_around_steps_are_refused_with_a_word_on_gather",
 )
 coded = Room("app/engine/coded.py", promise="G2")
+coded(
+    "code that changed is found out though the function swallows it",
+    "        match self._changed or self._flow.error:",
+    "        match self._flow.error:",
+    ODD + "test_a_function_that_swallows_everything_does_not_hide_that_it_has_changed",
+)
+coded(
+    "a failure is past once the function has had it",
+    "        return self._calls[step_id].raised\n",
+    "        return True\n",
+    ODD + "test_a_failure_in_a_gather_is_tried_again_by_a_resume",
+)
 coded(
     "steps that are not asked for any more are found out",
     "                if lost is None:\n",
@@ -186,4 +238,4 @@ coded(
     FLOW + "test_after_a_kill_completed_steps_answer_from_the_journal",
 )
 
-ROOMS = (asked, parts, gather, notes, context, reports, drive, load, compensation, undo, recorded, coded)
+ROOMS = (asked, parts, gather, notes, context, reports, drive, load, compensation, undo, recorded, flow, coded)

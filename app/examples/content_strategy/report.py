@@ -6,14 +6,13 @@ the same files again: their names come from the thread, and each appears whole o
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from html import escape
 from pathlib import Path
 
 from app.examples.content_strategy.model import Context, Json
 from app.examples.content_strategy.writing import headline, markdown_report
+from app.examples.files import write_whole
 from app.runners.registration import agent
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -28,9 +27,9 @@ def write_report(input: Json, ctx: Context) -> Json:  # noqa: A002
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"content-strategy-{safe_name(ctx.thread_id)}"
     summary = headline(input["collection"], review)
-    _write_whole(stem.parent / f"{stem.name}.md", text)
+    write_whole(stem.parent / f"{stem.name}.md", text)
     ctx.progress(0.5, f"{stem.name}.md")
-    _write_whole(stem.parent / f"{stem.name}.html", _page(text, summary))
+    write_whole(stem.parent / f"{stem.name}.html", _page(text, summary))
     ctx.progress(1.0, f"{stem.name}.html")
     return {
         "path": f"{stem}.md",
@@ -53,20 +52,6 @@ def safe_name(thread_id: str) -> str:
 def _shape(facts: Json) -> Json:
     reading = facts["readability"]
     return {"lix": reading["median_lix"], "flesch": reading["median_flesch"]}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _page(text: str, summary: str) -> str:

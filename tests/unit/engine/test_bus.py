@@ -143,3 +143,8 @@ async def test_late_readers_share_one_frame_until_more_is_said() -> None:
     bus.chunk(thread, "step", None, 1, "two")
     with bus.subscribe("thread") as third:
         assert texts(await third.next()) == ["one two"]
+
+
+async def test_who_waits_for_a_thread_that_tells_more_than_a_buffer_holds_still_sees_its_end(house: House) -> None:
+    many = [step(f"s{number}", needs=[]) for number in range(BUFFER // 2 + 100)]
+    assert await house.run(*many)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -168,3 +169,46 @@ async def test_what_undoes_sees_the_workflows_input_and_the_steps_output(house: 
     await house.rollback(thread_id, 1, compensate=True)
     await house.end(thread_id)
     assert undo.given == [["me", 7]]
+
+
+async def test_a_goodbye_during_the_last_compensation_keeps_the_thread_paused() -> None:
+    async with open_house() as house:
+        gate = Gate("undone")
+        house.on("undo", gate)
+        thread_id = await house.run(step("a"), undoing("b"))
+        await house.rollback(thread_id, 2, compensate=True, resume=False)
+        await house.until(lambda: gate.entered)
+        asyncio.get_running_loop().call_later(0.01, gate.open)
+    async with open_house(house) as heir:
+        await heir.end(thread_id)
+        assert ((await heir.thread(thread_id)).status, heir.called("b")) == ("paused", 1)
+
+
+async def test_what_one_rollback_has_not_undone_the_next_one_does(house: House) -> None:
+    undone: list[Any] = []
+    fails = [True]
+
+    async def undo(value: Any, ctx: Any) -> None:
+        if value["made"] == "c" and fails:
+            fails.clear()
+            raise StepFailure("not now", retryable=False)
+        undone.append(value["made"])
+
+    house.on("undo", undo)
+    thread_id = await house.run(step("a"), undoing("b"), undoing("c"))
+    await house.rollback(thread_id, 2, compensate=True)
+    await house.end(thread_id)
+    assert undone == []
+    await house.rollback(thread_id, 2)
+    await house.end(thread_id)
+    assert undone == ["c", "b"]
+
+
+async def test_a_damaged_output_is_handed_to_no_compensation(house: House) -> None:
+    thread_id, undo = await done(house, step("a"), undoing("b"))
+    run = (await house.steps(thread_id))["b"]
+    house.tables.runs[thread_id][run.id].output = '{"made":"something else"}'
+    await house.rollback(thread_id, 2, compensate=True)
+    await house.end(thread_id)
+    assert json.loads((await house.execution(thread_id)).error or "{}")["kind"] == "state_corrupt"
+    assert undo.given == []

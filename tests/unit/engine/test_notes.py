@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,19 @@ async def test_a_name_is_remembered_once(house: House) -> None:
     house.on("twice", twice)
     thread_id = await house.run(step("s", python="twice"))
     assert (await house.thread(thread_id)).status == "completed"
+
+
+async def test_of_two_at_once_under_one_name_one_is_kept(house: House) -> None:
+    async def twice(value: Any, ctx: Any) -> Any:
+        told = await asyncio.gather(ctx.remember("x", 1), ctx.remember("x", 2), return_exceptions=True)
+        await ctx.remember("y", 3)
+        return [str(type(one).__name__) for one in told]
+
+    house.on("twice", twice)
+    thread_id = await house.run(step("s", python="twice"))
+    assert json.loads((await house.steps(thread_id))["s"].output or "") == ["NoneType", "ValueError"]
+    notes = house.tables.notes[thread_id]
+    assert [note.name for _, note in sorted(notes.items())] == ["x", "y"]
 
 
 async def test_items_remember_apart_from_each_other(house: House) -> None:

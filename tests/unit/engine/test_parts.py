@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.errors import Unavailable
 from app.domain.runner import StepFailure, Usage
 from app.domain.status import StepStatus
+from app.engine import gather
+from app.store.memory_reads import MemoryReads
 from tests.unit.engine.house import QUICK, Failing, Gate, open_house, step
 
 if TYPE_CHECKING:
@@ -269,3 +272,48 @@ async def test_what_parts_spend_stands_in_the_row_of_their_step(house: House) ->
     usage = (await house.steps(thread_id))["m"].usage
     assert usage == Usage(input_tokens=6, cost_usd=1.5)
     assert await house.reads.spent(thread_id) == usage
+
+
+async def test_an_outage_while_outputs_are_put_together_fails_nothing(house: House, monkeypatch: Any) -> None:
+    monkeypatch.setattr(gather, "_LOOK_AGAIN", 0.001)
+    read, tries = house.reads.items, 0
+
+    async def away(*asked: Any, **more: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise Unavailable("the store is away")
+        return await read(*asked, **more)
+
+    monkeypatch.setattr(MemoryReads, "items", lambda self, *asked, **more: away(*asked, **more))
+    thread_id = await house.run(mapped(), input=[1, 2])
+    assert (await output(house, thread_id), tries) == ([1, 2], 3)
+
+
+async def test_an_iteration_that_is_a_workflow_ends_with_it(house: House) -> None:
+    await house.control.register({"name": "child", "steps": [step("c", input="{input}")]})
+    laps = {"until": "iteration == 2", "max_iterations": 5}
+    parts = step("r", workflow="child", input="{iteration}", repeat=laps)
+    thread_id = await house.run(parts)
+    assert await output(house, thread_id, "r") == {"c": 2}
+
+
+async def test_a_list_that_changes_under_a_running_step_is_found_out() -> None:
+    async with open_house() as house:
+        gates = {"m": Gate(), "b": Gate([9])}
+        house.on("gate", gates["m"])
+        house.on("late", gates["b"])
+        steps = [
+            step("a", input=[1, 2, 3], assign="l"),
+            {**mapped("{context.l}", python="gate"), "needs": ["a"]},
+            step("b", python="late", needs=["a"], assign="l"),
+        ]
+        thread_id = (await house.start(*steps)).thread.thread_id
+        await house.until(lambda: gates["m"].entered)
+        gates["b"].open()
+        await house.until(lambda: sum(e.name == "step_complete" for e in house.tables.events[thread_id]) == 2)
+        await house.die()
+        async with open_house(house) as heir:
+            gates["m"].open()
+            await heir.end(thread_id)
+            assert json.loads((await heir.execution(thread_id)).error or "{}")["kind"] == "items_changed"
