@@ -120,6 +120,8 @@ def test_a_deadline_pauses_a_thread_that_waits(tmp_path: Path) -> None:
         service.until(thread, "waiting")
         again(service)
         service.until(thread, "paused")
+        service.post(f"/api/invoke/resume/{thread}")
+        service.until(thread, "paused")
         service.post(f"/api/invoke/resume/{thread}", {"limits": {"deadline": "1h"}})
         service.until(thread, "waiting")
         service.post(f"/api/invoke/gates/{thread}/g", {"answer": 1})
