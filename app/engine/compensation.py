@@ -5,6 +5,7 @@ They write no version; what has been undone is told by their step runs, whose id
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ class Undoing:
     """Those of one thread; `hold`: it pauses after the last."""
 
     def __init__(self, drive: Drive, opening: Opening, todo: list[Compensation], *, hold: bool) -> None:
-        self._drive = drive
+        self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._opening = opening
         self._todo = {each.spec.id: each for each in todo}
         self._hold = hold

@@ -118,6 +118,7 @@ class Flow:
     def stop(self) -> None:
         """The thread has been let go: whatever the function still wants is cancelled."""
         self._stopped = True
+        self._nudge, self.on_call = _nothing, _nothing  # who listened may go
         for task in self._tasks:
             task.cancel()
 
@@ -259,6 +260,10 @@ class Flow:
             if other.rpartition(".")[0] != at.rpartition(".")[0]:
                 raise ValueError(f"the name {name!r} gives {step_id!r}, which another branch has: choose another")
             number += 1
+
+
+def _nothing(*_: object) -> None:
+    """Nobody listens any more."""
 
 
 def _digest(spec: StepSpec) -> str:

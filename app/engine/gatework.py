@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext, wishes
@@ -23,7 +24,7 @@ class GateWork:
     """Those of one thread; it draws into the draft that it is given."""
 
     def __init__(self, drive: Drive) -> None:
-        self._drive = drive
+        self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._heard = ""
 
     def look(self, wish: str) -> list[OpenStep]:

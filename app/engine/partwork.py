@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -32,7 +33,7 @@ class PartWork:
 
     def __init__(self, drive: Drive, opening: Opening, known: dict[str, list[ItemRecord]]) -> None:
         """`known` is what has been written of the parts of open steps, by step."""
-        self._drive = drive
+        self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._opening = opening
         self._known = known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from app.domain import events
@@ -25,13 +26,15 @@ TICK: Final = 0.002
 
 
 class Reports:
-    """Those of one thread; `nudge` makes its run look."""
+    """Those of one thread; `nudge` gives what makes its run look, while there is one."""
 
-    def __init__(self, deps: Deps, drive: Drive, thread: ThreadRecord, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self, deps: Deps, drive: Drive, thread: ThreadRecord, nudge: Callable[[], Callable[[], None] | None]
+    ) -> None:
         self._deps = deps
-        self._drive = drive
+        self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._thread = thread
-        self._nudge = nudge
+        self._nudge_of = nudge
         self._loop = asyncio.get_running_loop()
         self._told: dict[str, tuple[float | None, str]] = {}
         self._told_at: dict[str, float] = {}
@@ -40,6 +43,11 @@ class Reports:
         self._written: list[asyncio.Future[None]] = []
         self.closed = False
         """Whether the thread has been let go: what is said now is for nobody."""
+
+    def _nudge(self) -> None:
+        nudge = self._nudge_of()
+        if nudge is not None:
+            nudge()
 
     def progress(self, step: OpenStep, fraction: float | None, message: str) -> None:
         """See StepContext.  Of parts only the step tells."""

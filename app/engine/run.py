@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from app.domain import wishes
@@ -48,7 +49,7 @@ class Run:
         self.thread = loaded.thread
         self._loop = asyncio.get_running_loop()
         self._endings: list[tuple[OpenStep, Ending]] = []
-        self._reports = Reports(deps, self._drive, self.thread, self._nudge)
+        self._reports = Reports(deps, self._drive, self.thread, weakref.WeakMethod(self._nudge))
         self._wake: asyncio.Future[None] | None = None
         self._woken = False
         self._leaving = False
