@@ -1,6 +1,7 @@
 """JSON Schemas of workflow inputs: checked when a workflow is registered, applied when it is started.
 
-Nothing is ever fetched, and a pattern that would backtrack for ever is given up early.
+Nothing is ever fetched, a pattern that would backtrack for ever is given up early, and a schema that unrolls to too much
+work is refused before anything is worked out (domain.schema_size).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import jsontext
 from app.domain.errors import JsonError, Problem
+from app.domain.schema_size import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +75,7 @@ def _validator(schema: Any) -> Any:
 def _compile(schema: Any) -> Any:
     import jsonschema_rs  # noqa: PLC0415
 
+    check_size(schema)
     return jsonschema_rs.validator_for(
         schema,
         offline=True,

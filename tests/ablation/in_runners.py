@@ -127,4 +127,12 @@ workflow(
     promise="G14",
 )
 
-ROOMS = (python, workflow, sleep, jsontext, document, ids)
+schemas = Room("app/domain/schema_size.py")
+schemas(
+    "a schema of too much work is refused",
+    "            if total > MAX_AT_ONE_PLACE:",
+    "            if total > 100 * MAX_AT_ONE_PLACE:",
+    "unit/domain/test_schema_size.py::test_what_unrolls_to_too_much_is_refused",
+)
+
+ROOMS = (schemas, python, workflow, sleep, jsontext, document, ids)
