@@ -5,6 +5,7 @@ Identifiers are text, times are aware UTC datetimes, JSON documents are JSON tex
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -117,12 +118,26 @@ class Usage:
             cost_usd=self.cost_usd + other.cost_usd,
         )
 
+    def bounded(self) -> Usage:
+        """What can be counted of it: whoever told it may be wrong, and a sum of it must stay a number and never shrink."""
+        return Usage(
+            input_tokens=_count(self.input_tokens),
+            output_tokens=_count(self.output_tokens),
+            cost_usd=min(self.cost_usd, _MOST) if math.isfinite(self.cost_usd) and self.cost_usd > 0 else 0.0,
+        )
+
     def value(self) -> dict[str, Any]:
         """As the contract writes it."""
         return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "cost_usd": self.cost_usd}
 
 
 NO_USAGE: Final = Usage()
+_MOST: Final = 1_000_000_000
+"""Tokens, and dollars, that one report may tell of."""
+
+
+def _count(tokens: Any) -> int:
+    return min(tokens, _MOST) if isinstance(tokens, int) and tokens > 0 else 0
 
 
 @dataclass(slots=True, kw_only=True)

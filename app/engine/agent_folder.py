@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -178,6 +179,8 @@ def _read(folder: Path, known: dict[str, tuple[int, ...]]) -> tuple[dict[str, An
             continue
         try:
             told = path.stat()
+            if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for for ever
+                continue
             state = (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)
             if known.get(path.name) != state:
                 changed[path.name] = (state, path.read_bytes())

@@ -67,6 +67,12 @@ class Catalog:
         """Store a document under its name; True when that made a new version.  Raises InvalidWorkflow, NotSupported."""
         return await self._register(await self.validate(source))
 
+    async def is_registered(self, source: str) -> bool:
+        """Whether the newest version of its name is this document.  Raises InvalidWorkflow for what is none."""
+        spec = await parse(source)
+        known = await self._registry.workflow(spec.name)
+        return known is not None and known.hash == spec.hash
+
     async def register_code(self, document: Mapping[str, Any]) -> tuple[WorkflowRecord, bool]:
         """As `register`, for the document of a workflow in Python (see domain.document_code).  Raises InvalidWorkflow."""
         return await self._register(await parse(document))

@@ -93,7 +93,7 @@ class Context:
 
     def spend(self, usage: Usage) -> None:
         """See StepContext."""
-        self._tell(self._listener.spend, usage)
+        self._tell(self._listener.spend, usage.bounded())
 
     def keep_session(self, session_id: str) -> None:
         """See StepContext."""

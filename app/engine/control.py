@@ -151,6 +151,10 @@ class Control:
         """See Catalog.register_code."""
         return await self._catalog.register_code(document)
 
+    async def is_registered(self, source: str) -> bool:
+        """See Catalog.is_registered."""
+        return await self._catalog.is_registered(source)
+
     async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
         """See Catalog.validate."""
         return await self._catalog.validate(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
 ACCEPTED_ENCODINGS: Final = "gzip, deflate"
+_TEXT_CODECS: Final = frozenset(
+    {
+        "utf-8",
+        "utf-8-sig",
+        "ascii",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "koi8-r",
+        "koi8-u",
+        "gbk",
+        "gb2312",
+        "gb18030",
+        "big5",
+    }
+    | {"euc_jp", "shift_jis", "iso2022_jp", "cp932", "euc_kr", "cp949"}
+)
 _PIECE: Final = 65_536
 _HEADER: Final = 2
 """Bytes that tell a zlib header, or none, from a gzip one."""
@@ -114,6 +132,18 @@ def media_type(response: httpx.Response) -> str:
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
+def text_codec(charset: str | None) -> str:
+    """The codec for a charset that an answer names: one of text that is read in one go, else UTF-8.
+
+    Python knows many more, some of which take a time that grows with the square of the text (punycode), or give no text.
+    """
+    try:
+        name = codecs.lookup(charset or "utf-8").name
+    except LookupError:
+        return "utf-8"
+    return name if name in _TEXT_CODECS or name.startswith(("iso8859-", "cp125")) else "utf-8"
+
+
 def parsed(response: httpx.Response, body: bytes) -> dict[str, Any]:
     """`{"body": ...}`: a JSON body as its value, any other as text; what is no text as Base64 with `"encoding": "base64"`."""
     kind = media_type(response)
@@ -123,6 +153,6 @@ def parsed(response: httpx.Response, body: bytes) -> dict[str, Any]:
         except JsonError:
             pass
     try:
-        return {"body": body.decode(response.charset_encoding or "utf-8")}
-    except (UnicodeDecodeError, LookupError):
+        return {"body": body.decode(text_codec(response.charset_encoding))}
+    except UnicodeError:
         return {"body": base64.b64encode(body).decode(), "encoding": "base64"}

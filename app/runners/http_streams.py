@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
+from app.runners.http_bodies import text_codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,11 +178,8 @@ class Collector:
         self._result: Any = _NOTHING
         self.done = False
         """Whether the stream has said that nothing more comes."""
-        encoding = "utf-8" if form == "sse" else charset or "utf-8"
-        try:
-            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
-        except LookupError:
-            self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        encoding = "utf-8" if form == "sse" else text_codec(charset)
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
     def feed(self, piece: bytes, *, last: bool = False) -> None:
         """Take a piece in.  Raises Faulty, Reported, with `last` Broken."""

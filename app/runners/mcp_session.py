@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -99,7 +100,7 @@ class Session:
         """Call a tool.  Raises StepFailure."""
         await self._check(tool, arguments)
         given: dict[str, Any] = dict(arguments)
-        return mcp_results.to_result(
+        return self._result(
             await self._request(
                 lambda client: client.call_tool(
                     tool,
@@ -143,6 +144,11 @@ class Session:
             return None
         message = f"the arguments of {name!r} do not match its schema: {mcp_results.worded(problems)}"
         return StepFailure(message, kind=retry.VALIDATION, retryable=False)
+
+    def _result(self, given: mcp_types.CallToolResult) -> ToolResult:
+        """What a call gave; a complaint may repeat what the operator has put into the call."""
+        result = mcp_results.to_result(given)
+        return replace(result, text=self.config.redact(result.text)) if result.is_error else result
 
     async def _request(self, ask: Callable[[Client], Any]) -> Any:
         from mcp import MCPError  # noqa: PLC0415 - imported by now

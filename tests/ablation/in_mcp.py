@@ -18,6 +18,12 @@ session(
     promise="G2",
 )
 session(
+    "a complaint of a tool tells no secret",
+    "return replace(result, text=self.config.redact(result.text)) if result.is_error else result",
+    "return replace(result)",
+    SERVERS + "test_a_complaint_of_a_tool_tells_no_secret_of_the_operators_file",
+)
+session(
     "arguments that do not match never reach a server",
     "        await self._check(tool, arguments)\n",
     "",

@@ -168,6 +168,28 @@ def failing_without(file: Path, attempts: int = 1) -> dict[str, Any]:
     return {"name": "fragile", "steps": [{**step, "retry": {"max_attempts": attempts, "initial_interval": "10ms"}}]}
 
 
+def test_an_agent_that_cannot_work_any_more_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    workflows = tmp_path / "workflows"
+    workflows.mkdir()
+    (workflows / "own.json").write_text(json.dumps({"name": "own", "steps": [{"id": "a", "agent": "mine"}]}))
+    service = Service(tmp_path / "service")
+    try:
+        service.start().ready()
+        for name in ("critic", "mine"):  # the first in the place of an example's
+            agent = {"name": name, "kind": "python", "config": {"function": "worker"}}
+            service.post("/api/agents", agent, expect=201)
+        service.stop()
+        service.settings["WORKFLOWS_DIR"] = workflows
+        service.start().ready()
+        service.stop()
+        service.settings["MODULES"] = ""
+        service.start().ready()
+        refused = service.http.post("/api/invoke/async", json={"workflow": "own"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_workflow")
+    finally:
+        service.close()
+
+
 def test_health_counts_the_attempts_of_all_processes_and_outlives_a_crash(tmp_path: Path) -> None:
     with two_running(tmp_path, BREAKER_FAILURES=100) as pair:
         for service in pair:

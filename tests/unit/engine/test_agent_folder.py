@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -202,3 +203,8 @@ async def test_without_the_store_changes_wait(house: House, monkeypatch: pytest.
         with pytest.raises(Unavailable):
             await house.look()
     assert await house.look() == {"analyst": (2, "a.yaml")}
+
+
+async def test_a_pipe_in_the_folder_is_passed_over(house: House) -> None:
+    os.mkfifo(house.path / "pipe.yaml")
+    assert await house.look() == {"analyst": (1, "a.yaml")}

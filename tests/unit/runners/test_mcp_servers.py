@@ -143,6 +143,11 @@ async def test_a_tool_that_is_new_is_found_when_it_is_called(plain: House) -> No
     assert (await plain.refused("echo2")).kind == "mcp.server_error"  # it got there
 
 
+async def test_a_complaint_of_a_tool_tells_no_secret_of_the_operators_file(plain: House) -> None:
+    result = await plain.servers.call("t", "fail", {"why": f"401 for token {TOKEN}"}, key="k")
+    assert (result.is_error, result.text) == (True, "401 for token ***")
+
+
 async def test_a_change_of_the_tools_is_followed(plain: House) -> None:
     await plain.call("grow", name="fresh")
     await plain.until(lambda: "fresh" in [tool.name for tool in plain.servers.known_tools("t") or ()])
