@@ -26,7 +26,7 @@ _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200",
 @pytest.fixture(scope="session")
 def database_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The DSN of a server that all workers of this run share; the last one stops it."""
-    folder = _shared_folder(tmp_path_factory) / "server"
+    folder = shared_folder(tmp_path_factory) / "server"
     server = EmbeddedPostgres(folder, options=_OPTIONS)
     dsn = server.start()
     try:
@@ -41,7 +41,7 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 @pytest.fixture(scope="session")
 def database_template(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database with all migrations, which nobody is connected to."""
-    with DataDirLock(_shared_folder(tmp_path_factory)).turn(), asyncio.Runner() as runner:
+    with DataDirLock(shared_folder(tmp_path_factory)).turn(), asyncio.Runner() as runner:
         runner.run(_make_template(database_server))
     return _TEMPLATE
 
@@ -100,7 +100,7 @@ def _dsn_of(server: str, database: str) -> str:
     return server.replace("/postgres?", f"/{database}?")
 
 
-def _shared_folder(factory: pytest.TempPathFactory) -> Path:
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
     """One folder for all workers of a run: a worker's own base is a folder inside it."""
     base = factory.getbasetemp()
     return base.parent if base.name.startswith("popen-gw") else base

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.service import Service, running
+from tests.acceptance.service import Service, prepare_data, running
+from tests.conftest import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.acceptance)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Services of this run need not each make a PostgreSQL of their own."""
+    prepare_data(shared_folder(tmp_path_factory) / "prepared")
 
 
 @pytest.fixture(scope="session")

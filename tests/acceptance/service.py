@@ -20,6 +20,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 
+from app.store.data_dir import DataDirLock
+from app.store.embedded import EmbeddedPostgres
+from app.store.migrate import upgrade
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -27,6 +31,21 @@ ROOT = Path(__file__).parents[2]
 ENDED = {"completed", "failed", "cancelled", "interrupted"}
 PATIENCE = 60.0
 _ports: list[int] = []
+# A data folder with a migrated, stopped server: what a service finds in a new folder unless it is to make its own.
+_prepared: list[Path] = []
+
+
+def prepare_data(folder: Path) -> None:
+    """Make a data folder that services begin with from now on; whoever else prepares the same folder waits and takes it."""
+    made = folder / "made"
+    folder.mkdir(parents=True, exist_ok=True)
+    with DataDirLock(folder).turn():
+        if not made.exists():
+            server = EmbeddedPostgres(folder / "data")
+            asyncio.run(upgrade(server.start()))
+            server.stop()
+            made.touch()
+    _prepared.append(folder / "data")
 
 
 def free_port() -> int:
@@ -70,11 +89,15 @@ def run_cli(*arguments: str, cwd: Path, **settings: object) -> subprocess.Comple
 
 @dataclass
 class Service:
-    """One process on one port, again and again on the same data folder; `http` talks to whichever runs."""
+    """One process on one port, again and again on the same data folder; `http` talks to whichever runs.
+
+    A `new` one makes its PostgreSQL itself, as on a fresh machine; the others begin with a copy of one, for time's sake.
+    """
 
     folder: Path
     settings: dict[str, object] = field(default_factory=dict)
     data: Path | None = None
+    new: bool = False
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -90,6 +113,9 @@ class Service:
         """Start the process; it may take a moment until it is `ready`."""
         given = {"MODULES": "tests.acceptance.functions", "ACCEPTANCE_CALLS": self.calls_file, **self.settings}
         command = ["serve", "--port", str(self.port), "--data-dir", str(self.data)]
+        if _prepared and not self.new and self.data is not None and not self.data.exists():
+            # cp keeps the owner: as root the server's files belong to another account.
+            subprocess.run(["cp", "-a", _prepared[-1], self.data], check=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", *command],
@@ -243,9 +269,9 @@ def waiting(what: str, patience: float = PATIENCE) -> Iterator[None]:
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Generator[Service]:
+def running(folder: Path, *, new: bool = False, **settings: object) -> Generator[Service]:
     """A service of one's own, ready."""
-    service = Service(folder, dict(settings))
+    service = Service(folder, dict(settings), new=new)
     try:
         yield service.start().ready()
     finally:
@@ -253,9 +279,10 @@ def running(folder: Path, **settings: object) -> Generator[Service]:
 
 
 @contextmanager
-def two_running(folder: Path, **settings: object) -> Generator[tuple[Service, Service]]:
+def two_running(folder: Path, *, new: bool = False, **settings: object) -> Generator[tuple[Service, Service]]:
     """Two services on one new data folder, started at the same moment, ready."""
-    first, second = (Service(folder / name, dict(settings), data=folder / "data") for name in ("one", "two"))
+    both = (Service(folder / name, dict(settings), folder / "data", new) for name in ("one", "two"))
+    first, second = both
     try:
         first.start()
         second.start()

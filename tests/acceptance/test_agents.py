@@ -214,10 +214,11 @@ def test_an_agent_that_keeps_failing_is_disabled_and_can_be_enabled_again(tmp_pa
     limits = {"BREAKER_FAILURES": 1, "BREAKER_OPEN_SECONDS": 1.5, "AGENT_DISABLE_AFTER": 1}
     with running(tmp_path / "service", **limits) as service:
         thread = service.start_thread(failing_without(mended, 100))
-        for _ in waiting("the agent to be disabled"):
-            found = service.get("/api/agents/worker")
-            if not found["enabled"]:
+        for _ in waiting("the agent to be disabled, and that to be written"):
+            if service.get("/api/agents/worker/events")["events"][0]["event"] == "disabled":
                 break
+        found = service.get("/api/agents/worker")
+        assert found["enabled"] is False
         assert found["disabled_reason"] == "1 probes in a row failed, the last so: the probe failed: refused: not yet"
         calls = service.calls(thread)["s1"]
         service.kill()

@@ -20,9 +20,14 @@ Pair = tuple[Service, Service]
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Generator[Pair]:
-    """Two services on one new folder, started at the same moment."""
+    """Two services on one data folder, started at the same moment."""
     with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as found:
         yield found
+
+
+def test_two_that_start_at_once_on_a_new_folder_share_its_database(tmp_path: Path) -> None:
+    with two_running(tmp_path, new=True) as (first, second):
+        assert second.until(first.start_thread(chain("both", 1)))["status"] == "completed"
 
 
 def test_a_thread_of_one_is_followed_and_steered_in_the_other(pair: Pair, tmp_path: Path) -> None:
