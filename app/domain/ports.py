@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IncarnationRecord,
         ItemRecord,
         NoteRecord,
+        PartMarks,
         StepRecord,
         ThreadRecord,
         Usage,
@@ -130,9 +131,13 @@ class Reads(Protocol):
         ...
 
     async def items(
-        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None
     ) -> list[ItemRecord]:
         """The items of a step from `first` on, by their places; `key` is (key_execution_id, step id)."""
+        ...
+
+    async def part_marks(self, thread_id: str, key: tuple[str, str]) -> PartMarks:
+        """Which parts of a step have ended, and those that have begun and not, by their places."""
         ...
 
     async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:

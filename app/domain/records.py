@@ -6,7 +6,7 @@ Identifiers are text, times are aware UTC datetimes, JSON documents are JSON tex
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -215,6 +215,15 @@ class ItemRecord:
     started_at: datetime
     completed_at: datetime | None = None
     next_attempt_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class PartMarks:
+    """How far a step is that is done in parts: the places that have ended, ascending, and the parts that have begun and not."""
+
+    completed: list[int] = field(default_factory=list[int])
+    failed: list[int] = field(default_factory=list[int])
+    open: list[ItemRecord] = field(default_factory=list[ItemRecord])
 
 
 @dataclass(slots=True, kw_only=True)

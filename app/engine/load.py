@@ -18,6 +18,7 @@ from app.domain.status import STEP_OPEN, StepStatus
 from app.domain.times import utc_now
 from app.engine.compensation import compensations
 from app.engine.draft import context_for_people, error_from
+from app.engine.known_parts import known_parts
 from app.engine.values import read_values
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
     from app.domain.parameters import Parameters
     from app.domain.ports import Reads
-    from app.domain.records import CheckpointRecord, ExecutionRecord, ItemRecord, StepRecord, ThreadRecord
+    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.engine.compensation import Compensation
+    from app.engine.known_parts import KnownParts
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Loaded:
     writer: ManifestWriter
     open_steps: list[StepRecord]
     failed: ErrorInfo | None = None
-    parts: dict[str, list[ItemRecord]] = field(default_factory=dict[str, "list[ItemRecord]"])
+    parts: dict[str, KnownParts] = field(default_factory=dict[str, "KnownParts"])
     spent: Usage = NO_USAGE
     calls: dict[str, str] = field(default_factory=dict[str, str])
     failed_steps: list[StepRecord] = field(default_factory=list["StepRecord"])
@@ -152,35 +154,11 @@ async def _calls(reads: Reads, thread_id: str, refs: Refs, own: Iterable[StepRec
 
 async def _parts(
     reads: Reads, thread_id: str, spec: WorkflowSpec, asked: Parameters, open_steps: Iterable[StepRecord]
-) -> dict[str, list[ItemRecord]]:
-    """What is known of the parts of steps that are open, or begin anew under an old key; the last iteration of a `repeat`
-    that completed has its output.
-    """
+) -> dict[str, KnownParts]:
+    """What is known of the parts of steps that are open, or begin anew under an old key."""
     keys = {**asked.keys, **{step.step_id: step.key_execution_id for step in open_steps}}
-    found: dict[str, list[ItemRecord]] = {}
-    for step_id, key in keys.items():
-        step = spec.by_id.get(step_id)
-        if step is None or not step.composite:
-            continue
-        records = await reads.items(thread_id, (key, step_id), values=False)
-        if step.repeat is not None:
-            records = await _with_last_output(reads, thread_id, records)
-        found[step_id] = records
-    return found
-
-
-async def _with_last_output(reads: Reads, thread_id: str, records: list[ItemRecord]) -> list[ItemRecord]:
-    """Iterations up to the last one that completed and whose output is sound, which has it; what came after is done again."""
-    while records:
-        ended = [record for record in records if record.status is StepStatus.COMPLETED]
-        if not ended:
-            break
-        last = ended[-1]
-        page = await reads.items(thread_id, (last.key_execution_id, last.step_id), first=last.item, limit=1)
-        if page and page[0].item == last.item and integrity.is_text(page[0].output, page[0].output_sha256):
-            return [page[0] if record is last else record for record in records]
-        records = [record for record in records if record.item < last.item]
-    return records
+    composite = {name: step for name in keys if (step := spec.by_id.get(name)) is not None and step.composite}
+    return {name: await known_parts(reads, thread_id, keys[name], step) for name, step in composite.items()}
 
 
 def _failed(steps: Iterable[StepRecord], refs: Refs) -> list[StepRecord]:

@@ -31,8 +31,8 @@ class OpenStep:
 
     A step that is done in parts has them in `parts`; a part (`item`: its place) has its step in `parent`, and in `extra` the
     variables that it sees beside the thread's state.  `notes` None: what was remembered has not been read.  `usage` is that
-    of all attempts, kept at the step and not at its parts; `call` is where and as what a workflow in Python called it, or which
-    list its items are of; `error` is why the last attempt failed (JSON text).
+    of all attempts, kept at the step and not at its parts; `call` is where and as what a workflow in Python called it, which
+    list its items are of, or from which iteration on it counts; `error` is why the last attempt failed (JSON text).
     """
 
     spec: StepSpec

@@ -6,13 +6,13 @@ outputs of items not at all: they are read when all have ended.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
 from app.domain.records import ErrorInfo
 from app.domain.retry import EXPRESSION, REPEAT_EXHAUSTED
-from app.domain.status import STEP_ENDED, StepStatus
 from app.domain.template import ExpressionError
 from app.engine.draft import error_from
 from app.engine.outcome import Result
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from app.domain.records import ItemRecord
     from app.domain.spec import StepSpec
+    from app.engine.known_parts import KnownParts
 
 
 @dataclass(slots=True)
-class Parts:
+class Parts(ABC):
     """What both kinds share.  `known` are parts that had begun before and not ended; `failure` is why the step fails once
     those that run have ended; `gathering`: all have ended, their outputs are being put together.
     """
@@ -36,27 +37,27 @@ class Parts:
     failure: ErrorInfo | None = None
     gathering: bool = False
 
+    @abstractmethod
     def startable(self) -> Iterator[int]:
         """The places of the parts that may begin now; each is open from then on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sees(self, place: int) -> dict[str, Any]:
         """What a part sees beside the thread's state."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def finished(self) -> bool:
         """Whether there is nothing more to do."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def told(self) -> tuple[float, str]:
         """How far it is: a share and a sentence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def completed(self, place: int, result: Result, scope: Mapping[str, Any]) -> None:
         """A part has come to its end; `scope` is the thread's state."""
-        raise NotImplementedError
 
     def failed(self, place: int, error: ErrorInfo) -> None:
         """A part has failed for good."""
@@ -73,18 +74,14 @@ class Items(Parts):
     _next: int = 0
 
     @classmethod
-    def of(cls, spec: StepSpec, values: list[Any], records: Iterable[ItemRecord], *, fresh: bool) -> Items:
+    def of(cls, spec: StepSpec, values: list[Any], parts: KnownParts, *, fresh: bool) -> Items:
         """With what is known of its items; `fresh`: it begins anew, only those that completed need not be done again."""
         items = cls(spec, values=values)
-        for record in records:
-            if record.item >= len(values):
-                continue
-            if record.status is StepStatus.COMPLETED:
-                items.ended.add(record.item)
-            elif not fresh and record.status in STEP_ENDED:
-                items.failed(record.item, error_from(record.error, record.step_id))
-            elif not fresh:
-                items.known[record.item] = record
+        items.ended.update(place for place in parts.completed if place < len(values))
+        if not fresh:
+            items.ended.update(place for place in parts.collected if place < len(values))
+            items.known = {record.item: record for record in parts.open if record.item < len(values)}
+            items.failure = _failure(parts.failed)
         return items
 
     def startable(self) -> Iterator[int]:
@@ -145,19 +142,15 @@ class Iterations(Parts):
     satisfied: bool = False
 
     @classmethod
-    def of(cls, spec: StepSpec, records: Iterable[ItemRecord], *, fresh: bool) -> Iterations:
-        """With what is known of its iterations; the last one that completed has its output."""
-        laps = cls(spec)
-        for record in records:
-            if record.status is StepStatus.COMPLETED and record.item == laps.done:
-                laps.done += 1
-                if record.output is not None:
-                    laps.last = Result(value=jsontext.loads(record.output), text=record.output)
-            elif not fresh and record.status in STEP_ENDED:
-                laps.failure = error_from(record.error, record.step_id)
-            elif not fresh and record.item == laps.done:
-                laps.known[record.item] = record
-        laps.since = laps.done if fresh else 0
+    def of(cls, spec: StepSpec, parts: KnownParts, *, fresh: bool, since: int = 0) -> Iterations:
+        """With what is known of its iterations; `fresh`: it begins anew, else `since` is after how many it last did."""
+        laps = cls(spec, done=len(parts.completed))
+        laps.since = laps.done if fresh else since
+        if parts.last is not None and parts.last.output is not None:
+            laps.last = Result(value=jsontext.loads(parts.last.output), text=parts.last.output)
+        if not fresh:
+            laps.known = {record.item: record for record in parts.open}
+            laps.failure = _failure(parts.failed)
         return laps
 
     def startable(self) -> Iterator[int]:
@@ -206,3 +199,7 @@ class Iterations(Parts):
     @staticmethod
     def _itself(result: Result | None) -> dict[str, Any]:
         return {"output": result.value if result is not None else None, "status": "running", "error": None}
+
+
+def _failure(record: ItemRecord | None) -> ErrorInfo | None:
+    return None if record is None else error_from(record.error, record.step_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
@@ -17,21 +17,25 @@ from app.domain.status import StepStatus
 from app.domain.template import ExpressionError
 from app.engine import steprows
 from app.engine.draft import error_text
+from app.engine.known_parts import KnownParts
 from app.engine.openstep import OpenStep
 from app.engine.parts import Items, Iterations
 
 if TYPE_CHECKING:
-    from app.domain.records import ItemRecord
     from app.engine.draft import Draft
     from app.engine.drive import Drive
     from app.engine.opening import Opening
     from app.engine.outcome import Ending, Result
 
 
+_FROM: Final = "iterations from "
+"""How the row of a `repeat` tells after how many iterations it began, which are none of those that it may do."""
+
+
 class PartWork:
     """Those of one thread; it draws into the draft that it is given."""
 
-    def __init__(self, drive: Drive, opening: Opening, known: dict[str, list[ItemRecord]]) -> None:
+    def __init__(self, drive: Drive, opening: Opening, known: dict[str, KnownParts]) -> None:
         """`known` is what has been written of the parts of open steps, by step."""
         self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._opening = opening
@@ -39,21 +43,23 @@ class PartWork:
 
     def begin(self, step: OpenStep, *, fresh: bool) -> None:
         """Give a step its parts, with what is known of them; `fresh`: the step begins anew.  Raises ExpressionError."""
-        spec, records = step.spec, self._known.pop(step.spec.id, [])
+        spec, known = step.spec, self._known.pop(step.spec.id, None) or KnownParts()
         if spec.for_each is not None:
             values = spec.for_each.items.render(self._drive.state.scope)
             if not isinstance(values, list):
                 raise ExpressionError(f"for_each: {spec.for_each.items.source!r} gives no list")
             items = cast("list[Any]", values)
             mark = f"items {len(items)} {jsontext.sha256(jsontext.dumps(items)).hex()}"
-            step.parts = Items.of(spec, items, records, fresh=fresh)
+            step.parts = Items.of(spec, items, known, fresh=fresh)
             if step.call not in (None, mark):
                 message = "the list has changed since the step began: a variable in it was set anew by a step beside it"
                 step.parts.failure = ErrorInfo(kind=ITEMS_CHANGED, message=message, step_id=spec.id)
             step.input, step.call = values, mark
         elif spec.repeat is not None:
             step.input = None
-            step.parts = Iterations.of(spec, records, fresh=fresh)
+            mark = (step.call or "").removeprefix(_FROM)
+            step.parts = Iterations.of(spec, known, fresh=fresh, since=int(mark) if mark.isdigit() else 0)
+            step.call = f"{_FROM}{step.parts.since}"
 
     def top_up(self, draft: Draft) -> None:
         """Begin as many parts as may run, and end the steps that have none left."""

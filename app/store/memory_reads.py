@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from app.domain import events as names
 from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
-from app.domain.records import NO_USAGE
+from app.domain.records import NO_USAGE, PartMarks
+from app.domain.status import StepStatus
 from app.domain.usage import UsageSum
 
 if TYPE_CHECKING:
@@ -95,12 +96,24 @@ class MemoryReads(Reads):
         return [replace(run) if values else replace(run, input=None, output=None) for run in found]
 
     async def items(
-        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None
     ) -> list[ItemRecord]:
         """The items of a step from `first` on, by their places."""
         known = self._tables.items.get(thread_id, {})
         found = sorted(place for place in known if place[:2] == key and place[2] >= first)[:limit]
-        return [replace(known[place]) if values else replace(known[place], output=None) for place in found]
+        return [replace(known[place]) for place in found]
+
+    async def part_marks(self, thread_id: str, key: tuple[str, str]) -> PartMarks:
+        """Which parts of a step have ended, and those that have begun and not, by their places."""
+        marks = PartMarks()
+        for record in await self.items(thread_id, key):
+            if record.status is StepStatus.COMPLETED:
+                marks.completed.append(record.item)
+            elif record.status is StepStatus.FAILED:
+                marks.failed.append(record.item)
+            else:
+                marks.open.append(record)
+        return marks
 
     async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:
         """The items of a step run as people see them, by their places, long outputs shortened."""

@@ -12,7 +12,7 @@ from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConne
 
 from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
-from app.domain.records import Usage
+from app.domain.records import PartMarks, Usage
 from app.domain.status import StepStatus
 from app.domain.usage import GROUPS
 from app.store import queries, rows
@@ -125,11 +125,18 @@ class PostgresReads(Reads):
         return [rows.step_from_row(row) for row in await self._fetch(query, thread_id, execution_id, known)]
 
     async def items(
-        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None, values: bool = True
+        self, thread_id: str, key: tuple[str, str], *, first: int = 0, limit: int | None = None
     ) -> list[ItemRecord]:
         """The items of a step from `first` on, by their places."""
-        query = _SQL["items" if values else "items_without_values"]
-        return [rows.item_from_row(row) for row in await self._fetch(query, thread_id, *key, first, limit)]
+        return [rows.item_from_row(row) for row in await self._fetch(_SQL["items"], thread_id, *key, first, limit)]
+
+    async def part_marks(self, thread_id: str, key: tuple[str, str]) -> PartMarks:
+        """Which parts of a step have ended, and those that have begun and not, by their places."""
+        [ended] = await self._fetch(_SQL["parts_ended"], thread_id, *key)
+        opened = await self._fetch(_SQL["parts_open"], thread_id, *key)
+        return PartMarks(
+            completed=ended["completed"], failed=ended["failed"], open=[rows.item_from_row(row) for row in opened]
+        )
 
     async def item_page(self, thread_id: str, run_id: str, key: tuple[str, str], where: ItemFilter) -> ItemPage:
         """The items of a step run as people see them, by their places, long outputs shortened."""

@@ -56,7 +56,7 @@ def step_from_row(row: Record) -> StepRecord:
 
 
 def item_from_row(row: Record) -> ItemRecord:
-    """From columns of `workflow_items`, with step_name as step_id; the output may be left out."""
+    """From columns of `workflow_items`, with step_name as step_id."""
     fields = _fields(row)
     return ItemRecord(status=StepStatus(fields.pop("status")), **fields)
 

@@ -26,8 +26,8 @@ asked(
 parts = Room("app/engine/parts.py", promise="G2")
 parts(
     "items that had completed are not done again",
-    "                items.ended.add(record.item)\n            elif not fresh and",
-    "                pass\n            elif not fresh and",
+    "        items.ended.update(place for place in parts.completed if place < len(values))\n        if not fresh:",
+    "        if not fresh:",
     PARTS + "test_after_a_kill_only_items_that_had_not_ended_run_again",
     PARTS + "test_a_resume_does_only_the_items_again_that_had_not_completed",
 )
@@ -45,8 +45,8 @@ parts(
 )
 parts(
     "a repeat goes on with its iteration",
-    "                laps.done += 1\n",
-    "                laps.done += 0\n",
+    "laps = cls(spec, done=len(parts.completed))",
+    "laps = cls(spec)",
     PARTS + "test_after_a_kill_a_repeat_goes_on_with_its_iteration",
 )
 parts(
@@ -54,6 +54,32 @@ parts(
     "return self.done - self.since >= self.spec.repeat.max_iterations",
     "return self.done > 50 + self.spec.repeat.max_iterations",
     PARTS + "test_a_repeat_is_bounded",
+)
+parts(
+    "an item that had failed still fails its step after a crash",
+    "            items.failure = _failure(parts.failed)\n",
+    "",
+    PARTS + "test_after_a_kill_a_failed_item_still_counts",
+)
+parts(
+    "an item whose failure was collected is not tried again after a crash",
+    "            items.ended.update(place for place in parts.collected if place < len(values))\n",
+    "",
+    PARTS + "test_after_a_kill_a_failed_item_still_counts",
+)
+partwork = Room("app/engine/partwork.py", promise="G2")
+partwork(
+    "a resumed repeat keeps its new iterations over a crash",
+    "since=int(mark) if mark.isdigit() else 0)",
+    "since=0)",
+    PARTS + "test_a_repeat_that_was_resumed_keeps_its_new_iterations_over_a_kill",
+)
+known = Room("app/engine/known_parts.py", promise="G14")
+known(
+    "an iteration goes on only from a sound output",
+    "        if last is None or not integrity.is_text(last.output, last.output_sha256):\n",
+    "        if last is None:\n",
+    PARTS + "test_after_a_kill_an_iteration_whose_output_is_damaged_is_done_again",
 )
 gather = Room("app/engine/gather.py", promise="G14")
 gather(
@@ -238,4 +264,20 @@ coded(
     FLOW + "test_after_a_kill_completed_steps_answer_from_the_journal",
 )
 
-ROOMS = (asked, parts, gather, notes, context, reports, drive, load, compensation, undo, recorded, flow, coded)
+ROOMS = (
+    asked,
+    parts,
+    partwork,
+    known,
+    gather,
+    notes,
+    context,
+    reports,
+    drive,
+    load,
+    compensation,
+    undo,
+    recorded,
+    flow,
+    coded,
+)

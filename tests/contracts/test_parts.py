@@ -11,7 +11,7 @@ from app.domain import jsontext
 from app.domain.errors import Fenced
 from app.domain.items import ItemFilter
 from app.domain.notes import Notes
-from app.domain.records import ItemRecord, StepUpdate, Usage
+from app.domain.records import ItemRecord, PartMarks, StepUpdate, Usage
 from app.domain.status import StepStatus
 from app.domain.times import utc_now
 
@@ -56,7 +56,20 @@ async def test_items_come_back_in_the_order_of_their_places(store: Store) -> Non
     await write(store, driver, *items)
     assert await found(store, driver) == sorted(items, key=lambda one: one.item)
     assert [one.item for one in await found(store, driver, first=1, limit=1)] == [1]
-    assert [one.output for one in await found(store, driver, values=False)] == [None] * 3
+
+
+async def test_how_far_a_step_is_is_told_by_places_and_only_what_is_open_is_read(store: Store) -> None:
+    driver = await store.drive()
+    failed = item(driver, 4, status=StepStatus.FAILED, output=None, output_sha256=None)
+    elsewhere = item(driver, 6, step_id="n")
+    await write(
+        store, driver, item(driver, 3), item(driver, 1), failed, waiting(driver, 5), waiting(driver, 0), elsewhere
+    )
+    key = (driver.thread.execution_id, "m")
+    marks = await store.reads.part_marks(driver.thread.thread_id, key)
+    assert (marks.completed, marks.failed, [one.item for one in marks.open]) == ([1, 3], [4], [0, 5])
+    assert marks.open[0] == (await found(store, driver))[0]
+    assert await store.reads.part_marks(driver.thread.thread_id, (key[0], "o")) == PartMarks()
 
 
 async def test_a_fenced_transition_writes_no_items_and_no_notes(store: Store) -> None:

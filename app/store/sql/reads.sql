@@ -78,13 +78,18 @@ WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item
 ORDER BY item
 LIMIT $5;
 
--- items_without_values --
-SELECT key_execution_id, step_name AS step_id, item, status, attempt, retry_count, agent, agent_version, output_sha256,
-    error, session_id, started_at, completed_at, next_attempt_at
+-- parts_ended --
+SELECT coalesce(array_agg(item ORDER BY item) FILTER (WHERE status = 'completed'), '{}') AS completed,
+    coalesce(array_agg(item ORDER BY item) FILTER (WHERE status = 'failed'), '{}') AS failed
 FROM workflow_items
-WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND item >= $4
-ORDER BY item
-LIMIT $5;
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3;
+
+-- parts_open --
+SELECT key_execution_id, step_name AS step_id, item, status, attempt, retry_count, agent, agent_version, output,
+    output_sha256, error, session_id, started_at, completed_at, next_attempt_at
+FROM workflow_items
+WHERE thread_id = $1 AND key_execution_id = $2::uuid AND step_name = $3 AND status NOT IN ('completed', 'failed')
+ORDER BY item;
 
 -- run_input --
 SELECT input

@@ -154,6 +154,28 @@ async def test_after_a_kill_only_items_that_had_not_ended_run_again() -> None:
             assert sorted(Counter(heir.keys("m")).values()) == [1] * 5 + [2] * 5
 
 
+@pytest.mark.parametrize(("on_error", "status", "calls"), [("fail", "failed", 2), ("collect", "completed", 4)])
+async def test_after_a_kill_a_failed_item_still_counts(on_error: str, status: str, calls: int) -> None:
+    async with open_house() as house:
+        gate, breaking = Gate("late"), Breaking(1)
+        house.on("mixed", lambda value, ctx: gate(value, ctx) if value == 2 else breaking(value, ctx))
+        parts = mapped(python="mixed", concurrency=2, on_item_error=on_error)
+        thread_id = (await house.start(parts, input=[1, 2] if on_error == "fail" else [1, 2, 3])).thread.thread_id
+        await house.until(
+            lambda: bool(house.tables.events[thread_id]) and _failed(house, thread_id) == 1 and gate.entered
+        )
+        await house.die()
+        async with open_house(house) as heir:
+            gate.open()
+            await heir.end(thread_id)
+            assert (await heir.thread(thread_id)).status == status
+            assert heir.called("m") == calls
+
+
+def _failed(house: House, thread_id: str) -> int:
+    return sum(item.status is StepStatus.FAILED for item in house.tables.items.get(thread_id, {}).values())
+
+
 def _completed(house: House, thread_id: str) -> int:
     return sum(item.status is StepStatus.COMPLETED for item in house.tables.items[thread_id].values())
 
@@ -251,6 +273,47 @@ async def test_after_a_kill_a_repeat_goes_on_with_its_iteration() -> None:
             await heir.end(thread_id)
             assert [key.rsplit(":", 1)[1] for key in heir.keys("r")] == ["0", "1", "2", "2"]
             assert await output(heir, thread_id, "r") == 3
+
+
+async def test_a_repeat_that_was_resumed_keeps_its_new_iterations_over_a_kill() -> None:
+    async with open_house() as house:
+        gate = Gate(0)
+
+        async def lap(value: int, ctx: Any) -> int:
+            return await gate(value, ctx) if ctx.index == 4 else ctx.index
+
+        house.on("lap", lap)
+        laps = {"until": "r.output == 5", "max_iterations": 3}
+        thread_id = await house.run(step("r", python="lap", input=0, repeat=laps))
+        assert json.loads((await house.execution(thread_id)).error or "{}")["kind"] == "repeat_exhausted"
+        await house.resume(thread_id)
+        await house.until(lambda: gate.entered)
+        await house.die()
+        async with open_house(house) as heir:
+            gate.open()
+            await heir.end(thread_id)
+            assert await output(heir, thread_id, "r") == 5
+
+
+async def test_after_a_kill_an_iteration_whose_output_is_damaged_is_done_again() -> None:
+    async with open_house() as house:
+        gate = Gate(2)
+
+        async def lap(value: int, ctx: Any) -> int:
+            return await gate(value, ctx) if ctx.index == 2 else ctx.index
+
+        house.on("lap", lap)
+        laps = {"until": "r.output == 2", "max_iterations": 9}
+        thread_id = (await house.start(step("r", python="lap", input=0, repeat=laps))).thread.thread_id
+        await house.until(lambda: gate.entered)
+        await house.die()
+        items = house.tables.items[thread_id]
+        items.update({key: replace(one, output='"nonsense"') for key, one in items.items() if key[2] == 1})
+        async with open_house(house) as heir:
+            gate.open()
+            await heir.end(thread_id)
+            assert [key.rsplit(":", 1)[1] for key in heir.keys("r")] == ["0", "1", "2", "1", "2"]
+            assert await output(heir, thread_id, "r") == 2
 
 
 async def test_a_delay_lies_between_iterations_and_outlives_the_slot(house: House) -> None:
