@@ -46,11 +46,11 @@ def _bare_startup_errors() -> Generator[None]:
 
 
 def tune_garbage_collector() -> None:
-    """For a process that does nothing but serve: collect seldom, and never look again at what start-up made.
+    """For a process that does nothing but serve: collect seldom, and never look at what start-up made.
 
     A step leaves few cycles behind, and a collection walks every thread in memory: at 1,000 in flight the default
     thresholds cost a fifth of all CPU time (docs/benchmarks.md).
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()

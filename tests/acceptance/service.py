@@ -61,9 +61,12 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-def environment(**settings: object) -> dict[str, str]:
-    """What a service is given: nothing of the settings of whoever runs the tests."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "USER")
+def environment(*, measured: bool = False, **settings: object) -> dict[str, str]:
+    """What a service is given: nothing of the settings of whoever runs the tests.
+
+    Only a `measured` one tells what it covers: that doubles its time, and tests in this process cover most.
+    """
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", *(("COVERAGE_PROCESS_CONFIG",) if measured else ()))
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return {
         **found,
@@ -98,6 +101,7 @@ class Service:
     settings: dict[str, object] = field(default_factory=dict)
     data: Path | None = None
     new: bool = False
+    measured: bool = False
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -123,7 +127,7 @@ class Service:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                env=environment(**given),
+                env=environment(measured=self.measured, **given),
             )
         return self
 
@@ -269,9 +273,9 @@ def waiting(what: str, patience: float = PATIENCE) -> Iterator[None]:
 
 
 @contextmanager
-def running(folder: Path, *, new: bool = False, **settings: object) -> Generator[Service]:
+def running(folder: Path, *, new: bool = False, measured: bool = False, **settings: object) -> Generator[Service]:
     """A service of one's own, ready."""
-    service = Service(folder, dict(settings), new=new)
+    service = Service(folder, dict(settings), new=new, measured=measured)
     try:
         yield service.start().ready()
     finally:

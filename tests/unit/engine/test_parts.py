@@ -145,7 +145,7 @@ async def test_after_a_kill_only_items_that_had_not_ended_run_again() -> None:
 
         house.on("half", half)
         thread_id = (await house.start(mapped(python="half", concurrency=5), input=list(range(10)))).thread.thread_id
-        await house.until(lambda: gate.entered == 5 and _completed(house, thread_id) == 5)
+        await house.until(lambda: gate.entered == 5 and _ended(house, thread_id) == (0, 5))
         await house.die()
         async with open_house(house) as heir:
             gate.open()
@@ -161,9 +161,8 @@ async def test_after_a_kill_a_failed_item_still_counts(on_error: str, status: st
         house.on("mixed", lambda value, ctx: gate(value, ctx) if value == 2 else breaking(value, ctx))
         parts = mapped(python="mixed", concurrency=2, on_item_error=on_error)
         thread_id = (await house.start(parts, input=[1, 2] if on_error == "fail" else [1, 2, 3])).thread.thread_id
-        await house.until(
-            lambda: bool(house.tables.events[thread_id]) and _failed(house, thread_id) == 1 and gate.entered
-        )
+        done = 1 if on_error == "collect" else 0
+        await house.until(lambda: gate.entered and _ended(house, thread_id) == (1, done))
         await house.die()
         async with open_house(house) as heir:
             gate.open()
@@ -172,12 +171,10 @@ async def test_after_a_kill_a_failed_item_still_counts(on_error: str, status: st
             assert heir.called("m") == calls
 
 
-def _failed(house: House, thread_id: str) -> int:
-    return sum(item.status is StepStatus.FAILED for item in house.tables.items.get(thread_id, {}).values())
-
-
-def _completed(house: House, thread_id: str) -> int:
-    return sum(item.status is StepStatus.COMPLETED for item in house.tables.items[thread_id].values())
+def _ended(house: House, thread_id: str) -> tuple[int, int]:
+    """How many items have failed, and how many have completed."""
+    found = [item.status for item in house.tables.items.get(thread_id, {}).values()]
+    return found.count(StepStatus.FAILED), found.count(StepStatus.COMPLETED)
 
 
 async def test_a_damaged_item_is_done_again(house: House) -> None:
