@@ -141,7 +141,7 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
     if kind == "pattern" and last in {"name", "agent", "python", "workflow", "server"}:
         return "not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128"
-    return str(error.message)[:300]
+    return input_schema.worded(error)
 
 
 def _steps(document: dict[str, Any], reader: StepReader, faults: Faults) -> tuple[StepSpec, ...]:

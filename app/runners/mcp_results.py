@@ -146,7 +146,7 @@ def written_problems(tool: Tool, arguments: Any) -> list[Problem]:
         return []
     found = input_schema.errors(tool.input_schema, arguments, input_schema.MAX_PROBLEMS)
     return [
-        Problem(input_schema.to_pointer(error.instance_path), str(error.message)[:300])
+        Problem(input_schema.to_pointer(error.instance_path), input_schema.worded(error))
         for error in found
         if error.kind.name in _OF_THE_OBJECT or not _has_template(_at(arguments, error.instance_path))
     ]
