@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from itertools import islice
 from typing import Any, Final, cast
 
 import orjson
@@ -18,6 +19,8 @@ from app.domain.errors import JsonError
 MAX_DEPTH: Final = 200
 """Levels of nesting; orjson writes at most 254."""
 _MAX_DIGITS: Final = 4_000
+_A_VALUE: Final = 4
+"""Characters that a value with its commas and quotes counts for at least."""
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
 _WRITE: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -43,6 +46,24 @@ def loads(text: bytes | str) -> Any:
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise JsonError(f"nested more than {MAX_DEPTH} levels deep")
     return value
+
+
+def weight(value: Any, most: int) -> int:
+    """About how many characters the JSON text of `value` has; counted no further than a little over `most`."""
+    found = 0
+    stack: list[Any] = [value]
+    while stack and found <= most:
+        item = stack.pop()
+        found += len(item) if isinstance(item, str) else _A_VALUE
+        if isinstance(item, dict):
+            table = cast("dict[Any, Any]", item)
+            children: list[Any] = [*islice(table, most), *islice(table.values(), most)]
+        elif isinstance(item, list | tuple):
+            children = list(cast("list[Any]", item)[:most])
+        else:
+            continue
+        stack.extend(children)
+    return found
 
 
 def sha256(text: str) -> bytes:

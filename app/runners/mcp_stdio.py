@@ -14,10 +14,12 @@ import signal
 from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from app.runners.aside import aside
 from app.runners.mcp_lines import Lines, LongLine, to_message
 
 if TYPE_CHECKING:
@@ -158,7 +160,8 @@ async def _receive(process: Process, arriving: Arriving, limit: int) -> None:
     async with arriving:
         while data := await process.stdout.read(_CHUNK):
             for line in lines.feed(data) if wanted else ():
-                message = to_message(line, limit)
+                size = 0 if isinstance(line, LongLine) else len(line)
+                message = await aside(partial(to_message, line, limit), size)
                 if message is None:
                     if isinstance(line, LongLine):
                         return  # whose answer it was cannot be told: all that wait are told that the connection is lost

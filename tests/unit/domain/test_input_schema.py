@@ -61,7 +61,11 @@ def test_no_more_than_a_hundred_problems_are_told() -> None:
         ({"type": "integer"}, {"f": [1e-7, "\x7f" * 400]}, 'is not of type "integer"'),
         ({"enum": ["a", "b"]}, "q" * 400, 'is not one of "a" or "b"'),
         ({"not": {"type": "string"}}, "w" * 600, '{"type":"string"} is not allowed for'),
-        ({"properties": {"a": {}}, "additionalProperties": False}, {"k" * 500: 1}, "Additional properties are not allowed"),
+        (
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"k" * 500: 1},
+            "Additional properties are not allowed",
+        ),
     ],
 )
 def test_a_long_value_is_shortened_and_the_rule_is_not(schema: dict[str, Any], value: Any, rule: str) -> None:

@@ -85,6 +85,11 @@ def test_text_under_a_secret_name_is_found_at_its_place(config: dict[str, Any], 
 
 
 def test_what_names_a_secret_or_is_no_text_is_none() -> None:
-    config = {"headers": {"Authorization": {"env": "A", "prefix": "Bearer "}}, "token": "", "api_key": None, "password": 5}
+    config = {
+        "headers": {"Authorization": {"env": "A", "prefix": "Bearer "}},
+        "token": "",
+        "api_key": None,
+        "password": 5,
+    }
     assert list(find_secrets(config)) == []
     assert list(find_secrets({"signature": "Yours, B", "headers": {"Authorization": "Bearer {input.token}"}})) == []
