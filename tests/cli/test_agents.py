@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.contract import problem
+from tests.cli.contract import AGENT, problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +113,11 @@ def test_a_refusal_says_each_sentence_once(cli: Cli, service: Service, detail: s
         assert said.count(sentence) == 1
     assert all(pointer.rpartition("/")[2] in said for pointer, _ in AGENT_FAULTS[detail])
     assert "(document)" not in said
+
+
+def test_an_agent_whose_code_is_gone_is_listed_as_such(
+    cli: Cli, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AGENT, "source", "code")
+    monkeypatch.setitem(AGENT, "loaded", False)
+    assert "its code is gone" in cli("agents", "list").stdout
