@@ -186,7 +186,9 @@ def _shown(o: OfAgent, found: dict[str, Any]) -> int:
     say(f"agent {found['name']}", f"version {found['version']}{old}, kind {found['kind']}, registered by {where}")
     say(_state(found))
     if not found.get("loaded", True):
-        say(f"its {found['source']} is not there in the service: `backstitch agents delete {found['name']}` takes it away")
+        say(
+            f"its {found['source']} is not there in the service: `backstitch agents delete {found['name']}` takes it away"
+        )
     if found["description"]:
         say(str(found["description"]))
     for one in found["problems"]:

@@ -192,7 +192,7 @@ class Session:
         """Keep what it died of."""
         told = f"not there after {OPEN_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
         told = told or type(error).__name__
-        if self._child is not None and not self.connected:
+        if self._child is not None and self._child.started and not self.connected:
             told = f"{told} ({self._child.epitaph()})"
         self.reason = self.reason or self.config.redact(told)
 

@@ -93,7 +93,7 @@ async def test_a_big_answer_to_a_step_is_read_in_a_thread(url: str, readers: lis
 async def test_a_big_result_of_a_tool_is_read_in_a_thread(readers: list[int]) -> None:
     session = Session(ServerConfig(name="s", command="x"), limit=10**6, unusable=lambda _: None)
     blocks = [{"type": "text", "text": json.dumps(VALUE)}]
-    result = await session._result(CallToolResult.model_validate({"content": blocks}))  # noqa: SLF001
+    result = await session._result(CallToolResult.model_validate({"content": blocks}))
     assert result.value == VALUE
     assert readers
     assert HERE() not in readers
