@@ -111,9 +111,9 @@ def told(problem: JsonObject, status: int) -> str:
 
 def _where(faults: Iterable[tuple[str, str | None]]) -> str:
     """What is wrong, each with all its places."""
-    places: dict[str | None, list[str]] = {}
+    places: dict[str | None, dict[str, None]] = {}
     for place, message in faults:
-        places.setdefault(message, []).append(place)
+        places.setdefault(message, {})[place] = None
     return "; ".join(", ".join(each) + (f": {message}" if message else "") for message, each in places.items())
 
 

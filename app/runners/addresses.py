@@ -139,7 +139,8 @@ def refuse_private(host: str, addresses: Iterable[tuple[str, bool]]) -> None:
     """Raises AddressRefused for a host with an address that is not public."""
     for address, public in addresses:
         if not public:
-            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
+            which = "" if host == address else f" is at {address}, which"
+            raise AddressRefused(f"{host}{which} is not public (HTTP_ALLOW_PRIVATE=true allows it)")
 
 
 def written_fault(host: str) -> str | None:

@@ -100,6 +100,7 @@ AGENT_FAULTS = {
     "'name' is missing": [("", "'name' is missing")],
     "cursor: not a cursor of this list": [("/query/cursor", "not a cursor")],
     "/config/a: looks like a secret": [("/config/a", "looks like a secret"), ("/config/b", "looks like a secret")],
+    "/config: no variable A": [("/config", "no variable A"), ("/config", "no variable A")],
     "a parameter does not hold": [("/limit", "too many"), ("/kind", "too many")],
 }
 
@@ -113,6 +114,7 @@ def test_a_refusal_says_each_sentence_once(cli: Cli, service: Service, detail: s
         assert said.count(sentence) == 1
     assert all(pointer.rpartition("/")[2] in said for pointer, _ in AGENT_FAULTS[detail])
     assert "(document)" not in said
+    assert said.count("/config ") + said.count("/config,") + said.count("/config:") <= 1
 
 
 def test_an_agent_whose_code_is_gone_is_listed_as_such(
