@@ -19,8 +19,8 @@ from app.domain.errors import JsonError
 MAX_DEPTH: Final = 200
 """Levels of nesting; orjson writes at most 254."""
 _MAX_DIGITS: Final = 4_000
-_A_VALUE: Final = 4
-"""Characters that a value with its commas and quotes counts for at least."""
+_A_VALUE: Final = 50
+"""Characters of a long text that take about as long as one value, however short."""
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
 _WRITE: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -49,20 +49,18 @@ def loads(text: bytes | str) -> Any:
 
 
 def weight(value: Any, most: int) -> int:
-    """About how many characters the JSON text of `value` has; counted no further than a little over `most`."""
+    """How much there is to write and read of a value, in characters of a long text; counted little further than `most`."""
     found = 0
     stack: list[Any] = [value]
     while stack and found <= most:
         item = stack.pop()
-        found += len(item) if isinstance(item, str) else _A_VALUE
+        found += _A_VALUE + (len(item) if isinstance(item, str) else 0)
         if isinstance(item, dict):
             table = cast("dict[Any, Any]", item)
-            children: list[Any] = [*islice(table, most), *islice(table.values(), most)]
+            stack.extend(islice(table, most // _A_VALUE))
+            stack.extend(islice(table.values(), most // _A_VALUE))
         elif isinstance(item, list | tuple):
-            children = list(cast("list[Any]", item)[:most])
-        else:
-            continue
-        stack.extend(children)
+            stack.extend(islice(cast("list[Any]", item), most // _A_VALUE))
     return found
 
 

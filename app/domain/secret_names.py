@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 from app.domain.input_schema import to_pointer
 
@@ -34,7 +34,9 @@ _NO_TOKENS: Final = frozenset(
 """What stands before a `token` that is a piece of text, or a place in a list."""
 _IN_QUERY: Final = frozenset({"sig", "signature"})
 """Last words of parameters that sign a request, and are as good as a key."""
-_URL: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)([^\s]*)\s*\Z")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)")
+_SPACE: Final = re.compile(r"\s")
+_HOLE: Final = re.compile(r"\{[^{}]*\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 
 NAMED: Final = (
@@ -99,16 +101,17 @@ def _is_plain(value: Any) -> bool:
 
 
 def _in_url(text: str) -> Iterator[str]:
+    text = _HOLE.sub("{}", text.strip())
     parts = _URL.match(text)
-    if parts is None:
+    if parts is None or _SPACE.search(text):
         return
-    scheme, authority, rest = parts[1].lower(), parts[2], parts[3]
+    scheme, authority, rest = parts[1].lower(), parts[2], text[parts.end() :]
     user, at, _ = authority.rpartition("@")
     name, _, password = user.partition(":")
-    if at and _is_plain(unquote(password if password or scheme not in {"http", "https"} else name)):
+    if at and _is_plain(password if password or scheme not in {"http", "https"} else name):
         yield IN_USER
     for part in re.split(r"[?#&;]", rest)[1:]:
         name, _, found = part.partition("=")
-        if is_secret(unquote_plus(name), in_query=True) and _is_plain(unquote_plus(found)):
+        if is_secret(unquote_plus(name), in_query=True) and _is_plain(found):
             yield IN_QUERY
             return

@@ -67,8 +67,8 @@ def test_the_digest_is_of_the_text() -> None:
 )
 def test_the_weight_of_a_value_tells_whether_it_is_big(value: Any) -> None:
     assert jsontext.weight(value, 500) > 500
-    assert 0 < jsontext.weight(value, 10**6) <= len(jsontext.dumps(value)) * 3
+    assert jsontext.weight(value, 500) < 1_500
 
 
 def test_a_small_value_weighs_little() -> None:
-    assert jsontext.weight({"a": [1, None, "text"], "b": {}}, 10**6) < 50
+    assert jsontext.weight({"a": [1, None, "text"], "b": {}}, 10**6) < 500

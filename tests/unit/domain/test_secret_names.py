@@ -36,6 +36,8 @@ def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
     [
         "https://api.example/x?access_token=abc",
         "https://api.example/x?a=1&api_key=abc&b={input.b}",
+        "https://api.example/x?api_key=abc&b={input.b + 1}",
+        "https://a.example/x?api_key=%7Babc%7D",
         "https://a.example/blob?sv=1&sig=abc%3D",
         "https://a.example/x?X-Amz-Signature=abc",
         "https://a.example/x?a;token=abc",
@@ -69,6 +71,10 @@ def test_a_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:
 )
 def test_other_texts_and_urls_are_let_be(text: str) -> None:
     assert list(find_secrets({"url": text})) == []
+
+
+def test_a_long_text_is_looked_at_once() -> None:
+    assert list(find_secrets([f"http://{'a' * 900_000} b", "a" * 900_000, {"A" * 900_000: "x"}])) == []
 
 
 @pytest.mark.parametrize(
