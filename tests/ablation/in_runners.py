@@ -143,6 +143,13 @@ templates(
     "unit/domain/test_template.py::test_a_thousand_holes_are_let_in_and_one_more_is_not",
     "unit/domain/test_document.py::test_the_holes_of_all_steps_are_counted_together",
 )
+catalog = Room("app/engine/catalog.py")
+catalog(
+    "a workflow of many holes that is stored already goes on",
+    "await parse(record.document, stored=True)",
+    "await parse(record.document)",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_runs_however_many_holes_it_has",
+)
 secrets = Room("app/domain/secret_names.py")
 secrets(
     "a secret in a URL is refused",
@@ -164,4 +171,4 @@ agents(
     "unit/domain/test_agent_document.py::test_a_secret_is_refused_wherever_it_stands",
 )
 
-ROOMS = (templates, secrets, agents, schemas, python, workflow, sleep, jsontext, document, ids)
+ROOMS = (templates, catalog, secrets, agents, schemas, python, workflow, sleep, jsontext, document, ids)

@@ -213,7 +213,7 @@ async def test_a_command_that_cannot_be_started_fails_its_calls_and_nothing_else
     ],
 )
 async def test_who_starts_no_command_is_told_what_to_install_or_correct(
-    tmp_path: Path, config: dict[str, str], told: str
+    tmp_path: Path, config: dict[str, Any], told: str
 ) -> None:
     async with house(ServerConfig(name="t", **config), marks=tmp_path / "marks") as found:
         assert told in str(await found.refused("echo", text="x"))
