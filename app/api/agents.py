@@ -38,7 +38,8 @@ router: Final = APIRouter(tags=["agents"])
 _REFERENCE: Final = re.compile(r"(?P<name>[^@\x00]{1,128})(?:@(?P<version>[1-9][0-9]{0,8}))?\Z")
 _NOT_FOUND: Final = problems(404, agent_not_found=examples_agents.NO_AGENT)
 _TAKEN: Final = {
-    "agent_taken": "agent analyst belongs to code (my_agents:analyst), in version 2",
+    "agent_taken": "agent analyst belongs to code (my_agents:analyst), in version 2: the API cannot register it; change it "
+    "in that code and start the service again, or use another name",
     "version_conflict": "agent analyst is in version 2, not 1",
 }
 
@@ -50,7 +51,7 @@ _TAKEN: Final = {
     responses={**problems(422), 200: example(examples_agents.AGENTS)},
 )
 async def listed(request: Request, query: Annotated[AgentsQuery, FromQuery()]) -> Response:
-    """The agents in their current versions, by name."""
+    """The agents in their current versions, by name; those too whose code or file is gone: they are not `loaded`."""
     services = services_of(request)
     await _refresh(services)
     after = cursors.text(query.cursor)
@@ -62,7 +63,8 @@ async def listed(request: Request, query: Annotated[AgentsQuery, FromQuery()]) -
         {"file": name, "problems": [{"pointer": one.pointer, "message": one.message} for one in faults]}
         for name, faults in services.agents.files()
     ]
-    entries = [views.agent_entry(one, _breaker(services, one.agent.name)) for one in page]
+    is_here = services.agents.directory.is_here
+    entries = [views.agent_entry(one, _breaker(services, one.agent.name), loaded=is_here(one)) for one in page]
     return answer({"agents": entries, "refused_files": refused, "next_cursor": cursor})
 
 
@@ -268,5 +270,6 @@ def _shown(services: Services, record: AgentRecord) -> Response:
 
 
 def _document(services: Services, record: AgentRecord) -> dict[str, Any]:
-    faults = services.agents.directory.problems(record.agent)
-    return views.agent_document(record, _breaker(services, record.agent.name), faults)
+    directory = services.agents.directory
+    faults, loaded = directory.problems(record.agent), directory.is_here(record)
+    return views.agent_document(record, _breaker(services, record.agent.name), faults, loaded=loaded)

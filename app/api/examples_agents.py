@@ -36,6 +36,7 @@ ENTRY: Final[Json] = {
     "tags": ["text"],
     "source": "api",
     "origin": None,
+    "loaded": True,
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "current": True,
     "created_at": _AT,

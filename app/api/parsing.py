@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from app.api.problem import invalid
 from app.domain import jsontext
 from app.domain.errors import InvalidRequest, JsonError, Problem
+from app.runners.aside import aside
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,7 +51,7 @@ async def read_json(request: Request, *, empty: bool = False) -> Any:
         if empty:
             return {}
         raise JsonError("the body is empty: send a JSON object")
-    return jsontext.loads(raw)
+    return await aside(lambda: jsontext.loads(raw), len(raw))
 
 
 def check(model: type[M], value: Any) -> M:

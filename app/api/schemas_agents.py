@@ -13,6 +13,7 @@ from app.domain.breakers import BreakerState
 class AgentEntry(BaseModel):
     """A version of an agent. `origin` is where in its source it stands; `current`: it is the version that steps use.
 
+    `loaded`: the code or the file that it comes from is there in the process that answers.
     While the agent is not `enabled` its steps wait.
     """
 
@@ -23,6 +24,7 @@ class AgentEntry(BaseModel):
     tags: list[str]
     source: Literal["code", "file", "api"]
     origin: str | None
+    loaded: bool
     hash: str
     current: bool
     created_at: str

@@ -19,6 +19,7 @@ from app.api.services import services_of
 from app.domain import jsontext
 from app.domain.errors import InvalidRequest, InvalidWorkflow, JsonError, NotFound, NotSupported, Problem
 from app.domain.views.workflows import diagram, workflow_document, workflow_entry
+from app.runners.aside import aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +114,7 @@ async def _document(request: Request) -> Mapping[str, Any] | str:
     raw = await request.body()
     says_json = "json" in request.headers.get("content-type", "")
     try:
-        value = jsontext.loads(raw)
+        value = await aside(lambda: jsontext.loads(raw), len(raw))
     except JsonError:
         if says_json or raw.lstrip()[:1] in (b"{", b"["):
             raise

@@ -89,7 +89,7 @@ async def list_(service: Backstitch, o: ListAgents) -> int:
             str(one["version"]),
             str(one["kind"]),
             str(one["source"]),
-            _state(one),
+            _state(one) + ("" if one.get("loaded", True) else f", its {one['source']} is gone"),
             ", ".join(one["tags"]),
             str(one.get("description") or ""),
         )
@@ -185,6 +185,10 @@ def _shown(o: OfAgent, found: dict[str, Any]) -> int:
     old = "" if found["current"] else ", not the current one"
     say(f"agent {found['name']}", f"version {found['version']}{old}, kind {found['kind']}, registered by {where}")
     say(_state(found))
+    if not found.get("loaded", True):
+        say(
+            f"its {found['source']} is not there in the service: `backstitch agents delete {found['name']}` takes it away"
+        )
     if found["description"]:
         say(str(found["description"]))
     for one in found["problems"]:

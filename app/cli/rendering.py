@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from datetime import datetime
@@ -49,6 +50,9 @@ MARKS: Final[dict[str, tuple[str, str]]] = {
     "pending": ("·", "."),
 }
 """A status in one character, and where stdout cannot write that, in ASCII."""
+_WHOLES: Final = {"invalid_input": "(input)", "invalid_agent": "(agent)"}
+_WHOLE: Final = re.compile(r"\(\w+\)(?=: )")
+"""What a problem's detail calls the whole of what was sent."""
 
 
 def console() -> Console:
@@ -91,28 +95,48 @@ def print_json(document: object, *, line: bool = False) -> None:
 
 
 def told(problem: JsonObject, status: int) -> str:
-    """A problem+json document in one line: what, why, where, and the code to look it up by."""
+    """A problem+json document in one line, each sentence once: what, why, where, and the code to look it up by."""
     what = str(problem.get("title") or f"HTTP {status}")
     why = str(problem.get("detail") or "")
-    where = "; ".join(_places(problem))
-    why = "" if where.startswith(why) else why
+    faults = list(_faults(problem, why))
+    where = _where(faults)
+    if where.startswith(why) or any(why in {message, f"{place}: {message}"} for place, message in faults):
+        why = ""
+    else:
+        where = _where([fault for fault in faults if not _says(why, *fault)])
     parts = [what, *(part for part in (why, where) if part and part != what)]
     code = problem.get("code")
     return " ".join(": ".join(parts).split()) + (f" [{code}]" if code else "")
 
 
-def _places(problem: JsonObject) -> Iterable[str]:
+def _where(faults: Iterable[tuple[str, str | None]]) -> str:
+    """What is wrong, each with all its places."""
+    places: dict[str | None, dict[str, None]] = {}
+    for place, message in faults:
+        places.setdefault(message, {})[place] = None
+    return "; ".join(", ".join(each) + (f": {message}" if message else "") for message, each in places.items())
+
+
+def _says(why: str, place: str, message: str | None) -> bool:
+    """Whether a sentence tells all that a fault does."""
+    last = place.rpartition("/")[2]
+    return place in why if message is None else message in why and (place.startswith("(") or last in why)
+
+
+def _faults(problem: JsonObject, why: str) -> Iterable[tuple[str, str | None]]:
+    """Where something is wrong, and what; the whole is called as `why` calls it."""
     found = problem.get("errors") or problem.get("problems")
     if not isinstance(found, list):
         return
-    whole = "(input)" if problem.get("code") == "invalid_input" else "(document)"
+    named = _WHOLE.match(why)
+    whole = named[0] if named else _WHOLES.get(str(problem.get("code")), "(document)")
     for item in cast("list[object]", found):
         if not isinstance(item, dict):
-            yield str(item)
+            yield str(item), None
             continue
         fault = cast("dict[str, object]", item)
         pointer = fault.get("pointer") or fault.get("path") or whole
-        yield f"{pointer}: {fault.get('message') or fault.get('detail') or fault.get('msg') or 'invalid'}"
+        yield str(pointer), str(fault.get("message") or fault.get("detail") or fault.get("msg") or "invalid")
 
 
 def encodable(marks: str) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import input_schema, jsontext
 from app.domain.agents import Agent
 from app.domain.document_schema import NAME
 from app.domain.errors import InvalidAgent, JsonError, Problem
+from app.domain.secret_names import find_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from app.domain.agents import AgentKind
 
@@ -39,11 +39,6 @@ SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-_SECRET: Final = re.compile(
-    r"(x[-_]?)?api[-_]?key|(.*[-_])?(secret|password|passwd|credentials?)|((access|auth|bearer|refresh)[-_]?)?token"
-    r"|private[-_]?key|(proxy[-_]?)?authorization",
-    re.IGNORECASE,
-)
 _MAX_BYTES: Final = 1_000_000
 
 
@@ -132,18 +127,4 @@ def _shape(agent: Agent) -> list[Problem]:
     found = input_schema.validate(SCHEMA, document(agent))
     for pointer, schema in (("/input", agent.input_schema), ("/output", agent.output_schema)):
         found += [] if schema is None else input_schema.check_schema(schema, pointer)
-    said = "looks like a secret, which would be stored and shown as it is: name a variable instead, as in api_key_env"
-    return found + [Problem(f"/config{pointer}", said) for pointer in _secrets(agent.config)]
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    """Where text stands under a key that means a secret; text with a hole in it (`{...}`) names one from elsewhere."""
-    if isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            pointer = input_schema.to_pointer([key])
-            if isinstance(item, str) and item and "{" not in item and _SECRET.fullmatch(key):
-                yield pointer
-            yield from (pointer + rest for rest in _secrets(item))
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[Any]", value)):
-            yield from (f"/{index}{rest}" for rest in _secrets(item))
+    return found + [Problem(f"/config{pointer}", said) for pointer, said in find_secrets(agent.config)]

@@ -155,12 +155,34 @@ def check_owner(current: AgentRecord | None, agent: Agent, expected: int | None)
     """Whether `agent` may take the place of the current one.  Raises Conflict as AgentStore.register."""
     check_version(agent.name, current, expected)
     if current is not None and current.agent.source != agent.source and not current.gives_way:
-        who = SOURCES.get(agent.source, agent.source)
-        raise Conflict(
-            f"agent {agent.name} belongs to {current.owner}, in version {current.agent.version}: {who} cannot register "
-            "it; delete it first, or use another name",
-            code="agent_taken",
-        )
+        raise Conflict(taken(current, agent, here=False), code="agent_taken")
+
+
+def taken(current: AgentRecord, agent: Agent, *, here: bool) -> str:
+    """Why `agent` cannot take the place of the current one, and what can be done; `here`: what has registered that is here."""
+    name, source = agent.name, current.agent.source
+    who = SOURCES.get(agent.source, agent.source)
+    way = f"delete it first (`backstitch agents delete {name}`)"
+    if here and source != "api":
+        way = "change that file" if source == "file" else "change it in that code and start the service again"
+    elif source != "api":
+        way = f"what registered it is not here any more: {way}"
+    return (
+        f"agent {name} belongs to {current.owner}, in version {current.agent.version}: {who} cannot register it; {way}, or "
+        "use another name"
+    )
+
+
+def to_take_away(record: AgentRecord) -> str:
+    """What takes an agent away that code or a file here has: it would come back if it were deleted."""
+    name = record.agent.name
+    if record.agent.source == "file":
+        return "remove that file, and the agent goes with it"
+    if record.gives_way:
+        way = "it comes with Backstitch, and gives way to any agent that you register under its name"
+    else:
+        way = "take it out of that code and start the service again, then delete it"
+    return f"{way}; to stop its steps now, disable it (`backstitch agents disable {name}`)"
 
 
 def check_version(name: str, current: AgentRecord | None, expected: int | None) -> None:

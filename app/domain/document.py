@@ -14,13 +14,15 @@ from app.domain.document_steps import Draft, StepReader
 from app.domain.errors import InvalidWorkflow, JsonError, NotSupported, Problem
 from app.domain.plan import Plan
 from app.domain.spec import KINDS, StepSpec, WorkflowSpec
-from app.domain.template import Template, escape
+from app.domain.template import MAX_HOLES, Holes, Template, escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
+_HOLES_A_STEP: Final = 3
+"""Holes of templates that each step may have, where that comes to more than MAX_HOLES in all."""
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
 _WORDS: Final = {
     "anyOf": 'not a duration: write seconds, or "500ms", "30s", "5m", "24h"',
@@ -44,8 +46,8 @@ class Faults:
             raise NotSupported(f"{first.pointer}: {first.message}", problems=self.unsupported[:MAX_PROBLEMS])
 
 
-def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
-    """The workflow in a YAML or JSON text, or in a JSON object.
+def parse(source: str | bytes | Mapping[str, Any], *, stored: bool = False) -> WorkflowSpec:
+    """The workflow in a YAML or JSON text, or in a JSON object; one that is `stored` has been let in, whatever its size.
 
     Raises InvalidWorkflow with all that is wrong, NotSupported when it only asks for what is not built yet.
     """
@@ -56,9 +58,10 @@ def parse(source: str | bytes | Mapping[str, Any]) -> WorkflowSpec:
         faults.raise_if_any()
         return spec
     _check_form(document, faults)
-    reader = StepReader(document.get("defaults"), faults.problems)
+    holes = Holes(None if stored else max(MAX_HOLES, _HOLES_A_STEP * len(list(_objects(document.get("steps"))))))
+    reader = StepReader(document.get("defaults"), faults.problems, holes=holes)
     steps, limits = _steps(document, reader, faults), reader.limits(document.get("limits"))
-    output = _output(document, faults)
+    output = _output(document, faults, holes)
     if "input" in document and isinstance(document["input"], dict):
         faults.problems += input_schema.check_schema(document["input"], "/input")
     faults.raise_if_any()
@@ -141,7 +144,7 @@ def _worded(error: Any, kind: str, path: list[str | int]) -> str:
         return "not an identifier: letters, digits and _, not beginning with a digit, at most 128"
     if kind == "pattern" and last in {"name", "agent", "python", "workflow", "server"}:
         return "not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128"
-    return str(error.message)[:300]
+    return input_schema.worded(error)
 
 
 def _steps(document: dict[str, Any], reader: StepReader, faults: Faults) -> tuple[StepSpec, ...]:
@@ -178,11 +181,11 @@ def _check_ids(drafts: list[Draft], faults: Faults) -> None:
         first.setdefault(step.id, step.index)
 
 
-def _output(document: dict[str, Any], faults: Faults) -> Template | None:
+def _output(document: dict[str, Any], faults: Faults, holes: Holes) -> Template | None:
     if "output" not in document:
         return None
     ids = {step.get("id") for _, step in _objects(document.get("steps")) if isinstance(step.get("id"), str)}
-    output, problems = Template.check(document["output"], "/output")
+    output, problems = Template.check(document["output"], "/output", holes)
     unknown = [(name, place) for name, place in output.places.items() if name not in ids | {"input", "context"}]
     problems += [Problem(place, f"{name!r} is neither a step nor input or context") for name, place in unknown]
     faults.problems += problems

@@ -11,7 +11,7 @@ from app.domain.document_schema import IDENTIFIER
 from app.domain.errors import InvalidWorkflow, Problem
 from app.domain.retry import RetryPolicy
 from app.domain.spec import CONCURRENCY, KINDS, NO_LIMITS, WAITING, Catch, ForEach, Limits, Repeat, StepSpec
-from app.domain.template import Condition, Template
+from app.domain.template import Condition, Holes, Template
 from app.domain.variants import Variant
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class StepReader:
     What the published schema refuses has been told already: such a part is left out here without a word.
     """
 
-    def __init__(self, defaults: Any, problems: list[Problem], *, plain: bool = False) -> None:
-        """`plain`: values are what they are, braces and all, and no templates."""
+    def __init__(
+        self, defaults: Any, problems: list[Problem], *, plain: bool = False, holes: Holes | None = None
+    ) -> None:
+        """`plain`: values are what they are, braces and all, and no templates; `holes` are counted of all that are."""
         self._problems = problems
         self._plain = plain
+        self._holes = holes or Holes()
         self._told = {problem.pointer for problem in problems}
         self._retry, self._timeout = RetryPolicy(), None
         given = cast("dict[str, Any]", defaults) if isinstance(defaults, dict) else {}
@@ -154,7 +157,7 @@ class StepReader:
     def _template(self, value: Any, pointer: str) -> Template:
         if self._plain:
             return Template(value, None, frozenset(), {})
-        template, problems = Template.check(value, pointer)
+        template, problems = Template.check(value, pointer, self._holes)
         self._problems += problems
         return template
 

@@ -6,6 +6,7 @@ work is refused before anything is worked out (domain.schema_size).
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +23,8 @@ MAX_PROBLEMS: Final = 100
 _BACKTRACKS: Final = 10_000
 _CACHE_SIZE: Final = 512
 _MESSAGE: Final = 300
+_VALUE: Final = 100
+"""Characters that a message may have, and a value in one that is longer."""
 _cache: OrderedDict[str, Any] = OrderedDict()
 
 
@@ -32,7 +35,7 @@ def check_schema(schema: Any, pointer: str = "") -> list[Problem]:
     try:
         _validator(schema)
     except jsonschema_rs.ValidationError as error:
-        return [Problem(pointer + to_pointer(error.instance_path), _message(error))]
+        return [Problem(pointer + to_pointer(error.instance_path), worded(error))]
     except (JsonError, ValueError, TypeError) as error:
         return [Problem(pointer, f"not a JSON Schema: {str(error)[:_MESSAGE]}")]
     return []
@@ -40,7 +43,7 @@ def check_schema(schema: Any, pointer: str = "") -> list[Problem]:
 
 def validate(schema: Mapping[str, Any], value: Any) -> list[Problem]:
     """Where `value` does not match a schema that `check_schema` found right, at most MAX_PROBLEMS places."""
-    return [Problem(to_pointer(error.instance_path), _message(error)) for error in errors(schema, value, MAX_PROBLEMS)]
+    return [Problem(to_pointer(error.instance_path), worded(error)) for error in errors(schema, value, MAX_PROBLEMS)]
 
 
 def errors(schema: Mapping[str, Any], value: Any, limit: int) -> list[Any]:
@@ -53,11 +56,18 @@ def to_pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
-def _message(error: Any) -> str:
+def worded(error: Any) -> str:
+    """What one of the library's errors says; of a long value there only its beginning, of the rule all that there is."""
     text = cast("str", error.message)
     if text.startswith("Resource ") and "not present" in text:
         return "a $ref to somewhere else: schemas must stand in the document"
-    return text[:_MESSAGE]
+    if len(text) > _MESSAGE:
+        value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
+        if len(value) > _VALUE:
+            text = text.replace(value, f"{value[:_VALUE]}...", 1)
+    # Where the value is written otherwise than here, the rule stands at one of the ends.
+    half = _MESSAGE // 2
+    return text if len(text) <= _MESSAGE else f"{text[:half]}...{text[-half:]}"
 
 
 def _validator(schema: Any) -> Any:

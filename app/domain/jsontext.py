@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from itertools import islice
 from typing import Any, Final, cast
 
 import orjson
@@ -18,6 +19,8 @@ from app.domain.errors import JsonError
 MAX_DEPTH: Final = 200
 """Levels of nesting; orjson writes at most 254."""
 _MAX_DIGITS: Final = 4_000
+_A_VALUE: Final = 50
+"""Characters of a long text that take about as long as one value, however short."""
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
 _WRITE: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -43,6 +46,22 @@ def loads(text: bytes | str) -> Any:
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise JsonError(f"nested more than {MAX_DEPTH} levels deep")
     return value
+
+
+def weight(value: Any, most: int) -> int:
+    """How much there is to write and read of a value, in characters of a long text; counted little further than `most`."""
+    found = 0
+    stack: list[Any] = [value]
+    while stack and found <= most:
+        item = stack.pop()
+        found += _A_VALUE + (len(item) if isinstance(item, str) else 0)
+        if isinstance(item, dict):
+            table = cast("dict[Any, Any]", item)
+            stack.extend(islice(table, most // _A_VALUE))
+            stack.extend(islice(table.values(), most // _A_VALUE))
+        elif isinstance(item, list | tuple):
+            stack.extend(islice(cast("list[Any]", item), most // _A_VALUE))
+    return found
 
 
 def sha256(text: str) -> bytes:

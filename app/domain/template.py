@@ -1,12 +1,13 @@
 """Templates: JSON values with `{expression}` holes in their texts, and conditions, which are bare expressions.
 
 `"{a.b}"` alone keeps the JSON type of its value; inside text a value is written as text.  `{{` and `}}` are
-literal braces.  Compiling finds every fault; rendering walks only what has holes.
+literal braces.  Compiling finds every fault; rendering walks only what has holes.  There is a limit to the holes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import cel_text, jsontext
 from app.domain.errors import InvalidWorkflow, JsonError, Problem
@@ -17,7 +18,34 @@ if TYPE_CHECKING:
 
     Render = Callable[[Mapping[str, Any]], Any]
 
-__all__ = ["Condition", "ExpressionError", "Template"]
+__all__ = ["MAX_HOLES", "Condition", "ExpressionError", "Holes", "Template"]
+MAX_HOLES: Final = 1_000
+"""Holes in all templates of an agent, or of a workflow of few steps: each costs time to compile and to fill in."""
+_BRACE: Final = re.compile(r"[{}]")
+
+
+class Holes:
+    """Counts the holes of templates that belong together, and refuses those beyond `most`; None: there is no limit."""
+
+    __slots__ = ("_found", "_most")
+
+    def __init__(self, most: int | None = MAX_HOLES) -> None:
+        self._most = most
+        self._found = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether there were too many, which has been told."""
+        return self._most is not None and self._found > self._most
+
+    def take(self) -> None:
+        """One more.  Raises ValueError for one too many."""
+        self._found += 1
+        if self.spent:
+            raise ValueError(
+                f"more than {self._most:,} holes {{...}} in the templates of one document: hand over whole values, such as "
+                "{input.rows}, rather than their parts"
+            )
 
 
 class Template:
@@ -41,17 +69,20 @@ class Template:
         self._render = render
 
     @classmethod
-    def compile(cls, value: Any, pointer: str = "") -> Template:
-        """Compile a JSON value; `pointer` is its place in the document.  Raises InvalidWorkflow with all its faults."""
-        template, problems = cls.check(value, pointer)
+    def compile(cls, value: Any, pointer: str = "", holes: Holes | None = None) -> Template:
+        """Compile a JSON value; `pointer` is its place in the document, `holes` those that it shares with other values.
+
+        Raises InvalidWorkflow with all its faults.
+        """
+        template, problems = cls.check(value, pointer, holes)
         if problems:
             raise InvalidWorkflow(problems)
         return template
 
     @classmethod
-    def check(cls, value: Any, pointer: str = "") -> tuple[Template, list[Problem]]:
+    def check(cls, value: Any, pointer: str = "", holes: Holes | None = None) -> tuple[Template, list[Problem]]:
         """As `compile`, with the faults beside it: what could be read of a faulty value can still be checked further."""
-        compiler = _Compiler()
+        compiler = _Compiler(holes or Holes())
         render = compiler.value(value, pointer)
         return cls(value, render, frozenset(compiler.paths), compiler.places), compiler.problems
 
@@ -103,29 +134,35 @@ def _without_braces(text: str) -> str:
     return bare
 
 
-def split(text: str) -> list[str | Expression]:
-    """The literal texts and the expressions of a text.  Raises ValueError for a wrong brace or expression."""
+def split(text: str, holes: Holes | None = None) -> list[str | Expression]:
+    """The literal texts and the expressions of a text.
+
+    Raises ValueError for a wrong brace or expression, or for more holes than there may be.
+    """
     parts: list[str | Expression] = []
-    literal = ""
+    literal: list[str] = []
+    holes = holes or Holes()
     place = 0
     while place < len(text):
         char = text[place]
         if char in "{}" and text[place : place + 2] == char * 2:
-            literal += char
+            literal.append(char)
             place += 2
         elif char == "{":
+            holes.take()
             end = _end_of_hole(text, place + 1)
             if literal:
-                parts.append(literal)
+                parts.append("".join(literal))
             parts.append(compile_expression(text[place + 1 : end]))
-            literal, place = "", end + 1
+            literal, place = [], end + 1
         elif char == "}":
             raise ValueError("a '}' without its '{': write '}}' for a brace in text")
         else:
-            stop = min((at for at in (text.find("{", place), text.find("}", place)) if at >= 0), default=len(text))
-            literal += text[place:stop]
+            brace = _BRACE.search(text, place)
+            stop = len(text) if brace is None else brace.start()
+            literal.append(text[place:stop])
             place = stop
-    return [*parts, literal] if literal else parts
+    return [*parts, "".join(literal)] if literal else parts
 
 
 def _end_of_hole(text: str, start: int) -> int:
@@ -141,7 +178,8 @@ def _end_of_hole(text: str, start: int) -> int:
 class _Compiler:
     """Turns values into functions that render them, None for those without holes, gathering faults and references."""
 
-    def __init__(self) -> None:
+    def __init__(self, holes: Holes) -> None:
+        self._holes = holes
         self.problems: list[Problem] = []
         self.paths: set[tuple[str, ...]] = set()
         self.places: dict[str, str] = {}
@@ -169,8 +207,10 @@ class _Compiler:
         return lambda scope: [item if render is None else render(scope) for item, render in pairs]
 
     def _text(self, text: str, pointer: str) -> Render | None:
+        if self._holes.spent:
+            return None
         try:
-            parts = split(text)
+            parts = split(text, self._holes)
         except ValueError as error:
             self.problems.append(Problem(pointer, str(error)))
             return None

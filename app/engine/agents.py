@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import agent_document
-from app.domain.agents import EXAMPLES, Agent, AgentRecord, Agents
+from app.domain.agents import EXAMPLES, Agent, AgentRecord, Agents, taken, to_take_away
 from app.domain.errors import Conflict, InvalidAgent, StartupError, Unavailable
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ class Directory(Agents):
         """The current version of each, by name."""
         return [self._records[name] for name in self.names()]
 
+    def is_here(self, record: AgentRecord) -> bool:
+        """Whether what registered an agent is here: its code is loaded, its file is watched and holds."""
+        name, source = record.agent.name, record.agent.source
+        return source == "api" or (name in self._code if source == "code" else self.in_files(name))
+
     def problems(self, agent: Agent) -> list[Problem]:
         """Why an agent could not work here and now."""
         return agent_document.problems(agent, self._kinds)
@@ -105,10 +110,8 @@ class Directory(Agents):
         """
         await self.refresh()
         record = self._records.get(name)
-        source = record.agent.source if record is not None else ""
-        held = {"code": name in self._code, "file": self.in_files(name)}
-        if record is not None and held.get(source, False):
-            raise Conflict(f"agent {name} belongs to {record.owner}: take it away there", code="agent_taken")
+        if record is not None and record.agent.source != "api" and self.is_here(record):
+            raise Conflict(f"agent {name} belongs to {record.owner}: {to_take_away(record)}", code="agent_taken")
         return await self._gone(name, await self._store.delete(name, expected=expected))
 
     async def drop(self, name: str, origin: str) -> None:
@@ -200,7 +203,10 @@ class Directory(Agents):
         self._records = found
 
     async def _register(self, agent: Agent, origin: str | None, expected: int | None) -> tuple[AgentRecord, bool]:
-        record, changed = await self._store.register(agent, origin=origin, expected=expected)
+        try:
+            record, changed = await self._store.register(agent, origin=origin, expected=expected)
+        except Conflict as error:
+            raise await self._refusal(agent, error) from None
         self._records[agent.name] = record
         self._edits += 1
         if changed:
@@ -208,6 +214,16 @@ class Directory(Agents):
             _log.info("agent %s is registered by %s in version %d", agent.name, record.owner, version)
             await self.changed()
         return record, changed
+
+    async def _refusal(self, agent: Agent, error: Conflict) -> Conflict:
+        """Why an agent cannot be registered, with what is to be done about it here."""
+        if error.code != "agent_taken":
+            return error
+        await self.refresh()
+        record = self._records.get(agent.name)
+        if record is None:
+            return error
+        return Conflict(taken(record, agent, here=self.is_here(record)), code=error.code)
 
     async def _gone(self, name: str, record: AgentRecord | None) -> AgentRecord | None:
         if record is not None:

@@ -45,7 +45,7 @@ class Catalog:
         record = await self._registry.definition(definition_id)
         if record is None:
             raise NotFound(f"definition {definition_id} is gone", code="workflow_not_found")
-        return self._keep(record, await parse(record.document))
+        return self._keep(record, await parse(record.document, stored=True))
 
     async def named(self, reference: str) -> tuple[WorkflowRecord, WorkflowSpec]:
         """A registered workflow by `name` or `name@version`.  Raises NotFound."""
@@ -153,9 +153,9 @@ class Catalog:
         return spec
 
 
-async def parse(source: str | Mapping[str, Any]) -> WorkflowSpec:
+async def parse(source: str | Mapping[str, Any], *, stored: bool = False) -> WorkflowSpec:
     """domain.document.parse, a big document in a thread.  Raises InvalidWorkflow, NotSupported."""
     size = len(source) if isinstance(source, str) else len(str(source.get("steps")))
     if size > _BIG:
-        return await asyncio.to_thread(document.parse, source)
-    return document.parse(source)
+        return await asyncio.to_thread(document.parse, source, stored=stored)
+    return document.parse(source, stored=stored)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext, retry
 from app.domain.errors import InvalidRequest, JsonError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.engine.deps import Deps
     from app.engine.openstep import OpenStep
 
+_BIG: Final = 256_000
+"""Characters of an output above which it is written and read in a thread: the loop must not stand still for it."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +56,7 @@ async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Co
     try:
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
-            return _normalise(outcome, deps.max_value_bytes)
+            return await _normalise(outcome, deps.max_value_bytes)
     except BaseException as error:  # noqa: BLE001 - whatever a step raises is an outcome, sys.exit() too
         return _raised(step, error)
     if isinstance(outcome, Asleep) and outcome.gate is None and step.spec.timeout is not None:
@@ -157,15 +159,18 @@ def _age(deps: Deps, step: OpenStep) -> float:
     return (deps.now() - step.started_at).total_seconds()
 
 
-def _normalise(outcome: Completed, limit: int) -> Result | Failed:
-    text = jsontext.dumps(outcome.output)
+async def _normalise(outcome: Completed, limit: int) -> Result | Failed:
+    def written() -> tuple[str, Any]:
+        text = jsontext.dumps(outcome.output)
+        return text, jsontext.loads(text) if len(text) <= limit else None
+
+    is_big = jsontext.weight(outcome.output, _BIG) > _BIG
+    text, value = await asyncio.to_thread(written) if is_big else written()
     if len(text) > limit:
         message = f"the output has {len(text):,} characters of JSON; at most {limit:,} are kept"
         return Failed(error=ErrorInfo(kind=retry.OUTPUT_TOO_LARGE, message=message))
     session = outcome.session_id
-    return Result(
-        value=jsontext.loads(text), text=text, session_id=session and jsontext.clean(session).replace("\0", "")
-    )
+    return Result(value=value, text=text, session_id=session and jsontext.clean(session).replace("\0", ""))
 
 
 def _error(step: OpenStep, kind: str, message: str, *, retryable: bool = False) -> ErrorInfo:

@@ -139,7 +139,28 @@ def refuse_private(host: str, addresses: Iterable[tuple[str, bool]]) -> None:
     """Raises AddressRefused for a host with an address that is not public."""
     for address, public in addresses:
         if not public:
-            raise AddressRefused(f"{host} is at {address}, which is not public (HTTP_ALLOW_PRIVATE=true allows it)")
+            which = "" if host == address else f" is at {address}, which"
+            raise AddressRefused(f"{host}{which} is not public (HTTP_ALLOW_PRIVATE=true allows it)")
+
+
+def written_fault(host: str) -> str | None:
+    """Why a host that is written as an address, or is this machine by its name, may not be reached; without asking DNS."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
+        address = ip_address("127.0.0.1")
+    else:
+        try:
+            address = ip_address(name.partition("%")[0])
+        except ValueError:
+            try:
+                address = IPv4Address(socket.inet_aton(name))  # "127.1", "0x7f000001": as the resolver reads them
+            except (OSError, UnicodeError):
+                return None
+    try:
+        refuse_private(host, [(str(address), is_public(address))])
+    except AddressRefused as error:
+        return str(error)
+    return None
 
 
 async def _checked_addresses(host: str, port: int, limit: float | None) -> list[str]:

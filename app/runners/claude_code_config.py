@@ -7,6 +7,7 @@ empty folder, with the service's own key and address, unless CLAUDE_CODE_FROM_AP
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -193,7 +194,7 @@ def plan(agent: Agent, attempt: Attempt, house: House, masks: Masks) -> Plan:
     if structured:
         options["output_format"] = {"type": "json_schema", "schema": dict(agent.output_schema or {})}
     return Plan(
-        prompt=_as_text(Template.compile(config["prompt"]).render(scope)),
+        prompt=_as_text(_compiled(config["prompt"]).render(scope)),
         resume_prompt=config.get("resume_prompt", RESUME_PROMPT),
         cwd=Path(config["cwd"]) if "cwd" in config else house.folder / "work" / agent.name,
         key_variable=config.get("api_key_env", KEY_VARIABLE),
@@ -230,7 +231,7 @@ def _allowed(config: Mapping[str, Any], servers: list[str]) -> list[str]:
 def _system_prompt(config: Mapping[str, Any], scope: Mapping[str, Any], tools: list[str] | None) -> Any:
     if "system_prompt" not in config:
         return "" if tools == [] else {"type": "preset", "preset": "claude_code"}
-    text = _as_text(Template.compile(config["system_prompt"]).render(scope))
+    text = _as_text(_compiled(config["system_prompt"]).render(scope))
     if "\0" in text or len(text.encode()) > _LONGEST_ARGUMENT:
         raise ValueError(
             f"system_prompt: longer than {_LONGEST_ARGUMENT:,} bytes, or with a NUL: the prompt takes both"
@@ -269,9 +270,14 @@ def _mcp(server: McpServer | None, masks: Masks) -> dict[str, Any]:
     return {"type": "http", "url": server.url, "headers": dict(server.headers)}
 
 
+@lru_cache(maxsize=256)
+def _compiled(text: str | None) -> Template:
+    return Template.compile(text)
+
+
 def _template_problems(value: Any, key: str) -> Iterator[str]:
     try:
-        template = Template.compile(value)
+        template = _compiled(value)
     except InvalidWorkflow as error:
         yield from (f"{key}: {problem.message}" for problem in error.problems)
         return

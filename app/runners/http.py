@@ -15,6 +15,7 @@ import httpx
 from app.domain import jsontext, retry
 from app.domain.errors import JsonError
 from app.domain.runner import Completed
+from app.runners.aside import aside
 from app.runners.http_bodies import parsed, pieces
 from app.runners.http_client import FAULTS, Call, HttpClient, failure, final, header_problem, refused
 
@@ -49,7 +50,9 @@ class HttpRunner:
         except FAULTS as error:
             return failure(error)
         output = {"status": response.status_code, "headers": dict(response.headers)}
-        return refused(response, body) or Completed(output=output | parsed(response, body))
+        return refused(response, body) or Completed(
+            output=output | await aside(lambda: parsed(response, body), len(body))
+        )
 
     def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """The document's parser has checked the mapping."""

@@ -17,11 +17,12 @@ from app.domain.errors import InvalidWorkflow, JsonError
 from app.domain.expression import ExpressionError
 from app.domain.records import ErrorInfo
 from app.domain.runner import Completed, Failed
-from app.domain.template import Template
 from app.runners import http_agent_config as configured
+from app.runners.aside import aside
 from app.runners.http_bodies import media_type, parsed, pieces
 from app.runners.http_client import FAULTS, failure, final, refused
 from app.runners.http_streams import Broken, Collector, Faulty, Reported
+from app.runners.per_agent import PerAgent
 from app.runners.secret_values import Masks, Veil
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class HttpAgentKind:
 
     def __init__(self, client: HttpClient, secrets: Secrets, *, allow_private: bool, max_bytes: int) -> None:
         self._client = client
+        self._templates = PerAgent(configured.templates)
         self._secrets = secrets
         self._allow_private = allow_private
         self._max_bytes = max_bytes
@@ -63,7 +65,7 @@ class HttpAgentKind:
         """Send the request, show what streams, give what came of it."""
         masks = Masks()
         try:
-            call = configured.call(agent, attempt, self._secrets, masks)
+            call = configured.call(agent, attempt, self._templates.of(agent), self._secrets, masks)
             limit = configured.deadline(agent.config)
         except (ExpressionError, LookupError, InvalidWorkflow, httpx.InvalidURL, JsonError, ValueError) as error:
             outcome = _not_sent(error)
@@ -71,7 +73,7 @@ class HttpAgentKind:
             outcome = await self._within(limit, self._exchange(agent, attempt, call, masks))
         if isinstance(outcome, Failed):
             return replace(outcome, error=replace(outcome.error, message=masks.text(outcome.error.message)[:_TOLD]))
-        return self._completed(agent, attempt, masks.value(outcome))
+        return self._completed(agent, attempt, outcome)
 
     async def _within(
         self, limit: float, work: Coroutine[Any, Any, dict[str, Any] | Failed]
@@ -88,30 +90,31 @@ class HttpAgentKind:
             return failure(error)
 
     def _completed(self, agent: Agent, attempt: Attempt, answer: dict[str, Any]) -> Completed | Failed:
-        output = Template.compile(agent.config.get("output", "{response.body}"))
         try:
+            output = self._templates.of(agent).output
             return Completed(output=output.render({"response": answer, "input": attempt.input}))
         except ExpressionError as error:
             return final(retry.EXPRESSION, str(error))
 
     async def _exchange(self, agent: Agent, attempt: Attempt, call: Call, masks: Masks) -> dict[str, Any] | Failed:
-        """`{"status", "headers", "body"}`, or the failure that its status is."""
+        """`{"status", "headers", "body"}` without secrets, or the failure that its status is."""
         limit = min(self._max_bytes, int(agent.config.get("max_bytes", self._max_bytes)))
         inside = configured.may_go_inside(agent, allow_private=self._allow_private)
         async with self._client.exchange(call, allow_private=inside) as response:
             form = configured.form(agent.config, media_type(response))
             if form is None or response.status_code >= _ERRORS:
                 body = b"".join([piece async for piece in pieces(response, limit)])
-                return refused(response, masks.raw(body)) or _answer(response, parsed(response, body))
+                wrong = refused(response, masks.raw(body))
+                return wrong or await aside(lambda: masks.value(_answer(response, parsed(response, body))), len(body))
             veil = Veil(masks, attempt.context.chunk)
             collector = Collector(form, configured.reading(agent.config), veil, response.charset_encoding)
             async for piece in pieces(response, limit):
-                collector.feed(piece)
+                await collector.feed(piece)
                 if collector.done:
                     break
-            collector.feed(b"", last=True)
+            await collector.feed(b"", last=True)
             veil.end()
-            return _answer(response, {"body": collector.result()})
+            return await aside(lambda: masks.value(_answer(response, {"body": collector.result()})), collector.size)
 
 
 def _not_sent(error: Exception) -> Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
@@ -11,7 +12,8 @@ import httpx
 from app.domain import jsontext, times
 from app.domain.errors import InvalidWorkflow
 from app.domain.expression import Expression, ExpressionError
-from app.domain.template import Template, split
+from app.domain.template import Holes, Template, split
+from app.runners.addresses import written_fault
 from app.runners.http_client import Call, header_problem
 from app.runners.http_streams import MEDIA_TYPES, Form, Reading
 from app.runners.secret_values import SECRET_SCHEMA, Masks, Secrets, named_secrets
@@ -50,7 +52,10 @@ SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "url": {"type": "string", "minLength": 1, "maxLength": 8_000},
         "method": {"enum": list(_METHODS)},
-        "query": {"type": "object"},
+        "query": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [SECRET_SCHEMA, {"not": {"type": "object", "required": ["env"]}}]},
+        },
         "headers": {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, SECRET_SCHEMA]}},
         "body": True,
         "stream": {"enum": list(_STREAMS)},
@@ -66,22 +71,48 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """What is filled in of a config; what names a secret stands in `headers` and `query` as it is."""
+
+    url: tuple[str | Expression, ...]
+    headers: Mapping[str, Template | dict[str, Any]]
+    query: Mapping[str, Template | dict[str, Any]]
+    body: Template
+    output: Template
+
+
+def templates(agent: Agent) -> Templates:
+    """The templates of a config.  Raises InvalidWorkflow, ValueError."""
+    config, holes = agent.config, Holes()
+    url = tuple(split(str(config["url"]), holes))
+    return Templates(
+        url=url,
+        headers={name: _compiled(value, holes) for name, value in _headers(config).items()},
+        query={name: _compiled(value, holes) for name, value in _query(config).items()},
+        body=Template.compile(config.get("body", "{input}"), holes=holes),
+        output=Template.compile(config.get("output", "{response.body}"), holes=holes),
+    )
+
+
 def problems(agent: Agent, secrets: Secrets, *, allow_private: bool) -> Iterator[str]:
     """What is wrong with such a config, in words."""
-    config = agent.config
-    yield from _url_problems(str(config.get("url", "")))
+    config, holes = agent.config, Holes()
+    inside = may_go_inside(agent, allow_private=allow_private)
+    yield from _url_problems(str(config.get("url", "")), holes, allow_private=inside)
     for name, value in _headers(config).items():
         if name in _RESERVED:
             yield f"headers: {name} is set by Backstitch"
         yield from (f"headers: {word}" for word in [header_problem(name, "")] if word)
-        if isinstance(value, str):
-            yield from _template_problems(value, f"headers/{name}", "input")
-    for name in named_secrets(_headers(config).values()):
+        if not _names_secret(value):
+            yield from _template_problems(value, f"headers/{name}", holes, "input")
+    for name in named_secrets([*_headers(config).values(), *_query(config).values()]):
         yield from (word for word in [secrets.problem(name, agent)] if word)
-    for key in ("query", "body"):
-        yield from _template_problems(config.get(key), key, "input")
-    yield from _template_problems(config.get("output"), "output", "input", "response")
-    if config.get("allow_private") is True and not may_go_inside(agent, allow_private=allow_private):
+    plain = {name: value for name, value in _query(config).items() if not _names_secret(value)}
+    yield from _template_problems(plain, "query", holes, "input")
+    yield from _template_problems(config.get("body"), "body", holes, "input")
+    yield from _template_problems(config.get("output"), "output", holes, "input", "response")
+    if config.get("allow_private") is True and not inside:
         yield "allow_private: an agent of the API may not, unless HTTP_ALLOW_PRIVATE is on"
     try:
         deadline(config)
@@ -122,25 +153,32 @@ def reading(config: Mapping[str, Any]) -> Reading:
     )
 
 
-def call(agent: Agent, attempt: Attempt, secrets: Secrets, masks: Masks) -> Call:
+def call(agent: Agent, attempt: Attempt, parts: Templates, secrets: Secrets, masks: Masks) -> Call:
     """The request; `masks` learns the secrets in it.
 
     Raises ExpressionError, LookupError for a secret, ValueError, JsonError, httpx.InvalidURL.
     """
+
+    def filled(value: Template | dict[str, Any]) -> Any:
+        return value.render(scope) if isinstance(value, Template) else secrets.value(value, agent, masks)
+
     config, scope = agent.config, {"input": attempt.input}
     method = str(config.get("method") or "POST")
-    headers = {name: _header(value, scope, agent, secrets, masks) for name, value in _headers(config).items()}
+    headers = {name: _as_text(filled(value)) for name, value in parts.headers.items()}
     for name, value in headers.items():
         problem = header_problem(name, value)
         if problem is not None:
             raise ValueError(problem)
-    query: dict[str, Any] = Template.compile(dict(config.get("query") or {})).render(scope)
-    url = httpx.URL(_url(str(config["url"]), scope))
+    query = {name: _parameter(filled(value)) for name, value in parts.query.items()}
+    for name, value in query.items():
+        if not isinstance(parts.query[name], Template):
+            masks.add(str(httpx.QueryParams({"": value})).removeprefix("="))  # as the URL writes it
+    url = httpx.URL(_url(parts.url, scope))
     if query:
-        url = url.copy_merge_params({name: _parameter(value) for name, value in query.items()})
+        url = url.copy_merge_params(query)
     content = None
     if "body" in config or method not in _BODILESS:
-        content = _content(Template.compile(config.get("body", "{input}")).render(scope), headers)
+        content = _content(parts.body.render(scope), headers)
     headers["idempotency-key"] = attempt.context.idempotency_key
     return Call(method=method, url=url, headers=headers, content=content)
 
@@ -150,10 +188,16 @@ def _headers(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in found.items()}
 
 
-def _header(value: Any, scope: Mapping[str, Any], agent: Agent, secrets: Secrets, masks: Masks) -> str:
-    if isinstance(value, dict):
-        return secrets.value(cast("dict[str, Any]", value), agent, masks)
-    return _as_text(Template.compile(value).render(scope))
+def _query(config: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(config.get("query") or {})
+
+
+def _names_secret(value: Any) -> bool:
+    return isinstance(value, dict) and "env" in value
+
+
+def _compiled(value: Any, holes: Holes) -> Template | dict[str, Any]:
+    return dict(value) if _names_secret(value) else Template.compile(value, holes=holes)
 
 
 def _content(value: Any, headers: dict[str, str]) -> bytes:
@@ -163,10 +207,10 @@ def _content(value: Any, headers: dict[str, str]) -> bytes:
     return jsontext.dumps(value).encode()
 
 
-def _url(text: str, scope: Mapping[str, Any]) -> str:
+def _url(template: tuple[str | Expression, ...], scope: Mapping[str, Any]) -> str:
     """The URL with its holes filled in: each value is one part of it, never a way up or to another host."""
     parts: list[str] = []
-    for part in split(text):
+    for part in template:
         if isinstance(part, Expression):
             found = _as_text(part.evaluate(scope))
             if found in {"", ".", ".."}:
@@ -177,24 +221,26 @@ def _url(text: str, scope: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _url_problems(text: str) -> Iterator[str]:
+def _url_problems(text: str, holes: Holes, *, allow_private: bool) -> Iterator[str]:
     if not _ORIGIN.match(text):
         yield "url: should begin with https:// or http:// and a host, without a user; templates may follow after the host"
         return
     try:
-        holes = [part for part in split(text) if isinstance(part, Expression)]
+        found = [part for part in split(text, holes) if isinstance(part, Expression)]
         url = httpx.URL(_ORIGIN.match(text)[0])  # type: ignore[index]
     except (ValueError, httpx.InvalidURL) as error:
         yield f"url: {error}"
         return
     if not url.host:
         yield "url: there is no host"
-    yield from (f"url: {name!r} is unknown; known: input" for hole in holes for name in hole.references - {"input"})
+    fault = None if allow_private else written_fault(url.host)
+    yield from (f"url: {word}" for word in [fault] if word)
+    yield from (f"url: {name!r} is unknown; known: input" for hole in found for name in hole.references - {"input"})
 
 
-def _template_problems(value: Any, where: str, *known: str) -> Iterator[str]:
+def _template_problems(value: Any, where: str, holes: Holes, *known: str) -> Iterator[str]:
     try:
-        template = Template.compile(value)
+        template = Template.compile(value, holes=holes)
     except InvalidWorkflow as error:
         yield from (f"{where}{problem.pointer}: {problem.message}" for problem in error.problems)
         return

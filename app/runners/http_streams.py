@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
+from app.runners.aside import aside
 from app.runners.http_bodies import text_codec
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One server-sent event, or one line of JSON, whose `event` is empty."""
+    """One server-sent event, or one line of JSON, whose `event` is empty; `whole`: its end was there."""
 
     event: str
     data: str
+    whole: bool = True
 
 
 class Lines:
@@ -156,14 +158,10 @@ class JsonLines:
                 yield Message("", line)
 
     def end(self) -> Iterator[Message]:
-        """The last line, which may lack its end.  Raises Broken when it is but a part."""
+        """The last line, which may lack its end: it may be but a part of one."""
         rest = self._lines.rest().strip()
         if rest:
-            try:
-                jsontext.loads(rest)
-            except JsonError:
-                raise Broken("the stream broke off within a line") from None
-            yield Message("", rest)
+            yield Message("", rest, whole=False)
 
 
 class Collector:
@@ -178,21 +176,24 @@ class Collector:
         self._result: Any = _NOTHING
         self.done = False
         """Whether the stream has said that nothing more comes."""
+        self.size = 0
+        """Characters that have come."""
         encoding = "utf-8" if form == "sse" else text_codec(charset)
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
 
-    def feed(self, piece: bytes, *, last: bool = False) -> None:
+    async def feed(self, piece: bytes, *, last: bool = False) -> None:
         """Take a piece in.  Raises Faulty, Reported, with `last` Broken."""
         text = self._decoder.decode(piece, last)
+        self.size += len(text)
         if self._reader is None:
             self._show(text)
             return
         for message in self._reader.feed(text):
             if not self.done:
-                self._take(message)
+                await self._take(message)
         if last and not self.done:
             for message in self._reader.end():
-                self._take(message)
+                await self._take(message)
 
     def result(self) -> Any:
         """What the stream came to, after its last piece.  Raises Broken when it has not come."""
@@ -207,11 +208,11 @@ class Collector:
             raise Broken("the stream ended without a message")
         return self._last
 
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
         if message.data.strip() == _DONE:
             self.done = True
             return
-        value = self._value(message)
+        value = await aside(lambda: self._value(message), len(message.data))
         self._check(message, value)
         self._last = value
         if not self._is_result(message, value):
@@ -223,6 +224,8 @@ class Collector:
         except JsonError as error:
             if message.event:  # an event may be plain text
                 return message.data
+            if not message.whole:
+                raise Broken("the stream broke off within a line") from None
             raise Faulty(f"a line of the stream is not JSON: {error}") from None
 
     def _check(self, message: Message, value: Any) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain import jsontext
 from app.domain.document_schema import NAME, TOOL
 from app.domain.errors import InvalidWorkflow
 from app.domain.template import Template
 from app.runners.mcp import check_call, perform_call
+from app.runners.per_agent import PerAgent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from app.domain.runner import Attempt, Outcome
     from app.runners.mcp import KnownTools
 
-_KEPT: Final = 500
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["server", "tool"],
@@ -39,7 +37,7 @@ class McpAgentKind:
 
     def __init__(self, servers: KnownTools) -> None:
         self._servers = servers
-        self._templates: OrderedDict[str, Template] = OrderedDict()
+        self._templates = PerAgent(_arguments)
 
     def config_schema(self) -> Mapping[str, Any]:
         """See AgentKind."""
@@ -49,7 +47,7 @@ class McpAgentKind:
         """The server must be configured; the tool and the arguments are checked once the server has told its tools."""
         config = agent.config
         try:
-            template = self._template(config.get("arguments", "{input}"))
+            template = self._templates.of(agent)
         except InvalidWorkflow as error:
             return [f"arguments{problem.pointer}: {problem.message}" for problem in error.problems]
         wrong = sorted(template.references - {"input"})
@@ -60,15 +58,10 @@ class McpAgentKind:
     async def perform(self, agent: Agent, attempt: Attempt) -> Outcome:
         """Call the tool.  Raises StepFailure, ExpressionError."""
         config = agent.config
-        arguments = self._template(config.get("arguments", "{input}")).render({"input": attempt.input})
+        arguments = self._templates.of(agent).render({"input": attempt.input})
         return await perform_call(self._servers, str(config["server"]), str(config["tool"]), arguments, attempt)
 
-    def _template(self, arguments: Any) -> Template:
-        """Compiled once.  Raises InvalidWorkflow."""
-        key = jsontext.dumps(arguments)
-        found = self._templates.get(key)
-        if found is None:
-            found = self._templates[key] = Template.compile(arguments)
-            if len(self._templates) > _KEPT:
-                self._templates.popitem(last=False)
-        return found
+
+def _arguments(agent: Agent) -> Template:
+    """Raises InvalidWorkflow."""
+    return Template.compile(agent.config.get("arguments", "{input}"))

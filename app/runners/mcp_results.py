@@ -13,6 +13,7 @@ from app.domain import input_schema, jsontext, retry
 from app.domain.errors import JsonError, Problem
 from app.domain.runner import StepFailure
 from app.domain.tools import DISCONNECTED, PROTOCOL, SERVER_ERROR, UNKNOWN_TOOL, Tool, ToolResult
+from app.runners.aside import BIG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,12 @@ def to_result(result: mcp_types.CallToolResult) -> ToolResult:
     else:
         value = _value(blocks)
     return ToolResult(text=text, value=value, is_error=result.is_error)
+
+
+def size_of(result: mcp_types.CallToolResult) -> int:
+    """About how many characters `to_result` reads."""
+    texts = sum(len(getattr(block, "text", "")) for block in result.content)
+    return texts + jsontext.weight(result.structured_content, BIG)
 
 
 def _value(blocks: list[dict[str, Any]]) -> Any:
@@ -146,7 +153,7 @@ def written_problems(tool: Tool, arguments: Any) -> list[Problem]:
         return []
     found = input_schema.errors(tool.input_schema, arguments, input_schema.MAX_PROBLEMS)
     return [
-        Problem(input_schema.to_pointer(error.instance_path), str(error.message)[:300])
+        Problem(input_schema.to_pointer(error.instance_path), input_schema.worded(error))
         for error in found
         if error.kind.name in _OF_THE_OBJECT or not _has_template(_at(arguments, error.instance_path))
     ]

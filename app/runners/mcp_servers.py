@@ -16,6 +16,7 @@ from app.domain.errors import JsonError
 from app.domain.retry import CONFIGURATION, INVALID_OUTPUT, OUTPUT_TOO_LARGE
 from app.domain.runner import StepFailure
 from app.domain.tools import DISCONNECTED, ServerReport
+from app.runners.aside import BIG, aside
 from app.runners.mcp_session import Session
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ class McpServers:
         session = await self._find(server).session()
         result = await session.call(tool, arguments, key=key, progress=progress)
         try:
-            size = max(len(result.text), len(jsontext.dumps(result.value)))
+            text = await aside(lambda: jsontext.dumps(result.value), jsontext.weight(result.value, BIG))
+            size = max(len(result.text), len(text))
         except JsonError as error:
             raise StepFailure(f"what {tool!r} gave is {error}", kind=INVALID_OUTPUT, retryable=False) from None
         if size > self._max_bytes:

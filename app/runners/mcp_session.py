@@ -18,6 +18,7 @@ from app.domain.errors import JsonError
 from app.domain.runner import StepFailure
 from app.domain.tools import DISCONNECTED, PROTOCOL
 from app.runners import mcp_results
+from app.runners.aside import aside
 from app.runners.mcp_connecting import Connecting, all_tools, follow_changes
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Session:
         """Call a tool.  Raises StepFailure."""
         await self._check(tool, arguments)
         given: dict[str, Any] = dict(arguments)
-        return self._result(
+        return await self._result(
             await self._request(
                 lambda client: client.call_tool(
                     tool,
@@ -145,9 +146,9 @@ class Session:
         message = f"the arguments of {name!r} do not match its schema: {mcp_results.worded(problems)}"
         return StepFailure(message, kind=retry.VALIDATION, retryable=False)
 
-    def _result(self, given: mcp_types.CallToolResult) -> ToolResult:
+    async def _result(self, given: mcp_types.CallToolResult) -> ToolResult:
         """What a call gave; a complaint may repeat what the operator has put into the call."""
-        result = mcp_results.to_result(given)
+        result = await aside(lambda: mcp_results.to_result(given), mcp_results.size_of(given))
         return replace(result, text=self.config.redact(result.text)) if result.is_error else result
 
     async def _request(self, ask: Callable[[Client], Any]) -> Any:
@@ -191,7 +192,7 @@ class Session:
         """Keep what it died of."""
         told = f"not there after {OPEN_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
         told = told or type(error).__name__
-        if self._child is not None and not self.connected:
+        if self._child is not None and self._child.started and not self.connected:
             told = f"{told} ({self._child.epitaph()})"
         self.reason = self.reason or self.config.redact(told)
 

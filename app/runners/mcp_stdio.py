@@ -10,18 +10,21 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from app.runners.aside import aside
 from app.runners.mcp_lines import Lines, LongLine, to_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
     from mcp.client._transport import TransportStreams
@@ -56,10 +59,22 @@ class Child:
         assert self._process is not None
         return self._process
 
+    @property
+    def started(self) -> bool:
+        """Whether there ever was one."""
+        return self._process is not None
+
     async def start(self) -> None:
-        """Start it in a group of its own.  Raises OSError."""
+        """Start it in a group of its own.  Raises OSError, which says what to do."""
         from mcp.client.stdio import get_default_environment  # noqa: PLC0415
 
+        environment = {**get_default_environment(), **self._config.env}
+        try:
+            await self._start(environment)
+        except OSError as error:
+            raise OSError(not_started(self._config, error, environment.get("PATH"))) from error
+
+    async def _start(self, environment: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
         config = self._config
         # As asyncio.create_subprocess_exec does it, which keeps the transport to itself: only it can let go of the pipes.
@@ -70,7 +85,7 @@ class Child:
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env={**get_default_environment(), **config.env},
+            env=environment,
             cwd=config.cwd,
             start_new_session=True,
         )
@@ -121,6 +136,18 @@ class Child:
             os.killpg(self.process.pid, number)
 
 
+def not_started(config: ServerConfig, error: OSError, path: str | None) -> str:
+    """Why a server's command cannot be run, and what to do about it."""
+    command, where = str(config.command), f"the server {config.name!r} in the file that MCP_SERVERS names"
+    if config.cwd is not None and str(error.filename) == config.cwd:
+        return f"its folder {config.cwd} cannot be entered: {error.strerror}; correct `cwd` of {where}"
+    if isinstance(error, FileNotFoundError) and shutil.which(command, path=path) is None:
+        looked = "there is no such file" if os.sep in command else "it is not on the PATH of the service"
+        mend = "" if config.only is not None else f", or correct `command` of {where}"
+        return f"the command {command!r} was not found, {looked}: install it{mend}"
+    return f"the command {command!r} cannot be run: {error.strerror or error}; correct `command` of {where}"
+
+
 @asynccontextmanager
 async def stdio_streams(child: Child, *, limit: int, ended: Callable[[], None]) -> AsyncGenerator[TransportStreams]:
     """Start a server, and have its pipes as the session's streams; it ends with the block.  Raises OSError.
@@ -158,7 +185,8 @@ async def _receive(process: Process, arriving: Arriving, limit: int) -> None:
     async with arriving:
         while data := await process.stdout.read(_CHUNK):
             for line in lines.feed(data) if wanted else ():
-                message = to_message(line, limit)
+                size = 0 if isinstance(line, LongLine) else len(line)
+                message = await aside(partial(to_message, line, limit), size)
                 if message is None:
                     if isinstance(line, LongLine):
                         return  # whose answer it was cannot be told: all that wait are told that the connection is lost

@@ -6,6 +6,7 @@ or a resume of the parent resumes the child: what had completed in it does not r
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain import jsontext
@@ -16,6 +17,7 @@ from app.domain.records import ErrorInfo
 from app.domain.retry import CHILD_FAILED, CONFIGURATION, CORRUPT, VALIDATION
 from app.domain.runner import Asleep, Completed, Failed
 from app.domain.status import ENDED, Status
+from app.runners.aside import aside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,7 +77,8 @@ class WorkflowRunner:
         elif child.status in ENDED:
             execution = await self.reads.execution(child.execution_id)
             if execution is None or child.status is Status.COMPLETED or execution.triggered_by == mark:
-                return _ended(child, execution)
+                size = len((execution and execution.output) or "")
+                return await aside(partial(_ended, child, execution), size)
             again = ResumeCommand(thread_id=child_id, triggered_by=mark)
             failure = await self._try(lambda starter: starter.resume(again))
         else:

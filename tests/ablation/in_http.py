@@ -10,6 +10,7 @@ CLIENT = "unit/runners/test_http_client.py::"
 BODIES = "unit/runners/test_http_bodies.py::"
 STREAMS = "unit/runners/test_http_streams.py::"
 AGENT = "unit/runners/test_http_agent.py::"
+ASIDE = "unit/runners/test_aside.py::"
 CLAUDE = "unit/runners/test_claude_code_config.py::"
 PROCESSES = "unit/runners/test_processes.py::"
 
@@ -132,6 +133,42 @@ config(
     "    return wanted\n",
     AGENT + "test_a_private_address_is_refused_unless_operator_or_service_allow_it",
 )
+config(
+    "a private address is refused at registration",
+    "written_fault(url.host)\n",
+    "None\n",
+    AGENT + "test_a_private_address_is_refused_when_an_agent_is_registered",
+)
+config(
+    "a secret in a query is in no output",
+    '            masks.add(str(httpx.QueryParams({"": value})).removeprefix("="))  # as the URL writes it\n',
+    "            pass\n",
+    AGENT + "test_a_secret_may_stand_in_the_query_and_is_in_no_output",
+)
+config(
+    "the templates of an agent are counted together",
+    "    config, holes = agent.config, Holes()\n    inside",
+    "    config, holes = agent.config, None\n    inside",
+    ASIDE + "test_the_holes_of_an_agent_are_counted_together",
+)
+asides = Room("app/runners/aside.py")
+asides(
+    "what is big is read off the loop",
+    "if size > BIG else",
+    "if size < 0 else",
+    ASIDE + "test_what_is_small_is_done_at_once_and_what_is_big_in_a_thread",
+    ASIDE + "test_a_big_answer_to_an_agent_is_read_in_a_thread",
+    ASIDE + "test_a_big_answer_to_a_step_is_read_in_a_thread",
+    ASIDE + "test_a_big_result_of_a_tool_is_read_in_a_thread",
+    ASIDE + "test_a_big_body_of_a_request_is_read_in_a_thread",
+)
+kept = Room("app/runners/per_agent.py")
+kept(
+    "templates are of the version that runs",
+    "known[0] is not agent",
+    "known[0].name != agent.name",
+    ASIDE + "test_what_is_made_of_an_agent_is_made_once_a_version",
+)
 agent = Room("app/runners/http_agent.py")
 agent(
     "the whole exchange has a deadline",
@@ -201,4 +238,4 @@ processes(
     PROCESSES + "test_children_of_children_end_too_and_nobody_else",
 )
 
-ROOMS = (addresses, client, bodies, http, config, agent, streams, secrets, claude, processes)
+ROOMS = (addresses, client, bodies, http, config, asides, kept, agent, streams, secrets, claude, processes)

@@ -81,8 +81,8 @@ stdio(
 )
 stdio(
     "a server is told no variable of the service",
-    "env={**get_default_environment(), **config.env},",
-    "env={**__import__('os').environ, **config.env},",
+    "environment = {**get_default_environment(), **self._config.env}",
+    "environment = {**os.environ, **self._config.env}",
     SERVERS + "test_a_server_sees_its_own_variables_and_none_of_the_services",
 )
 lines = Room("app/runners/mcp_lines.py")

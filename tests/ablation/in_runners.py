@@ -135,4 +135,40 @@ schemas(
     "unit/domain/test_schema_size.py::test_what_unrolls_to_too_much_is_refused",
 )
 
-ROOMS = (schemas, python, workflow, sleep, jsontext, document, ids)
+templates = Room("app/domain/template.py")
+templates(
+    "there is a limit to the holes of templates",
+    "return self._most is not None and self._found > self._most",
+    "return self._most == self._found == -1",
+    "unit/domain/test_template.py::test_a_thousand_holes_are_let_in_and_one_more_is_not",
+    "unit/domain/test_document.py::test_the_holes_of_all_steps_are_counted_together",
+)
+catalog = Room("app/engine/catalog.py")
+catalog(
+    "a workflow of many holes that is stored already goes on",
+    "await parse(record.document, stored=True)",
+    "await parse(record.document)",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_runs_however_many_holes_it_has",
+)
+secrets = Room("app/domain/secret_names.py")
+secrets(
+    "a secret in a URL is refused",
+    "yield from ((pointer, said) for said in _in_url(value))",
+    "return",
+    "unit/domain/test_secret_names.py::test_a_secret_in_a_url_is_refused_and_not_repeated",
+)
+secrets(
+    "literal braces are no hole that a secret could hide behind",
+    '"{" not in _BRACES.sub("", value)',
+    '"{" not in value',
+    "unit/domain/test_secret_names.py::test_text_under_a_secret_name_is_found_at_its_place",
+)
+agents = Room("app/domain/agent_document.py")
+agents(
+    "a secret is kept out of what is stored and shown",
+    "in find_secrets(agent.config)]",
+    "in find_secrets({})]",
+    "unit/domain/test_agent_document.py::test_a_secret_is_refused_wherever_it_stands",
+)
+
+ROOMS = (templates, catalog, secrets, agents, schemas, python, workflow, sleep, jsontext, document, ids)

@@ -115,10 +115,16 @@ step(
 )
 step(
     "a value is used as it will be read back",
-    "value=jsontext.loads(text), text=text",
-    "value=outcome.output, text=text",
+    "jsontext.loads(text) if len(text) <= limit else None",
+    "outcome.output",
     LATE + "test_a_step_that_changes_its_result_afterwards_changes_nothing",
     promise="G2",
+)
+step(
+    "a big output is written off the loop",
+    "jsontext.weight(outcome.output, _BIG) > _BIG",
+    "False",
+    STEPS + "test_a_big_output_is_written_and_read_off_the_loop",
 )
 step(
     "a session id holds what the database takes",

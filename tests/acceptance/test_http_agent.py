@@ -142,9 +142,12 @@ def test_a_kill_within_a_stream_asks_again_with_the_same_key_and_repeats_nothing
 def test_an_agent_of_the_api_reaches_no_private_address(tmp_path: Path, target: Target) -> None:
     with running(tmp_path, CHECKPOINTER="memory") as service:
         config = {"url": f"{target.url}/plain"}
-        service.post("/api/agents", {"name": "inside", "kind": "http", "config": config}, expect=201)
-        done = service.run({"name": "a", "steps": [{"id": "a", "agent": "inside"}]}, {"n": 1})
-    assert (done["status"], done["error"]["kind"], target.asked) == ("failed", "address_refused", [])
+        told = service.post("/api/agents", {"name": "inside", "kind": "http", "config": config}, expect=422)
+        outward = {"url": f"https://a.example/{target.url}"}
+        service.post("/api/agents", {"name": "inside", "kind": "http", "config": outward}, expect=201)
+        changed = service.http.patch("/api/agents/inside", json={"config": config})
+    assert "127.0.0.1 is not public (HTTP_ALLOW_PRIVATE=true allows it)" in told["detail"]
+    assert (changed.status_code, target.asked) == (422, [])
 
 
 @contextmanager

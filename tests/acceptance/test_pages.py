@@ -49,7 +49,7 @@ def test_the_example_of_forks_runs_as_it_stands(service: Service) -> None:
             threads = [one["thread_id"] for one in json.loads(found.stdout)["forks"]]
             assert [service.until(thread)["status"] for thread in threads] == ["completed", "completed"]
         elif command == "compare":
-            for told in ("writer | writer-bold", "output: differs: replace /title", "version 2 of post-1"):
+            for told in ("blogger | blogger-bold", "output: differs: replace /title", "version 2 of post-1"):
                 assert told in found.stdout
     [document, *_] = [yaml.safe_load(block) for block in blocks("forks.md", "yaml")]
     assert document == yaml.safe_load((WRITERS / "post.yaml").read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def test_the_variants_of_the_page_are_drawn(service: Service) -> None:
     document = yaml.safe_load(blocks("forks.md", "yaml")[1])
     service.register(document)
     found = service.run("post-ab", {"topic": "thread"})
-    assert found["steps"][1]["agent"] in ("writer", "writer-bold")
+    assert found["steps"][1]["agent"] in ("blogger", "blogger-bold")
 
 
 def test_the_examples_of_tasks_run_as_they_stand(service: Service) -> None:

@@ -133,7 +133,10 @@ async def test_an_agent_that_is_deleted_is_gone_and_its_versions_stay(client: ht
 
 
 async def test_an_agent_of_the_code_is_not_the_apis(client: httpx.AsyncClient, service: Service) -> None:
+    assert (await client.get("/api/agents/analyst")).json()["loaded"] is False
     service.directory._code["analyst"] = (service.directory.records()[0].agent, "here")
+    entries = {one["name"]: one["loaded"] for one in (await client.get("/api/agents")).json()["agents"]}
+    assert (entries["analyst"], entries["marketer"]) == (True, False)
     for answer in (
         await post(client, name="analyst"),
         await client.patch("/api/agents/analyst", json={"tags": ["a"]}),

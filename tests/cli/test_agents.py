@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.contract import problem
+from tests.cli.contract import AGENT, problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +92,34 @@ def test_what_does_not_hold_is_told_with_its_places(cli: Cli, service: Service, 
     result = cli("agents", "apply", str(tmp_path / "a.yaml"))
     assert result.exit_code == 1
     assert result.stderr == "error: Invalid: /kind: no kind of agent 'lllm' [invalid_agent]\n"
+
+
+AGENT_FAULTS = {
+    "(agent): 'name' is missing": [("", "'name' is missing")],
+    "(body): should be an object": [("", "should be an object")],
+    "'name' is missing": [("", "'name' is missing")],
+    "cursor: not a cursor of this list": [("/query/cursor", "not a cursor")],
+    "/config/a: looks like a secret": [("/config/a", "looks like a secret"), ("/config/b", "looks like a secret")],
+    "/config: no variable A": [("/config", "no variable A"), ("/config", "no variable A")],
+    "a parameter does not hold": [("/limit", "too many"), ("/kind", "too many")],
+}
+
+
+@pytest.mark.parametrize("detail", AGENT_FAULTS)
+def test_a_refusal_says_each_sentence_once(cli: Cli, service: Service, detail: str) -> None:
+    faults = [{"pointer": pointer, "message": message} for pointer, message in AGENT_FAULTS[detail]]
+    service.state.refusal = problem(422, "invalid_agent", "Invalid", detail, problems=faults)
+    said = cli("agents", "enable", "analyst").stderr
+    for sentence in {message for _, message in AGENT_FAULTS[detail]}:
+        assert said.count(sentence) == 1
+    assert all(pointer.rpartition("/")[2] in said for pointer, _ in AGENT_FAULTS[detail])
+    assert "(document)" not in said
+    assert said.count("/config ") + said.count("/config,") + said.count("/config:") <= 1
+
+
+def test_an_agent_whose_code_is_gone_is_listed_as_such(
+    cli: Cli, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AGENT, "source", "code")
+    monkeypatch.setitem(AGENT, "loaded", False)
+    assert "its code is gone" in cli("agents", "list").stdout

@@ -127,10 +127,10 @@ def _process(world: World, pid: int) -> str:
     return f"{pid}@1" if pid - _PIDS in alive else f"{pid}@"
 
 
-def _parse(source: Any) -> Any:
+def _parse(source: Any, *, stored: bool = False) -> Any:
     key = str(source)
     if key not in _PARSED:
-        _PARSED[key] = originals_parse(source)
+        _PARSED[key] = originals_parse(source, stored=stored)
     return _PARSED[key]
 
 

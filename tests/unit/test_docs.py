@@ -143,6 +143,31 @@ def test_every_path_of_the_project_named_exists(page: Path) -> None:
         assert (ROOT / path).exists(), path
 
 
+def agents_in(text: str) -> set[str]:
+    """The agents that a page or an example defines."""
+    found = re.findall(r'@(?:agent|graph)\(\s*"([\w.-]+)"', text) + re.findall(r'"name": "([\w.-]+)", "kind":', text)
+    return {*found, *re.findall(r"^name: ([\w.-]+)\nkind:", text, re.MULTILINE)}
+
+
+def test_no_two_pages_call_their_agents_alike() -> None:
+    folders: dict[str, set[str]] = {}
+    for file in (ROOT / "docs/examples").rglob("*.*"):
+        if file.suffix in {".py", ".yaml"}:
+            folders.setdefault(file.relative_to(ROOT / "docs/examples").parts[0], set()).update(
+                agents_in(file.read_text(encoding="utf-8"))
+            )
+    homes = {
+        name: {folder for folder in folders if name in folders[folder]} for names in folders.values() for name in names
+    }
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        own = {name for folder, names in folders.items() if f"examples/{folder}/" in text for name in names}
+        for name in agents_in(text) - own:
+            homes.setdefault(name, set()).add(page.name)
+    assert len(homes) > 20
+    assert {name: sorted(found) for name, found in homes.items() if len(found) > 1} == {}
+
+
 def test_the_commands_of_the_quickstart_are_seen() -> None:
     shown = {words[0] for words in commands(ROOT / "docs/quickstart.md")}
     assert shown >= {"serve", "invoke", "resume", "status", "rollback", "watch", "history"}

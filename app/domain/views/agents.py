@@ -35,8 +35,11 @@ def breaker_document(record: BreakerRecord) -> Document:
     }
 
 
-def agent_entry(record: AgentRecord, breaker: BreakerRecord) -> Document:
-    """One version of an agent without what it is made of, and whether the agent is enabled."""
+def agent_entry(record: AgentRecord, breaker: BreakerRecord, *, loaded: bool) -> Document:
+    """One version of an agent without what it is made of, and whether the agent is enabled.
+
+    `loaded`: the code or the file that it comes from is there in this process.
+    """
     agent = record.agent
     return {
         "name": agent.name,
@@ -46,6 +49,7 @@ def agent_entry(record: AgentRecord, breaker: BreakerRecord) -> Document:
         "tags": list(agent.tags),
         "source": agent.source,
         "origin": record.origin,
+        "loaded": loaded,
         "hash": record.hash,
         "current": record.current,
         "created_at": when(record.created_at),
@@ -55,11 +59,13 @@ def agent_entry(record: AgentRecord, breaker: BreakerRecord) -> Document:
     }
 
 
-def agent_document(record: AgentRecord, breaker: BreakerRecord, problems: Sequence[Problem]) -> Document:
+def agent_document(
+    record: AgentRecord, breaker: BreakerRecord, problems: Sequence[Problem], *, loaded: bool
+) -> Document:
     """One version of an agent with its config and schemas; `problems`: why it could not work here and now."""
     told = document(record.agent)
     return {
-        **agent_entry(record, breaker),
+        **agent_entry(record, breaker, loaded=loaded),
         "config": told["config"],
         "input": told["input"],
         "output": told["output"],

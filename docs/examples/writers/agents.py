@@ -13,13 +13,13 @@ def scout(given: dict[str, Any]) -> dict[str, Any]:
     return {"angle": f"why {given['topic']} matters"}
 
 
-@agent("writer")
-def writer(given: dict[str, Any]) -> dict[str, Any]:
+@agent("blogger")
+def blogger(given: dict[str, Any]) -> dict[str, Any]:
     """A sober text."""
     return {"title": given["angle"].capitalize(), "words": len(given["angle"].split())}
 
 
-@agent("writer-bold")
-def writer_bold(given: dict[str, Any]) -> dict[str, Any]:
+@agent("blogger-bold")
+def blogger_bold(given: dict[str, Any]) -> dict[str, Any]:
     """The same, louder."""
     return {"title": given["angle"].upper() + "!", "words": len(given["angle"].split())}

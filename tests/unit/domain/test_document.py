@@ -213,6 +213,16 @@ def test_a_long_sequence_parses() -> None:
     assert parse(doc(*steps)).plan.leaves == ("s1999",)
 
 
+def test_the_holes_of_all_steps_are_counted_together() -> None:
+    steps = [{"id": f"s{n}", "python": "f", "input": ["{input.n}"] * 400} for n in range(2)]
+    document = doc(*steps)
+    assert parse({**document, "output": ["{input.n}"] * 200}).name == document["name"]
+    with pytest.raises(InvalidWorkflow, match=r"/output/200: more than 1,000 holes") as caught:
+        parse({**document, "output": ["{input.n}"] * 300})
+    assert len(caught.value.problems) == 1
+    assert parse({**document, "output": ["{input.n}"] * 300}, stored=True).output is not None
+
+
 @pytest.mark.parametrize(
     "text",
     ["name: x\nsteps:\n- {id: a, python: f, python: g}", '{"name":"x","steps":[{"id":"a","python":"f","python":"g"}]}'],

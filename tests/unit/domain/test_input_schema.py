@@ -1,5 +1,7 @@
 """JSON Schemas of inputs."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.errors import Problem
@@ -48,3 +50,25 @@ def test_a_pattern_that_backtracks_for_ever_is_given_up(pattern: str) -> None:
 
 def test_no_more_than_a_hundred_problems_are_told() -> None:
     assert len(validate({"items": {"type": "string"}}, list(range(500)))) == MAX_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "rule"),
+    [
+        ({"maxLength": 5}, 'ü\n"' * 500, "is longer than 5 characters"),
+        ({"maxItems": 2}, [1, {"k": "v" * 500}, 3], "has more than 2 items"),
+        ({"pattern": "^a$"}, "y" * 400, 'does not match "^a$"'),
+        ({"type": "integer"}, {"f": [1e-7, "\x7f" * 400]}, 'is not of type "integer"'),
+        ({"enum": ["a", "b"]}, "q" * 400, 'is not one of "a" or "b"'),
+        ({"not": {"type": "string"}}, "w" * 600, '{"type":"string"} is not allowed for'),
+        (
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"k" * 500: 1},
+            "Additional properties are not allowed",
+        ),
+    ],
+)
+def test_a_long_value_is_shortened_and_the_rule_is_not(schema: dict[str, Any], value: Any, rule: str) -> None:
+    message = validate(schema, value)[0].message
+    assert rule in message
+    assert len(message) <= 310

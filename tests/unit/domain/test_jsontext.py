@@ -1,5 +1,7 @@
 """JSON without loss."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +60,15 @@ def test_two_hundred_levels_are_read_and_written() -> None:
 
 def test_the_digest_is_of_the_text() -> None:
     assert jsontext.sha256("{}").hex().startswith("44136fa355b3678a")
+
+
+@pytest.mark.parametrize(
+    "value", [["x" * 10] * 50, {"k" * 10: 1, "a": ["y" * 600]}, [0] * 10_000, {str(n): n for n in range(9_000)}]
+)
+def test_the_weight_of_a_value_tells_whether_it_is_big(value: Any) -> None:
+    assert jsontext.weight(value, 500) > 500
+    assert jsontext.weight(value, 500) < 1_500
+
+
+def test_a_small_value_weighs_little() -> None:
+    assert jsontext.weight({"a": [1, None, "text"], "b": {}}, 10**6) < 500

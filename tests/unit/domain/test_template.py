@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.errors import InvalidWorkflow
-from app.domain.template import Condition, ExpressionError, Template
+from app.domain.template import MAX_HOLES, Condition, ExpressionError, Template
 
 SCOPE = {
     "input": {"n": 3, "big": 2**80, "s": "hi", "flag": True, "items": [{"id": 1}, {"id": 2}], "k-k": [None]},
@@ -161,3 +161,15 @@ def test_a_wrong_condition_is_refused() -> None:
     with pytest.raises(InvalidWorkflow) as caught:
         Condition.compile("a >", "/steps/0/when")
     assert caught.value.problems[0].pointer == "/steps/0/when"
+
+
+def test_a_thousand_holes_are_let_in_and_one_more_is_not() -> None:
+    assert Template.compile(["{input.n}"] * MAX_HOLES).references == {"input"}
+    with pytest.raises(InvalidWorkflow) as caught:
+        Template.compile(["{input.n}", "{input.n} " * (MAX_HOLES + 5), "{input.n}"], "/steps/0/input")
+    assert [problem.pointer for problem in caught.value.problems] == ["/steps/0/input/1"]
+    assert "more than 1,000 holes" in caught.value.message
+
+
+def test_literal_braces_are_no_holes() -> None:
+    assert Template.compile("{{ }} " * 5_000).render({}) == "{ } " * 5_000

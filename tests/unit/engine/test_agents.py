@@ -151,11 +151,50 @@ async def test_an_agent_of_the_code_comes_back(tables: AgentTables) -> None:
     with_code, _ = process(tables, "coded")
     without, _ = process(tables)
     await with_code.open()
-    with pytest.raises(Conflict, match=r"belongs to code \(module:coded\): take it away there"):
+    with pytest.raises(Conflict, match=r"belongs to code \(module:coded\): take it out of that code"):
         await with_code.delete("coded")
     assert await without.delete("coded") is not None
     await with_code._turn()
     assert with_code.find("coded") is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "here", "way"),
+    [
+        ("code", True, "change it in that code and start the service again"),
+        ("code", False, "not here any more: delete it first (`backstitch agents delete coded`)"),
+        ("file", True, "change that file, or"),
+        ("file", False, "not here any more: delete it first"),
+    ],
+)
+async def test_who_may_not_change_an_agent_is_told_what_can_be_done(
+    tables: AgentTables, source: str, here: bool, way: str
+) -> None:
+    directory, _ = process(tables, *(["coded"] if here and source == "code" else []))
+    directory.in_files = lambda _: here
+    await directory._register(replace(ANALYST, name="coded", source=source), "there", None)
+    with pytest.raises(Conflict) as refused:
+        await directory.register(replace(ANALYST, name="coded", config={"n": 2}))
+    assert way in refused.value.message
+    if here:
+        with pytest.raises(Conflict, match=r"take it out of that code|remove that file") as refused:
+            await directory.delete("coded")
+        assert "agents delete" not in refused.value.message
+    else:
+        assert await directory.delete("coded") is not None
+        await directory.register(replace(ANALYST, name="coded", config={"n": 2}))
+
+
+async def test_an_agent_whose_code_or_file_is_gone_is_known_as_such(tables: AgentTables) -> None:
+    await process(tables, "coded")[0].open()
+    directory, _ = process(tables, "other")
+    await directory.open()
+    await directory._register(replace(ANALYST, name="filed", source="file"), "filed.yaml", None)
+    await directory.register(ANALYST)
+    here = {record.agent.name: directory.is_here(record) for record in directory.records()}
+    assert here == {"analyst": True, "coded": False, "filed": False, "other": True}
+    directory.in_files = lambda name: name == "filed"
+    assert directory.is_here(directory._records["filed"])
 
 
 async def test_the_agents_of_our_examples_give_way_and_come_back(tables: AgentTables) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain import jsontext
 from app.domain.runner import StepFailure
 from tests.unit.engine.house import QUICK, Failing, Gate, open_house, step
 
@@ -264,3 +266,20 @@ async def test_a_step_that_swallows_its_timeout_is_left_behind_after_the_grace()
         assert (await error(house, thread_id))["kind"] == "timeout"
         await house.until(lambda: house.worker.free == 10)
         done.set()
+
+
+async def test_a_big_output_is_written_and_read_off_the_loop(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers: set[int] = set()
+    dumps = jsontext.dumps
+
+    def noted(value: Any) -> str:
+        writers.add(threading.get_ident())
+        return dumps(value)
+
+    monkeypatch.setattr("app.engine.step.jsontext.dumps", noted)
+    await house.run(step("small", input="x" * 1_000))
+    assert writers == {threading.get_ident()}
+    monkeypatch.setattr("app.engine.step._BIG", 500)
+    thread_id = await house.run(step("big", input="x" * 1_000))
+    assert writers - {threading.get_ident()}
+    assert await output(house, thread_id) == {"big": "x" * 1_000}

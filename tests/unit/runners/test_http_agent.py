@@ -319,6 +319,37 @@ async def test_a_secret_is_in_no_output_and_no_error(server: Server) -> None:
     assert TOKEN[:8] not in message
 
 
+async def test_a_secret_may_stand_in_the_query_and_is_in_no_output(server: Server) -> None:
+    odd = "s3cret/token+0123=="
+    what = agent(url=f"{server.url}/echo?fail=1", query={"key": {"env": "TOKEN"}, "q": "{input}"})
+    server.answer = Response(b"{}", media_type="application/json")
+    await error(what, "a b", secret={"TOKEN": odd}.get)
+    assert server.asked[0][1] == "/echo?fail=1&key=s3cret%2Ftoken%2B0123%3D%3D&q=a+b"
+    found = agent(url=server.url, query={"key": {"env": "TOKEN"}})
+    server.answer = JSONResponse({"url": "/?key=s3cret%2Ftoken%2B0123%3D%3D", "key": odd})
+    assert await output(found, secret={"TOKEN": odd}.get) == {"url": "/?key=***", "key": "***"}
+    assert kind_of().check(agent("api", url="https://a.example", query={"key": {"env": "TOKEN"}})) != []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "10.1.2.3:8080", "[::1]:80", "localhost", "api.localhost", "127.1", "0x7f000001", "169.254.169.254",
+     "[::ffff:10.0.0.1]", "2130706433", "LOCALHOST.", "192.168.0.1"],
+)  # fmt: skip
+def test_a_private_address_is_refused_when_an_agent_is_registered(host: str) -> None:
+    private = agent("api", url=f"http://{host}/x")
+    (told,) = kind_of(allow_private=False).check(private)
+    assert told.startswith("url: ")
+    assert "HTTP_ALLOW_PRIVATE" in told
+    assert kind_of(allow_private=True).check(private) == []
+    assert kind_of(allow_private=False).check(agent("file", url=f"http://{host}/x", allow_private=True)) == []
+
+
+@pytest.mark.parametrize("host", ["a.example", "8.8.8.8", "[2606:4700::1111]", "10.example", "localhost.example"])
+def test_other_hosts_are_looked_up_when_they_are_called(host: str) -> None:
+    assert kind_of(allow_private=False).check(agent("api", url=f"http://{host}/x")) == []
+
+
 async def test_a_secret_is_in_no_chunk_also_in_pieces(server: Server) -> None:
     pieces = [f"data: a {TOKEN[:7]}\n\n", f"data: {TOKEN[7:]} b {TOKEN[:4]}\n\n"]
     output, chunks = await streamed(server, *pieces, headers={"x-api-key": {"env": "TOKEN"}})

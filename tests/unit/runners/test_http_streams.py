@@ -50,32 +50,37 @@ def test_an_event_without_its_end_is_none() -> None:
 
 def test_the_last_line_may_lack_its_end_but_not_a_part_of_itself() -> None:
     lines = JsonLines()
-    assert list(lines.feed('\n{"a":1}\r\n {"b":')) == [Message("", '{"a":1}')]
+    assert list(lines.feed('\n{"a":1}\r\n {"b":2}')) == [Message("", '{"a":1}')]
+    assert list(lines.end()) == [Message("", '{"b":2}', whole=False)]
+
+
+async def test_a_part_of_the_last_line_is_a_stream_that_broke_off() -> None:
+    whole, part = (Collector("ndjson", Reading(), str) for _ in range(2))
+    await whole.feed(b'{"a":1}\n{"b":2}', last=True)
+    assert whole.result() == {"b": 2}
     with pytest.raises(Broken):
-        list(lines.end())
-    assert list(lines.feed("2}")) == []
-    assert list(lines.end()) == [Message("", '{"b":2}')]
+        await part.feed(b'{"a":1}\n{"b":', last=True)
 
 
-def test_a_letter_may_be_cut_in_two() -> None:
+async def test_a_letter_may_be_cut_in_two() -> None:
     told: list[str] = []
     collector = Collector("sse", Reading(), told.append)
     for byte in "data: ö\n\n".encode():
-        collector.feed(bytes([byte]))
+        await collector.feed(bytes([byte]))
     assert (told, collector.result()) == (["ö"], "ö")
 
 
-def test_a_piece_of_text_that_looks_like_a_number_is_text() -> None:
+async def test_a_piece_of_text_that_looks_like_a_number_is_text() -> None:
     told: list[str] = []
     collector = Collector("sse", Reading(), told.append)
-    collector.feed(b'data: is\n\ndata:  42\n\ndata: null\n\ndata: "!"\n\n', last=True)
+    await collector.feed(b'data: is\n\ndata:  42\n\ndata: null\n\ndata: "!"\n\n', last=True)
     assert told == ["is", " 42", "null", "!"]
 
 
-def test_nothing_is_read_after_the_end_was_told() -> None:
+async def test_nothing_is_read_after_the_end_was_told() -> None:
     told: list[str] = []
     collector = Collector("sse", Reading(), told.append)
-    collector.feed(b"data: a\n\ndata: [DONE]\n\ndata: b\n\ndata: c", last=True)
+    await collector.feed(b"data: a\n\ndata: [DONE]\n\ndata: b\n\ndata: c", last=True)
     assert (told, collector.done, collector.result()) == (["a"], True, "a")
 
 

@@ -189,9 +189,35 @@ async def test_a_command_that_cannot_be_started_fails_its_calls_and_nothing_else
     async with house(nothing, stdio("good", PLAIN), marks=tmp_path / "marks") as found:
         failure = await found.refused("echo", text="x")
         assert (failure.kind, failure.retryable) == ("mcp.disconnected", True)
-        assert "No such file" in str(failure)
+        assert f"the command '{nothing.command}' was not found, there is no such file: install it, or " in str(failure)
+        assert "its output ended" not in str(failure)
         assert await found.call("echo", "good", text="x") == "x"
         assert {one.name: one.status for one in found.servers.reports()} == {"good": "connected", "t": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (
+            {"command": "mcp-nothing"},
+            "the command 'mcp-nothing' was not found, it is not on the PATH of the service: install it",
+        ),
+        (
+            {"command": str(PLAIN)},
+            f"the command '{PLAIN}' cannot be run: Permission denied; correct `command` of the server 't'",
+        ),
+        (
+            {"command": sys.executable, "cwd": "/nowhere/at/all"},
+            "its folder /nowhere/at/all cannot be entered: No such file",
+        ),
+    ],
+)
+async def test_who_starts_no_command_is_told_what_to_install_or_correct(
+    tmp_path: Path, config: dict[str, Any], told: str
+) -> None:
+    async with house(ServerConfig(name="t", **config), marks=tmp_path / "marks") as found:
+        assert told in str(await found.refused("echo", text="x"))
+        assert told in str(found.servers.reports()[0].error)
 
 
 async def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
