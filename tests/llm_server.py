@@ -4,7 +4,8 @@ A script is a list of answers, taken one a request, or one such list for each mo
 `pieces` (how it is streamed), `tools` ([{name, arguments, id?}], arguments also as text), `thinking`, `refusal`, `stop` (the
 provider's word), `usage` ({input, output, cached?}), `status` with `headers` and `body` or `error`; `error` alone comes in the
 middle of the stream; `cut` ends the stream too early, `drop` the connection; `hold` waits for POST /release/NAME; `alike`
-numbers all tool calls 0.  `raw` is a body that is sent as it is, with `status` and `headers`, and with `endless` again and again.  GET /requests tells what was asked.  By itself: python -m tests.llm_server PORT SCRIPT.json
+numbers all tool calls 0.  `raw` is a body that is sent as it is, with `status` and `headers`, with `endless` again and again.
+GET /requests tells what was asked.  By itself: python -m tests.llm_server PORT SCRIPT.json
 """
 
 from __future__ import annotations

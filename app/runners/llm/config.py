@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from app.domain import jsontext, times
 from app.domain.template import Template
 
@@ -146,8 +148,8 @@ class Config:
             )
         try:
             parts = urlsplit(self.url)
-            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
+            usable = parts.scheme in {"http", "https"} and bool(httpx.URL(self.url).host) and (parts.port or 1) > 0
+        except (ValueError, httpx.InvalidURL):
             usable = False
         if not usable:
             found.append(f"base_url: {self.url!r} is no http(s) address")

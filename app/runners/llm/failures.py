@@ -148,6 +148,8 @@ def _status(status: int, names: set[str]) -> int:
 def _details(error: Any) -> tuple[set[str], str]:
     """The names (type, code) and the words of an error's body, which is the error itself or has it under `error`."""
     body: Any = getattr(error, "body", None)
+    if isinstance(body, str):
+        return set(), body
     if not isinstance(body, dict):
         return set(), ""
     found = cast("dict[str, Any]", body)

@@ -114,7 +114,7 @@ def _hear_delta(delta: Mapping[str, Any], heard: Heard) -> None:
     for piece in items(delta.get("tool_calls"), "tool_calls"):
         wanted = _wanted(piece, heard)
         function = table(piece.get("function"), "function")
-        wanted.name = wanted.name or text(function.get("name"), "name")
+        wanted.name = wanted.name or name(function.get("name"), "name")
         arguments = text(function.get("arguments"), "arguments")
         heard.count(arguments)
         if arguments:

@@ -85,7 +85,7 @@ async def _messages(body: AsyncGenerator[bytes], limit: int) -> AsyncGenerator[M
             size = 0
             yield message
         if size > limit:
-            raise Endless(f"an event is longer than {limit:,} bytes")
+            raise Endless(f"{limit:,} bytes without the end of an event")
     for message in reader.feed("\n\n"):  # the last one may lack its empty line
         yield message
 

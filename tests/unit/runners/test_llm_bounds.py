@@ -35,8 +35,9 @@ START = {"type": "content_block_start", "index": 0, "content_block": {"type": "t
 ENDLESS = {
     "texts": "longer than 2,000 characters",
     "arguments": "longer than 2,000 characters",
-    "lines": "an event is longer than 2,000 bytes",
-    "comments": "longer than 16,000 bytes",
+    "lines": "2,000 bytes without the end of an event",
+    "comments": "2,000 bytes without the end of an event",
+    "events": "longer than 16,000 bytes",
 }
 
 
@@ -49,6 +50,7 @@ def endless(provider: str, what: str) -> str:
         "arguments": data({"choices": [{"delta": {"tool_calls": [function]}}]} if provider == "openai" else tool),
         "lines": "data: " + "x" * 100,
         "comments": ": still there\n\n",
+        "events": data({"type": "ping"}),
     }[what]
 
 
@@ -64,7 +66,7 @@ async def test_an_answer_without_end_is_given_up(provider: str, what: str) -> No
 
 @both
 async def test_an_answer_that_is_packed_though_that_was_not_asked_for_is_bounded_unpacked(provider: str) -> None:
-    bomb = gzip.compress(b": still there\n\n" * 1_000_000)
+    bomb = gzip.compress(data({"type": "ping"}).encode() * 500_000)
     answer = {"raw": bomb, "headers": {"content-encoding": "gzip"}}
     async with house(answer, max_bytes=100_000) as at:
         failed = await at.failed(provider)

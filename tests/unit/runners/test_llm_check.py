@@ -64,6 +64,8 @@ def test_a_library_that_is_not_installed_names_the_extra(provider: str, monkeypa
         ({"timeout": 0}, "timeout: must be more than nothing"),
         ({"base_url": "ftp://somewhere"}, "base_url: 'ftp://somewhere' is no http(s) address"),
         ({"base_url": "http://host:port"}, "base_url: "),
+        ({"base_url": "http://ho\tst/"}, "base_url: "),
+        ({"base_url": "http://"}, "base_url: "),
         ({"structured": "tool"}, "structured: a tool for the answer is for anthropic only"),
         ({"tools": [{"mcp": "web"}]}, "tools: no MCP servers are configured"),
     ],
@@ -112,10 +114,10 @@ def test_an_agent_of_the_api_may_not_send_a_key_where_it_likes(provider: str, al
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "ANTHROPIC_API_KEY", "OTHER_KEY", "GITHUB_TOKEN"])
 def test_an_agent_of_the_api_may_not_send_other_secrets_as_a_key(variable: str) -> None:
-    (found,) = told(agent(source="api", api_key_env=variable), **{variable: "s"})
-    assert found == (
+    found = a_kind({**KEYS, variable: "s"}).check(agent(source="api", api_key_env=variable))
+    assert found == [
         f"api_key_env: the variable {variable} is not open to agents of the API (API_AGENT_SECRETS lists those that are)"
-    )
+    ]
 
 
 @pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "OTHER_KEY"])
