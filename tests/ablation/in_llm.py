@@ -198,7 +198,7 @@ transport(
     TRANSPORT + "test_every_address_of_a_name_is_checked",
 )
 transport(
-    "a stranger's model has its connections by name",
+    "the connection to a stranger's model goes to an address that was checked",
     "                network_backend=CheckedBackend(httpcore2),",
     "                network_backend=httpcore2.AnyIOBackend(),",
     TRANSPORT + "test_the_connection_goes_to_the_checked_address_and_all_else_keeps_the_name",
