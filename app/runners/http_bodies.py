@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import codecs
 import zlib
@@ -66,7 +67,9 @@ async def unpacked(raw_pieces: AsyncIterable[bytes], encoding: str, limit: int) 
     came = size = 0
     async for raw in raw_pieces:
         came += len(raw)
-        for piece in unpack.feed(raw):
+        for number, piece in enumerate(unpack.feed(raw)):
+            if number:
+                await asyncio.sleep(0)  # a little may unpack to much: others have their turn
             size += len(piece)
             if size > limit:
                 raise TooLong(limit)

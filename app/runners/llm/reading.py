@@ -29,7 +29,8 @@ _REST: Final = 65_536
 _MOST_ITEMS: Final = 1_000
 _MOST_TOKENS: Final = 1_000_000_000
 _NAME: Final = 200
-_SHOWN: Final = 100
+_SHOWN: Final = 2_000
+"""Characters that go into a message, which is cut once no key is in it any more."""
 _NAMES: Final[dict[type, str]] = {
     dict: "an object",
     list: "a list",

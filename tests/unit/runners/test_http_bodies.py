@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from typing import TYPE_CHECKING
@@ -73,6 +74,21 @@ async def test_a_body_stops_at_its_limit() -> None:
 async def test_what_unpacks_to_nothing_has_a_limit_too() -> None:
     with pytest.raises(TooLong):
         await read(response(b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + b"name" * 50_000, "gzip", 1_000), 100_000)
+
+
+async def test_a_little_that_unpacks_to_much_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    got = await read(response(gzip.compress(b"\0" * 6_553_600), "gzip"), 10_000_000)
+    task.cancel()
+    assert turns >= len(got) - 1 >= 99
 
 
 async def test_a_packed_body_that_breaks_off_or_is_damaged_is_an_error() -> None:

@@ -73,7 +73,13 @@ async def test_no_key_is_told(provider: str, told: str) -> None:
 @both
 @pytest.mark.parametrize(
     ("headers", "pause"),
-    [({"retry-after": "7"}, 7.0), ({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "soon"}, None)],
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": "nan"}, 0.0),
+    ],
 )
 async def test_the_pause_that_is_asked_for_is_handed_on(
     provider: str, headers: dict[str, str], pause: float | None
@@ -105,10 +111,13 @@ async def test_an_error_in_the_middle_of_the_stream_has_its_kind(provider: str, 
     assert (failed.error.kind, error["message"] in failed.error.message) == (kind, True)
 
 
-async def test_an_error_in_the_stream_may_have_a_status_for_its_code() -> None:
-    async with house({"text": "Once", "error": {"message": "no", "code": 400}}) as at:
+@pytest.mark.parametrize(
+    ("code", "kind"), [(400, "llm.bad_request"), ("429", "llm.rate_limited"), (200, "llm.unavailable")]
+)
+async def test_an_error_in_the_stream_may_have_a_status_for_its_code(code: Any, kind: str) -> None:
+    async with house({"text": "Once", "error": {"message": "no", "code": code}}) as at:
         failed = await at.failed()
-    assert failed.error.kind == "llm.bad_request"
+    assert failed.error.kind == kind
 
 
 @both
@@ -187,6 +196,14 @@ async def test_an_empty_prompt_is_not_sent() -> None:
     async with house() as at:
         failed = await at.failed(given="  ")
     assert (failed.error.kind, at.server.requests) == ("validation", [])
+
+
+@both
+async def test_no_key_is_told_of_an_answer_that_cannot_be_read(provider: str) -> None:
+    async with house({"raw": f"data: {'x' * 95}{KEY}\n\n"}) as at:
+        failed = await at.failed(provider)
+    assert "x***" in failed.error.message.replace("'", "")
+    assert KEY[:8] not in failed.error.message
 
 
 @both
