@@ -4,7 +4,8 @@ A script is a list of answers, taken one a request, or one such list for each mo
 `pieces` (how it is streamed), `tools` ([{name, arguments, id?}], arguments also as text), `thinking`, `refusal`, `stop` (the
 provider's word), `usage` ({input, output, cached?}), `status` with `headers` and `body` or `error`; `error` alone comes in the
 middle of the stream; `cut` ends the stream too early, `drop` the connection; `hold` waits for POST /release/NAME; `alike`
-numbers all tool calls 0.  GET /requests tells what was asked.  By itself: python -m tests.llm_server PORT SCRIPT.json
+numbers all tool calls 0.  `raw` is a body that is sent as it is, with `status` and `headers`, with `endless` again and again.
+GET /requests tells what was asked.  By itself: python -m tests.llm_server PORT SCRIPT.json
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ class LlmServer:
         answer = answers.pop(0) if answers else {"status": 500, "error": {"message": "the script is over"}}
         if "hold" in answer:
             await self.hold(answer["hold"]).wait()
+        if "raw" in answer:
+            kind = answer.get("headers", {}).get("content-type", "text/event-stream")
+            return StreamingResponse(_raw(answer), answer.get("status", 200), answer.get("headers"), media_type=kind)
         if "status" in answer:
             content = answer.get("body", {"type": "error", "error": answer.get("error", {"message": "no"})})
             return JSONResponse(content, answer["status"], headers=answer.get("headers"))
@@ -105,6 +109,13 @@ async def _sent(answer: Answer, events: Iterator[str]) -> AsyncIterator[str]:
         yield event
     if answer.get("drop"):
         raise ConnectionResetError("dropped, as the script says")
+
+
+async def _raw(answer: Answer) -> AsyncIterator[str | bytes]:
+    yield answer["raw"]
+    while answer.get("endless"):
+        await asyncio.sleep(0)
+        yield answer["raw"]
 
 
 def _pieces(answer: Answer) -> list[str]:

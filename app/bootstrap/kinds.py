@@ -16,6 +16,7 @@ from app.runners.langgraph import LangGraphKind
 from app.runners.llm import llm_kind
 from app.runners.mcp_agent import McpAgentKind
 from app.runners.python_agent import PythonAgents
+from app.runners.secret_values import Secrets
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -48,7 +49,12 @@ def agent_kinds(given: Given, stack: AsyncExitStack) -> dict[str, AgentKind]:
         "python": PythonAgents(given.code.functions, given.python),
         "http": http_agent_kind(settings, settings.secret),
         "mcp": McpAgentKind(mcp),
-        "llm": llm_kind(settings.secret, mcp, settings.http_allow_private),
+        "llm": llm_kind(
+            Secrets(settings.secret, frozenset(settings.api_agent_secrets)),
+            mcp,
+            allow_private=settings.http_allow_private,
+            max_bytes=settings.max_value_bytes,
+        ),
         "langgraph": LangGraphKind(
             store.graph_checkpoints,
             given.code.graphs,

@@ -44,10 +44,11 @@ class AddressRefused(Exception):
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to checked addresses only."""
+    """Opens connections to checked addresses only; `core` is httpcore, or what has its names: httpcore2."""
 
-    def __init__(self) -> None:
-        self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+    def __init__(self, core: Any = httpcore) -> None:
+        self._core = core
+        self._inner = cast("httpcore.AsyncNetworkBackend", core.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -57,16 +58,16 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check, connect to the first address that answers.  Raises AddressRefused, httpcore.ConnectError."""
+        """Resolve, check, connect to the first address that answers.  Raises AddressRefused, `core`'s ConnectError."""
         deadline = None if timeout is None else time.monotonic() + timeout
         failure: Exception | None = None
-        for address in await _checked_addresses(host, port, timeout):
+        for address in await _checked_addresses(host, port, timeout, self._core):
             left = None if deadline is None else max(0.001, deadline - time.monotonic())
             try:
                 return await self._inner.connect_tcp(address, port, left, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except (self._core.ConnectError, self._core.ConnectTimeout) as error:
                 failure = error
-        raise failure or httpcore.ConnectError(f"{host} has no address")
+        raise failure or self._core.ConnectError(f"{host} has no address")
 
     async def connect_unix_socket(
         self,
@@ -163,13 +164,13 @@ def written_fault(host: str) -> str | None:
     return None
 
 
-async def _checked_addresses(host: str, port: int, limit: float | None) -> list[str]:
+async def _checked_addresses(host: str, port: int, limit: float | None, core: Any = httpcore) -> list[str]:
     try:
         async with asyncio.timeout(limit):
             found = await resolve(host, port)
     except TimeoutError:
-        raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
+        raise core.ConnectTimeout(f"{host} was not resolved in time") from None
     except OSError as error:
-        raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+        raise core.ConnectError(f"{host} cannot be resolved: {error}") from error
     refuse_private(host, found)
     return [address for address, _ in found]

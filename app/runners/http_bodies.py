@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import codecs
 import zlib
@@ -13,7 +14,7 @@ from app.domain import jsontext
 from app.domain.errors import JsonError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 
 ACCEPTED_ENCODINGS: Final = "gzip, deflate"
 _TEXT_CODECS: Final = frozenset(
@@ -48,24 +49,35 @@ class UnknownEncoding(Exception):
     """The body is packed in a way that nobody asked for."""
 
 
-async def pieces(response: httpx.Response, limit: int) -> AsyncGenerator[bytes]:
-    """The body, unpacked, piece by piece, at most `limit` bytes of it and no more on the way.
+class Damaged(httpx.DecodingError):
+    """The packed body is damaged, or ends before its end."""
 
-    Raises TooLong, UnknownEncoding, httpx.HTTPError for one that is damaged or breaks off.
+
+def pieces(response: httpx.Response, limit: int) -> AsyncGenerator[bytes]:
+    """The body, unpacked, as `unpacked` gives it.  Raises what that raises, httpx.HTTPError for one that breaks off."""
+    return unpacked(response.aiter_raw(), response.headers.get("content-encoding", ""), limit)
+
+
+async def unpacked(raw_pieces: AsyncIterable[bytes], encoding: str, limit: int) -> AsyncGenerator[bytes]:
+    """A body, unpacked, piece by piece, at most `limit` bytes of it and no more on the way.
+
+    `encoding` is its Content-Encoding.  Raises TooLong, UnknownEncoding, Damaged, and what `raw_pieces` raises.
     """
-    unpack = _unpacker(response.headers.get("content-encoding", ""))
-    came = unpacked = 0
-    async for raw in response.aiter_raw():
+    unpack = _unpacker(encoding)
+    came = size = 0
+    async for raw in raw_pieces:
         came += len(raw)
-        for piece in unpack.feed(raw):
-            unpacked += len(piece)
-            if unpacked > limit:
+        for number, piece in enumerate(unpack.feed(raw)):
+            if number:
+                await asyncio.sleep(0)  # a little may unpack to much: others have their turn
+            size += len(piece)
+            if size > limit:
                 raise TooLong(limit)
             yield piece
         if came > limit:
             raise TooLong(limit)
     if came and not unpack.whole:
-        raise httpx.RemoteProtocolError("the packed body ends before its end")
+        raise Damaged("the packed body ends before its end")
 
 
 class _Plain:
@@ -96,7 +108,7 @@ class _Unpacker:
         try:
             yield from self._unpacked(raw)
         except zlib.error as error:
-            raise httpx.DecodingError(f"the packed body is damaged: {error}") from None
+            raise Damaged(f"the packed body is damaged: {error}") from None
 
     def _unpacked(self, raw: bytes) -> Iterator[bytes]:
         piece = self._first(raw) if not self._begun else self._inner.decompress(raw, _PIECE)

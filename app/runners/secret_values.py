@@ -38,10 +38,17 @@ class Secrets:
     read: Secret
     for_api: frozenset[str] = frozenset()
 
-    def problem(self, name: str, agent: Agent) -> str | None:
-        """Why an agent cannot use the variable, in words."""
+    def closed(self, name: str, agent: Agent) -> str | None:
+        """Why an agent may not name the variable, in words."""
         if agent.source == "api" and name not in self.for_api:
             return f"the variable {name} is not open to agents of the API (API_AGENT_SECRETS lists those that are)"
+        return None
+
+    def problem(self, name: str, agent: Agent) -> str | None:
+        """Why an agent cannot use the variable, in words."""
+        closed = self.closed(name, agent)
+        if closed is not None:
+            return closed
         if not (self.read(name) or "").strip():
             return f"the variable {name} is not set"
         return None

@@ -9,6 +9,8 @@ FAILURES = "unit/runners/test_llm_failures.py::"
 SCHEMA = "unit/runners/test_llm_schema.py::"
 CHECK = "unit/runners/test_llm_check.py::"
 TEXT = "unit/runners/test_llm.py::"
+BOUNDS = "unit/runners/test_llm_bounds.py::"
+TRANSPORT = "unit/runners/test_llm_transport.py::"
 
 kind = Room("app/runners/llm/kind.py")
 kind(
@@ -28,9 +30,86 @@ talk(
 )
 talk(
     "a model's answer has a limit",
-    "        if self.size > MAX_ANSWER:\n",
+    "        if self.size > self.limit:\n",
     "        if self.size < 0:\n",
-    FAILURES + "test_an_answer_without_end_is_given_up",
+    BOUNDS + "test_an_answer_without_end_is_given_up",
+)
+talk(
+    "the parts of a model's answer are counted",
+    "        if self.parts > MAX_PARTS:\n",
+    "        if self.parts < 0:\n",
+    BOUNDS + "test_the_parts_of_an_answer_are_counted",
+)
+talk(
+    "a model's refusal has a limit",
+    "            self.count(piece)\n            self.refusal",
+    "            self.refusal",
+    BOUNDS + "test_a_refusal_without_end_is_given_up",
+)
+reading = Room("app/runners/llm/reading.py")
+reading(
+    "an event of a model's answer has a limit",
+    "        if size > limit:\n",
+    "        if size < 0:\n",
+    BOUNDS + "test_an_answer_without_end_is_given_up",
+)
+reading(
+    "an event of a model's answer holds so many pieces at most",
+    "    if len(found) > _MOST_ITEMS:\n",
+    "    if len(found) < 0:\n",
+    BOUNDS + "test_one_event_cannot_hold_any_number_of_pieces",
+)
+reading(
+    "what a model's provider streams has the types that it should have",
+    "    if isinstance(value, kind):\n        return value\n",
+    "    if isinstance(value, kind) or value:\n        return value\n",
+    BOUNDS + "test_what_cannot_be_read_is_told_and_may_get_better",
+)
+reading(
+    "what a model's provider streams is JSON",
+    "    except (ValueError, RecursionError):\n",
+    "    except MemoryError:\n",
+    BOUNDS + "test_what_cannot_be_read_is_told_and_may_get_better",
+)
+reading(
+    "what comes after a model's answer is not waited for",
+    "            async for piece in body:\n                came += len(piece)\n                if came > _REST:\n",
+    "            async for piece in body:\n                came += len(piece)\n                if came < 0:\n",
+    BOUNDS + "test_what_comes_after_the_end_is_not_waited_for",
+    also=(Edit(file="app/runners/llm/reading.py", old="timeout(_REST_TIME)", new="timeout(None)"),),
+)
+reading(
+    "a provider's counts of tokens are such that can be counted",
+    "return int(min(value, _MOST_TOKENS)) if value > 0 else 0",
+    "return int(value)",
+    BOUNDS + "test_no_count_of_a_provider_breaks_a_step",
+)
+reading(
+    "a model's turn can be read again",
+    "        jsontext.loads(jsontext.dumps(value))\n",
+    "        jsontext.dumps(value)\n",
+    BOUNDS + "test_a_call_nested_too_deep_to_be_kept_may_get_better",
+)
+anthropic = Room("app/runners/llm/anthropic.py")
+anthropic(
+    "a piece of a model's answer belongs to a block that has begun",
+    "        if at is None or at >= len(self._blocks):\n",
+    "        if at is None:\n",
+    BOUNDS + "test_what_cannot_be_read_is_told_and_may_get_better",
+)
+openai = Room("app/runners/llm/openai.py")
+openai(
+    "no more of a model's input is cached than there is",
+    'min(heard.input_tokens, tokens(details.get("cached_tokens")))',
+    'tokens(details.get("cached_tokens"))',
+    BOUNDS + "test_no_more_of_the_input_is_cached_than_there_is",
+)
+prices = Room("app/runners/llm/prices.py")
+prices(
+    "what a model costs is a number that can be counted",
+    "        ).bounded()\n",
+    "        )\n",
+    BOUNDS + "test_a_price_without_end_gives_a_cost_that_can_be_counted",
 )
 loop = Room("app/runners/llm/loop.py")
 loop(
@@ -73,6 +152,12 @@ failures(
     FAILURES + "test_no_key_is_told",
     also=(Edit(file="app/runners/llm/failures.py", old='_LIKE_A_KEY.sub("***", shown)', new="shown"),),
 )
+failures(
+    "a model's answer without end is not asked for again",
+    "kind=OUTPUT_TOO_LARGE, retryable=False)",
+    "kind=OUTPUT_TOO_LARGE)",
+    BOUNDS + "test_an_answer_without_end_is_given_up",
+)
 clients = Room("app/runners/llm/clients.py")
 clients(
     "a provider's library does not try again by itself",
@@ -82,8 +167,8 @@ clients(
 )
 clients(
     "a key is in no request that a provider's library logs",
-    '{"Accept-Encoding": "identity", **no_key}',
-    '{"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else no_key)}',
+    '{"Accept-Encoding": "identity", **withheld}',
+    '{"Accept-Encoding": "identity", **withheld, **({"Authorization": f"Bearer {key}"} if key else {})}',
     FAILURES + "test_no_key_is_logged_even_at_the_finest_level",
 )
 clients(
@@ -94,41 +179,103 @@ clients(
 )
 clients(
     "an agent of the API with an address of its own has connections of its own",
-    "config.by_api and config.own_url)",
-    "False)",
+    "key, config.chosen_url)",
+    "key, False)",
     CHECK + "test_an_agent_of_the_api_may_not_call_private_addresses",
+)
+clients(
+    "a key of the operator's environment goes to no stranger's address",
+    'if strangers or name == "Authorization"}',
+    'if name == "Authorization"}',
+    CHECK + "test_headers_of_the_operators_environment_go_to_no_strangers_address",
 )
 transport = Room("app/runners/llm/transport.py")
 transport(
     "an agent of the API calls no private address",
-    "        if not self._private:\n",
-    "        if host is None:\n",
+    "        if strangers and not private:\n",
+    "        if limit < 0:\n",
     CHECK + "test_an_agent_of_the_api_may_not_call_private_addresses",
+    TRANSPORT + "test_every_address_of_a_name_is_checked",
 )
 transport(
-    "an agent of the API sends no key to a public address",
-    "        if _KEYS & set(request.headers) and any(",
-    "        if not host and any(",
-    CHECK + "test_a_key_of_an_agent_of_the_api_goes_to_no_public_address",
+    "the connection to a stranger's model goes to an address that was checked",
+    "                network_backend=CheckedBackend(httpcore2),",
+    "                network_backend=httpcore2.AnyIOBackend(),",
+    TRANSPORT + "test_the_connection_goes_to_the_checked_address_and_all_else_keeps_the_name",
+)
+transport(
+    "names at one address share no connection to a model",
+    "        response = await super().handle_async_request(_stripped(request) if self._strangers else request)\n",
+    "        request.extensions = {**request.extensions, 'sni_hostname': request.url.host}\n"
+    "        request.url = request.url.copy_with(host='93.184.215.14')\n"
+    "        response = await super().handle_async_request(_stripped(request) if self._strangers else request)\n",
+    TRANSPORT + "test_two_names_at_one_address_share_no_connection_but_one_name_does",
 )
 transport(
     "headers of the operator's environment go to no stranger's address",
-    "for name in set(request.headers) - _SENT:",
-    "for name in set():",
+    ' if name.decode("latin-1").lower() in _SENT]',
+    "]",
     CHECK + "test_headers_of_the_operators_environment_go_to_no_strangers_address",
+    TRANSPORT + "test_a_stranger_gets_the_headers_that_are_meant_for_it_and_the_request_stays_as_it_is",
+)
+transport(
+    "a model's answer has a limit as it comes",
+    "_Bounded(response.stream, encoding, self._limit)",
+    "_Bounded(response.stream, encoding, 1 << 40)",
+    BOUNDS + "test_an_answer_without_end_is_given_up",
+    BOUNDS + "test_an_answer_that_is_packed_though_that_was_not_asked_for_is_bounded_unpacked",
+)
+transport(
+    "a provider's error has a limit and keeps its kind",
+    "        with suppress(TooLong, UnknownEncoding, Damaged):\n",
+    "        with suppress(UnknownEncoding):\n",
+    BOUNDS + "test_an_error_without_end_keeps_its_kind",
+    BOUNDS + "test_an_error_that_is_packed_keeps_its_kind",
+)
+transport(
+    "a provider's error is read as text whatever charset it names",
+    '"").partition(";")[0]\n',
+    '"")\n',
+    BOUNDS + "test_an_error_is_read_as_text_whatever_charset_it_names",
 )
 config = Room("app/runners/llm/config.py")
 config(
     "an agent of the API may not name an address for a key",
-    "        if self.own_url and not allow_private:\n",
+    "        if self.chosen_url:\n",
     "        if not self.name:\n",
     CHECK + "test_an_agent_of_the_api_may_not_send_a_key_where_it_likes",
 )
 config(
     "an agent of the API may not name any secret as its key",
-    '        if not self.key_env.endswith(("_KEY", "_TOKEN")):\n',
+    "        if self.key_env != _KEY_VARIABLES[self.provider]:\n",
     "        if not self.key_env:\n",
     CHECK + "test_an_agent_of_the_api_may_not_send_other_secrets_as_a_key",
 )
+config(
+    "where an agent of the API sends a key is not what the provider is called",
+    'chosen_url=agent.source == "api" and url != usual,',
+    'chosen_url=agent.source == "api" and url not in {usual, OWN_URLS[provider]},',
+    CHECK + "test_the_key_of_the_operators_gateway_does_not_go_to_the_provider_because_a_stranger_says_so",
+)
+kind(
+    "an agent of the API that was registered before is checked again",
+    "        faults = self.check(agent)\n",
+    "        faults: list[str] = []\n",
+    CHECK + "test_an_agent_of_the_api_that_was_registered_before_sends_no_key_either",
+)
 
-ROOMS = (kind, talk, loop, tooling, structured, failures, clients, transport, config)
+ROOMS = (
+    kind,
+    talk,
+    reading,
+    anthropic,
+    openai,
+    prices,
+    loop,
+    tooling,
+    structured,
+    failures,
+    clients,
+    transport,
+    config,
+)

@@ -213,3 +213,21 @@ def test_an_agent_of_the_api_may_not_reach_inside(tmp_path: Path) -> None:
         done = running.run({"name": "ask", "steps": [{"id": "a", "agent": "stranger"}]}, "Hi")
         assert (done["status"], done["error"]["kind"]) == ("failed", "address_refused")
         assert there.requests() == []
+
+
+def test_an_agent_of_the_api_may_name_the_keys_that_are_listed_and_no_answer_is_longer_than_a_value(
+    tmp_path: Path,
+) -> None:
+    listed = {"API_AGENT_SECRETS": "SHOP_KEY", "SHOP_KEY": "s", "OTHER_KEY": "s", "HTTP_ALLOW_PRIVATE": "true"}
+    with (
+        models(tmp_path, {"text": "x" * 3_000}) as there,
+        service(tmp_path, there, "openai", MAX_VALUE_BYTES="2000", **listed) as running,
+    ):
+        config = {"provider": "openai", "model": "m", "base_url": f"{there.url}/v1/"}
+        for variable, status in (("OTHER_KEY", 422), ("OPENAI_API_KEY", 422), ("SHOP_KEY", 201)):
+            agent = {"name": "stranger", "kind": "llm", "config": config | {"api_key_env": variable}}
+            assert running.http.post("/api/agents", json=agent).status_code == status
+        done = running.run({"name": "ask", "steps": [{"id": "a", "agent": "stranger"}]}, "Hi")
+        assert (done["error"]["kind"], done["steps"][0]["attempt"]) == ("output_too_large", 1)
+        assert "the answer of openai at 127.0.0.1:" in done["error"]["message"]
+        assert there.requests()[0]["headers"]["authorization"] == "Bearer s"

@@ -12,9 +12,8 @@ import yaml
 from app.domain.agents import Agent
 from app.domain.input_schema import check_schema, validate
 from app.domain.runner import Completed
-from app.runners.llm import llm_kind
 from app.runners.llm.config import SCHEMA
-from tests.unit.runners.llm_house import house
+from tests.unit.runners.llm_house import a_kind, house
 from tests.unit.runners.remembering import FakeTools, attempt
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,7 +42,7 @@ def test_its_agents_are_right(file: Path) -> None:
     one = agent(file)
     assert validate(SCHEMA, one.config) == []
     assert one.output_schema is None or check_schema(one.output_schema) == []
-    assert llm_kind(KEYS.get, FakeTools(), allow_private=False).check(one) == []
+    assert a_kind(KEYS, FakeTools()).check(one) == []
 
 
 @each_agent

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
 from app.runners.llm.clients import request_timeout
+from app.runners.llm.reading import Unreadable, events, kept, name, place, table, text, tokens
 from app.runners.llm.structured import ANSWER
 from app.runners.llm.talk import Wanted
 
@@ -41,9 +43,9 @@ class AnthropicModel:
             timeout=request_timeout(config.timeout),
         )
         listener = _Listener(heard)
-        async with stream:
-            async for event in stream:
-                listener.hear(event.model_dump(exclude_none=True, warnings=False))
+        async with stream, aclosing(events(stream.response, heard.limit)) as found:
+            async for event in found:
+                listener.hear(event)
         listener.end()
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -115,35 +117,41 @@ def _result(turn: Turn, number: int, call: Call) -> dict[str, Any]:
 
 
 class _Listener:
-    """Puts the events of one stream together."""
+    """Puts the events of one stream together: blocks, and the pieces that they come in."""
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
         self._blocks: list[dict[str, Any]] = []
         self._pieces: dict[int, list[str]] = {}
 
-    def hear(self, event: dict[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """One event.  Raises Unreadable, Endless."""
         match event.get("type"):
             case "message_start":
-                self._heard.model = event["message"].get("model") or self._heard.model
-                self._usage(event["message"].get("usage"))
+                message = table(event.get("message"), "message")
+                self._heard.model = name(message.get("model"), "model") or self._heard.model
+                self._usage(table(message.get("usage"), "usage"))
             case "content_block_start":
-                self._start(event["content_block"])
+                self._start(table(event.get("content_block"), "content_block"))
             case "content_block_delta":
-                self._delta(event["index"], event["delta"])
+                self._delta(place(event.get("index")), table(event.get("delta"), "delta"))
             case "message_delta":
-                self._heard.stop = event["delta"].get("stop_reason") or self._heard.stop
-                self._usage(event.get("usage"))
+                delta = table(event.get("delta"), "delta")
+                self._heard.stop = name(delta.get("stop_reason"), "stop_reason") or self._heard.stop
+                self._usage(table(event.get("usage"), "usage"))
             case _:
                 pass
 
     def end(self) -> None:
         """Settle what the pieces make: the calls, and the blocks if any must be given back as they were."""
         calls: list[Wanted] = []
-        for place, block in enumerate(self._blocks):
+        for at, block in enumerate(self._blocks):
+            pieces = self._pieces.get(at, [])
+            if block["type"] in {"text", "thinking"}:
+                block[block["type"]] = text(block.get(block["type"]), block["type"]) + "".join(pieces)
             if block["type"] != "tool_use":
                 continue
-            wanted = Wanted(id=block["id"], name=block["name"], arguments=self._pieces.get(place) or [_given(block)])
+            wanted = Wanted(id=block["id"], name=block["name"], arguments=pieces or [_given(block)])
             block["input"] = wanted.parsed() or {}
             if block["name"] != ANSWER:
                 calls.append(wanted)
@@ -151,9 +159,9 @@ class _Listener:
                 self._heard.structured("".join(wanted.arguments))
         self._heard.calls = calls
         if any(block["type"] not in {"text", "tool_use"} for block in self._blocks):
-            self._heard.blocks = [block for block in map(self._kept, self._blocks) if block is not None]
+            self._heard.blocks = [block for block in map(self._given_back, self._blocks) if block is not None]
 
-    def _kept(self, block: dict[str, Any]) -> dict[str, Any] | None:
+    def _given_back(self, block: dict[str, Any]) -> dict[str, Any] | None:
         """A block as it is given back: the answer as text, since its tool has no result; empty texts are refused."""
         if block["type"] == "tool_use" and block["name"] == ANSWER:
             return (
@@ -161,50 +169,60 @@ class _Listener:
             )
         return None if block["type"] == "text" and not block["text"].strip() else block
 
-    def _start(self, block: dict[str, Any]) -> None:
+    def _start(self, given: Mapping[str, Any]) -> None:
+        block = {key: value for key, value in given.items() if value is not None}
+        block["type"] = name(block.get("type"), "type of a block")
+        match block["type"]:
+            case "text":
+                self._heard.part("")
+                self._heard.text(text(block.get("text"), "text"))
+            case "tool_use":
+                block |= {key: text(block.get(key), key) for key in ("id", "name")}
+                self._heard.part(block["id"] + block["name"])
+                self._heard.count(_given(block))
+            case _:
+                self._heard.part(jsontext.dumps(kept(block)))
         self._blocks.append(block)
-        if block["type"] == "text" and block["text"]:
-            self._heard.text(block["text"])
 
-    def _delta(self, place: int, delta: dict[str, Any]) -> None:
-        block = self._blocks[place]
-        match delta["type"]:
-            case "text_delta":
-                block["text"] += delta["text"]
-                self._heard.text(delta["text"])
-            case "input_json_delta":
-                self._arguments(place, delta["partial_json"])
-            case "thinking_delta":
-                self._heard.count(delta["thinking"])
-                block["thinking"] += delta["thinking"]
-            case "signature_delta":
-                block["signature"] = delta["signature"]
+    def _delta(self, at: int | None, delta: Mapping[str, Any]) -> None:
+        if at is None or at >= len(self._blocks):
+            raise Unreadable("a piece of a block that has not begun")
+        block = self._blocks[at]
+        match delta.get("type"), block["type"]:
+            case "text_delta", "text":
+                self._heard.text(self._piece(at, delta, "text"))
+            case "thinking_delta", "thinking":
+                self._heard.count(self._piece(at, delta, "thinking"))
+            case "input_json_delta", _:
+                piece = self._piece(at, delta, "partial_json")
+                hear = self._heard.structured if block.get("name") == ANSWER else self._heard.count
+                hear(piece)
+            case "signature_delta", "thinking":
+                block["signature"] = text(delta.get("signature"), "signature")
+                self._heard.count(block["signature"])
+            case ("text_delta" | "thinking_delta" | "signature_delta") as kind, _:
+                raise Unreadable(f"a {kind} for a block of another type")
             case _:
                 pass
 
-    def _arguments(self, place: int, piece: str) -> None:
-        self._pieces.setdefault(place, []).append(piece)
-        if self._blocks[place].get("name") == ANSWER:
-            self._heard.structured(piece)
-        else:
-            self._heard.count(piece)
+    def _piece(self, at: int, delta: Mapping[str, Any], field: str) -> str:
+        piece = text(delta.get(field), field)
+        if piece:
+            self._pieces.setdefault(at, []).append(piece)
+        return piece
 
-    def _usage(self, usage: dict[str, Any] | None) -> None:
+    def _usage(self, usage: Mapping[str, Any]) -> None:
         """What counts is told again and again, each time the whole; the input without what the cache took part in."""
-        for name, own in (
-            ("cache_read_input_tokens", "cache_read_tokens"),
-            ("cache_creation_input_tokens", "cache_write_tokens"),
-        ):
-            if usage and name in usage:
-                setattr(self._heard, own, usage[name])
-        if usage and "input_tokens" in usage:
-            cached = self._heard.cache_read_tokens + self._heard.cache_write_tokens
-            self._heard.input_tokens = usage["input_tokens"] + cached
-        if usage and "output_tokens" in usage:
-            self._heard.output_tokens = usage["output_tokens"]
+        known = {key: tokens(value) for key, value in usage.items() if value is not None}
+        heard = self._heard
+        heard.cache_read_tokens = known.get("cache_read_input_tokens", heard.cache_read_tokens)
+        heard.cache_write_tokens = known.get("cache_creation_input_tokens", heard.cache_write_tokens)
+        if "input_tokens" in known:
+            heard.input_tokens = known["input_tokens"] + heard.cache_read_tokens + heard.cache_write_tokens
+        heard.output_tokens = known.get("output_tokens", heard.output_tokens)
 
 
-def _given(block: dict[str, Any]) -> str:
+def _given(block: Mapping[str, Any]) -> str:
     """The arguments of a block that came in one piece."""
     try:
         return jsontext.dumps(block.get("input") or {})

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _CLIENTS: Final = 64
 """Clients kept; they share their connections, so that one more costs next to nothing."""
 _CONNECT: Final = 10.0
-_KEEPALIVE: Final = 50
+_FRAMING: Final = 8
+"""How many times longer an answer may be as it comes than as text: each few characters are wrapped in an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,16 @@ def installed(provider: str) -> bool:
 class Clients:
     """One client for each (provider, address, key); close them with `aclose`."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, max_bytes: int) -> None:
         self._allow_private = allow_private
+        self._limit = _FRAMING * max_bytes
         self._clients: OrderedDict[tuple[str, str, str | None, bool], Client] = OrderedDict()
         self._connections: dict[bool, Any] = {}
         self._making = asyncio.Lock()
 
     async def get(self, config: Config, key: str | None) -> Client:
         """The client for an agent; `key` None sends none."""
-        which = (config.provider, config.url, key, config.by_api and config.own_url)
+        which = (config.provider, config.url, key, config.chosen_url)
         async with self._making:
             found = self._clients.get(which)
             if found is None:
@@ -65,38 +67,43 @@ class Clients:
     def _make(self, provider: str, url: str, key: str | None, strangers: bool) -> Client:
         sdk = importlib.import_module(provider)
         more: dict[str, Any] = {"open_telemetry": False} if provider == "anthropic" else {}
+        sent, unsent = _keys(provider, key)
         client = getattr(sdk, "AsyncAnthropic" if provider == "anthropic" else "AsyncOpenAI")(
             base_url=url,
             api_key=key or "none",
             max_retries=0,
             http_client=self._connected(strangers=strangers),
             # Not with each request: the libraries log those at the level debug.
-            default_headers={"Authorization": f"Bearer {key}"} if key else None,
+            default_headers=sent,
             **more,
         )
         _warm_up(provider, client)
-        no_key = {} if key else {"Authorization": sdk.Omit()}
-        return Client(sdk, client, {"Accept-Encoding": "identity", **no_key})
+        withheld = {name: sdk.Omit() for name in unsent if strangers or name == "Authorization"}
+        return Client(sdk, client, {"Accept-Encoding": "identity", **withheld})
 
     def _connected(self, *, strangers: bool) -> Any:
         """The connections of the operator's agents, or of those that came by the API with an address of their own."""
         import httpx2  # noqa: PLC0415 - comes with the extras
 
-        from app.runners.llm.transport import StrangersTransport  # noqa: PLC0415
+        from app.runners.llm.transport import Connections  # noqa: PLC0415
 
         if strangers not in self._connections:
-            # To a checked address, names that share it would share a connection, and so its certificate: none is kept.
-            kept = 0 if strangers else _KEEPALIVE
-            plain = httpx2.AsyncHTTPTransport(
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=kept)
-            )
             self._connections[strangers] = httpx2.AsyncClient(
-                transport=StrangersTransport(plain, private=self._allow_private) if strangers else plain,
+                transport=Connections(strangers=strangers, private=self._allow_private, limit=self._limit),
                 # A redirect could lead a key elsewhere.
                 follow_redirects=False,
                 trust_env=False,
             )
         return self._connections[strangers]
+
+
+def _keys(provider: str, key: str | None) -> tuple[dict[str, str], set[str]]:
+    """The headers that carry the key, and those that could but do not: else the environment's would go there."""
+    names = {"Authorization", "X-Api-Key"}
+    sent = {} if key is None else {"Authorization": f"Bearer {key}"}
+    if key is not None and provider == "anthropic":
+        sent["X-Api-Key"] = key
+    return sent, names - sent.keys()
 
 
 def request_timeout(seconds: float) -> Any:

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from app.domain import jsontext, times
 from app.domain.template import Template
 
@@ -78,8 +80,9 @@ class Config:
     """One agent's configuration, parsed.
 
     `url` is where its requests go, `key_env` the variable of its key (None: it needs none); `own_url`: whether `url` is a place
-    of its own and neither the provider's nor the one that the operator's environment names.  `timeout` is in seconds, `price`
-    in US dollars for a million tokens (in, out).
+    of its own and neither the provider's nor the one that the operator's environment names; `chosen_url`: whether it was chosen
+    by a client of the API, and is not where requests go without it.  `timeout` is in seconds, `price` in US dollars for a
+    million tokens (in, out).
     """
 
     name: str
@@ -87,6 +90,7 @@ class Config:
     model: str
     url: str
     own_url: bool
+    chosen_url: bool
     key_env: str | None
     system: Template | None
     prompt: Template | None
@@ -99,14 +103,13 @@ class Config:
     price: tuple[float, float] | None
     params: Mapping[str, Any]
     schema: Mapping[str, Any] | None
-    by_api: bool
 
     @classmethod
     def of(cls, agent: Agent, secret: Secret) -> Config:
         """Of an agent whose config matches SCHEMA.  Raises InvalidWorkflow for a faulty template, ValueError for a duration."""
         given = agent.config
         provider: str = given["provider"]
-        usual = secret(_URL_VARIABLES[provider]) or OWN_URLS[provider]
+        usual = (secret(_URL_VARIABLES[provider]) or OWN_URLS[provider]).rstrip("/")
         url = str(given.get("base_url") or usual).rstrip("/")
         price: Mapping[str, float] | None = given.get("price")
         return cls(
@@ -114,7 +117,8 @@ class Config:
             provider=provider,
             model=given["model"],
             url=url,
-            own_url=url not in {usual.rstrip("/"), OWN_URLS[provider]},
+            own_url=url not in {usual, OWN_URLS[provider]},
+            chosen_url=agent.source == "api" and url != usual,
             key_env=given.get("api_key_env", _KEY_VARIABLES[provider]),
             system=_compiled(given, "system"),
             prompt=_compiled(given, "prompt"),
@@ -127,8 +131,12 @@ class Config:
             price=None if price is None else (price["input_per_million"], price["output_per_million"]),
             params=given.get("params", {}),
             schema=agent.output_schema,
-            by_api=agent.source == "api",
         )
+
+    @property
+    def who(self) -> str:
+        """Who answers, in words for messages: the provider, and where unless it is the usual place."""
+        return f"{self.provider} at {urlsplit(self.url).netloc.rpartition('@')[2]}" if self.own_url else self.provider
 
     def faults(self) -> list[str]:
         """What is wrong with it in itself."""
@@ -140,8 +148,8 @@ class Config:
             )
         try:
             parts = urlsplit(self.url)
-            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
+            usable = parts.scheme in {"http", "https"} and bool(httpx.URL(self.url).host) and (parts.port or 1) > 0
+        except (ValueError, httpx.InvalidURL):
             usable = False
         if not usable:
             found.append(f"base_url: {self.url!r} is no http(s) address")
@@ -151,16 +159,20 @@ class Config:
             found.append("structured: a tool for the answer is for anthropic only")
         return found
 
-    def key_fault(self, *, allow_private: bool) -> str | None:
-        """Why its key may not be used: who registers agents by the API must not be able to send keys where they like."""
-        if not self.by_api or self.key_env is None:
+    def key_fault(self, closed: str | None) -> str | None:
+        """Why its key may not be used, where `closed` says why the agent may not name the variable.
+
+        Without more, agents of the API may use the provider's key, but only where it goes anyway: who registers them must not
+        be able to send keys where they like.
+        """
+        if closed is None:
             return None
-        if not self.key_env.endswith(("_KEY", "_TOKEN")):
-            return f"api_key_env: {self.key_env} ends in neither _KEY nor _TOKEN, as it must for agents of the API"
-        if self.own_url and not allow_private:
+        if self.key_env != _KEY_VARIABLES[self.provider]:
+            return f"api_key_env: {closed}"
+        if self.chosen_url:
             return (
-                f"base_url: an agent registered by the API may not have {self.key_env} sent to {self.url}: "
-                "register it by a file or in code, or set api_key_env to null"
+                f"base_url: an agent registered by the API may not have {self.key_env} sent to {self.url}, unless "
+                "API_AGENT_SECRETS lists it: register it by a file or in code, or set api_key_env to null"
             )
         return None
 

@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from app.domain.agents import Agent
     from app.domain.runner import Attempt, Outcome
     from app.domain.tools import McpTools
-    from app.runners.llm.config import Secret
+    from app.runners.secret_values import Secrets
 
 _MODELS: Final = {"openai": OpenAIModel, "anthropic": AnthropicModel}
 
 
-def llm_kind(secret: Secret, tools: McpTools | None, allow_private: bool) -> LlmKind:
+def llm_kind(secrets: Secrets, tools: McpTools | None, *, allow_private: bool, max_bytes: int) -> LlmKind:
     """The kind `llm`.
 
-    `secret` gives the value of a variable of the environment, `tools` what MCP servers have (None: there are none), and
-    `allow_private` says whether agents that were registered by the API may call private addresses.
+    `tools` are what MCP servers have (None: there are none), `allow_private` says whether agents that were registered by the
+    API may call private addresses, and `max_bytes` is how long an answer may be.
     """
-    return LlmKind(secret, tools, allow_private=allow_private)
+    return LlmKind(secrets, tools, allow_private=allow_private, max_bytes=max_bytes)
 
 
 class LlmKind:
     """Performs the steps of all agents of the kind over pooled connections; close them with `aclose`."""
 
-    def __init__(self, secret: Secret, tools: McpTools | None, *, allow_private: bool) -> None:
-        self._secret = secret
+    def __init__(self, secrets: Secrets, tools: McpTools | None, *, allow_private: bool, max_bytes: int) -> None:
+        self._secrets = secrets
         self._tools = tools
-        self._allow_private = allow_private
-        self._clients = Clients(allow_private=allow_private)
+        self._max_bytes = max_bytes
+        self._clients = Clients(allow_private=allow_private, max_bytes=max_bytes)
         self._prices = Prices()
 
     async def aclose(self) -> None:
@@ -59,19 +59,19 @@ class LlmKind:
     def check(self, agent: Agent) -> list[str]:
         """A template that is none, a library or a key that is not there, an address that may not be called, ..."""
         try:
-            config = Config.of(agent, self._secret)
+            config = Config.of(agent, self._secrets.read)
         except InvalidWorkflow as error:
             return [f"{problem.pointer[1:]}: {problem.message}" for problem in error.problems]
         except ValueError as error:
             return [f"timeout: {error}"]
-        return [*config.faults(), *self._missing(config)]
+        return [*config.faults(), *self._missing(agent, config)]
 
     async def perform(self, agent: Agent, attempt: Attempt) -> Outcome:
         """One attempt: it goes on after the last turn that an earlier one has remembered."""
         faults = self.check(agent)
         if faults:
             return Failed(error=ErrorInfo(kind=retry.CONFIGURATION, message="; ".join(faults)))
-        config = Config.of(agent, self._secret)
+        config = Config.of(agent, self._secrets.read)
         try:
             system, prompt = config.messages(attempt.input)
         except ExpressionError as error:
@@ -92,19 +92,25 @@ class LlmKind:
         key = self._key(config)
         client = await self._clients.get(config, key)
         return Party(
-            model=_MODELS[config.provider](client), sdk=client.sdk, key=key, tools=self._tools, prices=self._prices
+            model=_MODELS[config.provider](client),
+            sdk=client.sdk,
+            key=key,
+            tools=self._tools,
+            prices=self._prices,
+            limit=self._max_bytes,
         )
 
     def _key(self, config: Config) -> str | None:
-        return None if config.key_env is None else (self._secret(config.key_env) or "").strip() or None
+        return None if config.key_env is None else (self._secrets.read(config.key_env) or "").strip() or None
 
-    def _missing(self, config: Config) -> list[str]:
+    def _missing(self, agent: Agent, config: Config) -> list[str]:
         found: list[str] = []
         if not installed(config.provider):
             found.append(
                 f"the library for {config.provider} is not installed: pip install 'backstitch[{config.provider}]'"
             )
-        forbidden = config.key_fault(allow_private=self._allow_private)
+        closed = None if config.key_env is None else self._secrets.closed(config.key_env, agent)
+        forbidden = config.key_fault(closed)
         if forbidden is not None:
             found.append(forbidden)
         elif config.key_env is not None and self._key(config) is None:

@@ -14,7 +14,9 @@ from app.domain import jsontext, retry
 from app.domain.records import ErrorInfo
 from app.domain.runner import Completed, Failed, StepFailure
 from app.runners.addresses import AddressRefused
+from app.runners.http_bodies import Damaged, TooLong, UnknownEncoding
 from app.runners.llm import failures, tooling
+from app.runners.llm.reading import Endless, Told, Unreadable, kept
 from app.runners.llm.structured import excerpt, instruction
 from app.runners.llm.talk import LENGTH, REFUSAL, Heard, Request, Turn
 
@@ -36,20 +38,25 @@ _AGAIN: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who takes part: the model, the library that speaks to it, the key (kept out of messages), tools and prices."""
+    """Who takes part: the model, the library that speaks to it, the key (kept out of messages), tools and prices.
+
+    `limit` is how many characters an answer may have.
+    """
 
     model: Model
     sdk: Any
     key: str | None
     tools: McpTools | None
     prices: Prices
+    limit: int
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
         """What it raises when there is no answer, or none that can be read; in a stream also what its connection raises."""
         import httpx2  # noqa: PLC0415 - comes with the extras
 
-        return (self.sdk.APIError, httpx2.HTTPError, AddressRefused, ValueError)
+        unreadable = (Unreadable, Endless, Told, TooLong, UnknownEncoding, Damaged)
+        return (self.sdk.APIError, httpx2.HTTPError, AddressRefused, ValueError, *unreadable)
 
 
 class _Screen:
@@ -98,7 +105,7 @@ class Loop:
         """One more turn of the model, remembered."""
         if self._offers is None:
             self._offers = await tooling.offers(self._party.tools, self._config.tools)
-        heard = Heard(say=partial(self._screen.say, len(self._turns) + 1))
+        heard = Heard(say=partial(self._screen.say, len(self._turns) + 1), limit=self._party.limit)
         way = "prompt" if self._shape is None else self._shape.way(self._config)
         told = [text for text in (system, instruction(way, self._shape)) if text]
         request = Request(
@@ -116,8 +123,17 @@ class Loop:
             if heard.input_tokens or heard.output_tokens:
                 self._context.spend(self._party.prices.usage(self._config, heard))
         turn = self._turn(heard, self._offers)
-        await self._context.remember(f"turn:{turn.number}", turn.value())
+        await self._context.remember(f"turn:{turn.number}", self._kept(turn))
         return turn
+
+    def _kept(self, turn: Turn) -> Any:
+        try:
+            return kept(turn.value())
+        except Unreadable as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> StepFailure:
+        return failures.failure(error, self._party.sdk, self._party.key, self._config.who)
 
     async def _listen(self, request: Request, heard: Heard) -> None:
         limit = self._config.timeout
@@ -125,9 +141,9 @@ class Loop:
             async with asyncio.timeout(limit):
                 await self._party.model.ask(request, heard)
         except TimeoutError:
-            raise StepFailure(f"the model has not answered within {limit:g} s", kind=retry.TIMEOUT) from None
+            raise StepFailure(f"{self._config.who} has not answered within {limit:g} s", kind=retry.TIMEOUT) from None
         except self._party.failures as error:
-            raise failures.failure(error, self._party.sdk, self._party.key) from None
+            raise self._failure(error) from None
 
     def _turn(self, heard: Heard, offered: Sequence[Offer]) -> Turn:
         """What was heard, as a turn.  Raises StepFailure for what is no answer at all."""
@@ -137,7 +153,7 @@ class Loop:
                 f"the model refused to answer{jsontext.clean(words)}", kind=failures.REFUSED, retryable=False
             )
         if heard.stop is None:
-            raise StepFailure("the answer broke off", kind=failures.UNAVAILABLE)
+            raise StepFailure(f"the answer of {self._config.who} broke off", kind=failures.UNAVAILABLE)
         if heard.stop in _CUT and (self._shape is not None or heard.calls):
             raise StepFailure(f"the answer was cut short ({heard.stop})", kind=failures.TRUNCATED, retryable=False)
         number = len(self._turns) + 1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.runners.llm.clients import request_timeout
 from app.runners.llm.config import OWN_URLS
+from app.runners.llm.reading import events, items, name, place, table, text, tokens
 from app.runners.llm.talk import END, LENGTH, REFUSAL, TOOLS, Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.runners.llm.clients import Client
     from app.runners.llm.talk import Call, Heard, Offer, Request, Turn
 
@@ -33,8 +37,8 @@ class OpenAIModel:
             extra_body=_body(request),
             timeout=request_timeout(config.timeout),
         )
-        async with stream:
-            async for chunk in stream:
+        async with stream, aclosing(events(stream.response, heard.limit)) as chunks:
+            async for chunk in chunks:
                 _hear(chunk, heard)
 
 
@@ -89,40 +93,43 @@ def _tool(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _hear(chunk: Any, heard: Heard) -> None:
-    heard.model = chunk.model or heard.model
-    if chunk.usage is not None:
-        heard.input_tokens = chunk.usage.prompt_tokens or 0
-        heard.output_tokens = chunk.usage.completion_tokens or 0
-        details = getattr(chunk.usage, "prompt_tokens_details", None)
-        heard.cache_read_tokens = getattr(details, "cached_tokens", None) or 0
-    for choice in chunk.choices or ():
-        if choice.finish_reason:
-            heard.stop = _STOPS.get(choice.finish_reason, choice.finish_reason)
-        if choice.delta is not None:
-            _hear_delta(choice.delta, heard)
+def _hear(chunk: Mapping[str, Any], heard: Heard) -> None:
+    heard.model = name(chunk.get("model"), "model") or heard.model
+    usage = table(chunk.get("usage"), "usage")
+    if usage:
+        details = table(usage.get("prompt_tokens_details"), "prompt_tokens_details")
+        heard.input_tokens = tokens(usage.get("prompt_tokens"))
+        heard.output_tokens = tokens(usage.get("completion_tokens"))
+        heard.cache_read_tokens = min(heard.input_tokens, tokens(details.get("cached_tokens")))
+    for choice in items(chunk.get("choices"), "choices"):
+        stop = name(choice.get("finish_reason"), "finish_reason")
+        if stop:
+            heard.stop = _STOPS.get(stop, stop)
+        _hear_delta(table(choice.get("delta"), "delta"), heard)
 
 
-def _hear_delta(delta: Any, heard: Heard) -> None:
-    if delta.content:
-        heard.text(delta.content)
-    if delta.refusal:
-        heard.refusal = (heard.refusal or "") + delta.refusal
-    for piece in delta.tool_calls or ():
-        wanted = _wanted(piece, heard.calls)
-        if piece.function is not None:
-            wanted.name = wanted.name or piece.function.name or ""
-            heard.count(piece.function.arguments or "")
-            wanted.arguments.append(piece.function.arguments or "")
+def _hear_delta(delta: Mapping[str, Any], heard: Heard) -> None:
+    heard.text(text(delta.get("content"), "content"))
+    heard.refuse(text(delta.get("refusal"), "refusal"))
+    for piece in items(delta.get("tool_calls"), "tool_calls"):
+        wanted = _wanted(piece, heard)
+        function = table(piece.get("function"), "function")
+        wanted.name = wanted.name or name(function.get("name"), "name")
+        arguments = text(function.get("arguments"), "arguments")
+        heard.count(arguments)
+        if arguments:
+            wanted.arguments.append(arguments)
 
 
-def _wanted(piece: Any, calls: list[Wanted]) -> Wanted:
+def _wanted(piece: Mapping[str, Any], heard: Heard) -> Wanted:
     """The call that a piece belongs to.  Some servers number all calls 0, or none: then an id that is new tells a new call."""
-    place = piece.index if piece.index is not None else max(0, len(calls) - 1)
-    if place < len(calls) and (not piece.id or calls[place].id == piece.id):
-        return calls[place]
-    known = next((call for call in calls if piece.id and call.id == piece.id), None)
+    calls, its_id, at = heard.calls, text(piece.get("id"), "id"), place(piece.get("index"))
+    at = max(0, len(calls) - 1) if at is None else at
+    if at < len(calls) and (not its_id or calls[at].id == its_id):
+        return calls[at]
+    known = next((call for call in calls if its_id and call.id == its_id), None)
     if known is None:
-        known = Wanted(id=piece.id or "")
+        heard.part(its_id)
+        known = Wanted(id=its_id)
         calls.append(known)
     return known

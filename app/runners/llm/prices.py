@@ -23,10 +23,10 @@ class Prices:
         self._told: set[tuple[str, str]] = set()
 
     def usage(self, config: Config, heard: Heard) -> Usage:
-        """The tokens of an answer and their cost in US dollars."""
+        """The tokens of an answer and their cost in US dollars, as far as they can be counted."""
         return Usage(
             input_tokens=heard.input_tokens, output_tokens=heard.output_tokens, cost_usd=self._cost(config, heard)
-        )
+        ).bounded()
 
     def _cost(self, config: Config, heard: Heard) -> float:
         if config.price is not None:

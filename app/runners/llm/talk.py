@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
-from app.domain.retry import OUTPUT_TOO_LARGE
-from app.domain.runner import StepFailure
+from app.runners.llm.reading import Endless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +23,9 @@ END: Final = "end_turn"
 LENGTH: Final = "max_tokens"
 REFUSAL: Final = "refusal"
 TOOLS: Final = "tool_use"
-MAX_ANSWER: Final = 16_000_000
-"""Characters of one answer, texts and arguments together."""
+MAX_PARTS: Final = 1_000
+"""Tool calls, or blocks, of one answer."""
+_REFUSAL: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +163,12 @@ class Wanted:
 class Heard:
     """What has been heard of an answer so far; whoever listens adds to it, so that a broken one is not lost on the bill.
 
-    `answer` is the JSON text of an answer that came as the arguments of a tool, None when none did.
+    `answer` is the JSON text of an answer that came as the arguments of a tool, None when none did.  `limit` is how many
+    characters it may have, texts and arguments together, and how many bytes one event of it.
     """
 
     say: Callable[[str], None]
+    limit: int
     texts: list[str] = field(default_factory=list[str])
     answer: list[str] | None = None
     calls: list[Wanted] = field(default_factory=list[Wanted])
@@ -179,11 +181,19 @@ class Heard:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     size: int = 0
+    parts: int = 0
 
     def text(self, piece: str) -> None:
         """A piece of the answer's text: kept, and shown to whoever watches."""
-        self._show(piece)
-        self.texts.append(piece)
+        if piece:
+            self._show(piece)
+            self.texts.append(piece)
+
+    def refuse(self, piece: str) -> None:
+        """A piece of why there is no answer: kept as far as it is told."""
+        if piece:
+            self.count(piece)
+            self.refusal = ((self.refusal or "") + piece)[:_REFUSAL]
 
     def structured(self, piece: str) -> None:
         """The same for a piece of an answer that comes as the arguments of a tool."""
@@ -198,12 +208,17 @@ class Heard:
             self.say(jsontext.clean(piece))
 
     def count(self, piece: str) -> None:
-        """Count a piece of text.  Raises StepFailure for an answer that does not end."""
+        """Count a piece of text.  Raises Endless for an answer that does not end."""
         self.size += len(piece)
-        if self.size > MAX_ANSWER:
-            raise StepFailure(
-                f"the answer is longer than {MAX_ANSWER:,} characters", kind=OUTPUT_TOO_LARGE, retryable=False
-            )
+        if self.size > self.limit:
+            raise Endless(f"it is longer than {self.limit:,} characters")
+
+    def part(self, head: str) -> None:
+        """Count a tool call or a block that begins, and what it begins with.  Raises Endless."""
+        self.count(head)
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise Endless(f"it has more than {MAX_PARTS:,} parts")
 
     def usage(self) -> dict[str, int]:
         """The tokens, as they are remembered; `input_tokens` are all of the input, cached or not."""
@@ -216,5 +231,5 @@ class Model(Protocol):
     """One provider's protocol."""
 
     async def ask(self, request: Request, heard: Heard) -> None:
-        """Ask for one answer and hear it to its end.  Raises whatever the provider's library raises, StepFailure."""
+        """Ask for one answer and hear it to its end.  Raises whatever the provider's library and `reading` raise."""
         ...

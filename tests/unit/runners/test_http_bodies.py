@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from app.runners.http_bodies import TooLong, UnknownEncoding, pieces
+from app.runners.http_bodies import Damaged, TooLong, UnknownEncoding, pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,11 +76,26 @@ async def test_what_unpacks_to_nothing_has_a_limit_too() -> None:
         await read(response(b"\x1f\x8b\x08\x10\0\0\0\0\0\xff" + b"name" * 50_000, "gzip", 1_000), 100_000)
 
 
+async def test_a_little_that_unpacks_to_much_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    got = await read(response(gzip.compress(b"\0" * 6_553_600), "gzip"), 10_000_000)
+    task.cancel()
+    assert turns >= len(got) - 1 >= 99
+
+
 async def test_a_packed_body_that_breaks_off_or_is_damaged_is_an_error() -> None:
     packed = gzip.compress(TEXT, mtime=0)
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(Damaged):
         await read(response(packed[:-20], "gzip"))
-    with pytest.raises(httpx.DecodingError):
+    with pytest.raises(Damaged):
         await read(response(b"\x1f\x8b" + b"x" * 50, "gzip"))
 
 

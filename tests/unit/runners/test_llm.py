@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.runner import Usage
-from tests.unit.runners.llm_house import KEY, both, house
+from tests.unit.runners.llm_house import both, house
 from tests.unit.runners.remembering import Remembering
 
 
@@ -101,7 +101,7 @@ async def test_without_a_variable_no_key_is_sent(provider: str) -> None:
 
 async def test_the_operators_base_url_is_the_usual_one() -> None:
     async with house({"text": "x"}) as at:
-        at.kind._secret = {"OPENAI_BASE_URL": at.server.openai, "OPENAI_API_KEY": KEY}.get
+        at.is_usual("openai")
         await at.completed(url=None)
     assert at.server.requests[0]["path"] == "/v1/chat/completions"
 
@@ -117,7 +117,7 @@ async def test_an_answer_cut_at_its_limit_is_still_an_answer_in_text(provider: s
 async def test_the_published_price_of_a_known_model_is_used() -> None:
     context = Remembering()
     async with house({"text": "x", "usage": {"input": 1_000_000, "output": 0}}) as at:
-        at.kind._secret = {"OPENAI_BASE_URL": at.server.openai, "OPENAI_API_KEY": KEY}.get
+        at.is_usual("openai")
         await at.completed(url=None, model="gpt-4o-mini", price=None, context=context)
     assert context.usage.cost_usd == pytest.approx(0.15)
 

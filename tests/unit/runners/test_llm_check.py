@@ -9,17 +9,16 @@ import pytest
 
 from app.domain.input_schema import check_schema, validate
 from app.domain.runner import Failed
-from app.runners.llm import llm_kind
 from app.runners.llm.config import SCHEMA
-from tests.unit.runners.llm_house import KEY, agent, both, house
+from tests.unit.runners.llm_house import KEY, a_kind, agent, both, house
 from tests.unit.runners.remembering import attempt
 
 KEYS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "DATABASE_URL": "postgresql://"}
 
 
-def told(one: Any, *, allow_private: bool = False, **secrets: str) -> list[str]:
+def told(one: Any, *for_api: str, allow_private: bool = False, **secrets: str) -> list[str]:
     """What `check` says."""
-    return llm_kind({**KEYS, **secrets}.get, None, allow_private=allow_private).check(one)
+    return a_kind({**KEYS, **secrets}, allow_private=allow_private, for_api=for_api).check(one)
 
 
 @both
@@ -37,7 +36,7 @@ def test_a_missing_key_names_its_variable(provider: str, variable: str) -> None:
 
 
 async def test_a_missing_key_is_a_fault_of_the_configuration_when_it_comes_to_that() -> None:
-    outcome = await llm_kind({}.get, None, allow_private=False).perform(agent(), attempt("Hi"))
+    outcome = await a_kind({}).perform(agent(), attempt("Hi"))
     assert isinstance(outcome, Failed)
     assert (outcome.error.kind, outcome.error.retryable) == ("configuration", False)
     assert "OPENAI_API_KEY is not set" in outcome.error.message
@@ -65,6 +64,8 @@ def test_a_library_that_is_not_installed_names_the_extra(provider: str, monkeypa
         ({"timeout": 0}, "timeout: must be more than nothing"),
         ({"base_url": "ftp://somewhere"}, "base_url: 'ftp://somewhere' is no http(s) address"),
         ({"base_url": "http://host:port"}, "base_url: "),
+        ({"base_url": "http://ho\tst/"}, "base_url: "),
+        ({"base_url": "http://"}, "base_url: "),
         ({"structured": "tool"}, "structured: a tool for the answer is for anthropic only"),
         ({"tools": [{"mcp": "web"}]}, "tools: no MCP servers are configured"),
     ],
@@ -101,14 +102,52 @@ def test_an_agent_of_the_api_may_use_the_key_at_its_provider() -> None:
     assert told(agent(source="api")) == []
 
 
-def test_an_agent_of_the_api_may_not_send_a_key_where_it_likes() -> None:
-    (found,) = told(agent(url="https://elsewhere.example/v1", source="api"))
+ELSEWHERE = "https://elsewhere.example/v1"
+
+
+@both
+@pytest.mark.parametrize("allow_private", [True, False])
+def test_an_agent_of_the_api_may_not_send_a_key_where_it_likes(provider: str, allow_private: bool) -> None:
+    (found,) = told(agent(provider, ELSEWHERE, source="api"), allow_private=allow_private)
+    assert found.startswith(f"base_url: an agent registered by the API may not have {provider.upper()}_API_KEY sent to")
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "ANTHROPIC_API_KEY", "OTHER_KEY", "GITHUB_TOKEN"])
+def test_an_agent_of_the_api_may_not_send_other_secrets_as_a_key(variable: str) -> None:
+    found = a_kind({**KEYS, variable: "s"}).check(agent(source="api", api_key_env=variable))
+    assert found == [
+        f"api_key_env: the variable {variable} is not open to agents of the API (API_AGENT_SECRETS lists those that are)"
+    ]
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "OTHER_KEY"])
+def test_an_agent_of_the_api_may_send_what_the_operator_has_listed_where_it_likes(variable: str) -> None:
+    one = agent(url=ELSEWHERE, source="api", api_key_env=variable)
+    assert told(one, variable, OTHER_KEY="k") == []
+
+
+def test_a_listed_key_that_is_not_set_is_missed() -> None:
+    (found,) = told(agent(url=ELSEWHERE, source="api", api_key_env="OTHER_KEY"), "OTHER_KEY")
+    assert found.startswith("OTHER_KEY is not set: agent writer")
+
+
+@pytest.mark.parametrize("source", ["file", "code"])
+def test_the_operators_own_agents_may_name_what_they_like(source: str) -> None:
+    one = agent(url=ELSEWHERE, source=source, api_key_env="DATABASE_URL")
+    assert told(one) == []
+
+
+def test_the_key_of_the_operators_gateway_does_not_go_to_the_provider_because_a_stranger_says_so() -> None:
+    one = agent(url="https://api.openai.com/v1", source="api")
+    (found,) = told(one, OPENAI_BASE_URL="https://gateway.example/v1")
     assert found.startswith("base_url: an agent registered by the API may not have OPENAI_API_KEY sent to")
 
 
-def test_an_agent_of_the_api_may_not_send_other_secrets_as_a_key() -> None:
-    (found,) = told(agent(source="api", api_key_env="DATABASE_URL"))
-    assert found.startswith("api_key_env: DATABASE_URL ends in neither _KEY nor _TOKEN")
+@pytest.mark.parametrize("api_key_env", ["OPENAI_API_KEY", "DATABASE_URL"])
+async def test_an_agent_of_the_api_that_was_registered_before_sends_no_key_either(api_key_env: str) -> None:
+    async with house({"text": "x"}, DATABASE_URL="postgresql://") as at:
+        failed = await at.failed(source="api", api_key_env=api_key_env)
+    assert (failed.error.kind, failed.error.retryable, at.server.requests) == ("configuration", False, [])
 
 
 def test_where_the_operators_environment_points_is_no_place_of_the_agents_own() -> None:
@@ -127,16 +166,17 @@ async def test_an_agent_of_the_api_may_not_call_private_addresses(host: str) -> 
 
 @both
 async def test_an_agent_of_the_api_may_call_private_addresses_where_that_is_allowed(provider: str) -> None:
-    async with house({"text": "x"}) as at:
-        await at.completed(provider, source="api")
-    assert at.server.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
+    async with house({"text": "x"}, for_api=["LISTED"], LISTED="s3cret") as at:
+        await at.completed(provider, source="api", api_key_env="LISTED")
+    assert at.server.requests[0]["headers"]["authorization"] == "Bearer s3cret"
 
 
-async def test_a_key_of_an_agent_of_the_api_goes_to_no_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
+@both
+async def test_a_listed_key_goes_to_a_public_address(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.runners.addresses.is_public", lambda _: True)
-    async with house({"text": "x"}) as at:
-        failed = await at.failed(source="api")
-    assert (failed.error.kind, at.server.requests) == ("address_refused", [])
+    async with house({"text": "x"}, allow_private=False, for_api=["LISTED"], LISTED="s3cret") as at:
+        await at.completed(provider, source="api", api_key_env="LISTED")
+    assert at.server.requests[0]["headers"]["authorization"] == "Bearer s3cret"
 
 
 @both
@@ -151,14 +191,16 @@ async def test_headers_of_the_operators_environment_go_to_no_strangers_address(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI", "ANTHROPIC"):
-        monkeypatch.setenv(f"{name}_CUSTOM_HEADERS", "X-Secret: 1\nAuthorization: Bearer mine")
+        monkeypatch.setenv(f"{name}_CUSTOM_HEADERS", "X-Secret: 1\nAuthorization: Bearer mine\nx-api-key: mine")
     monkeypatch.setenv("OPENAI_ORG_ID", "org")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "mine")
-    async with house({"text": "x"}, {"text": "y"}) as at:
+    async with house(*[{"text": "x"}] * 3, for_api=["LISTED"], LISTED="s3cret") as at:
         await at.completed(provider, source="api", api_key_env=None)
+        await at.completed(provider, source="api", api_key_env="LISTED")
         await at.completed(provider, source="file", api_key_env=None)
-    strange, own = (request["headers"] for request in at.server.requests)
-    assert not {"x-secret", "authorization", "openai-organization"} & strange.keys()
+    strange, listed, own = (request["headers"] for request in at.server.requests)
+    assert not {"x-secret", "authorization", "x-api-key", "openai-organization"} & strange.keys()
+    assert "mine" not in listed.values()
     assert own["x-secret"] == "1"
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.retry import OUTPUT_TOO_LARGE
 from app.domain.times import utc_now
-from app.runners.llm import talk
 from app.runners.llm.failures import retry_after
 from tests.unit.runners.llm_house import KEY, both, house
 from tests.unit.runners.remembering import Remembering
@@ -59,7 +57,8 @@ async def test_a_status_has_its_kind(provider: str, answer: dict[str, Any], kind
 async def test_the_providers_words_are_told(provider: str) -> None:
     async with house(says(404, "The model `m` does not exist")) as at:
         failed = await at.failed(provider)
-    assert failed.error.message == "the provider answered 404: The model `m` does not exist"
+    place = f"{provider} at 127.0.0.1:{at.server.port}"
+    assert failed.error.message == f"{place} answered 404: The model `m` does not exist"
 
 
 @both
@@ -74,7 +73,13 @@ async def test_no_key_is_told(provider: str, told: str) -> None:
 @both
 @pytest.mark.parametrize(
     ("headers", "pause"),
-    [({"retry-after": "7"}, 7.0), ({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "soon"}, None)],
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": "nan"}, 0.0),
+    ],
 )
 async def test_the_pause_that_is_asked_for_is_handed_on(
     provider: str, headers: dict[str, str], pause: float | None
@@ -106,10 +111,13 @@ async def test_an_error_in_the_middle_of_the_stream_has_its_kind(provider: str, 
     assert (failed.error.kind, error["message"] in failed.error.message) == (kind, True)
 
 
-async def test_an_error_in_the_stream_may_have_a_status_for_its_code() -> None:
-    async with house({"text": "Once", "error": {"message": "no", "code": 400}}) as at:
+@pytest.mark.parametrize(
+    ("code", "kind"), [(400, "llm.bad_request"), ("429", "llm.rate_limited"), (200, "llm.unavailable")]
+)
+async def test_an_error_in_the_stream_may_have_a_status_for_its_code(code: Any, kind: str) -> None:
+    async with house({"text": "Once", "error": {"message": "no", "code": code}}) as at:
         failed = await at.failed()
-    assert failed.error.kind == "llm.bad_request"
+    assert failed.error.kind == kind
 
 
 @both
@@ -178,14 +186,6 @@ async def test_a_tool_call_cut_at_the_limit_is_not_made(provider: str) -> None:
     assert (failed.error.kind, failed.error.retryable, context.memory) == ("llm.truncated", False, {})
 
 
-@both
-async def test_an_answer_without_end_is_given_up(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talk, "MAX_ANSWER", 100)
-    async with house({"text": "x" * 500}) as at:
-        failed = await at.failed(provider)
-    assert (failed.error.kind, failed.error.retryable) == (OUTPUT_TOO_LARGE, False)
-
-
 async def test_a_prompt_that_cannot_be_filled_in_is_final() -> None:
     async with house() as at:
         failed = await at.failed(given={"a": 1}, prompt="{input.b}")
@@ -196,6 +196,14 @@ async def test_an_empty_prompt_is_not_sent() -> None:
     async with house() as at:
         failed = await at.failed(given="  ")
     assert (failed.error.kind, at.server.requests) == ("validation", [])
+
+
+@both
+async def test_no_key_is_told_of_an_answer_that_cannot_be_read(provider: str) -> None:
+    async with house({"raw": f"data: {'x' * 95}{KEY}\n\n"}) as at:
+        failed = await at.failed(provider)
+    assert "x***" in failed.error.message.replace("'", "")
+    assert KEY[:8] not in failed.error.message
 
 
 @both

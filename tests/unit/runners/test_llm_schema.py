@@ -9,7 +9,7 @@ import anthropic
 import pytest
 
 from app.runners.llm.structured import Shape, is_closed, is_strict
-from tests.unit.runners.llm_house import KEY, House, both, house
+from tests.unit.runners.llm_house import House, both, house
 from tests.unit.runners.remembering import FakeTools, Remembering
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def test_openai_is_held_to_a_schema_that_it_can_be_held_to() -> None:
 async def at_anthropic(*script: dict[str, Any], **more: Any) -> AsyncGenerator[House]:
     """A house whose operator says that Anthropic is there."""
     async with house(*script, **more) as at:
-        at.kind._secret = {"ANTHROPIC_BASE_URL": at.server.anthropic, "ANTHROPIC_API_KEY": KEY}.get
+        at.is_usual("anthropic")
         yield at
 
 
