@@ -34,5 +34,5 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
     """A service that all share: heartbeats each second, http steps may call this machine."""
     folder = tmp_path_factory.mktemp("shared")
-    with running(folder, measured=True, SSE_HEARTBEAT_SECONDS=1, HTTP_ALLOW_PRIVATE="true", **LIMITS) as found:
+    with running(folder, "measured", SSE_HEARTBEAT_SECONDS=1, HTTP_ALLOW_PRIVATE="true", **LIMITS) as found:
         yield found

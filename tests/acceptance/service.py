@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 import httpx
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[2]
+How = Literal["new", "measured"]
 ENDED = {"completed", "failed", "cancelled", "interrupted"}
 PATIENCE = 60.0
 _ports: list[int] = []
@@ -61,12 +62,13 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-def environment(*, measured: bool = False, **settings: object) -> dict[str, str]:
+def environment(how: How | None = None, /, **settings: object) -> dict[str, str]:
     """What a service is given: nothing of the settings of whoever runs the tests.
 
-    Only a `measured` one tells what it covers: that doubles its time, and tests in this process cover most.
+    Only a "measured" one tells what it covers: that doubles its time, and tests in this process cover most.
     """
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", *(("COVERAGE_PROCESS_CONFIG",) if measured else ()))
+    measured = ("COVERAGE_PROCESS_CONFIG",) if how == "measured" else ()
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", *measured)
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return {
         **found,
@@ -94,14 +96,13 @@ def run_cli(*arguments: str, cwd: Path, **settings: object) -> subprocess.Comple
 class Service:
     """One process on one port, again and again on the same data folder; `http` talks to whichever runs.
 
-    A `new` one makes its PostgreSQL itself, as on a fresh machine; the others begin with a copy of one, for time's sake.
+    A "new" one makes its PostgreSQL itself, as on a fresh machine; the others begin with a copy of one, for time's sake.
     """
 
     folder: Path
     settings: dict[str, object] = field(default_factory=dict)
     data: Path | None = None
-    new: bool = False
-    measured: bool = False
+    how: How | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -117,7 +118,7 @@ class Service:
         """Start the process; it may take a moment until it is `ready`."""
         given = {"MODULES": "tests.acceptance.functions", "ACCEPTANCE_CALLS": self.calls_file, **self.settings}
         command = ["serve", "--port", str(self.port), "--data-dir", str(self.data)]
-        if _prepared and not self.new and self.data is not None and not self.data.exists():
+        if _prepared and self.how != "new" and self.data is not None and not self.data.exists():
             # cp keeps the owner: as root the server's files belong to another account.
             subprocess.run(["cp", "-a", _prepared[-1], self.data], check=True)
         with self.log.open("ab") as log:
@@ -127,7 +128,7 @@ class Service:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                env=environment(measured=self.measured, **given),
+                env=environment(self.how, **given),
             )
         return self
 
@@ -273,9 +274,9 @@ def waiting(what: str, patience: float = PATIENCE) -> Iterator[None]:
 
 
 @contextmanager
-def running(folder: Path, *, new: bool = False, measured: bool = False, **settings: object) -> Generator[Service]:
+def running(folder: Path, how: How | None = None, /, **settings: object) -> Generator[Service]:
     """A service of one's own, ready."""
-    service = Service(folder, dict(settings), new=new, measured=measured)
+    service = Service(folder, dict(settings), how=how)
     try:
         yield service.start().ready()
     finally:
@@ -283,9 +284,9 @@ def running(folder: Path, *, new: bool = False, measured: bool = False, **settin
 
 
 @contextmanager
-def two_running(folder: Path, *, new: bool = False, **settings: object) -> Generator[tuple[Service, Service]]:
+def two_running(folder: Path, how: How | None = None, /, **settings: object) -> Generator[tuple[Service, Service]]:
     """Two services on one new data folder, started at the same moment, ready."""
-    both = (Service(folder / name, dict(settings), folder / "data", new) for name in ("one", "two"))
+    both = (Service(folder / name, dict(settings), folder / "data", how) for name in ("one", "two"))
     first, second = both
     try:
         first.start()

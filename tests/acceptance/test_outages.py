@@ -72,7 +72,7 @@ def test_a_database_that_is_gone_for_some_seconds_fails_nothing(
 
 
 def test_a_first_start_that_is_killed_is_no_harm(tmp_path: Path) -> None:
-    service = Service(tmp_path, new=True)
+    service = Service(tmp_path, how="new")
     try:
         for pause in (0.6, 1.0, 1.4):
             service.start()

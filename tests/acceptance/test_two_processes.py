@@ -26,7 +26,7 @@ def pair(tmp_path: Path) -> Generator[Pair]:
 
 
 def test_two_that_start_at_once_on_a_new_folder_share_its_database(tmp_path: Path) -> None:
-    with two_running(tmp_path, new=True) as (first, second):
+    with two_running(tmp_path, "new") as (first, second):
         assert second.until(first.start_thread(chain("both", 1)))["status"] == "completed"
 
 

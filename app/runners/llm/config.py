@@ -11,6 +11,7 @@ import httpx
 
 from app.domain import jsontext, times
 from app.domain.template import Template
+from app.runners.addresses import written_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,8 +139,8 @@ class Config:
         """Who answers, in words for messages: the provider, and where unless it is the usual place."""
         return f"{self.provider} at {urlsplit(self.url).netloc.rpartition('@')[2]}" if self.own_url else self.provider
 
-    def faults(self) -> list[str]:
-        """What is wrong with it in itself."""
+    def faults(self, *, allow_private: bool) -> list[str]:
+        """What is wrong with it in itself, where agents of the API may call private addresses or not."""
         found: list[str] = []
         for name, template in (("system", self.system), ("prompt", self.prompt)):
             unknown = sorted(template.references - {"input"}) if template is not None else []
@@ -153,6 +154,9 @@ class Config:
             usable = False
         if not usable:
             found.append(f"base_url: {self.url!r} is no http(s) address")
+        elif self.chosen_url and not allow_private:
+            private = written_fault(httpx.URL(self.url).host)
+            found += [f"base_url: {private}"] if private is not None else []
         if self.timeout <= 0:
             found.append("timeout: must be more than nothing")
         if self.structured == "tool" and self.provider == "openai":

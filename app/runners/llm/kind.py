@@ -45,6 +45,7 @@ class LlmKind:
         self._secrets = secrets
         self._tools = tools
         self._max_bytes = max_bytes
+        self._allow_private = allow_private
         self._clients = Clients(allow_private=allow_private, max_bytes=max_bytes)
         self._prices = Prices()
 
@@ -64,7 +65,7 @@ class LlmKind:
             return [f"{problem.pointer[1:]}: {problem.message}" for problem in error.problems]
         except ValueError as error:
             return [f"timeout: {error}"]
-        return [*config.faults(), *self._missing(agent, config)]
+        return [*config.faults(allow_private=self._allow_private), *self._missing(agent, config)]
 
     async def perform(self, agent: Agent, attempt: Attempt) -> Outcome:
         """One attempt: it goes on after the last turn that an earlier one has remembered."""

@@ -155,8 +155,26 @@ def test_where_the_operators_environment_points_is_no_place_of_the_agents_own() 
     assert told(one, OPENAI_BASE_URL="https://gateway.example/v1") == []
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]"])
-async def test_an_agent_of_the_api_may_not_call_private_addresses(host: str) -> None:
+PRIVATE = pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]"])
+
+
+@PRIVATE
+@pytest.mark.parametrize(
+    ("source", "allow_private", "refused"), [("api", False, 1), ("api", True, 0), ("file", False, 0)]
+)
+def test_a_private_address_is_refused_at_registration(
+    host: str, source: str, allow_private: bool, refused: int
+) -> None:
+    one = agent(url=f"http://{host}/v1", source=source, api_key_env=None)
+    found = told(one, allow_private=allow_private)
+    assert [word.startswith("base_url: ") and "is not public" in word for word in found] == [True] * refused
+
+
+@PRIVATE
+async def test_an_agent_of_the_api_may_not_call_private_addresses(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "app.runners.llm.config.written_fault", lambda _: None
+    )  # a name tells nothing before it is resolved
     async with house({"text": "x"}, allow_private=False) as at:
         url = f"http://{host}:{at.server.port}/v1"
         failed = await at.failed(url=url, source="api", api_key_env=None)
