@@ -207,7 +207,7 @@ class Run:
                     self._watch(step)
                 else:
                     self._held = True
-            elif step.task is None and step.due is not None:
+            elif step.task is None and step.due is not None and not self._drive.pausing:
                 self._await(step, step.due)
 
     def _await(self, step: OpenStep, due: datetime) -> None:

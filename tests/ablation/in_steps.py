@@ -30,6 +30,14 @@ run(
     also=(Edit(file="app/engine/run.py", old=_AGAIN, new="        if step is None:\n"),),
 )
 run(
+    "a thread that is to pause does not turn in circles",
+    "step.due is not None and not self._drive.pausing:",
+    "step.due is not None:",
+    "unit/engine/test_steering.py::"
+    "test_a_retry_that_is_due_while_another_step_holds_the_pause_up_does_not_turn_in_circles",
+    promise="-",
+)
+run(
     "a process that froze before the first line does not start",
     _AGAIN,
     "        if step is None:\n",

@@ -11,6 +11,7 @@ from app.api.sse import Streams
 from app.api.thread_stream import ThreadStream
 from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
 from app.domain.errors import BackstitchError, Conflict, Fenced, InvalidRequest, NotFound, Unavailable
+from app.domain.gates import Answer, GateFilter
 from app.domain.status import ENDED
 from tests.simulation.watch import NARROW
 
@@ -61,6 +62,7 @@ class Clients:
         self.by_key: dict[str, set[str]] = {}
         self.readers: list[Reader] = []
         self.asked_to_pause: set[str] = set()
+        self._answers = 0
 
     async def ask(self, process: Process, ask: Ask) -> Any:
         """The answer of a process, as if by HTTP.  Raises Lost, and what the process answers."""
@@ -149,9 +151,33 @@ class Clients:
                 RollbackCommand(thread_id=thread_id, to_version=version, resume=go_on, expected_version=expected)
             ),
             "wait": lambda p: self._wait(p, thread_id, patience),
+            "answer": lambda p: self._answer(p, random.choice([thread_id, None])),
         }
-        name = random.choice([*asks, "resume", "wait"])
+        name = random.choice([*asks, "resume", "wait", "answer"])
         return f"{name} {thread_id}" + (f" to {version}" if name == "rollback" else ""), asks[name]
+
+    async def _answer(self, process: Process, thread_id: str | None = None) -> int:
+        """Answer what can be answered, each with a number of its own; how many took it."""
+        taken = 0
+        for gate in await process.gates.listed(GateFilter(thread_id=thread_id, only_open=True)):
+            self._answers += 1
+            answer = Answer(answer_json=str(self._answers))
+            key = gate.key
+            item = key.item if key.item >= 0 else None
+            try:
+                await process.gates.answer(key.thread_id, key.step_id, answer, item=item, round=key.round)
+            except (Conflict, NotFound):
+                continue
+            self.world.watch.answered(key, answer.answer_json)
+            taken += 1
+        return taken
+
+    async def answer_all(self) -> None:
+        """Answer whatever waits, so that all can come to an end."""
+        try:
+            await self.ask(self.world.processes[0], self._answer)
+        except (Lost, *EXPECTED):
+            return
 
     async def _wait(self, process: Process, thread_id: str, patience: float) -> bool:
         began = self.world.loop.time()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from app.api.thread_stream import ThreadStream
 from app.domain.plan import Frontier
-from app.engine import claims
+from app.engine import claims, load
+from app.engine.known_parts import KnownParts
 from app.engine.lease import Lease
 from app.engine.worker import Worker
 from app.store.memory import MemoryJournal
+from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 
 if TYPE_CHECKING:
@@ -130,6 +133,32 @@ def limits_are_ignored() -> tuple[Any, str, Any]:
     return MemoryQueues, "_slots", lambda *_: 1_000
 
 
+def answers_wake_nobody() -> tuple[Any, str, Any]:
+    """Whoever waits at a gate is not told of its answer."""
+    return MemoryGates, "_wake", lambda *_: None
+
+
+def the_last_answer_wins() -> tuple[Any, str, Any]:
+    """A gate that was answered takes another answer."""
+    listed = MemoryGates.listed
+
+    async def careless(self: Any, where: Any) -> Any:
+        for key, gate in self._tables.gates.items():
+            self._tables.gates[key] = replace(gate, answered_at=None)
+        return await listed(self, where)
+
+    return MemoryGates, "listed", careless
+
+
+def items_are_forgotten() -> tuple[Any, str, Any]:
+    """Who takes a step up does not ask which of its parts have completed."""
+
+    async def careless(*_: Any) -> KnownParts:
+        return KnownParts()
+
+    return load, "known_parts", careless
+
+
 PLANTS: Final[tuple[Callable[[], tuple[Any, str, Any]], ...]] = (
     no_epoch_check,
     claims_fence_nobody,
@@ -143,6 +172,9 @@ PLANTS: Final[tuple[Callable[[], tuple[Any, str, Any]], ...]] = (
     readers_are_never_told,
     leases_are_taken_for_granted,
     limits_are_ignored,
+    answers_wake_nobody,
+    the_last_answer_wins,
+    items_are_forgotten,
 )
 
 

@@ -16,9 +16,11 @@ from app.engine.bus import Bus
 from app.engine.catalog import Catalog
 from app.engine.control import Control
 from app.engine.deps import Deps, Stores
+from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.lease import Lease
 from app.engine.worker import Worker
+from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
 from app.runners.registration import Functions, agent, function
 from app.runners.sleep import SleepRunner
@@ -140,6 +142,7 @@ class Process:
             "agent": agent_runner(known, python),
             "sleep": SleepRunner(),
             "workflow": children,
+            "gate": GateRunner(self.stores.gates, 10_000),
         }
         self.catalog = Catalog(self.stores.registry, self.runners)
         self.lease = Lease(
@@ -153,6 +156,7 @@ class Process:
         self.breakers = Breakers(breakers, POLICY, clock=world.loop.time, random=world.random.random)
         self.worker = Worker(self.stores, self.catalog.spec, self.lease.own.id, slots=world.slots, grace=world.grace)
         self.admission = Admission(self.stores.queues, self.worker, slots=world.slots)
+        self.gates = Gates(self.stores, self.worker)
         self.control = Control(self.stores, self.catalog, self.worker, self.bus, self.admission)
         children.starter, children.reads = self.control, reads
         limits = SimpleNamespace(max_body_bytes=1_000_000, heartbeat_seconds=15.0)

@@ -16,7 +16,8 @@ from app.domain.events import TERMINAL
 from app.domain.status import ENDED, STEP_DONE, STEP_ENDED
 
 if TYPE_CHECKING:
-    from app.domain.records import ExecutionRecord, StepRecord
+    from app.domain.gates import GateKey
+    from app.domain.records import ExecutionRecord, ItemRecord, StepRecord
     from app.store.memory_tables import MemoryTables
     from tests.simulation.loop import Place, SimLoop
 
@@ -65,6 +66,8 @@ class Watch:
         self._ended: dict[str, ExecutionRecord] = {}
         self._done: dict[str, StepRecord] = {}
         self._tokens: dict[str, set[str]] = {}
+        self._items: dict[tuple[str, str, str, int], ItemRecord] = {}
+        self._answers: dict[GateKey, str] = {}
 
     def note(self, place: Place, what: str, detail: Any = "") -> None:
         """Add to the trail."""
@@ -86,6 +89,10 @@ class Watch:
     def steps_of(self, definition_id: str) -> list[str]:
         """The ids of its steps."""
         return [step["id"] for step in self.document(definition_id)["steps"]]
+
+    def caught(self, definition_id: str) -> set[str]:
+        """The ids of those whose failure lets the thread go on."""
+        return {step["id"] for step in self.document(definition_id)["steps"] if "on_error" in step}
 
     def wrote(self, place: Place, name: str, arguments: tuple[Any, ...], answer: Any) -> None:
         """A write has been carried out."""
@@ -151,8 +158,9 @@ class Watch:
     def _may_be_called(self, place: Place, ctx: Any) -> None:
         self._within_lease(place, ctx.step_id)
         runs = self.tables.runs[ctx.thread_id].values()
-        done = {run.step_id for run in runs if run.status in STEP_DONE}
         thread = self.tables.threads[ctx.thread_id]
+        caught = self.caught(thread.definition_id)
+        done = {run.step_id for run in runs if run.status in STEP_DONE or run.step_id in caught}
         needs = next(s["needs"] for s in self.document(thread.definition_id)["steps"] if s["id"] == ctx.step_id)
         missing = set(needs) - done
         if missing:
@@ -161,8 +169,18 @@ class Watch:
         again = [r for r in runs if r.step_id == ctx.step_id and r.execution_id == ctx.execution_id]
         if mine and any(run.status in STEP_DONE for run in again):
             self.violated("no second call", f"{ctx.step_id} of {ctx.thread_id} is committed as done and called again")
+        if mine and ctx.index is not None:
+            _, key, step_id, _ = ctx.idempotency_key.rsplit(":", 3)
+            item = self.tables.items.get(ctx.thread_id, {}).get((key, step_id, ctx.index))
+            if item is not None and item.status in STEP_DONE:
+                self.violated("no second call", f"item {ctx.index} of {ctx.step_id} of {ctx.thread_id} is committed")
         if mine and thread.status in ENDED:
             self.violated("no call after the end", f"{ctx.step_id} of {ctx.thread_id}, which is {thread.status}")
+
+    def answered(self, key: GateKey, answer: str) -> None:
+        """Somebody was told that his answer to a gate was taken."""
+        if self._answers.setdefault(key, answer) != answer:
+            self.violated("the first answer wins", f"{key} took {self._answers[key]} and {answer}")
 
     def _drives(self, place: Place, thread_id: str) -> int:
         """How many tasks of a process drive a thread; one that was adopted just after its end is refused, no harm done."""
@@ -213,6 +231,8 @@ class Watch:
         for run in tables.runs[thread_id].values():
             self._look_at_run(run)
             self._look_at_execution(run.execution_id)
+        for item in tables.items.get(thread_id, {}).values():
+            self._look_at_item(thread_id, item)
         self._look_at_execution(thread.execution_id)
 
     def _look_at_execution(self, execution_id: str) -> None:
@@ -232,6 +252,17 @@ class Watch:
             known = self._tokens.get(f"{run.thread_id}:{run.key_execution_id}:{run.step_id}")
             if known is not None and run.status == "completed" and run.output not in known:
                 self.violated("a result is of its step", f"{run.step_id} of {run.thread_id}: {run.output}, not {known}")
+
+    def _look_at_item(self, thread_id: str, item: ItemRecord) -> None:
+        place = (thread_id, item.key_execution_id, item.step_id, item.item)
+        before = self._items.get(place)
+        if before is not None and before != item:
+            self.violated("a result is final", f"{before} became {item}")
+        elif before is None and item.status in STEP_DONE:
+            self._items[place] = replace(item)
+            known = self._tokens.get(":".join(map(str, place)))
+            if known is not None and item.output not in known:
+                self.violated("a result is of its step", f"item {place}: {item.output}, not {known}")
 
     def story(self, limit: int = 400) -> str:
         """The trail, for people."""

@@ -179,6 +179,7 @@ class World:
             await asyncio.sleep(pause)
             pause = min(5.0, pause * 1.5)
             await self._free_parents()
+            await self.clients.answer_all()
             self._raise()
 
     async def _calm(self) -> bool:
@@ -236,7 +237,9 @@ class World:
 
 
 def document(shape: int) -> dict[str, Any]:
-    """Chains, fans and what lies between: functions that fail and are tried again, short and long sleeps, sub-workflows."""
+    """Chains, fans and what lies between: functions that fail and are tried again, or are caught, short and long sleeps,
+    sub-workflows, gates, and steps that are done in parts.
+    """
     random = Random(f"shape {shape}")
     style = random.choice(["chain", "fan", "mixed", "mixed"])
     steps: list[dict[str, Any]] = []
@@ -247,16 +250,34 @@ def document(shape: int) -> dict[str, Any]:
             [{"python": "work"}] * 4
             + [{"agent": "helper"}] * 2
             + [{"sleep": "300ms"}, {"sleep": "7s"}, {"sleep": "25s"}, {"workflow": "inner"}]
+            + [{"gate": {}}, {"gate": {"timeout": "9s", "on_timeout": 0}}]
         )
         retry = {"max_attempts": random.choice([1, 3]), "initial_interval": random.choice([0.01, 0.6, 5])}
-        steps.append({"id": f"s{place}", "needs": needs, "retry": retry, **kind})
+        steps.append({"id": f"s{place}", "needs": needs, "retry": retry, **kind, **_parts(random, f"s{place}", kind)})
         if kind.keys() & {"python", "agent"} and random.random() < 0.2:
             steps[-1]["timeout"] = "3s"
+        if kind.keys() & {"python", "agent"} and random.random() < 0.2:
+            steps[-1]["on_error"] = "continue"
         if random.random() < 0.1:
             steps[-1]["when"] = "false"
         if random.random() < 0.3:
             steps[-1]["assign"] = random.choice(["x", "y"])
     return {"name": f"shape{shape}", "steps": steps}
+
+
+def _parts(random: Random, step_id: str, kind: dict[str, Any]) -> dict[str, Any]:
+    """A step may be done item by item, or several times."""
+    chance = random.random()
+    if "gate" in kind:
+        return {}
+    if chance < 0.15:
+        items = {"for_each": list(range(random.randint(0, 7))), "concurrency": random.choice([1, 3])}
+        return {**items, "on_item_error": random.choice(["fail", "collect"])}
+    if chance < 0.25 and kind.keys() & {"python", "agent", "sleep"}:
+        then, delay = random.choice(["fail", "continue"]), random.choice(["0s", "2s"])
+        laps = {"until": f"iteration >= {random.randint(0, 3)}", "max_iterations": 3}
+        return {"repeat": {**laps, "on_exhausted": then, "delay": delay}}
+    return {}
 
 
 def simulate(seed: int) -> Outcome:

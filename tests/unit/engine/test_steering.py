@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from app.domain.commands import StepOverride
 from app.domain.errors import Conflict
 from app.domain.runner import StepFailure
+from app.engine.run import Run
 from tests.unit.engine.house import Failing, Gate, open_house, step
 
 if TYPE_CHECKING:
@@ -232,6 +234,33 @@ async def test_pausing_while_a_retry_waits_keeps_the_attempts_spent(house: House
     await house.end(thread_id)
     assert [call[2] for call in house.calls] == [1, 2]
     assert len(set(house.keys("s"))) == 1
+
+
+async def test_a_retry_that_is_due_while_another_step_holds_the_pause_up_does_not_turn_in_circles(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, turns, launch = Gate(), 0, Run._launch
+
+    def counted(self: Run) -> None:
+        nonlocal turns
+        turns += 1
+        launch(self)
+
+    house.on("held", gate)
+    house.on("flaky", Failing(ValueError("x"), times=1))
+    soon = {"initial_interval": 0.02, "jitter": False}
+    thread_id = await waiting_in(house, step("a", python="held"), step("b", python="flaky", needs=[], retry=soon))
+    await house.until(lambda: gate.entered and any(e.name == "step_retry" for e in house.tables.events[thread_id]))
+    await house.control.pause(thread_id)
+    monkeypatch.setattr(Run, "_launch", counted)
+    await asyncio.sleep(0.1)
+    assert turns < 5
+    gate.open()
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "paused"
+    await house.resume(thread_id)
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"
 
 
 async def test_an_ended_thread_with_new_input_begins_anew_and_keeps_its_context(house: House) -> None:
