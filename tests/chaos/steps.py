@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.domain.flow import WorkflowContext
 from app.domain.runner import StepContext
-from app.runners.registration import agent, function
+from app.runners.registration import agent, function, workflow
 
 
 def _note(ctx: StepContext) -> None:
@@ -51,6 +52,16 @@ def holds_a_thread(given: dict[str, Any], ctx: StepContext) -> Any:
     _note(ctx)
     time.sleep(given["sleep"])
     return {"pid": os.getpid()}
+
+
+@workflow("errand")
+async def errand(ctx: WorkflowContext, given: Any) -> Any:
+    """A workflow in Python: one step, three side by side, a gate that nobody answers in time, a last step."""
+    first = await ctx.step("first", agent="hand", input={"sleep": 0.1})
+    beside = [ctx.step(f"beside_{n}", agent="hand", input={"sleep": 0.1 * n}) for n in range(3)]
+    all_ = await ctx.gather(*beside)
+    said = await ctx.wait_for("asked", timeout="100ms", on_timeout={"go": "on"})
+    return [first, all_, said, await ctx.step("last", agent="hand", input={"sleep": 0.1})]
 
 
 @function("ticker")

@@ -90,12 +90,20 @@ def services(folder: Path, count: int, **settings: object) -> Generator[list[Ser
 
 def calls(folder: Path) -> dict[tuple[str, str], list[float]]:
     """When each step of each thread was called, in whichever process."""
-    file = folder / "calls"
     found: dict[tuple[str, str], list[float]] = {}
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-        thread, step, _, _, at = line.split()
+    for thread, step, _, _, at in _calls(folder):
         found.setdefault((thread, step), []).append(float(at))
     return found
+
+
+def last_calls(folder: Path) -> dict[str, float]:
+    """When each idempotency key was last called with."""
+    return {key: float(at) for _, _, key, _, at in _calls(folder)}
+
+
+def _calls(folder: Path) -> list[list[str]]:
+    file = folder / "calls"
+    return [line.split() for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def row_of(steps: int, sleep: float, name: str = "row") -> dict[str, Any]:
@@ -115,9 +123,24 @@ def fan_of(steps: int, sleep: float) -> dict[str, Any]:
     return {"name": "fan", "steps": [*beside, {"id": "last", "agent": "hand", "needs": [one["id"] for one in beside]}]}
 
 
-def mixed(index: int, steps: int, sleep: float) -> dict[str, Any]:
-    """Rows and fans by turns."""
-    return row_of(steps, sleep) if index % 2 else fan_of(steps, sleep / 2)
+def parts_of(items: int, sleep: float) -> dict[str, Any]:
+    """Items side by side, rounds one after the other, a gate that nobody answers in time, and a step after them."""
+    hand = {"agent": "hand", "input": {"sleep": sleep}}
+    return {
+        "name": "parts",
+        "steps": [
+            {"id": "items", "for_each": list(range(items)), "concurrency": 2, **hand},
+            {"id": "rounds", "repeat": {"until": "iteration >= 2", "max_iterations": 5}, **hand},
+            {"id": "gate", "gate": {"timeout": f"{sleep}s", "on_timeout": True}},
+            {"id": "last", **hand},
+        ],
+    }
+
+
+def mixed(index: int, steps: int, sleep: float) -> str | dict[str, Any]:
+    """Rows, fans, steps in parts and workflows in Python by turns."""
+    shapes = (row_of(steps, sleep), fan_of(steps, sleep / 2), parts_of(steps, sleep / 3), "errand")
+    return shapes[index % len(shapes)]
 
 
 @dataclass
@@ -160,9 +183,9 @@ class Load:
         except AssertionError as error:
             self.trouble.append(str(error))
 
-    def start(self, http: httpx.Client, key: str, document: dict[str, Any]) -> str:
+    def start(self, http: httpx.Client, key: str, workflow: str | dict[str, Any]) -> str:
         """Send it to one after the other until it is accepted."""
-        body = {"workflow": document, "input": {}, "triggered_by": key}
+        body = {"workflow": workflow, "input": {}, "triggered_by": key}
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             service = self._dice.choice(self.services)
@@ -225,6 +248,11 @@ COMPLETED_AT = """
     SELECT thread_id, step_name, extract(epoch FROM at)::float8 FROM workflow_events WHERE name = 'step_complete'
 """
 
+PART_COMPLETED_AT = """
+    SELECT concat_ws(':', thread_id, key_execution_id, step_name, item), extract(epoch FROM completed_at)::float8
+    FROM workflow_items WHERE status = 'completed'
+"""
+
 
 def judge(dsn: str, outcome: Outcome, accepted: dict[str, str], folder: Path) -> None:
     """Everything that was accepted is there once and completed; nothing was written twice; no number is missing; no
@@ -246,6 +274,10 @@ def judge(dsn: str, outcome: Outcome, accepted: dict[str, str], folder: Path) ->
         rows = await ask(dsn, COMPLETED_AT)
         again = [row for row in rows if max(made.get((row[0], row[1]), [0.0])) > row[2] + 0.002]
         outcome.expect(not again, f"{len(again)} steps were called again once committed: {again[:5]}")
-        outcome.figures |= {"workflows": len(found), "steps": len(rows), "calls": sum(map(len, made.values()))}
+        last, parts = last_calls(folder), await ask(dsn, PART_COMPLETED_AT)
+        again = [row for row in parts if last.get(row[0], 0.0) > row[1] + 0.002]
+        outcome.expect(not again, f"{len(again)} items were called again once committed: {again[:5]}")
+        outcome.figures |= {"workflows": len(found), "steps": len(rows), "items": len(parts)}
+        outcome.figures["calls"] = sum(map(len, made.values()))
 
     asyncio.run(look())
