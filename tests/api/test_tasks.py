@@ -36,7 +36,7 @@ async def test_a_task_that_ends_in_the_time_to_wait_is_answered_with(real: Real)
     assert (found["status"], found["output"]["of"]) == ("completed", 7)
     late = await real.post("/api/tasks", {"agent": "hanging", "wait": "1ms"})
     assert late["status"] == "pending"
-    await real.post(f"/api/invoke/cancel/{late['thread_id']}", {"force": True})
+    await real.post(f"/api/tasks/{late['task_id']}/cancel", {})
 
 
 async def test_a_task_that_fails_tells_why(real: Real) -> None:

@@ -15,8 +15,8 @@ from tests.simulation.world import World, simulate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SEEDS = 300
-BATCH = 50
+SEEDS = 160
+BATCH = 40
 PATIENCE = 250
 """Seeds within which every planted bug is found."""
 
