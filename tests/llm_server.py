@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from tests.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -210,18 +211,9 @@ def _blocks(answer: Answer) -> Iterator[tuple[dict[str, Any], list[dict[str, Any
 @asynccontextmanager
 async def serving(server: LlmServer, port: int = 0) -> AsyncGenerator[LlmServer]:
     """The server, answering in this event loop."""
-    config = uvicorn.Config(server.app(), port=port, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    serve = uvicorn.Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(serve.serve())
-        while not serve.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
-            await asyncio.sleep(0.005)
-        server.port = serve.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield server
-        finally:
-            serve.should_exit = True
-            await task
+    async with served(server.app(), port) as url:
+        server.port = int(url.rpartition(":")[2])
+        yield server
 
 
 async def _main(port: int, script: Any) -> None:

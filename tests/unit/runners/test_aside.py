@@ -25,9 +25,9 @@ from app.runners.mcp_config import ServerConfig
 from app.runners.mcp_session import Session
 from app.runners.per_agent import PerAgent
 from app.runners.secret_values import Secrets
+from tests.serving import served
 from tests.unit.runners.agent_attempts import Context, attempt_with
 from tests.unit.runners.attempts import attempt
-from tests.unit.runners.served import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -18,8 +18,8 @@ from app.domain.runner import Completed, Failed
 from app.runners.http_agent import HttpAgentKind
 from app.runners.http_client import HttpClient
 from app.runners.secret_values import Secrets
+from tests.serving import served
 from tests.unit.runners.agent_attempts import Context, attempt_with
-from tests.unit.runners.served import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
