@@ -4,7 +4,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= .data
-WORKERS ?= 2
+WORKERS ?= 3
 BASE ?= HEAD~1
 
 BIN := .venv/bin

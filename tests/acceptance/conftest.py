@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.acceptance)
+            item.add_marker(pytest.mark.no_cover)  # what they try runs in other processes
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -138,22 +138,20 @@ def test_a_kill_while_a_tool_runs_repeats_that_tool_alone(tmp_path: Path, provid
     assert (done["usage"]["input_tokens"], done["usage"]["output_tokens"]) == (20, 8)
 
 
-@both
-def test_a_retry_goes_on_after_the_last_turn(tmp_path: Path, provider: str) -> None:
+def test_a_retry_goes_on_after_the_last_turn(tmp_path: Path) -> None:
     busy = {"status": 503, "headers": {"retry-after": "0"}}
     script = [calls(("echo", {"value": {}})), busy, {"text": "Done"}]
-    with models(tmp_path, *script) as there, service(tmp_path, there, provider, tools=[{"mcp": "tester"}]) as running:
+    with models(tmp_path, *script) as there, service(tmp_path, there, "anthropic", tools=[{"mcp": "tester"}]) as running:
         running.register(ASK)
         done = running.run("ask", "Hi")
     assert (done["status"], done["steps"][0]["attempt"]) == ("completed", 2)
     assert marks(tmp_path) == ["echo"]
 
 
-@both
-def test_an_answer_that_does_not_fit_is_asked_for_again_with_what_was_wrong(tmp_path: Path, provider: str) -> None:
+def test_an_answer_that_does_not_fit_is_asked_for_again_with_what_was_wrong(tmp_path: Path) -> None:
     score = {"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]}
     script = [{"text": '{"score": "high"}'}, {"text": '{"score": 7}'}]
-    with models(tmp_path, *script) as there, service(tmp_path, there, provider, output=score) as running:
+    with models(tmp_path, *script) as there, service(tmp_path, there, "openai", output=score) as running:
         running.register(ASK)
         done = running.run("ask", "Hi")
         asked = there.requests()

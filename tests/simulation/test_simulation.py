@@ -15,6 +15,7 @@ from tests.simulation.world import World, simulate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.no_cover  # it doubles their time, and other tests come by here
 SEEDS = 160
 BATCH = 40
 PATIENCE = 250
