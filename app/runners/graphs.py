@@ -10,12 +10,12 @@ A graph is an agent of the kind `langgraph`, under its own name.  It keeps nothi
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.domain.agents import Agent
 from app.domain.errors import StartupError
+from app.runners.registration import imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -134,11 +134,8 @@ class Graphs:
 def load_graphs(modules: Iterable[str]) -> Graphs:
     """Import modules by name and collect the graphs that they marked.  Raises StartupError in one line."""
     graphs = Graphs()
-    for name in modules:
-        try:
-            graphs.scan(importlib.import_module(name))
-        except ImportError as error:
-            raise StartupError(f"the module {name} in MODULES cannot be imported: {error}") from error
+    for module in imported(modules):
+        graphs.scan(module)
     return graphs
 
 

@@ -23,7 +23,7 @@ from app.domain.agents import Agent
 from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.metadata import EntryPoint
     from types import ModuleType
 
@@ -176,12 +176,18 @@ class Functions:
 def load_modules(names: Iterable[str]) -> Functions:
     """Import modules by name and collect what they marked.  Raises StartupError in one line."""
     functions = Functions()
+    for module in imported(names):
+        functions.scan(module)
+    return functions
+
+
+def imported(names: Iterable[str]) -> Iterator[ModuleType]:
+    """The modules of these names.  Raises StartupError in one line."""
     for name in names:
         try:
-            functions.scan(importlib.import_module(name))
+            yield importlib.import_module(name)
         except ImportError as error:
             raise StartupError(f"the module {name} in MODULES cannot be imported: {error}") from error
-    return functions
 
 
 def load_entry_points(functions: Functions, found: Iterable[EntryPoint]) -> None:
