@@ -141,7 +141,10 @@ def test_a_kill_while_a_tool_runs_repeats_that_tool_alone(tmp_path: Path, provid
 def test_a_retry_goes_on_after_the_last_turn(tmp_path: Path) -> None:
     busy = {"status": 503, "headers": {"retry-after": "0"}}
     script = [calls(("echo", {"value": {}})), busy, {"text": "Done"}]
-    with models(tmp_path, *script) as there, service(tmp_path, there, "anthropic", tools=[{"mcp": "tester"}]) as running:
+    with (
+        models(tmp_path, *script) as there,
+        service(tmp_path, there, "anthropic", tools=[{"mcp": "tester"}]) as running,
+    ):
         running.register(ASK)
         done = running.run("ask", "Hi")
     assert (done["status"], done["steps"][0]["attempt"]) == ("completed", 2)

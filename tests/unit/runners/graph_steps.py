@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from operator import add
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
@@ -14,7 +13,7 @@ from app.domain.agents import Agent
 from app.domain.gates import Answer, GateKey
 from app.domain.ids import uuid7
 from app.domain.records import StepRecord
-from app.domain.runner import NO_USAGE, Attempt, Completed
+from app.domain.runner import Attempt, Completed
 from app.domain.status import StepStatus
 from app.runners.graphs import Graphs, graph
 from app.runners.langgraph import LangGraphKind
@@ -22,52 +21,20 @@ from app.store.memory_gates import MemoryGates
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_tables import MemoryTables
 from tests.graph_stores import memory_thread
+from tests.unit.runners.attempts import Context
 
 if TYPE_CHECKING:
-    from app.domain.runner import Outcome, Usage
+    from app.domain.runner import Outcome
 
 EXECUTION = "0199aaaa-0000-7000-8000-000000000001"
 
 
-@dataclass
-class Context:
-    """A step's context that remembers what it was told; `memory` outlives the attempt."""
-
-    memory: dict[str, Any]
-    run_id: str
-    attempt: int
-    said: list[Any] = field(default_factory=list[Any])
-    usage: Usage = NO_USAGE
-    cancelled: bool = False
-    epoch: int | None = 1
-    thread_id: str = "home"
-    execution_id: str = EXECUTION
-    step_id: str = "research"
-    index: int | None = None
-    session_id: str | None = None
-    agent_version: int | None = None
-    idempotency_key: str = f"home:{EXECUTION}:research"
-
-    def progress(self, fraction: float | None, message: str = "") -> None:
-        self.said.append((fraction, message))
+class Speaking(Context):
+    """What it streams stands among what it says."""
 
     def chunk(self, text: str) -> None:
         if text:
             self.said.append(text)
-
-    def spend(self, usage: Usage) -> None:
-        self.usage += usage
-
-    def keep_session(self, session_id: str) -> None:
-        self.session_id = session_id
-
-    async def remembered(self) -> dict[str, Any]:
-        return dict(self.memory)
-
-    async def remember(self, name: str, value: Any) -> None:
-        if name in self.memory:
-            raise ValueError(name)
-        self.memory[name] = value
 
 
 class Bench:
@@ -97,7 +64,16 @@ class Bench:
 
     def attempt(self, given: Any, **context: Any) -> Attempt:
         """The next one, under the same idempotency key."""
-        told: Any = Context(memory=self.memory, run_id=self.run_id, attempt=len(self.attempts) + 1, **context)
+        told: Any = Speaking(
+            self.memory,
+            thread_id="home",
+            execution_id=EXECUTION,
+            step_id="research",
+            idempotency_key=f"home:{EXECUTION}:research",
+            run_id=self.run_id,
+            attempt=len(self.attempts) + 1,
+            **context,
+        )
         spec: Any = SimpleNamespace(id="research", agent="researcher", kind="agent", timeout=None)
         self.attempts.append(Attempt(step=spec, target="researcher", input=given, context=told))
         return self.attempts[-1]

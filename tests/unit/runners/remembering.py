@@ -2,56 +2,36 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
-from app.domain.runner import NO_USAGE, Attempt, Usage
 from app.domain.tools import Tool, ToolResult
+from tests.unit.runners.attempts import Context, attempt_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from app.domain.runner import Attempt, Usage
 
 
 class Crash(BaseException):
     """The process dies here."""
 
 
-class Remembering:
-    """Keeps what is remembered in `memory`; dies when `dies_at` is about to be remembered, or `dies_after` has been."""
-
-    thread_id, execution_id, step_id, run_id, attempt = "t", "e", "s", "r", 1
-    idempotency_key = "t:e:s"
-    cancelled = False
-    index: int | None = None
-    session_id: str | None = None
-    agent_version: int | None = None
-    epoch = 1
+class Remembering(Context):
+    """Keeps in `memory` what is remembered, as text; dies when `dies_at` is to be remembered, or `dies_after` has been."""
 
     def __init__(self, memory: dict[str, str] | None = None, *, dies_at: str = "", dies_after: str = "") -> None:
-        self.memory = {} if memory is None else memory
-        self.chunks: list[str] = []
-        self.spent: list[Usage] = []
+        super().__init__(memory)
         self.told: list[str] = []
         self._dies_at, self._dies_after = dies_at, dies_after
-
-    @property
-    def usage(self) -> Usage:
-        """All that was spent."""
-        return sum(self.spent, NO_USAGE)
 
     def progress(self, fraction: float | None, message: str = "") -> None:
         self.told.append(f"progress {message}")
 
-    def chunk(self, text: str) -> None:
-        self.chunks.append(text)
-
     def spend(self, usage: Usage) -> None:
-        self.spent.append(usage)
+        super().spend(usage)
         self.told.append("spend")
-
-    def keep_session(self, session_id: str) -> None:
-        self.session_id = session_id
 
     async def remembered(self) -> dict[str, Any]:
         return {name: jsontext.loads(value) for name, value in self.memory.items()}
@@ -59,9 +39,7 @@ class Remembering:
     async def remember(self, name: str, value: Any) -> None:
         if name == self._dies_at:
             raise Crash
-        if name in self.memory:
-            raise ValueError(f"{name} is taken")
-        self.memory[name] = jsontext.dumps(value)
+        await super().remember(name, jsontext.dumps(value))
         self.told.append(name)
         if name == self._dies_after:
             raise Crash
@@ -69,8 +47,7 @@ class Remembering:
 
 def attempt(given: Any = None, context: Remembering | None = None) -> Attempt:
     """One try of a step by an agent."""
-    spec: Any = SimpleNamespace(id="s", agent="writer", kind="agent", timeout=None)
-    return Attempt(step=spec, target="writer", input=given, context=context or Remembering())
+    return attempt_with(context or Remembering(), given, "writer")
 
 
 class FakeTools:

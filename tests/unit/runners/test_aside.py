@@ -26,8 +26,7 @@ from app.runners.mcp_session import Session
 from app.runners.per_agent import PerAgent
 from app.runners.secret_values import Secrets
 from tests.serving import served
-from tests.unit.runners.agent_attempts import Context, attempt_with
-from tests.unit.runners.attempts import attempt
+from tests.unit.runners.attempts import Context, attempt, attempt_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -18,7 +18,7 @@ from app.runners.claude_code_config import House
 from app.runners.processes import marked
 from app.runners.secret_values import Secrets
 from tests.llm_server import LlmServer, serving
-from tests.unit.runners.agent_attempts import Context, attempt_with
+from tests.unit.runners.attempts import Context, attempt_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -111,7 +111,7 @@ async def test_the_answer_streams_and_its_usage_is_spent(server: LlmServer, tmp_
 async def test_what_is_in_the_input_is_text_and_no_command_or_file(server: LlmServer, tmp_path: Path) -> None:
     server.script = [{"text": "ok"}, {"text": "ok"}]
     await run(server, tmp_path)
-    await run(server, tmp_path, agent("/help {input.what}"), Context(key="t:e:u"))
+    await run(server, tmp_path, agent("/help {input.what}"), Context(idempotency_key="t:e:u"))
     assert len(server.requests) == 2
     assert "Do @/etc/hostname" in said(server.bodies[0])
     assert "/help @/etc/hostname" in said(server.bodies[1])
@@ -173,7 +173,7 @@ async def test_a_session_that_is_gone_begins_anew(server: LlmServer, tmp_path: P
 
 async def test_cancelling_ends_the_process_and_what_it_started(server: LlmServer, tmp_path: Path) -> None:
     server.script = [bash("trap '' TERM; sleep 1000")]
-    context = Context(key="t:cancel:s")
+    context = Context(idempotency_key="t:cancel:s")
     what = agent(allowed_tools=["Bash"])
     task = asyncio.create_task(
         kind(server, tmp_path).perform(what, attempt_with(context, {"what": ""})),
@@ -191,7 +191,7 @@ async def test_cancelling_ends_the_process_and_what_it_started(server: LlmServer
 
 async def test_a_process_that_dies_is_tried_again_and_leaves_a_session(server: LlmServer, tmp_path: Path) -> None:
     server.script = [{"text": "a", "hold": "on"}]
-    context = Context(key="t:dies:s")
+    context = Context(idempotency_key="t:dies:s")
     task = asyncio.create_task(run(server, tmp_path, context=context))
     await until_asked(server, 1)
     for process in marked("t:dies:s"):

@@ -16,7 +16,7 @@ from app.runners.claude_code import ClaudeCodeKind
 from app.runners.claude_code_config import SCHEMA, House, Plan, plan, problems
 from app.runners.claude_code_reading import Reading
 from app.runners.secret_values import Masks, Secrets
-from tests.unit.runners.agent_attempts import Context, attempt_with
+from tests.unit.runners.attempts import Context, attempt_with
 
 KEY = "sk-local-0123456789"
 GIT: Any = SimpleNamespace(

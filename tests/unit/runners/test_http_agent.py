@@ -19,7 +19,7 @@ from app.runners.http_agent import HttpAgentKind
 from app.runners.http_client import HttpClient
 from app.runners.secret_values import Secrets
 from tests.serving import served
-from tests.unit.runners.agent_attempts import Context, attempt_with
+from tests.unit.runners.attempts import Context, attempt_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -32,7 +32,7 @@ async def test_the_tokens_are_counted_before_the_turn_is_remembered(provider: st
     context = Remembering()
     async with house({"text": "Hi", "usage": {"input": 1_000_000, "output": 500_000}}) as at:
         await at.completed(provider, context=context)
-    assert context.spent == [Usage(input_tokens=1_000_000, output_tokens=500_000, cost_usd=2.0)]
+    assert context.usage == Usage(input_tokens=1_000_000, output_tokens=500_000, cost_usd=2.0)
     assert context.told == ["spend", "turn:1"]
 
 

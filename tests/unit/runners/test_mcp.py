@@ -13,7 +13,7 @@ from app.domain.runner import Completed, Failed, StepFailure
 from app.domain.tools import Tool, ToolResult
 from app.runners.mcp import McpRunner
 from app.runners.mcp_agent import McpAgentKind
-from tests.unit.runners.attempts import Told, attempt
+from tests.unit.runners.attempts import Context, attempt
 
 PATH: dict[str, Any] = {"type": "object", "required": ["path"], "properties": {"path": {"type": "string"}}}
 
@@ -54,7 +54,7 @@ async def test_the_output_of_a_step_is_the_value_of_the_call_and_its_key_goes_al
     servers, tried = Servers(GOOD), attempt(CALL)
     assert await McpRunner(servers).perform(tried) == Completed(output={"seen": True})
     assert servers.asked == [("files", "look", {"path": "."}, "t:e:s")]
-    assert isinstance(tried.context, Told)
+    assert isinstance(tried.context, Context)
     assert tried.context.said == [(0.5, "half")]
 
 
