@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.chaos.frame import Outcome, Row, percentile
-from tests.chaos.world import Load, calls, database, judge, row_of, services, settle
+from tests.chaos.world import Load, calls_by_key, database, judge, row_of, services, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def _judge(base: Database, load: Load, folder: Path, outcome: Outcome) -> None:
     figures["refused"] = load.refusals[503]
     outcome.expect(figures["failed"] == 0, f"{figures['failed']} workflows or steps failed")
     outcome.expect(figures["retried"] == 0, f"{figures['retried']} steps had an attempt spent")
-    twice = [step for step, times in calls(folder).items() if len(times) > 1]
+    twice = [key for key, times in calls_by_key(folder).items() if len(times) > 1]
     outcome.expect(not twice, f"{len(twice)} steps ran again in the process that survived: {twice[:5]}")
     outcome.expect(load.without_retry_after == 0, f"{load.without_retry_after} refusals without Retry-After")
     outcome.expect(not load.odd_answers, f"odd answers: {dict(load.odd_answers)}")

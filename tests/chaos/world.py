@@ -96,9 +96,12 @@ def calls(folder: Path) -> dict[tuple[str, str], list[float]]:
     return found
 
 
-def last_calls(folder: Path) -> dict[str, float]:
-    """When each idempotency key was last called with."""
-    return {key: float(at) for _, _, key, _, at in _calls(folder)}
+def calls_by_key(folder: Path) -> dict[str, list[float]]:
+    """When each idempotency key was called with: of a step, or of one of its parts."""
+    found: dict[str, list[float]] = {}
+    for _, _, key, _, at in _calls(folder):
+        found.setdefault(key, []).append(float(at))
+    return found
 
 
 def _calls(folder: Path) -> list[list[str]]:
@@ -274,8 +277,8 @@ def judge(dsn: str, outcome: Outcome, accepted: dict[str, str], folder: Path) ->
         rows = await ask(dsn, COMPLETED_AT)
         again = [row for row in rows if max(made.get((row[0], row[1]), [0.0])) > row[2] + 0.002]
         outcome.expect(not again, f"{len(again)} steps were called again once committed: {again[:5]}")
-        last, parts = last_calls(folder), await ask(dsn, PART_COMPLETED_AT)
-        again = [row for row in parts if last.get(row[0], 0.0) > row[1] + 0.002]
+        by_key, parts = calls_by_key(folder), await ask(dsn, PART_COMPLETED_AT)
+        again = [row for row in parts if max(by_key.get(row[0], [0.0])) > row[1] + 0.002]
         outcome.expect(not again, f"{len(again)} items were called again once committed: {again[:5]}")
         outcome.figures |= {"workflows": len(found), "steps": len(rows), "items": len(parts)}
         outcome.figures["calls"] = sum(map(len, made.values()))
