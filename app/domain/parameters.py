@@ -28,6 +28,7 @@ class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
     that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
     their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept;
+    `marks`: which list the items were of that a step of `keys` had begun;
     `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`;
     `forked_from`: a fork's, on its first execution only.
     """
@@ -40,6 +41,7 @@ class Parameters:
     quiet: tuple[str, ...] = ()
     limits: Limits | None = None
     sessions: dict[str, str] = field(default_factory=dict[str, str])
+    marks: dict[str, str] = field(default_factory=dict[str, str])
     undo: tuple[tuple[str, str], ...] = ()
     hold: bool = False
     forked_from: Origin | None = None
@@ -59,6 +61,7 @@ class Parameters:
                 **({"quiet": list(self.quiet)} if self.quiet else {}),
                 **({"limits": asdict(self.limits)} if self.limits is not None else {}),
                 **({"sessions": self.sessions} if self.sessions else {}),
+                **({"marks": self.marks} if self.marks else {}),
                 **({"undo": [list(pair) for pair in self.undo], "hold": self.hold} if self.undo else {}),
                 **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
             }
@@ -85,6 +88,7 @@ def parse(text: str | None) -> Parameters:
         quiet=_names(value.get("quiet", [])),
         limits=_limits(value.get("limits")),
         sessions=_texts(value.get("sessions", {})),
+        marks=_texts(value.get("marks", {})),
         undo=_pairs(value.get("undo", [])),
         hold=value.get("hold") is True,
         forked_from=_origin(value.get("forked_from")),

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, Corrupt, InvalidInput, InvalidRequest
 from app.domain.records import IdempotencyRecord
 from app.domain.status import STEP_DONE, Status, StepStatus
 from app.engine.load import asked_of
+from app.engine.parts import ITEMS
 
 if TYPE_CHECKING:
     from app.domain.commands import StartCommand
@@ -64,27 +65,29 @@ def key_of(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | N
 
 
 class Kept(NamedTuple):
-    """What a resume keeps of step runs that began and did not complete, by step: their keys and their sessions; and what
-    is still to be undone."""
+    """What a resume keeps of step runs that began and did not complete, by step: their keys, their sessions and which
+    lists their items are of; and what is still to be undone."""
 
     keys: dict[str, str]
     sessions: dict[str, str]
+    marks: dict[str, str]
     undo: tuple[tuple[str, str], ...]
 
 
 async def unfinished(reads: Reads, old: ExecutionRecord, before: Parameters, exclude: set[str]) -> Kept:
     """Of the execution `old`, which was asked for `before`, and of those before it; nothing of the steps in `exclude`."""
-    keys, sessions = dict(before.keys), dict(before.sessions)
+    keys, sessions, marks = dict(before.keys), dict(before.sessions), dict(before.marks)
     rows = await reads.steps(old.thread_id, execution_id=old.id, values=False)
     for row in rows:
         if row.status not in STEP_DONE:
             keys[row.step_id] = row.key_execution_id
             sessions |= {row.step_id: row.session_id} if row.session_id is not None else {}
+            marks |= {row.step_id: row.call} if row.call is not None and row.call.startswith(ITEMS) else {}
     for step_id in exclude:
-        keys.pop(step_id, None)
-        sessions.pop(step_id, None)
+        for kept in (keys, sessions, marks):
+            kept.pop(step_id, None)
     undone = {row.step_id for row in rows if row.status in STEP_DONE}
-    return Kept(keys, sessions, tuple(pair for pair in before.undo if f"{pair[0]}.undo" not in undone))
+    return Kept(keys, sessions, marks, tuple(pair for pair in before.undo if f"{pair[0]}.undo" not in undone))
 
 
 async def downstream_of(

@@ -53,7 +53,7 @@ class Drive:
         self._random = random
         self.course = course
         self._opening = Opening(loaded.thread.thread_id, loaded.state, loaded.parameters)
-        self._parts = PartWork(self, self._opening, loaded.parts)
+        self._parts = PartWork(self, self._opening, loaded.parts, loaded.parameters.marks)
         self.gates = GateWork(self)
         self.open: dict[str, OpenStep] = {}
         self.pausing = loaded.thread.signal == wishes.PAUSE
@@ -187,6 +187,7 @@ class Drive:
             return
         self.open[spec.id] = step
         draft.transition.steps.append(row)
+        self._parts.renew(step, draft)
         data = {"status": "running", "progress": self.progress, "agent": step.agent}
         if step.variant is not None:
             data["variant"] = step.variant

@@ -177,7 +177,7 @@ class Flow:
     @property
     def blocked(self) -> bool:
         """Whether it waits for steps in all its lines, or is over."""
-        return self.running <= 0
+        return self.over or self.running <= 0
 
     async def result_of(self, call: Call) -> Any:
         """The output of a step, for the function."""
@@ -197,7 +197,13 @@ class Flow:
             self._replayed += 1
             if self._replayed % _BREATH == 0:
                 await asyncio.sleep(0)
-        return await asyncio.shield(call.done)
+        try:
+            return await asyncio.shield(call.done)
+        except asyncio.CancelledError:
+            if not call.done.done():  # the function gave it up, by a timeout of its own: this line runs on
+                call.awaited -= 1
+                self.running += 1
+            raise
 
     def _enter(self) -> None:
         """The current task is a line of the function."""

@@ -108,6 +108,7 @@ class Healing(Steering):
             undo=kept.undo,
             hold=before.hold,
             sessions=kept.sessions,
+            marks=kept.marks,
         )
 
 

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class KnownParts:
-    """`completed` are places; `open` those that have begun and not ended; `failed` is the first of those that failed for good,
-    `last` the last iteration of a `repeat` that completed.
+    """`completed` and `failed` are places; `open` those that have begun and not ended; `failure` is the first that failed for
+    good, unless failures are collected, `last` the last iteration of a `repeat` that completed.
     """
 
     completed: Collection[int] = ()
-    collected: Collection[int] = ()
+    failed: Collection[int] = ()
     open: Collection[ItemRecord] = ()
-    failed: ItemRecord | None = None
+    failure: ItemRecord | None = None
     last: ItemRecord | None = None
+
+    @property
+    def unfinished(self) -> list[int]:
+        """The places whose rows tell of tries without success."""
+        return [*self.failed, *(record.item for record in self.open)]
 
 
 async def known_parts(reads: Reads, thread_id: str, key: str, spec: StepSpec) -> KnownParts:
@@ -34,10 +39,10 @@ async def known_parts(reads: Reads, thread_id: str, key: str, spec: StepSpec) ->
     if spec.repeat is not None:
         return await _iterations(reads, thread_id, (key, spec.id), marks)
     assert spec.for_each is not None
-    if spec.for_each.collect:
-        return KnownParts(completed=marks.completed, collected=marks.failed, open=marks.open)
-    failed = await _one(reads, thread_id, (key, spec.id), marks.failed[0]) if marks.failed else None
-    return KnownParts(completed=marks.completed, open=marks.open, failed=failed)
+    found = KnownParts(completed=marks.completed, failed=marks.failed, open=marks.open)
+    if marks.failed and not spec.for_each.collect:
+        found.failure = await _one(reads, thread_id, (key, spec.id), marks.failed[0])
+    return found
 
 
 async def _iterations(reads: Reads, thread_id: str, key: tuple[str, str], marks: PartMarks) -> KnownParts:
@@ -53,7 +58,8 @@ async def _iterations(reads: Reads, thread_id: str, key: tuple[str, str], marks:
     return KnownParts(
         completed=range(done),
         open=[record for record in marks.open if record.item == done],
-        failed=await _one(reads, thread_id, key, done) if done in marks.failed else None,
+        failed=[done] if done in marks.failed else (),
+        failure=await _one(reads, thread_id, key, done) if done in marks.failed else None,
         last=last,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.records import ErrorInfo
@@ -16,6 +16,9 @@ from app.domain.retry import EXPRESSION, REPEAT_EXHAUSTED
 from app.domain.template import ExpressionError
 from app.engine.draft import error_from
 from app.engine.outcome import Result
+
+ITEMS: Final = "items "
+"""How the row of a `for_each` tells which list its items are of: this, how many, and the list's SHA-256."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Parts(ABC):
     """What both kinds share.  `known` are parts that had begun before and not ended; `failure` is why the step fails once
-    those that run have ended; `gathering`: all have ended, their outputs are being put together.
+    those that run have ended; `gathering`: all have ended, their outputs are being put together; `stale` are those whose rows
+    tell of an earlier execution's tries, which do not count any more.
     """
 
     spec: StepSpec
@@ -36,6 +40,7 @@ class Parts(ABC):
     open: set[int] = field(default_factory=set[int])
     failure: ErrorInfo | None = None
     gathering: bool = False
+    stale: list[int] = field(default_factory=list[int])
 
     @abstractmethod
     def startable(self) -> Iterator[int]:
@@ -78,10 +83,14 @@ class Items(Parts):
         """With what is known of its items; `fresh`: it begins anew, only those that completed need not be done again."""
         items = cls(spec, values=values)
         items.ended.update(place for place in parts.completed if place < len(values))
-        if not fresh:
-            items.ended.update(place for place in parts.collected if place < len(values))
-            items.known = {record.item: record for record in parts.open if record.item < len(values)}
-            items.failure = _failure(parts.failed)
+        if fresh:
+            items.stale = parts.unfinished
+            return items
+        items.known = {record.item: record for record in parts.open if record.item < len(values)}
+        items.failure = _failure(parts.failure)
+        assert spec.for_each is not None
+        if spec.for_each.collect:
+            items.ended.update(place for place in parts.failed if place < len(values))
         return items
 
     def startable(self) -> Iterator[int]:
@@ -148,9 +157,11 @@ class Iterations(Parts):
         laps.since = laps.done if fresh else since
         if parts.last is not None and parts.last.output is not None:
             laps.last = Result(value=jsontext.loads(parts.last.output), text=parts.last.output)
-        if not fresh:
+        if fresh:
+            laps.stale = parts.unfinished
+        else:
             laps.known = {record.item: record for record in parts.open}
-            laps.failure = _failure(parts.failed)
+            laps.failure = _failure(parts.failure)
         return laps
 
     def startable(self) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
 from app.domain.notes import Notes
-from app.domain.records import ErrorInfo
+from app.domain.records import ErrorInfo, ItemRecord
 from app.domain.retry import ITEMS_CHANGED
 from app.domain.runner import Asleep, Failed
 from app.domain.status import StepStatus
@@ -19,9 +19,11 @@ from app.engine import steprows
 from app.engine.draft import error_text
 from app.engine.known_parts import KnownParts
 from app.engine.openstep import OpenStep
-from app.engine.parts import Items, Iterations
+from app.engine.parts import ITEMS, Items, Iterations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.engine.draft import Draft
     from app.engine.drive import Drive
     from app.engine.opening import Opening
@@ -35,11 +37,12 @@ _FROM: Final = "iterations from "
 class PartWork:
     """Those of one thread; it draws into the draft that it is given."""
 
-    def __init__(self, drive: Drive, opening: Opening, known: dict[str, KnownParts]) -> None:
-        """`known` is what has been written of the parts of open steps, by step."""
+    def __init__(self, drive: Drive, opening: Opening, known: dict[str, KnownParts], marks: Mapping[str, str]) -> None:
+        """`known` is what has been written of the parts of steps, `marks` which list it is of, where a step begins anew."""
         self._drive: Drive = weakref.proxy(drive)  # no cycle: a thread's state goes with its end
         self._opening = opening
         self._known = known
+        self._marks = marks
 
     def begin(self, step: OpenStep, *, fresh: bool) -> None:
         """Give a step its parts, with what is known of them; `fresh`: the step begins anew.  Raises ExpressionError."""
@@ -49,7 +52,9 @@ class PartWork:
             if not isinstance(values, list):
                 raise ExpressionError(f"for_each: {spec.for_each.items.source!r} gives no list")
             items = cast("list[Any]", values)
-            mark = f"items {len(items)} {jsontext.sha256(jsontext.dumps(items)).hex()}"
+            mark = f"{ITEMS}{len(items)} {jsontext.sha256(jsontext.dumps(items)).hex()}"
+            if fresh and self._marks.get(spec.id, mark) != mark:  # what is known is of other items
+                step.key_execution_id, known = self._drive.thread.execution_id, KnownParts()
             step.parts = Items.of(spec, items, known, fresh=fresh)
             if step.call not in (None, mark):
                 message = "the list has changed since the step began: a variable in it was set anew by a step beside it"
@@ -60,6 +65,21 @@ class PartWork:
             mark = (step.call or "").removeprefix(_FROM)
             step.parts = Iterations.of(spec, known, fresh=fresh, since=int(mark) if mark.isdigit() else 0)
             step.call = f"{_FROM}{step.parts.since}"
+
+    def renew(self, step: OpenStep, draft: Draft) -> None:
+        """With the row of a step that begins anew: what its parts had tried before counts no more, after a crash neither."""
+        if step.parts is None:
+            return
+        for place in step.parts.stale:
+            row = ItemRecord(
+                key_execution_id=step.key_execution_id,
+                step_id=step.spec.id,
+                item=place,
+                status=StepStatus.WAITING,
+                attempt=0,
+                started_at=draft.at,
+            )
+            draft.item(row)
 
     def top_up(self, draft: Draft) -> None:
         """Begin as many parts as may run, and end the steps that have none left."""

@@ -264,6 +264,7 @@ class Steering:
             hold=before.hold,
             keys=kept.keys,
             sessions=kept.sessions,
+            marks=kept.marks,
         )
 
     async def _execution(self) -> ExecutionRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ablation.safeguard import Room
+from tests.ablation.safeguard import Edit, Room
 
 PARTS = "unit/engine/test_parts.py::"
 NOTES = "unit/engine/test_notes.py::"
@@ -26,8 +26,8 @@ asked(
 parts = Room("app/engine/parts.py", promise="G2")
 parts(
     "items that had completed are not done again",
-    "        items.ended.update(place for place in parts.completed if place < len(values))\n        if not fresh:",
-    "        if not fresh:",
+    "        items.ended.update(place for place in parts.completed if place < len(values))\n        if fresh:",
+    "        if fresh:",
     PARTS + "test_after_a_kill_only_items_that_had_not_ended_run_again",
     PARTS + "test_a_resume_does_only_the_items_again_that_had_not_completed",
 )
@@ -57,14 +57,14 @@ parts(
 )
 parts(
     "an item that had failed still fails its step after a crash",
-    "            items.failure = _failure(parts.failed)\n",
+    "        items.failure = _failure(parts.failure)\n",
     "",
     PARTS + "test_after_a_kill_a_failed_item_still_counts",
 )
 parts(
     "an item whose failure was collected is not tried again after a crash",
-    "            items.ended.update(place for place in parts.collected if place < len(values))\n",
-    "",
+    "            items.ended.update(place for place in parts.failed if place < len(values))\n",
+    "            pass\n",
     PARTS + "test_after_a_kill_a_failed_item_still_counts",
 )
 partwork = Room("app/engine/partwork.py", promise="G2")
@@ -73,6 +73,19 @@ partwork(
     "since=int(mark) if mark.isdigit() else 0)",
     "since=0)",
     PARTS + "test_a_repeat_that_was_resumed_keeps_its_new_iterations_over_a_kill",
+)
+partwork(
+    "a crash after a resume does not bring the old failure back",
+    "            draft.item(row)\n",
+    "            assert row\n",
+    PARTS + "test_a_kill_after_a_resume_does_not_bring_the_old_failure_back",
+)
+partwork(
+    "items of one list do not count for another",
+    "if fresh and self._marks.get(spec.id, mark) != mark:",
+    "if fresh and self._marks.get(spec.id, mark) == spec:",
+    PARTS + "test_a_resume_over_another_list_begins_its_items_anew",
+    promise="G14",
 )
 known = Room("app/engine/known_parts.py", promise="G14")
 known(
@@ -231,6 +244,15 @@ flow(
     "        if self._stopped:\n            raise asyncio.CancelledError\n        if asyncio",
     "        if asyncio",
     ODD + "test_clean_up_in_the_function_holds_nothing_when_the_thread_is_let_go",
+)
+flow(
+    "a step that the function gives up holds nothing up",
+    "                self.running += 1\n            raise\n",
+    "                self.running += 0\n            raise\n",
+    "unit/engine/test_flow.py::test_a_step_that_the_function_does_not_wait_for_any_more_holds_nothing_up",
+    also=(
+        Edit(file="app/engine/flow.py", old="return self.over or self.running <= 0", new="return self.running <= 0"),
+    ),
 )
 flow(
     "tasks of asyncio are refused",

@@ -403,3 +403,26 @@ async def test_other_things_may_be_awaited(house: House) -> None:
 async def test_nobody_registers_code_over_the_api(house: House) -> None:
     with pytest.raises(InvalidWorkflow, match="MODULES"):
         await house.control.register(document_of("flow", three))
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_a_step_that_the_function_does_not_wait_for_any_more_holds_nothing_up(
+    house: House, goes_on: bool
+) -> None:
+    gate, given_up = Gate(1), asyncio.Event()
+
+    async def impatient(ctx: Any, given: Any) -> Any:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await ctx.step("slow", python="slow")
+        given_up.set()
+        return await ctx.step("quick", python="echo", input=2) if goes_on else 2
+
+    house.on("slow", gate)
+    thread_id = await begin(house, impatient)
+    await given_up.wait()
+    gate.open()
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "completed"
+    assert await output(house, thread_id) == 2
+    await house.until(lambda: not house.worker.running)

@@ -171,6 +171,53 @@ async def test_after_a_kill_a_failed_item_still_counts(on_error: str, status: st
             assert heir.called("m") == calls
 
 
+@pytest.mark.parametrize(
+    "parts", [{"for_each": [0, 1]}, {"repeat": {"until": "m.output == 'ok'", "max_iterations": 5}}]
+)
+async def test_a_kill_after_a_resume_does_not_bring_the_old_failure_back(parts: dict[str, Any]) -> None:
+    async with open_house() as house:
+        breaking, gate = Breaking(1), Gate("ok")
+        house.on("work", lambda value, ctx: breaking(ctx.index, ctx) if breaking.bad or not ctx.index else gate(0, ctx))
+        thread_id = await house.run(step("m", python="work", input=0, **parts))
+        assert (await house.thread(thread_id)).status == "failed"
+        breaking.bad.clear()
+        await house.resume(thread_id)
+        await house.until(lambda: gate.entered)
+        await house.die()
+        async with open_house(house) as heir:
+            gate.open()
+            await heir.end(thread_id)
+            assert (await heir.thread(thread_id)).status == "completed"
+
+
+async def test_a_resume_over_another_list_begins_its_items_anew(house: House) -> None:
+    breaking, gate = Breaking(2), Gate([7, 8])
+    slow = Gate(None)
+
+    async def last(value: int, ctx: Any) -> int:
+        if value == 2:
+            await slow(value, ctx)
+        return await breaking(value, ctx)
+
+    house.on("last", last)
+    house.on("gate", gate)
+    steps = (
+        step("a", input=[1, 2], assign="list"),
+        step("m", for_each="{context.list}", python="last", input="{item}", needs=["a"]),
+        step("b", python="gate", needs=["a"], assign="list"),
+    )
+    thread_id = (await house.start(*steps)).thread.thread_id
+    await house.until(lambda: slow.entered and gate.entered)
+    gate.open()
+    await house.until(lambda: sum(event.name == "step_complete" for event in house.tables.events[thread_id]) == 2)
+    slow.open()
+    await house.end(thread_id)
+    assert (await house.thread(thread_id)).status == "failed"
+    await house.resume(thread_id)
+    await house.end(thread_id)
+    assert await output(house, thread_id) == [14, 16]
+
+
 def _ended(house: House, thread_id: str) -> tuple[int, int]:
     """How many items have failed, and how many have completed."""
     found = [item.status for item in house.tables.items.get(thread_id, {}).values()]
