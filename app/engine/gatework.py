@@ -41,8 +41,10 @@ class GateWork:
 
     def tell(self, step: OpenStep, ending: Ending, draft: Draft) -> None:
         """An attempt has ended: tell of the gates that it looked at, as far as that has not been told."""
-        asked, step.asked = step.asked, []
         step.at_gate = isinstance(ending, Asleep) and ending.gate is not None
+        if not step.asked:
+            return
+        asked, step.asked = step.asked, []
         progress = self._drive.progress
         for gate in {gate.key: gate for gate in asked}.values():
             if gate.answered and gate.sound and not gate.told_answered:
