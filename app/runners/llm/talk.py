@@ -26,7 +26,7 @@ TOOLS: Final = "tool_use"
 MAX_PARTS: Final = 1_000
 """Tool calls, or blocks, of one answer."""
 MAX_PART: Final = 1_000_000
-"""Characters of the arguments of one tool call, or of a block that is no text, each value in it as at least 50."""
+"""Characters of the arguments of one tool call, or of what a block begins with beside its text."""
 _REFUSAL: Final = 1_000
 
 
