@@ -21,6 +21,7 @@ MAX_DEPTH: Final = 200
 _MAX_DIGITS: Final = 4_000
 _A_VALUE: Final = 50
 """Characters of a long text that take about as long as one value, however short."""
+_BITS_OF_A_DIGIT: Final = 3
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}")
 _WRITE: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -55,7 +56,9 @@ def weight(value: Any, most: int) -> int:
     while stack and found <= most:
         item = stack.pop()
         found += _A_VALUE + (len(item) if isinstance(item, str) else 0)
-        if isinstance(item, dict):
+        if isinstance(item, int):
+            found += item.bit_length() // _BITS_OF_A_DIGIT
+        elif isinstance(item, dict):
             table = cast("dict[Any, Any]", item)
             stack.extend(islice(table, most // _A_VALUE))
             stack.extend(islice(table.values(), most // _A_VALUE))

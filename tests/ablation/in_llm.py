@@ -10,6 +10,7 @@ SCHEMA = "unit/runners/test_llm_schema.py::"
 CHECK = "unit/runners/test_llm_check.py::"
 TEXT = "unit/runners/test_llm.py::"
 BOUNDS = "unit/runners/test_llm_bounds.py::"
+BIG = "unit/runners/test_llm_big.py::"
 TRANSPORT = "unit/runners/test_llm_transport.py::"
 
 kind = Room("app/runners/llm/kind.py")
@@ -41,6 +42,18 @@ talk(
     BOUNDS + "test_the_parts_of_an_answer_are_counted",
 )
 talk(
+    "the arguments of a model's tool call have a limit",
+    "        if self.size > MAX_PART:\n",
+    "        if self.size < 0:\n",
+    BOUNDS + "test_the_arguments_of_one_tool_call_without_end_are_given_up",
+)
+talk(
+    "the arguments of a model's tool call are read once",
+    "        if not self.read:\n            self.read.append(self._parsed())\n",
+    "        self.read = [self._parsed()]\n",
+    BIG + "test_big_arguments_are_read_once_and_in_a_thread[anthropic]",
+)
+talk(
     "a model's refusal has a limit",
     "            self.count(piece)\n            self.refusal",
     "            self.refusal",
@@ -52,6 +65,12 @@ reading(
     "        if size > limit:\n",
     "        if size < 0:\n",
     BOUNDS + "test_an_answer_without_end_is_given_up",
+)
+reading(
+    "a big event of a model's answer is read in a thread",
+    "aside(partial(_value, message), len(message.data))",
+    "aside(partial(_value, message), 0)",
+    BIG + "test_big_arguments_are_read_once_and_in_a_thread",
 )
 reading(
     "an event of a model's answer holds so many pieces at most",
@@ -97,6 +116,18 @@ anthropic(
     "        if at is None:\n",
     BOUNDS + "test_what_cannot_be_read_is_told_and_may_get_better",
 )
+anthropic(
+    "a block of a model's answer has a limit",
+    "    if jsontext.weight(value, MAX_PART) > MAX_PART:\n",
+    "    if jsontext.weight(value, MAX_PART) < 0:\n",
+    BOUNDS + "test_a_block_does_not_begin_with_any_number_of_values",
+)
+anthropic(
+    "the big blocks of a model's answer are put together in a thread",
+    "aside(listener.keep, heard.size)",
+    "aside(listener.keep, 0)",
+    BIG + "test_big_arguments_are_read_once_and_in_a_thread[anthropic]",
+)
 openai = Room("app/runners/llm/openai.py")
 openai(
     "no more of a model's input is cached than there is",
@@ -129,6 +160,18 @@ loop(
     ">= self._config.max_turns:",
     "< 0:",
     TURNS + "test_after_max_turns_it_fails_for_good_without_more_calls",
+)
+loop(
+    "a big turn of a model is written down in a thread",
+    "aside(partial(self._kept, heard, self._offers), heard.size)",
+    "aside(partial(self._kept, heard, self._offers), 0)",
+    BIG + "test_big_arguments_are_read_once_and_in_a_thread",
+)
+loop(
+    "a model's big answer is held to the schema in a thread",
+    "aside(partial(self._shape.take, turn.text), len(turn.text))",
+    "aside(partial(self._shape.take, turn.text), 0)",
+    BIG + "test_a_big_structured_answer_is_read_in_a_thread",
 )
 tooling = Room("app/runners/llm/tooling.py")
 tooling(
@@ -170,6 +213,12 @@ clients(
     '{"Accept-Encoding": "identity", **withheld}',
     '{"Accept-Encoding": "identity", **withheld, **({"Authorization": f"Bearer {key}"} if key else {})}',
     FAILURES + "test_no_key_is_logged_even_at_the_finest_level",
+)
+clients(
+    "connections to a model's provider are made once",
+    "        with self._connecting:\n",
+    "        if self._connecting:\n",
+    BIG + "test_connections_are_made_once_though_who_wanted_them_is_cancelled",
 )
 clients(
     "a provider's redirect is not followed",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
+from app.runners.aside import aside
 from app.runners.llm.clients import request_timeout
-from app.runners.llm.reading import Unreadable, events, kept, name, place, table, text, tokens
+from app.runners.llm.reading import Endless, Unreadable, events, kept, name, place, table, text, tokens
 from app.runners.llm.structured import ANSWER
-from app.runners.llm.talk import Wanted
+from app.runners.llm.talk import MAX_PART, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class AnthropicModel:
             async for event in found:
                 listener.hear(event)
         listener.end()
+        await aside(listener.keep, heard.size)
 
     def _body(self, request: Request) -> dict[str, Any]:
         config = request.config
@@ -123,6 +125,8 @@ class _Listener:
         self._heard = heard
         self._blocks: list[dict[str, Any]] = []
         self._pieces: dict[int, list[str]] = {}
+        self._given: dict[int, str] = {}
+        self._wanted: dict[int, Wanted] = {}
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """One event.  Raises Unreadable, Endless."""
@@ -143,45 +147,50 @@ class _Listener:
                 pass
 
     def end(self) -> None:
-        """Settle what the pieces make: the calls, and the blocks if any must be given back as they were."""
-        calls: list[Wanted] = []
+        """Settle what the pieces make: the texts, the calls and the answer."""
         for at, block in enumerate(self._blocks):
             pieces = self._pieces.get(at, [])
             if block["type"] in {"text", "thinking"}:
                 block[block["type"]] = text(block.get(block["type"]), block["type"]) + "".join(pieces)
-            if block["type"] != "tool_use":
-                continue
-            wanted = Wanted(id=block["id"], name=block["name"], arguments=pieces or [_given(block)])
-            block["input"] = wanted.parsed() or {}
-            if block["name"] != ANSWER:
-                calls.append(wanted)
-            elif self._heard.answer is None:
-                self._heard.structured("".join(wanted.arguments))
-        self._heard.calls = calls
-        if any(block["type"] not in {"text", "tool_use"} for block in self._blocks):
-            self._heard.blocks = [block for block in map(self._given_back, self._blocks) if block is not None]
+            wanted = self._wanted.get(at)
+            if wanted is not None:
+                wanted.arguments = wanted.arguments or [self._given[at]]
+                self._heard.calls.append(wanted)
+            elif block["type"] == "tool_use" and self._heard.answer is None:
+                self._heard.structured(self._given[at])
 
-    def _given_back(self, block: dict[str, Any]) -> dict[str, Any] | None:
+    def keep(self) -> None:
+        """Keep the blocks if any must be given back as they were.  It reads the arguments of the calls, which takes a while."""
+        if any(block["type"] not in {"text", "tool_use"} for block in self._blocks):
+            found = (self._given_back(at, block) for at, block in enumerate(self._blocks))
+            self._heard.blocks = [block for block in found if block is not None]
+
+    def _given_back(self, at: int, block: dict[str, Any]) -> dict[str, Any] | None:
         """A block as it is given back: the answer as text, since its tool has no result; empty texts are refused."""
-        if block["type"] == "tool_use" and block["name"] == ANSWER:
+        if at in self._wanted:
+            return {**block, "input": self._wanted[at].parsed() or {}}
+        if block["type"] == "tool_use":
             return (
                 None if self._heard.calls else {"type": "text", "text": "".join(self._heard.answer or ()) or _NOTHING}
             )
         return None if block["type"] == "text" and not block["text"].strip() else block
 
-    def _start(self, given: Mapping[str, Any]) -> None:
-        block = {key: value for key, value in given.items() if value is not None}
+    def _start(self, told: Mapping[str, Any]) -> None:
+        block = {key: value for key, value in told.items() if value is not None}
         block["type"] = name(block.get("type"), "type of a block")
         match block["type"]:
             case "text":
-                self._heard.part("")
+                self._heard.part(_rest(block, "text"))
                 self._heard.text(text(block.get("text"), "text"))
             case "tool_use":
                 block |= {key: text(block.get(key), key) for key in ("id", "name")}
-                self._heard.part(block["id"] + block["name"])
-                self._heard.count(_given(block))
+                self._heard.part(block["id"] + block["name"] + _rest(block, "id", "name", "input"))
+                self._given[len(self._blocks)] = given = _given(block)
+                self._heard.count(given)
+                if block["name"] != ANSWER:
+                    self._wanted[len(self._blocks)] = Wanted(id=block["id"], name=block["name"])
             case _:
-                self._heard.part(jsontext.dumps(kept(block)))
+                self._heard.part(_rest(block))
         self._blocks.append(block)
 
     def _delta(self, at: int | None, delta: Mapping[str, Any]) -> None:
@@ -194,9 +203,11 @@ class _Listener:
             case "thinking_delta", "thinking":
                 self._heard.count(self._piece(at, delta, "thinking"))
             case "input_json_delta", _:
-                piece = self._piece(at, delta, "partial_json")
                 hear = self._heard.structured if block.get("name") == ANSWER else self._heard.count
+                piece = self._piece(at, delta, "partial_json")
                 hear(piece)
+                if at in self._wanted:
+                    self._wanted[at].add(piece)
             case "signature_delta", "thinking":
                 block["signature"] = text(delta.get("signature"), "signature")
                 self._heard.count(block["signature"])
@@ -222,9 +233,21 @@ class _Listener:
         heard.output_tokens = known.get("output_tokens", heard.output_tokens)
 
 
+def _rest(block: Mapping[str, Any], *apart: str) -> str:
+    """The JSON text of a block but for the fields that are counted `apart`.  Raises Unreadable, Endless."""
+    return jsontext.dumps(kept(_bounded({key: value for key, value in block.items() if key not in apart})))
+
+
+def _bounded(value: Any) -> Any:
+    """A value that can be written and read on the event loop.  Raises Endless."""
+    if jsontext.weight(value, MAX_PART) > MAX_PART:
+        raise Endless(f"a block begins with more than {MAX_PART:,} characters that are no text")
+    return value
+
+
 def _given(block: Mapping[str, Any]) -> str:
-    """The arguments of a block that came in one piece."""
+    """The arguments of a block that came in one piece.  Raises Endless."""
     try:
-        return jsontext.dumps(block.get("input") or {})
+        return jsontext.dumps(_bounded(block.get("input") or {}))
     except JsonError:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,7 @@ class Clients:
         self._clients: OrderedDict[tuple[str, str, str | None, bool], Client] = OrderedDict()
         self._connections: dict[bool, Any] = {}
         self._making = asyncio.Lock()
+        self._connecting = threading.Lock()
 
     async def get(self, config: Config, key: str | None) -> Client:
         """The client for an agent; `key` None sends none."""
@@ -87,14 +89,16 @@ class Clients:
 
         from app.runners.llm.transport import Connections  # noqa: PLC0415
 
-        if strangers not in self._connections:
-            self._connections[strangers] = httpx2.AsyncClient(
-                transport=Connections(strangers=strangers, private=self._allow_private, limit=self._limit),
-                # A redirect could lead a key elsewhere.
-                follow_redirects=False,
-                trust_env=False,
-            )
-        return self._connections[strangers]
+        # A thread goes on when the `get` that began it is cancelled, which frees the other lock.
+        with self._connecting:
+            if strangers not in self._connections:
+                self._connections[strangers] = httpx2.AsyncClient(
+                    transport=Connections(strangers=strangers, private=self._allow_private, limit=self._limit),
+                    # A redirect could lead a key elsewhere.
+                    follow_redirects=False,
+                    trust_env=False,
+                )
+            return self._connections[strangers]
 
 
 def _keys(provider: str, key: str | None) -> tuple[dict[str, str], set[str]]:

@@ -14,6 +14,7 @@ from app.domain import jsontext, retry
 from app.domain.records import ErrorInfo
 from app.domain.runner import Completed, Failed, StepFailure
 from app.runners.addresses import AddressRefused
+from app.runners.aside import aside
 from app.runners.http_bodies import Damaged, TooLong, UnknownEncoding
 from app.runners.llm import failures, tooling
 from app.runners.llm.reading import Endless, Told, Unreadable, kept
@@ -122,13 +123,15 @@ class Loop:
         finally:
             if heard.input_tokens or heard.output_tokens:
                 self._context.spend(self._party.prices.usage(self._config, heard))
-        turn = self._turn(heard, self._offers)
-        await self._context.remember(f"turn:{turn.number}", self._kept(turn))
+        turn, value = await aside(partial(self._kept, heard, self._offers), heard.size)
+        await self._context.remember(f"turn:{turn.number}", value)
         return turn
 
-    def _kept(self, turn: Turn) -> Any:
+    def _kept(self, heard: Heard, offered: Sequence[Offer]) -> tuple[Turn, Any]:
+        """What was heard, as a turn, and that as it is remembered.  Raises StepFailure."""
+        turn = self._turn(heard, offered)
         try:
-            return kept(turn.value())
+            return turn, kept(turn.value())
         except Unreadable as error:
             raise self._failure(error) from None
 
@@ -174,7 +177,7 @@ class Loop:
         """The step's output from the last turn; one that does not fit is answered with what is wrong, on the next attempt."""
         if self._shape is None:
             return Completed(output={"text": turn.text, "model": turn.model, "stop_reason": turn.stop})
-        value, fault = self._shape.take(turn.text)
+        value, fault = await aside(partial(self._shape.take, turn.text), len(turn.text))
         if fault is None:
             return Completed(output=value)
         await self._context.remember(f"fault:{turn.number}", _AGAIN.format(fault))

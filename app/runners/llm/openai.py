@@ -117,8 +117,7 @@ def _hear_delta(delta: Mapping[str, Any], heard: Heard) -> None:
         wanted.name = wanted.name or name(function.get("name"), "name")
         arguments = text(function.get("arguments"), "arguments")
         heard.count(arguments)
-        if arguments:
-            wanted.arguments.append(arguments)
+        wanted.add(arguments)
 
 
 def _wanted(piece: Mapping[str, Any], heard: Heard) -> Wanted:

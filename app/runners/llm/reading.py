@@ -8,10 +8,12 @@ import asyncio
 import codecs
 import json
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import jsontext
 from app.domain.errors import JsonError
+from app.runners.aside import aside
 from app.runners.http_bodies import Damaged, TooLong, UnknownEncoding
 from app.runners.http_streams import EventStream
 
@@ -66,7 +68,7 @@ async def events(response: httpx2.Response, limit: int) -> AsyncGenerator[Mappin
     async with aclosing(response.aiter_raw()) as body, aclosing(_messages(body, limit)) as messages:
         async for message in messages:
             heard = True
-            value = _value(message)
+            value = await aside(partial(_value, message), len(message.data))
             if value is not None:
                 yield value
             if value is None or value.get("type") == _LAST:

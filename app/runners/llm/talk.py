@@ -25,6 +25,8 @@ REFUSAL: Final = "refusal"
 TOOLS: Final = "tool_use"
 MAX_PARTS: Final = 1_000
 """Tool calls, or blocks, of one answer."""
+MAX_PART: Final = 1_000_000
+"""Characters of the arguments of one tool call, or of what a block begins with beside its text."""
 _REFUSAL: Final = 1_000
 
 
@@ -149,9 +151,24 @@ class Wanted:
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
+    size: int = 0
+    read: list[Mapping[str, Any] | None] = field(default_factory=list["Mapping[str, Any] | None"])
+
+    def add(self, piece: str) -> None:
+        """A piece of the arguments.  Raises Endless."""
+        self.size += len(piece)
+        if self.size > MAX_PART:
+            raise Endless(f"the arguments of a tool call are longer than {MAX_PART:,} characters")
+        if piece:
+            self.arguments.append(piece)
 
     def parsed(self) -> Mapping[str, Any] | None:
-        """The arguments; None for what is no JSON object.  None at all are an empty object."""
+        """The arguments, all heard; None for what is no JSON object.  None at all are an empty object."""
+        if not self.read:
+            self.read.append(self._parsed())
+        return self.read[0]
+
+    def _parsed(self) -> Mapping[str, Any] | None:
         try:
             value = jsontext.loads("".join(self.arguments) or "{}")
         except JsonError:

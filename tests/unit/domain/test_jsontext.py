@@ -63,7 +63,8 @@ def test_the_digest_is_of_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [["x" * 10] * 50, {"k" * 10: 1, "a": ["y" * 600]}, [0] * 10_000, {str(n): n for n in range(9_000)}]
+    "value",
+    [["x" * 10] * 50, {"k" * 10: 1, "a": ["y" * 600]}, [0] * 10_000, {str(n): n for n in range(9_000)}, [10**900]],
 )
 def test_the_weight_of_a_value_tells_whether_it_is_big(value: Any) -> None:
     assert jsontext.weight(value, 500) > 500

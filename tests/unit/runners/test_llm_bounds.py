@@ -139,6 +139,32 @@ async def test_one_event_cannot_hold_any_number_of_pieces() -> None:
     assert failed.error.message.endswith("tool_calls has more than 1,000 items")
 
 
+@both
+async def test_the_arguments_of_one_tool_call_without_end_are_given_up(provider: str) -> None:
+    function = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "x" * 100_000}}
+    more: Any = {"choices": [{"delta": {"tool_calls": [function]}}]}
+    begun = ""
+    if provider == "anthropic":
+        begun = data(START | {"content_block": {"type": "tool_use", "id": "c", "name": "f", "input": {}}})
+        delta = {"type": "input_json_delta", "partial_json": "x" * 100_000}
+        more = {"type": "content_block_delta", "index": 0, "delta": delta}
+    async with house({"raw": begun + data(*[more] * 11)}) as at:
+        failed = await at.failed(provider, timeout=PATIENCE)
+    assert (failed.error.kind, failed.error.retryable) == (OUTPUT_TOO_LARGE, False)
+    assert failed.error.message.endswith("the arguments of a tool call are longer than 1,000,000 characters")
+
+
+@pytest.mark.parametrize("field", ["input", "citations"])
+@pytest.mark.parametrize("kind", ["text", "tool_use", "final_answer", "thinking", "new"])
+async def test_a_block_does_not_begin_with_any_number_of_values(kind: str, field: str) -> None:
+    called = {"type": "tool_use", "id": "c", "name": kind}
+    block = called if kind in {"tool_use", "final_answer"} else {"type": kind}
+    async with house({"raw": data(START | {"content_block": {**block, field: [{}] * 20_000}})}) as at:
+        failed = await at.failed("anthropic")
+    assert (failed.error.kind, failed.error.retryable) == (OUTPUT_TOO_LARGE, False)
+    assert failed.error.message.endswith("a block begins with more than 1,000,000 characters that are no text")
+
+
 async def test_a_refusal_without_end_is_given_up() -> None:
     refusing = data({"choices": [{"delta": {"refusal": "no" * 50}}]})
     async with house({"raw": refusing, "endless": True}, max_bytes=LIMIT) as at:
