@@ -48,6 +48,12 @@ talk(
     BOUNDS + "test_the_arguments_of_one_tool_call_without_end_are_given_up",
 )
 talk(
+    "the arguments of all tool calls of a model's answer have a limit",
+    "        if self.argued > MAX_ARGUMENTS:\n",
+    "        if self.argued < 0:\n",
+    BOUNDS + "test_the_arguments_of_all_tool_calls_of_an_answer_have_a_limit_together",
+)
+talk(
     "the arguments of a model's tool call are read once",
     "        if not self.read:\n            self.read.append(self._parsed())\n",
     "        self.read = [self._parsed()]\n",

@@ -207,7 +207,7 @@ class _Listener:
                 piece = self._piece(at, delta, "partial_json")
                 hear(piece)
                 if at in self._wanted:
-                    self._wanted[at].add(piece)
+                    self._heard.argue(self._wanted[at], piece)
             case "signature_delta", "thinking":
                 block["signature"] = text(delta.get("signature"), "signature")
                 self._heard.count(block["signature"])

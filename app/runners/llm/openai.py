@@ -117,7 +117,7 @@ def _hear_delta(delta: Mapping[str, Any], heard: Heard) -> None:
         wanted.name = wanted.name or name(function.get("name"), "name")
         arguments = text(function.get("arguments"), "arguments")
         heard.count(arguments)
-        wanted.add(arguments)
+        heard.argue(wanted, arguments)
 
 
 def _wanted(piece: Mapping[str, Any], heard: Heard) -> Wanted:

@@ -27,6 +27,8 @@ MAX_PARTS: Final = 1_000
 """Tool calls, or blocks, of one answer."""
 MAX_PART: Final = 1_000_000
 """Characters of the arguments of one tool call, or of what a block begins with beside its text."""
+MAX_ARGUMENTS: Final = 4 * MAX_PART
+"""Characters of the arguments of all tool calls of one answer."""
 _REFUSAL: Final = 1_000
 
 
@@ -199,6 +201,7 @@ class Heard:
     cache_write_tokens: int = 0
     size: int = 0
     parts: int = 0
+    argued: int = 0
 
     def text(self, piece: str) -> None:
         """A piece of the answer's text: kept, and shown to whoever watches."""
@@ -229,6 +232,13 @@ class Heard:
         self.size += len(piece)
         if self.size > self.limit:
             raise Endless(f"it is longer than {self.limit:,} characters")
+
+    def argue(self, wanted: Wanted, piece: str) -> None:
+        """A piece of the arguments of a tool call, which has been counted.  Raises Endless."""
+        self.argued += len(piece)
+        if self.argued > MAX_ARGUMENTS:
+            raise Endless(f"the arguments of its tool calls are longer than {MAX_ARGUMENTS:,} characters together")
+        wanted.add(piece)
 
     def part(self, head: str) -> None:
         """Count a tool call or a block that begins, and what it begins with.  Raises Endless."""

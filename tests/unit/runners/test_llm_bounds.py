@@ -11,6 +11,8 @@ import pytest
 
 from app.domain.retry import OUTPUT_TOO_LARGE
 from app.domain.runner import Completed
+from app.runners.llm.reading import Endless
+from app.runners.llm.talk import Heard, Wanted
 from tests.unit.runners.llm_house import both, house
 from tests.unit.runners.remembering import Remembering
 
@@ -152,6 +154,14 @@ async def test_the_arguments_of_one_tool_call_without_end_are_given_up(provider:
         failed = await at.failed(provider, timeout=PATIENCE)
     assert (failed.error.kind, failed.error.retryable) == (OUTPUT_TOO_LARGE, False)
     assert failed.error.message.endswith("the arguments of a tool call are longer than 1,000,000 characters")
+
+
+def test_the_arguments_of_all_tool_calls_of_an_answer_have_a_limit_together() -> None:
+    heard = Heard(say=lambda _: None, limit=16_000_000)
+    for _ in range(4):
+        heard.argue(Wanted(), "x" * 1_000_000)
+    with pytest.raises(Endless, match="longer than 4,000,000 characters together"):
+        heard.argue(Wanted(), "x")
 
 
 @pytest.mark.parametrize("field", ["input", "citations"])
