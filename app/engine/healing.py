@@ -102,13 +102,10 @@ class Healing(Steering):
             context=asked.context,
             skip=before.skip,
             overrides=before.overrides,
-            keys=kept.keys,
             quiet=tuple(sorted({*diagnosis.quiet, *asked.quiet})),
             limits=before.limits,
-            undo=kept.undo,
             hold=before.hold,
-            sessions=kept.sessions,
-            marks=kept.marks,
+            **kept._asdict(),
         )
 
 

@@ -260,11 +260,8 @@ class Steering:
             overrides={**before.overrides, **command.overrides},
             quiet=() if written else before.quiet,
             limits=command.limits or before.limits,
-            undo=kept.undo,
             hold=before.hold,
-            keys=kept.keys,
-            sessions=kept.sessions,
-            marks=kept.marks,
+            **kept._asdict(),
         )
 
     async def _execution(self) -> ExecutionRecord:
