@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api import parsing
-from app.domain import jsontext
+from app.domain import input_schema, jsontext
 from app.domain.agents import Agent
 from app.domain.errors import InvalidWorkflow, JsonError
 from app.domain.runner import Completed
 from app.domain.template import Template
+from app.engine.asked import misfits as of_requests
 from app.runners.aside import BIG, aside
+from app.runners.aside import misfits as of_steps
 from app.runners.http import HttpRunner
 from app.runners.http_agent import HttpAgentKind
 from app.runners.http_client import HttpClient
@@ -67,6 +69,18 @@ async def test_what_is_small_is_done_at_once_and_what_is_big_in_a_thread() -> No
     assert await aside(HERE, BIG + 1) != HERE()
     with pytest.raises(JsonError):
         await aside(lambda: jsontext.loads("{"), BIG + 1)
+
+
+@pytest.mark.parametrize("misfits", [of_steps, of_requests], ids=["step", "request"])
+async def test_a_heavy_value_is_held_against_its_schema_in_a_thread(
+    misfits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(input_schema, "validate", lambda _schema, _value: threads.append(HERE()) or [])
+    for value in (1, VALUE):
+        assert await misfits({}, value) == []
+    assert threads[0] == HERE()
+    assert threads[1] != HERE()
 
 
 @pytest.mark.parametrize("path", ["/", "/lines"])
