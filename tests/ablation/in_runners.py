@@ -180,6 +180,18 @@ catalog(
     "await parse(record.document)",
     "unit/engine/test_catalog.py::test_what_is_stored_already_runs_however_many_holes_it_has",
 )
+catalog(
+    "a workflow of many holes that is stored already may be sent again",
+    "        return await parse(source, stored=True)\n\n    def check",
+    "        return await parse(source)\n\n    def check",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_may_be_registered_again_however_many_holes_it_has",
+)
+catalog(
+    "a workflow of many holes that is stored already keeps nobody from starting",
+    "        spec = await parse(source, stored=True)\n",
+    "        spec = await parse(source)\n",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_keeps_nobody_from_starting",
+)
 secrets = Room("app/domain/secret_names.py")
 secrets(
     "a secret in a URL is refused",
