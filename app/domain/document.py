@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
-_HOLES_A_STEP: Final = 3
+_HOLES_A_STEP: Final = 20
 """Holes of templates that each step may have, where that comes to more than MAX_HOLES in all."""
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
 _WORDS: Final = {
