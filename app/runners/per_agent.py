@@ -38,5 +38,5 @@ class PerAgent(Generic[T]):
 
 
 def holes_of(agent: Agent) -> Holes:
-    """For the templates of an agent: bounded where the API is to store it, not once it is stored, nor for the operator's own."""
+    """For the templates of an agent: bounded where the API is to store it, not once it is stored, nor in code or a file."""
     return Holes(MAX_HOLES if agent.source == "api" and agent.version == 0 else None)

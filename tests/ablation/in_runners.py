@@ -205,6 +205,12 @@ secrets(
     '"{" not in value',
     "unit/domain/test_secret_names.py::test_text_under_a_secret_name_is_found_at_its_place",
 )
+secrets(
+    "a number at the end hides no secret",
+    'words[-1].isdecimal() or words[-1] == "v"',
+    "False",
+    "unit/domain/test_secret_names.py::test_a_secret_is_known_by_its_name",
+)
 agents = Room("app/domain/agent_document.py")
 agents(
     "a secret is kept out of what is stored and shown",
