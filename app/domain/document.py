@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 200
 _STEP_DEPTH: Final = 2
-_HOLES_A_STEP: Final = 3
+_HOLES_A_STEP: Final = 20
 """Holes of templates that each step may have, where that comes to more than MAX_HOLES in all."""
 _ON_ERROR: Final = 'neither "fail" nor "continue" nor an object with `kinds` and `run`'
 _WORDS: Final = {
@@ -51,7 +51,7 @@ def parse(source: str | bytes | Mapping[str, Any], *, stored: bool = False) -> W
 
     Raises InvalidWorkflow with all that is wrong, NotSupported when it only asks for what is not built yet.
     """
-    document = document_text.load(source) if isinstance(source, str | bytes) else _copied(source)
+    document = _loaded(source)
     faults = Faults()
     if is_code(document):
         spec = spec_of_code(document, content_hash(document), faults.problems)
@@ -79,6 +79,11 @@ def parse(source: str | bytes | Mapping[str, Any], *, stored: bool = False) -> W
     )
 
 
+def hash_of(source: str | bytes | Mapping[str, Any]) -> str:
+    """The content_hash of a document that may be wrong otherwise.  Raises InvalidWorkflow for what is no JSON object."""
+    return content_hash(_loaded(source))
+
+
 def content_hash(document: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of the document as canonical JSON: the order of its keys does not count."""
     return hashlib.sha256(jsontext.dumps(_sorted(document)).encode()).hexdigest()
@@ -90,6 +95,10 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, list):
         return [_sorted(item) for item in cast("list[Any]", value)]
     return value
+
+
+def _loaded(source: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
+    return document_text.load(source) if isinstance(source, str | bytes) else _copied(source)
 
 
 def _copied(source: Mapping[str, Any]) -> dict[str, Any]:

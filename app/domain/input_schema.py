@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 100
 """Problems that one check tells of."""
+_HEAVY: Final = 256_000
+"""Weight (jsontext.weight) above which a value's first fault alone is told: the library writes the value out for each."""
 _BACKTRACKS: Final = 10_000
 _CACHE_SIZE: Final = 512
 _MESSAGE: Final = 300
 _VALUE: Final = 100
 """Characters that a message may have, and a value in one that is longer."""
+_WRITTEN: Final = 20_000
+"""Weight of a value that is written once more to find it in its message."""
+_FIRST: Final = " (of a value this large the first fault alone is told)"
 _cache: OrderedDict[str, Any] = OrderedDict()
 
 
@@ -42,8 +47,26 @@ def check_schema(schema: Any, pointer: str = "") -> list[Problem]:
 
 
 def validate(schema: Mapping[str, Any], value: Any) -> list[Problem]:
-    """Where `value` does not match a schema that `check_schema` found right, at most MAX_PROBLEMS places."""
+    """Where `value` does not match a schema that `check_schema` found right: MAX_PROBLEMS places at most, of a heavy one 1."""
+    if is_heavy(value):
+        return _first(schema, value)
     return [Problem(to_pointer(error.instance_path), worded(error)) for error in errors(schema, value, MAX_PROBLEMS)]
+
+
+def is_heavy(value: Any) -> bool:
+    """Whether it takes too long for an event loop to hold a value against a schema."""
+    return jsontext.weight(value, _HEAVY) > _HEAVY
+
+
+def _first(schema: Mapping[str, Any], value: Any) -> list[Problem]:
+    """The first fault, found without looking for the others: `iter_errors` has all of them before it gives one."""
+    import jsonschema_rs  # noqa: PLC0415
+
+    try:
+        _validator(schema).validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [Problem(to_pointer(error.instance_path), worded(error) + _FIRST)]
+    return []
 
 
 def errors(schema: Mapping[str, Any], value: Any, limit: int) -> list[Any]:
@@ -61,7 +84,7 @@ def worded(error: Any) -> str:
     text = cast("str", error.message)
     if text.startswith("Resource ") and "not present" in text:
         return "a $ref to somewhere else: schemas must stand in the document"
-    if len(text) > _MESSAGE:
+    if len(text) > _MESSAGE and jsontext.weight(error.instance, _WRITTEN) <= _WRITTEN:
         value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
         if len(value) > _VALUE:
             text = text.replace(value, f"{value[:_VALUE]}...", 1)

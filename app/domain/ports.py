@@ -204,6 +204,10 @@ class Registry(Protocol):
         """Any stored definition, ad hoc ones too."""
         ...
 
+    async def of_hash(self, hash: str, tenant: str = "default") -> WorkflowRecord | None:  # noqa: A002
+        """The stored definition of that content, an ad hoc one too."""
+        ...
+
     async def workflows(self, *, after: str = "", limit: int = 50, tenant: str = "default") -> list[WorkflowRecord]:
         """The newest version of each name above `after`, by name."""
         ...

@@ -17,18 +17,31 @@ if TYPE_CHECKING:
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LAST: Final = frozenset(
     {
-        "apikey", "authorization", "cookie", "cookies", "credential", "credentials", "passphrase", "passwd", "password",
-        "privatekey", "secret", "setcookie", "token",
+        "apikey", "authorization", "cookie", "cookies", "credential", "credentials", "jwt", "passphrase", "passwd",
+        "password", "privatekey", "pwd", "secret", "setcookie", "token",
     }
 )  # fmt: skip
 """Last words that say it all."""
-_KEYS: Final = frozenset({"access", "account", "api", "auth", "encryption", "master", "private", "secret", "signing"})
+_SERVICES: Final = frozenset(
+    {
+        "ai", "anthropic", "aws", "azure", "cohere", "deepseek", "devops", "gemini", "gh", "github", "gitlab", "google", "groq",
+        "huggingface", "mistral", "openai", "openrouter", "perplexity", "sendgrid", "serpapi", "stripe", "tavily", "twilio",
+    }
+)  # fmt: skip
+"""What stands before a `key` or a `pat` (personal access token) that opens a service."""
+_KEYS: Final = _SERVICES | {
+    "access", "account", "admin", "api", "auth", "encryption", "functions", "license", "master", "private", "secret", "signing",
+    "subscription",
+}  # fmt: skip
 """What stands before the last word `key` of a secret one."""
-_RUN_TOGETHER: Final = re.compile(r"(access|auth|bearer|id|private|refresh|security|session)token|(secret|access)key")
+_RUN_TOGETHER: Final = re.compile(
+    r"(access|auth|bearer|id|private|refresh|security|session)token|(secret|access|subscription)key"
+)
 _NO_TOKENS: Final = frozenset(
     {
-        "bos", "continuation", "cursor", "end", "eos", "first", "idempotency", "last", "mask", "max", "min", "next", "pad",
-        "page", "per", "sep", "special", "start", "stop", "sync", "unk",
+        "audio", "bos", "cls", "continuation", "cursor", "end", "eos", "first", "idempotency", "image", "last", "mask", "max",
+        "min", "next", "pad", "page", "pagination", "paging", "per", "resume", "resumption", "sep", "special", "start",
+        "starting", "stop", "sync", "unk", "video",
     }
 )  # fmt: skip
 """What stands before a `token` that is a piece of text, or a place in a list."""
@@ -56,6 +69,8 @@ IN_QUERY: Final = (
 def is_secret(name: str, *, in_query: bool = False) -> bool:
     """Whether a value of that name is a secret; `in_query`: it is a parameter of a URL."""
     words = [word.lower() for word in _WORDS.findall(name)]
+    while words and (words[-1].isdecimal() or words[-1] == "v"):  # API_KEY_1, tokenV2
+        words.pop()
     if not words:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
@@ -63,6 +78,8 @@ def is_secret(name: str, *, in_query: bool = False) -> bool:
         return before not in _NO_TOKENS
     if last == "key":
         return before in _KEYS
+    if last == "pat":
+        return before in _SERVICES
     return last in _LAST or bool(_RUN_TOGETHER.fullmatch(last)) or (in_query and last in _IN_QUERY)
 
 

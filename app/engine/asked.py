@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.domain import input_schema, jsontext
 from app.domain.errors import Conflict, Corrupt, InvalidInput, InvalidRequest
@@ -13,7 +14,10 @@ from app.engine.load import asked_of
 from app.engine.parts import ITEMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.domain.commands import StartCommand
+    from app.domain.errors import Problem
     from app.domain.parameters import Parameters
     from app.domain.ports import Reads
     from app.domain.records import ExecutionRecord, ThreadRecord
@@ -21,22 +25,29 @@ if TYPE_CHECKING:
     from app.domain.state import Refs
 
 
-def check_input(spec: WorkflowSpec, command: StartCommand) -> None:
+async def misfits(schema: Mapping[str, Any], value: Any) -> list[Problem]:
+    """As input_schema.validate; a heavy value in a thread: the event loop must not stand still for it."""
+    if input_schema.is_heavy(value):
+        return await asyncio.to_thread(input_schema.validate, schema, value)
+    return input_schema.validate(schema, value)
+
+
+async def check_input(spec: WorkflowSpec, command: StartCommand) -> None:
     """Raises InvalidInput where the workflow's input schema does not hold."""
     if spec.input_schema is not None:
-        problems = input_schema.validate(spec.input_schema, command.input)
+        problems = await misfits(spec.input_schema, command.input)
         if problems:
             raise InvalidInput(problems)
 
 
-def fitting(spec: WorkflowSpec, command: StartCommand) -> StartCommand:
+async def fitting(spec: WorkflowSpec, command: StartCommand) -> StartCommand:
     """The start of a new thread with the input that counts: {} where none was sent and the schema wants an object.
 
     Raises InvalidInput.
     """
     if command.omits_input and spec.input_schema is not None and input_schema.validate(spec.input_schema, None):
         command = replace(command, input={})
-    check_input(spec, command)
+    await check_input(spec, command)
     return command
 
 

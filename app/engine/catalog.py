@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.domain import document, jsontext
 from app.domain.errors import InvalidWorkflow, NotFound, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from app.domain.ports import Registry
     from app.domain.records import WorkflowRecord
     from app.domain.runner import Runner
     from app.domain.spec import StepSpec, WorkflowSpec
 
+T = TypeVar("T")
 _KEPT: Final = 1_000
 _FRESH: Final = 1.0
 """Seconds for which a name's newest version is not asked for again."""
@@ -69,7 +70,7 @@ class Catalog:
 
     async def is_registered(self, source: str) -> bool:
         """Whether the newest version of its name is this document.  Raises InvalidWorkflow for what is none."""
-        spec = await parse(source)
+        spec = await parse(source, stored=True)
         known = await self._registry.workflow(spec.name)
         return known is not None and known.hash == spec.hash
 
@@ -103,13 +104,22 @@ class Catalog:
 
     async def validate(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
         """Parse a document and ask the runners whether they can do its steps.  Raises InvalidWorkflow, NotSupported."""
-        spec = await parse(source)
+        spec = await self._parsed(source)
         if spec.code is not None:
             raise InvalidWorkflow([Problem("/code", "a workflow in Python is registered by its module (MODULES)")])
         problems = [problem for step in spec.steps for problem in self._problems(step)]
         if problems:
             raise InvalidWorkflow(problems)
         return spec
+
+    async def _parsed(self, source: str | Mapping[str, Any]) -> WorkflowSpec:
+        """A document that is sent again is let in again, whatever its size: what compiles it is told that it is stored."""
+        try:
+            return await parse(source)
+        except InvalidWorkflow:
+            if await self._registry.of_hash(await _aside(document.hash_of, source)) is None:
+                raise
+        return await parse(source, stored=True)
 
     def check(self, definition_id: str, spec: WorkflowSpec) -> None:
         """Whether a registered workflow can run here now: an agent may be gone since, or its key.  Raises InvalidWorkflow.
@@ -155,7 +165,9 @@ class Catalog:
 
 async def parse(source: str | Mapping[str, Any], *, stored: bool = False) -> WorkflowSpec:
     """domain.document.parse, a big document in a thread.  Raises InvalidWorkflow, NotSupported."""
+    return await _aside(lambda one: document.parse(one, stored=stored), source)
+
+
+async def _aside(work: Callable[[str | Mapping[str, Any]], T], source: str | Mapping[str, Any]) -> T:
     size = len(source) if isinstance(source, str) else len(str(source.get("steps")))
-    if size > _BIG:
-        return await asyncio.to_thread(document.parse, source, stored=stored)
-    return document.parse(source, stored=stored)
+    return await asyncio.to_thread(work, source) if size > _BIG else work(source)

@@ -195,7 +195,7 @@ class Control:
             existing = await self._stores.reads.thread(command.thread_id)
             if existing is not None:
                 return await self._again(command, record, spec, existing)
-        command = fitting(spec, command)
+        command = await fitting(spec, command)
         self._catalog.check(record.id, spec)
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
         return await self._starts.bear(command, start, loaded) or await self._start(command)
@@ -217,7 +217,7 @@ class Control:
             if thread.status not in RESUMABLE and thread.status is not Status.COMPLETED:
                 raise Conflict(f"thread {thread.thread_id} is {thread.status}", code="thread_running")
             return await self._resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by), key)
-        check_input(own, command)
+        await check_input(own, command)
         plain(command.input)
         now, _ = await self._steer(
             thread.thread_id, lambda steering: steering.run_again(command, own), drive=thread.queue, key=key

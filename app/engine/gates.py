@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.domain import input_schema, jsontext
+from app.domain import jsontext
 from app.domain.errors import Conflict, InvalidInput, NotFound
 from app.domain.gates import GateFilter, GateKey, refusal
+from app.engine.asked import misfits
 
 if TYPE_CHECKING:
     from app.domain.gates import Answer, GateRecord
@@ -71,7 +72,7 @@ class Gates:
         """
         gate = await self.find(thread_id, step_id, item=item, round=round)
         if not gate.closed and gate.form_json is not None:
-            problems = input_schema.validate(jsontext.loads(gate.form_json), jsontext.loads(answer.answer_json))
+            problems = await misfits(jsontext.loads(gate.form_json), jsontext.loads(answer.answer_json))
             if problems:
                 raise InvalidInput(problems, f"the answer does not fit the form: {problems[0].message}")
         _, thread = await self._book.answer(gate.key, answer)

@@ -9,6 +9,7 @@ from app.domain.errors import Unavailable
 from app.domain.records import ErrorInfo
 from app.domain.retry import CONFIGURATION, INVALID_OUTPUT, VALIDATION
 from app.domain.runner import Asleep, Completed, Failed
+from app.runners.aside import misfits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +47,12 @@ class AgentRunner:
         wrong = self._config_fault(agent)
         if wrong:
             return _failed(CONFIGURATION, wrong)
-        wrong = _misfit(agent.input_schema, attempt.input)
+        wrong = await _misfit(agent.input_schema, attempt.input)
         if wrong:
             return _failed(VALIDATION, f"the input is not as agent {name} wants it: {wrong}")
         outcome = await self._kinds[agent.kind].perform(agent, attempt)
         if isinstance(outcome, Completed):
-            wrong = _misfit(agent.output_schema, outcome.output)
+            wrong = await _misfit(agent.output_schema, outcome.output)
             if wrong:
                 told = f"what agent {name} gave is not as its output schema wants it: {wrong}"
                 return Failed(error=ErrorInfo(kind=INVALID_OUTPUT, message=told, retryable=True))
@@ -87,11 +88,11 @@ class AgentRunner:
         return fault
 
 
-def _misfit(schema: Mapping[str, Any] | None, value: Any) -> str:
+async def _misfit(schema: Mapping[str, Any] | None, value: Any) -> str:
     """Where a value is not as the schema wants it, "" for nowhere."""
     if schema is None:
         return ""
-    found = input_schema.validate(schema, value)
+    found = await misfits(schema, value)
     more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
     return "; ".join(f"{one.pointer or '(whole)'}: {one.message}" for one in found[:_TOLD]) + more
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.domain import input_schema, jsontext
+from app.domain import jsontext
 from app.domain.errors import Unavailable
 from app.domain.gates import Question, put
 from app.domain.records import ErrorInfo
 from app.domain.retry import OUTPUT_TOO_LARGE, TIMEOUT, VALIDATION
 from app.domain.runner import Asleep, Completed, Failed
 from app.domain.times import seconds
+from app.runners.aside import misfits
 
 if TYPE_CHECKING:
     from app.domain.gates import GateBook, GateRecord
@@ -40,7 +41,7 @@ class GateRunner:
             return Asleep(seconds=_OUTAGE_PAUSE)
         if not record.closed:
             return Asleep(seconds=record.left, gate=record)
-        return _overdue(question) if record.expired else _answered(attempt, record)
+        return _overdue(question) if record.expired else await _answered(attempt, record)
 
     def check(self, step: StepSpec) -> list[str]:  # noqa: ARG002 - the port's name
         """The document's parser has checked the form."""
@@ -81,12 +82,12 @@ def _overdue(question: Question) -> Failed:
     return Failed(error=ErrorInfo(kind=TIMEOUT, message=f"nobody answered {within}"))
 
 
-def _answered(attempt: Attempt, record: GateRecord) -> Outcome:
+async def _answered(attempt: Attempt, record: GateRecord) -> Outcome:
     if not record.sound:
         message = "the answer is not what was written: give the step an output (`skip`) or ask anew (`from_step`)"
         return Failed(error=ErrorInfo(kind=DAMAGED, message=message))
     value, form = record.answer, attempt.step.form
-    problems = input_schema.validate(form, value) if form is not None else []
+    problems = await misfits(form, value) if form is not None else []
     if problems:
         where, what = problems[0].pointer or "(the answer)", problems[0].message
         return Failed(error=ErrorInfo(kind=VALIDATION, message=f"{where} does not fit the form: {what}"))

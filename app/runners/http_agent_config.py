@@ -12,10 +12,11 @@ import httpx
 from app.domain import jsontext, times
 from app.domain.errors import InvalidWorkflow
 from app.domain.expression import Expression, ExpressionError
-from app.domain.template import Holes, Template, split
+from app.domain.template import Template, split
 from app.runners.addresses import written_fault
 from app.runners.http_client import Call, header_problem
 from app.runners.http_streams import MEDIA_TYPES, Form, Reading
+from app.runners.per_agent import holes_of
 from app.runners.secret_values import SECRET_SCHEMA, Masks, Secrets, named_secrets
 
 if TYPE_CHECKING:
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
     from app.domain.agents import Agent
     from app.domain.runner import Attempt
+    from app.domain.template import Holes
 
 DEFAULT_TIMEOUT: Final = 600.0
 """Seconds for the whole exchange, from the connection to the last byte."""
+_BODY: Final = "{input}"
+_OUTPUT: Final = "{response.body}"
+"""What is sent and given where the config says nothing of it."""
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ORIGIN: Final = re.compile(r"https?://[^/?#@\\{}\s]+(?=[/?#]|\Z)")
@@ -84,20 +89,20 @@ class Templates:
 
 def templates(agent: Agent) -> Templates:
     """The templates of a config.  Raises InvalidWorkflow, ValueError."""
-    config, holes = agent.config, Holes()
+    config, holes = agent.config, holes_of(agent)
     url = tuple(split(str(config["url"]), holes))
     return Templates(
         url=url,
         headers={name: _compiled(value, holes) for name, value in _headers(config).items()},
         query={name: _compiled(value, holes) for name, value in _query(config).items()},
-        body=Template.compile(config.get("body", "{input}"), holes=holes),
-        output=Template.compile(config.get("output", "{response.body}"), holes=holes),
+        body=Template.compile(config.get("body", _BODY), holes=holes),
+        output=Template.compile(config.get("output", _OUTPUT), holes=holes),
     )
 
 
 def problems(agent: Agent, secrets: Secrets, *, allow_private: bool) -> Iterator[str]:
     """What is wrong with such a config, in words."""
-    config, holes = agent.config, Holes()
+    config, holes = agent.config, holes_of(agent)
     inside = may_go_inside(agent, allow_private=allow_private)
     yield from _url_problems(str(config.get("url", "")), holes, allow_private=inside)
     for name, value in _headers(config).items():
@@ -110,8 +115,8 @@ def problems(agent: Agent, secrets: Secrets, *, allow_private: bool) -> Iterator
         yield from (word for word in [secrets.problem(name, agent)] if word)
     plain = {name: value for name, value in _query(config).items() if not _names_secret(value)}
     yield from _template_problems(plain, "query", holes, "input")
-    yield from _template_problems(config.get("body"), "body", holes, "input")
-    yield from _template_problems(config.get("output"), "output", holes, "input", "response")
+    yield from _template_problems(config.get("body", _BODY), "body", holes, "input")
+    yield from _template_problems(config.get("output", _OUTPUT), "output", holes, "input", "response")
     if config.get("allow_private") is True and not inside:
         yield "allow_private: an agent of the API may not, unless HTTP_ALLOW_PRIVATE is on"
     try:

@@ -8,7 +8,7 @@ from app.domain.document_schema import NAME, TOOL
 from app.domain.errors import InvalidWorkflow
 from app.domain.template import Template
 from app.runners.mcp import check_call, perform_call
-from app.runners.per_agent import PerAgent
+from app.runners.per_agent import PerAgent, holes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,4 +64,4 @@ class McpAgentKind:
 
 def _arguments(agent: Agent) -> Template:
     """Raises InvalidWorkflow."""
-    return Template.compile(agent.config.get("arguments", "{input}"))
+    return Template.compile(agent.config.get("arguments", "{input}"), holes=holes_of(agent))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from app.domain.template import MAX_HOLES, Holes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,3 +35,8 @@ class PerAgent(Generic[T]):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(agent.name)
         return known[1]
+
+
+def holes_of(agent: Agent) -> Holes:
+    """For the templates of an agent: bounded where the API is to store it, not once it is stored, nor in code or a file."""
+    return Holes(MAX_HOLES if agent.source == "api" and agent.version == 0 else None)

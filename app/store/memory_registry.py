@@ -57,6 +57,11 @@ class MemoryRegistry(Registry):
         found = self._tables.workflows.get(definition_id)
         return None if found is None else replace(found)
 
+    async def of_hash(self, hash: str, tenant: str = "default") -> WorkflowRecord | None:  # noqa: A002
+        """The stored definition of that content, an ad hoc one too."""
+        found = next((each for each in self._of(tenant) if each.hash == hash), None)
+        return None if found is None else replace(found)
+
     async def workflows(self, *, after: str = "", limit: int = 50, tenant: str = "default") -> list[WorkflowRecord]:
         """The newest version of each name above `after`, by name."""
         named = {each.name for each in self._of(tenant) if each.version is not None and each.name > after}

@@ -63,6 +63,10 @@ class PostgresRegistry(Registry):
         """Any stored definition, ad hoc ones too."""
         return await self._one("by_id", definition_id) if is_uuid(definition_id) else None
 
+    async def of_hash(self, hash: str, tenant: str = "default") -> WorkflowRecord | None:  # noqa: A002
+        """The stored definition of that content, an ad hoc one too."""
+        return await self._one("by_hash", tenant, hash)
+
     async def workflows(self, *, after: str = "", limit: int = 50, tenant: str = "default") -> list[WorkflowRecord]:
         """The newest version of each name above `after`, by name."""
         return [rows.workflow_from_row(row) for row in await self._fetch("newest_of_each", tenant, after, limit)]

@@ -153,9 +153,15 @@ config(
 )
 config(
     "the templates of an agent are counted together",
-    "    config, holes = agent.config, Holes()\n    inside",
+    "    config, holes = agent.config, holes_of(agent)\n    inside",
     "    config, holes = agent.config, None\n    inside",
     ASIDE + "test_the_holes_of_an_agent_are_counted_together",
+)
+config(
+    "the holes of what a config leaves out are counted too",
+    'config.get("output", _OUTPUT), "output"',
+    'config.get("output"), "output"',
+    ASIDE + "test_the_holes_of_what_an_agent_leaves_out_are_counted_where_it_is_registered_too",
 )
 asides = Room("app/runners/aside.py")
 asides(
@@ -169,6 +175,12 @@ asides(
     ASIDE + "test_a_big_body_of_a_request_is_read_in_a_thread",
 )
 kept = Room("app/runners/per_agent.py")
+kept(
+    "an agent of many holes that is stored already works",
+    ' if agent.source == "api" and agent.version == 0 else None)',
+    ")",
+    ASIDE + "test_an_agent_of_many_holes_that_is_stored_or_the_operators_own_works",
+)
 kept(
     "templates are of the version that runs",
     "known[0] is not agent",

@@ -8,6 +8,8 @@ PYTHON = "unit/runners/test_python.py::"
 CHILDREN = "unit/engine/test_children.py::"
 BUGS = "acceptance/test_named_bugs.py::"
 JSON = "unit/domain/test_jsontext.py::"
+INPUTS = "unit/domain/test_input_schema.py::"
+ASIDE = "unit/runners/test_aside.py::"
 
 python = Room("app/runners/python.py")
 python(
@@ -135,6 +137,34 @@ schemas(
     "unit/domain/test_schema_size.py::test_what_unrolls_to_too_much_is_refused",
 )
 
+inputs = Room("app/domain/input_schema.py")
+inputs(
+    "of a heavy value the library writes out one fault",
+    "    if is_heavy(value):",
+    "    if False:",
+    INPUTS + "test_of_a_heavy_value_the_first_fault_alone_is_looked_for",
+)
+inputs(
+    "a large value is not written out once more for its message",
+    " and jsontext.weight(error.instance, _WRITTEN) <= _WRITTEN:",
+    ":",
+    INPUTS + "test_a_large_value_is_not_written_out_to_shorten_its_message",
+)
+asked = Room("app/engine/asked.py")
+asked(
+    "a heavy input is held against its schema off the loop",
+    "    if input_schema.is_heavy(value):",
+    "    if False:",
+    ASIDE + "test_a_heavy_value_is_held_against_its_schema_in_a_thread",
+)
+asides = Room("app/runners/aside.py")
+asides(
+    "what agents take and give is held against its schema off the loop",
+    "    if input_schema.is_heavy(value):",
+    "    if False:",
+    ASIDE + "test_a_heavy_value_is_held_against_its_schema_in_a_thread",
+)
+
 templates = Room("app/domain/template.py")
 templates(
     "there is a limit to the holes of templates",
@@ -150,6 +180,18 @@ catalog(
     "await parse(record.document)",
     "unit/engine/test_catalog.py::test_what_is_stored_already_runs_however_many_holes_it_has",
 )
+catalog(
+    "a workflow of many holes that is stored already may be sent again",
+    "        return await parse(source, stored=True)\n\n    def check",
+    "        return await parse(source)\n\n    def check",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_may_be_registered_again_however_many_holes_it_has",
+)
+catalog(
+    "a workflow of many holes that is stored already keeps nobody from starting",
+    "        spec = await parse(source, stored=True)\n",
+    "        spec = await parse(source)\n",
+    "unit/engine/test_catalog.py::test_what_is_stored_already_keeps_nobody_from_starting",
+)
 secrets = Room("app/domain/secret_names.py")
 secrets(
     "a secret in a URL is refused",
@@ -163,6 +205,12 @@ secrets(
     '"{" not in value',
     "unit/domain/test_secret_names.py::test_text_under_a_secret_name_is_found_at_its_place",
 )
+secrets(
+    "a number at the end hides no secret",
+    'words[-1].isdecimal() or words[-1] == "v"',
+    "False",
+    "unit/domain/test_secret_names.py::test_a_secret_is_known_by_its_name",
+)
 agents = Room("app/domain/agent_document.py")
 agents(
     "a secret is kept out of what is stored and shown",
@@ -171,4 +219,19 @@ agents(
     "unit/domain/test_agent_document.py::test_a_secret_is_refused_wherever_it_stands",
 )
 
-ROOMS = (templates, catalog, secrets, agents, schemas, python, workflow, sleep, jsontext, document, ids)
+ROOMS = (
+    templates,
+    inputs,
+    asked,
+    asides,
+    catalog,
+    secrets,
+    agents,
+    schemas,
+    python,
+    workflow,
+    sleep,
+    jsontext,
+    document,
+    ids,
+)

@@ -45,6 +45,7 @@ async def test_an_ad_hoc_document_has_no_version_until_it_is_registered(store: S
     assert await _register(store, 1, ad_hoc=True) == ad_hoc
     assert await store.registry.workflow("knitting") is None
     assert await store.registry.definition(ad_hoc.id) == ad_hoc
+    assert await store.registry.of_hash(ad_hoc.hash) == ad_hoc
     registered = await _register(store, 1)
     assert (registered.id, registered.version) == (ad_hoc.id, 1)
     assert (await _register(store, 1, ad_hoc=True)).version == 1
@@ -65,3 +66,4 @@ async def test_nothing_is_found_under_unknown_ids(store: Store) -> None:
     assert await store.registry.definition(uuid7()) is None
     assert await store.registry.definition("no-uuid") is None
     assert await store.registry.workflow("nobody") is None
+    assert await store.registry.of_hash("0" * 64) is None

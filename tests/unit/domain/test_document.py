@@ -223,6 +223,16 @@ def test_the_holes_of_all_steps_are_counted_together() -> None:
     assert parse({**document, "output": ["{input.n}"] * 300}, stored=True).output is not None
 
 
+@pytest.mark.parametrize(("a_step", "fits"), [(11, True), (20, True), (21, False)])
+def test_a_document_of_many_steps_has_room_for_the_holes_of_each(a_step: int, fits: bool) -> None:
+    document = doc(*({"id": f"s{n}", "python": "f", "input": ["{input.n}"] * a_step} for n in range(100)))
+    if fits:
+        assert len(parse(document).steps) == 100
+    else:
+        with pytest.raises(InvalidWorkflow, match=r"more than 2,000 holes"):
+            parse(document)
+
+
 @pytest.mark.parametrize(
     "text",
     ["name: x\nsteps:\n- {id: a, python: f, python: g}", '{"name":"x","steps":[{"id":"a","python":"f","python":"g"}]}'],

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.domain import input_schema
 from app.domain.errors import Problem
 from app.domain.input_schema import MAX_PROBLEMS, check_schema, validate
 
@@ -72,3 +73,21 @@ def test_a_long_value_is_shortened_and_the_rule_is_not(schema: dict[str, Any], v
     message = validate(schema, value)[0].message
     assert rule in message
     assert len(message) <= 310
+
+
+def test_of_a_heavy_value_the_first_fault_alone_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"required": ["k1", "k2"], "properties": {"rows": {"items": {"type": "integer"}}}}
+    heavy = {"rows": ["x" * 100] * 3_000}
+    assert len(validate(schema, {"rows": ["x", "y"]})) == 4
+    monkeypatch.setattr(input_schema, "errors", None)  # has all of them before it gives one
+    (told,) = validate(schema, heavy)
+    assert told.message.endswith("(of a value this large the first fault alone is told)")
+    assert validate({"required": ["rows"]}, heavy) == []
+
+
+def test_a_large_value_is_not_written_out_to_shorten_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.domain.input_schema.json.dumps", None)
+    (told,) = validate({"maxItems": 2}, ["x" * 100] * 1_000)
+    assert told.message.startswith('["xxx')
+    assert told.message.endswith("has more than 2 items")
+    assert len(told.message) <= 310

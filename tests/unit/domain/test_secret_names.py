@@ -13,11 +13,15 @@ SECRET = [
     "Proxy-Authorization", "X-Amz-Security-Token", "token", "AccessToken", "accesstoken", "refresh_token", "GITHUB_TOKEN",
     "clientSecret", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "passwd", "ssh_private_key", "secretKey", "credentials",
     "csrf-token", "id_token", "SetCookie", "X-Vault-Token", "bearerToken", "passphrase",
+    "Ocp-Apim-Subscription-Key", "subscriptionkey", "x-functions-key", "OPENAI_KEY", "OpenAIKey", "anthropic-key", "pwd",
+    "DB_PWD", "api_key_2", "X-API-Key-1", "token1", "clientSecretV2", "jwt", "X-Jwt", "github_pat", "GITLAB_PAT_2", "bot_token",
 ]  # fmt: skip
 HARMLESS = [
     "max_tokens", "max_token", "token_count", "idempotency-key", "Idempotency-Key", "tokens", "token_url", "api_key_env",
     "password_env", "next_page_token", "stop_token", "eosToken", "key", "primary_key", "cookie_policy", "secretary",
     "authorization_url", "tokenizer", "signature", "keyword", "public_key", "", "--",
+    "cls_token", "image_token", "PaginationToken", "resume_token", "starting_token", "resumptionToken", "paging_token",
+    "next_token_2", "PRIMARY_KEY", "cache_key_1", "key2", "pat", "sort_key", "sha256", "7", "v2",
 ]  # fmt: skip
 
 
@@ -75,6 +79,7 @@ def test_other_texts_and_urls_are_let_be(text: str) -> None:
 
 def test_a_long_text_is_looked_at_once() -> None:
     assert list(find_secrets([f"http://{'a' * 900_000} b", "a" * 900_000, {"A" * 900_000: "x"}])) == []
+    assert not is_secret("1" * 900_000 + "a" + "_1" * 9)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,15 @@ async def test_an_input_that_does_not_fit_fails_for_good_and_reaches_nobody() ->
     assert kind.calls == []
 
 
+async def test_a_heavy_input_and_output_are_held_against_their_schemas_too() -> None:
+    heavy = {"n": "x" * 300_000}
+    found = await failure(runner(echo(input_schema=NUMBERS)), given=heavy)
+    assert found[2].startswith("the input is not as agent analyst wants it: /n: ")
+    assert len(found[2]) < 500
+    found = await failure(runner(echo(output_schema=NUMBERS)), given=heavy)
+    assert found[0] == "invalid_output"
+
+
 async def test_an_output_that_does_not_fit_fails_and_may_be_tried_again() -> None:
     found = await failure(runner(echo(output_schema=NUMBERS, config={"give": {}})))
     assert found[:2] == ("invalid_output", True)

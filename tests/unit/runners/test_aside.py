@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +14,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api import parsing
-from app.domain import jsontext
+from app.domain import input_schema, jsontext
 from app.domain.agents import Agent
 from app.domain.errors import InvalidWorkflow, JsonError
 from app.domain.runner import Completed
 from app.domain.template import Template
+from app.engine.asked import misfits as of_requests
 from app.runners.aside import BIG, aside
+from app.runners.aside import misfits as of_steps
 from app.runners.http import HttpRunner
 from app.runners.http_agent import HttpAgentKind
+from app.runners.http_agent_config import templates
 from app.runners.http_client import HttpClient
+from app.runners.mcp_agent import McpAgentKind
 from app.runners.mcp_config import ServerConfig
 from app.runners.mcp_session import Session
 from app.runners.per_agent import PerAgent
@@ -67,6 +73,18 @@ async def test_what_is_small_is_done_at_once_and_what_is_big_in_a_thread() -> No
     assert await aside(HERE, BIG + 1) != HERE()
     with pytest.raises(JsonError):
         await aside(lambda: jsontext.loads("{"), BIG + 1)
+
+
+@pytest.mark.parametrize("misfits", [of_steps, of_requests], ids=["step", "request"])
+async def test_a_heavy_value_is_held_against_its_schema_in_a_thread(
+    misfits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(input_schema, "validate", lambda _schema, _value: threads.append(HERE()) or [])
+    for value in (1, VALUE):
+        assert await misfits({}, value) == []
+    assert threads[0] == HERE()
+    assert threads[1] != HERE()
 
 
 @pytest.mark.parametrize("path", ["/", "/lines"])
@@ -132,7 +150,27 @@ async def test_the_templates_of_an_agent_are_compiled_once(url: str, monkeypatch
 def test_the_holes_of_an_agent_are_counted_together() -> None:
     kind = HttpAgentKind(HttpClient(), Secrets({}.get), allow_private=True, max_bytes=10**6)
     config = {"url": "https://a.example/{input.a}", "body": ["{input.a}"] * 600, "output": ["{response.status}"] * 500}
-    (told,) = kind.check(Agent(name="a", kind="http", config=config))
+    (told,) = kind.check(Agent(name="a", kind="http", config=config, source="api"))
     assert told.startswith("output/399: more than 1,000 holes")
     with pytest.raises(InvalidWorkflow):
         Template.compile("{input.a}" * 1_001)
+
+
+def test_the_holes_of_what_an_agent_leaves_out_are_counted_where_it_is_registered_too() -> None:
+    kind = HttpAgentKind(HttpClient(), Secrets({}.get), allow_private=True, max_bytes=10**6)
+    for many, told in [(998, []), (999, ["output: more than 1,000 holes"])]:
+        config = {"url": "https://a.example/", "query": {"q": "{input.a}" * many}}
+        found = kind.check(Agent(name="a", kind="http", config=config, source="api"))
+        assert [word[:29] for word in found] == told
+
+
+@pytest.mark.parametrize("told", [{"source": "api", "version": 3}, {"source": "code"}, {"source": "file"}])
+def test_an_agent_of_many_holes_that_is_stored_or_the_operators_own_works(told: dict[str, Any]) -> None:
+    body = ["{input.a}"] * 1_001
+    http = Agent(name="a", kind="http", config={"url": "https://a.example/", "body": body}, **told)
+    assert HttpAgentKind(HttpClient(), Secrets({}.get), allow_private=True, max_bytes=10**6).check(http) == []
+    assert len(templates(http).body.source) == 1_001
+    tool = Agent(name="a", kind="mcp_tool", config={"server": "s", "tool": "t", "arguments": body}, **told)
+    servers: Any = SimpleNamespace(names=["s"], known_tools=lambda _: None)
+    assert McpAgentKind(servers).check(tool) == []
+    assert "more than 1,000 holes" in McpAgentKind(servers).check(replace(tool, source="api", version=0))[0]
