@@ -31,7 +31,7 @@ ROWS = (
         passes="a test of the suite finds each",
         unit="safeguards",
         doses=(len(SAFEGUARDS), len(SAFEGUARDS)),
-        bounds=(600, 1_200),
+        bounds=(1_500, 2_400),
         run=run,
     ),
 )
