@@ -130,17 +130,12 @@ context(
     NOTES + "test_after_a_kill_the_next_process_finds_it",
     NOTES + "test_a_resume_finds_what_was_remembered",
 )
-context(
-    "a name is remembered once",
-    "        if name in (await self._notes()).values:",
-    "        if name in list(await self._notes() and ()):",
-    NOTES + "test_a_name_is_remembered_once",
-)
 reports = Room("app/engine/reports.py")
 reports(
-    "of two notes of one name at once one is kept",
+    "a name is remembered once",
     "                if name in step.notes.values:",
     "                if name in ():",
+    NOTES + "test_a_name_is_remembered_once",
     NOTES + "test_of_two_at_once_under_one_name_one_is_kept",
 )
 reports(
