@@ -29,6 +29,8 @@ pytestmark = pytest.mark.skipif(
 )
 KEY = "sk-local-0123456789"
 MODEL = "claude-sonnet-4-5"
+STEP = f"t:e:{os.getpid()}"
+"""Of this process alone: an attempt ends whatever runs under its key."""
 PATIENCE = 60.0
 
 
@@ -65,7 +67,7 @@ def agent(prompt: str = "Do {input.what}", schema: dict[str, Any] | None = None,
 async def run(
     server: LlmServer, folder: Path, what: Agent | None = None, context: Context | None = None, **variables: str | None
 ) -> tuple[Completed | Failed, Context]:
-    context = context or Context()
+    context = context or Context(idempotency_key=STEP)
     async with asyncio.timeout(PATIENCE):
         found = await kind(server, folder, **variables).perform(
             what or agent(), attempt_with(context, {"what": "@/etc/hostname"})
@@ -111,7 +113,7 @@ async def test_the_answer_streams_and_its_usage_is_spent(server: LlmServer, tmp_
 async def test_what_is_in_the_input_is_text_and_no_command_or_file(server: LlmServer, tmp_path: Path) -> None:
     server.script = [{"text": "ok"}, {"text": "ok"}]
     await run(server, tmp_path)
-    await run(server, tmp_path, agent("/help {input.what}"), Context(idempotency_key="t:e:u"))
+    await run(server, tmp_path, agent("/help {input.what}"), Context(idempotency_key=f"{STEP}:u"))
     assert len(server.requests) == 2
     assert "Do @/etc/hostname" in said(server.bodies[0])
     assert "/help @/etc/hostname" in said(server.bodies[1])
@@ -148,7 +150,7 @@ async def test_an_output_schema_gives_structured_output(server: LlmServer, tmp_p
 
 async def test_the_next_attempt_resumes_the_session_and_counts_only_its_own(server: LlmServer, tmp_path: Path) -> None:
     what = agent(allowed_tools=["Bash"], max_turns=1)
-    context = Context()
+    context = Context(idempotency_key=STEP)
     kind_, retryable, _ = await error(server, tmp_path, bash("echo first"), what=what, context=context)
     assert (kind_, retryable) == ("claude_code.max_turns", False)
     first, server.script = context.usage, [{"text": "Finished."}]
@@ -164,7 +166,7 @@ async def test_the_next_attempt_resumes_the_session_and_counts_only_its_own(serv
 
 async def test_a_session_that_is_gone_begins_anew(server: LlmServer, tmp_path: Path) -> None:
     server.script = [{"text": "Hello."}]
-    context = Context(session_id="5f77e6c2-07d6-428d-ad8b-b48e61fad3f3")
+    context = Context(idempotency_key=STEP, session_id="5f77e6c2-07d6-428d-ad8b-b48e61fad3f3")
     found, _ = await run(server, tmp_path, context=context)
     assert isinstance(found, Completed), found
     assert "Do @/etc/hostname" in said(server.bodies[0])
@@ -173,28 +175,28 @@ async def test_a_session_that_is_gone_begins_anew(server: LlmServer, tmp_path: P
 
 async def test_cancelling_ends_the_process_and_what_it_started(server: LlmServer, tmp_path: Path) -> None:
     server.script = [bash("trap '' TERM; sleep 1000")]
-    context = Context(idempotency_key="t:cancel:s")
+    context = Context(idempotency_key=f"{STEP}:cancel")
     what = agent(allowed_tools=["Bash"])
     task = asyncio.create_task(
         kind(server, tmp_path).perform(what, attempt_with(context, {"what": ""})),
     )
     async with asyncio.timeout(PATIENCE):
-        while not any("sleep" in each.name() for each in marked("t:cancel:s")):  # noqa: ASYNC110
+        while not any("sleep" in each.name() for each in marked(f"{STEP}:cancel")):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     task.cancel()
     async with asyncio.timeout(10):
         await asyncio.wait([task])
     assert task.cancelled()
-    assert marked("t:cancel:s") == []
+    assert marked(f"{STEP}:cancel") == []
     assert context.usage == Usage(input_tokens=10, output_tokens=4)
 
 
 async def test_a_process_that_dies_is_tried_again_and_leaves_a_session(server: LlmServer, tmp_path: Path) -> None:
     server.script = [{"text": "a", "hold": "on"}]
-    context = Context(idempotency_key="t:dies:s")
+    context = Context(idempotency_key=f"{STEP}:dies")
     task = asyncio.create_task(run(server, tmp_path, context=context))
     await until_asked(server, 1)
-    for process in marked("t:dies:s"):
+    for process in marked(f"{STEP}:dies"):
         process.kill()
     found, _ = await task
     server.hold("on").set()
@@ -204,8 +206,10 @@ async def test_a_process_that_dies_is_tried_again_and_leaves_a_session(server: L
 
 
 async def test_an_attempt_begins_by_ending_what_an_earlier_life_left(server: LlmServer, tmp_path: Path) -> None:
-    left = await asyncio.create_subprocess_exec("sleep", "1000", env={"BACKSTITCH_STEP": "t:e:s", "PATH": os.defpath})
-    other = await asyncio.create_subprocess_exec("sleep", "1000", env={"BACKSTITCH_STEP": "t:e:t", "PATH": os.defpath})
+    left = await asyncio.create_subprocess_exec("sleep", "1000", env={"BACKSTITCH_STEP": STEP, "PATH": os.defpath})
+    other = await asyncio.create_subprocess_exec(
+        "sleep", "1000", env={"BACKSTITCH_STEP": f"{STEP}t", "PATH": os.defpath}
+    )
     server.script = [{"text": "ok"}]
     await run(server, tmp_path)
     assert (await left.wait(), other.returncode) == (-9, None)
