@@ -250,7 +250,7 @@ class Run:
         step.timer = None
         if step.last_moment is not None and self._loop.time() < step.last_moment + self._deps.grace - TICK:
             self._watch(step)  # it has reported meanwhile
-        elif step.task is not None:
+        elif step.task is not None and not step.task.done():  # else its ending waits for the commit that is under way
             step.stop()
             step.task = None
             if step.context is not None:

@@ -38,6 +38,12 @@ run(
     promise="-",
 )
 run(
+    "an attempt that has ended is not abandoned as well",
+    "elif step.task is not None and not step.task.done():",
+    "elif step.task is not None:",
+    LATE + "test_an_attempt_that_ended_during_a_long_commit_is_not_abandoned_as_well",
+)
+run(
     "a process that froze before the first line does not start",
     _AGAIN,
     "        if step is None:\n",
@@ -60,8 +66,8 @@ run(
 )
 run(
     "a stubborn attempt is left behind",
-    "elif step.task is not None:\n            step.stop()",
-    "elif step is None:\n            step.stop()",
+    "elif step.task is not None and not step.task.done():",
+    "elif step is None:",
     SILENCE + "test_one_that_does_not_stop_is_left_behind_after_the_grace",
     promise="G10",
 )

@@ -56,6 +56,29 @@ async def test_what_an_abandoned_attempt_returns_is_discarded() -> None:
         assert (await house.thread(thread_id)).status == "completed"
 
 
+async def test_an_attempt_that_ended_during_a_long_commit_is_not_abandoned_as_well() -> None:
+    async with open_house(grace=0.02) as house:
+        held, release, gate = asyncio.Event(), asyncio.Event(), Gate("done")
+
+        async def hold(transition: Any) -> None:
+            if any(event.name == "step_complete" and event.step_id == "a" for event in transition.events):
+                held.set()
+                await release.wait()
+
+        house.journal.before_commit = hold
+        house.on("gate", gate)
+        slow = step("b", python="gate", needs=[], timeout="30ms", retry=QUICK)
+        thread_id = (await house.start(step("a"), slow)).thread.thread_id
+        await held.wait()
+        gate.open()
+        await house.until(lambda: gate.left)
+        await asyncio.sleep(0.1)  # past its time and the grace
+        release.set()
+        await house.end(thread_id)
+        assert (await house.thread(thread_id)).status == "completed"
+        assert (house.called("b"), (await house.steps(thread_id))["b"].output) == (1, '"done"')
+
+
 async def test_an_abandoned_attempt_says_nothing_more() -> None:
     async with open_house(grace=0.02) as house:
         thread_id, deaf = await two_at_once(house)
