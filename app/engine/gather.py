@@ -13,7 +13,7 @@ from app.domain.runner import Asleep, Failed
 from app.domain.status import StepStatus
 from app.engine.outcome import Result
 from app.engine.parts import Items
-from app.engine.values import BIG, off_loop
+from app.engine.values import BIG_JSON, off_loop
 
 if TYPE_CHECKING:
     from app.domain.ports import Reads
@@ -52,7 +52,7 @@ async def gather(reads: Reads, thread_id: str, step: OpenStep, limit: int) -> En
         step.notes = None  # its items may have remembered something
         return Asleep(seconds=0.0)
     text = f"[{','.join(texts)}]"
-    return Result(value=await off_loop(lambda: jsontext.loads(text), size if size > BIG else 0), text=text)
+    return Result(value=await off_loop(lambda: jsontext.loads(text), size, BIG_JSON), text=text)
 
 
 async def _page(reads: Reads, thread_id: str, key: tuple[str, str], first: int, limit: int) -> list[ItemRecord]:

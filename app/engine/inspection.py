@@ -15,7 +15,7 @@ from app.domain.state import Refs
 from app.domain.status import StepStatus
 from app.engine.healing import repair
 from app.engine.load import asked_of
-from app.engine.values import off_loop
+from app.engine.values import BIG, off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -189,7 +189,7 @@ class _Audit:
                 )
             ]
 
-        self._note(await off_loop(check, sum(len(row.output or "") for row in by_id.values())))
+        self._note(await off_loop(check, sum(len(row.output or "") for row in by_id.values()), BIG))
 
     async def _inputs(self) -> None:
         where = ExecutionFilter(thread_id=self._thread.thread_id, limit=_PAGE)
@@ -205,7 +205,9 @@ class _Audit:
             if execution is not None and execution.kind not in WITH_INPUT and execution.input is None:
                 continue  # a longer input is not copied
             size = len((execution and execution.input) or "")
-            faults = await off_loop(lambda one=execution, name=execution_id: integrity.check_input(one, name), size)
+            faults = await off_loop(
+                lambda one=execution, name=execution_id: integrity.check_input(one, name), size, BIG
+            )
             self._note(faults)
 
     def _referred(self) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, retry
 from app.domain.errors import InvalidRequest, JsonError
@@ -17,6 +17,7 @@ from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
 from app.domain.spec import WAITING
 from app.domain.template import ExpressionError
 from app.engine.outcome import Ending, OutOfBudget, Result
+from app.engine.values import BIG_JSON, off_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from app.engine.deps import Deps
     from app.engine.openstep import OpenStep
 
-_BIG: Final = 256_000
-"""Characters of an output above which it is written and read in a thread: the loop must not stand still for it."""
 _log = logging.getLogger(__name__)
 
 
@@ -164,8 +163,7 @@ async def _normalise(outcome: Completed, limit: int) -> Result | Failed:
         text = jsontext.dumps(outcome.output)
         return text, jsontext.loads(text) if len(text) <= limit else None
 
-    is_big = jsontext.weight(outcome.output, _BIG) > _BIG
-    text, value = await asyncio.to_thread(written) if is_big else written()
+    text, value = await off_loop(written, jsontext.weight(outcome.output, BIG_JSON), BIG_JSON)
     if len(text) > limit:
         message = f"the output has {len(text):,} characters of JSON; at most {limit:,} are kept"
         return Failed(error=ErrorInfo(kind=retry.OUTPUT_TOO_LARGE, message=message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.domain import integrity, jsontext
 from app.domain.integrity import Finding
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord, StepRecord
     from app.domain.state import Refs
 
+T = TypeVar("T")
+
 BIG: Final = 1_000_000
 """Characters above which digests are worked out in a thread: the event loop must not stand still for them."""
+BIG_JSON: Final = 256_000
+"""The same for JSON that is written or read, which takes longer."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,13 +64,13 @@ async def read_values(
         return integrity.check_input(execution, refs.input) if refs.input else [], outputs
 
     size = sum(len(row.output or "") for row in rows.values()) + len((execution and execution.input) or "")
-    found_input, outputs = await off_loop(check, size)
+    found_input, outputs = await off_loop(check, size, BIG)
     return Values(execution=execution, rows=rows, input=found_input, outputs=outputs, literals=literals)
 
 
-async def off_loop(check: Callable[[], Any], size: int) -> Any:
-    """The answer of `check`, which hashes `size` characters."""
-    return await asyncio.to_thread(check) if size > BIG else check()
+async def off_loop(check: Callable[[], T], size: int, big: int) -> T:
+    """The answer of `check`, which goes through `size` characters; in a thread when they are more than `big`."""
+    return await asyncio.to_thread(check) if size > big else check()
 
 
 def _wanted(refs: Refs, given: Collection[str]) -> dict[str, tuple[str | None, bool]]:

@@ -279,7 +279,7 @@ async def test_a_big_output_is_written_and_read_off_the_loop(house: House, monke
     monkeypatch.setattr("app.engine.step.jsontext.dumps", noted)
     await house.run(step("small", input="x" * 1_000))
     assert writers == {threading.get_ident()}
-    monkeypatch.setattr("app.engine.step._BIG", 500)
+    monkeypatch.setattr("app.engine.step.BIG_JSON", 500)
     thread_id = await house.run(step("big", input="x" * 1_000))
     assert writers - {threading.get_ident()}
     assert await output(house, thread_id) == {"big": "x" * 1_000}
