@@ -245,7 +245,7 @@ class CheckpointRecord:
     """The state of a thread at a version, as a manifest (see domain.state).
 
     `step_id` is the step that wrote it, START or END.  `base_version` is the nearest full manifest on its timeline
-    (itself when full).  `size_bytes` is the size of the whole state's values.
+    (itself when full).  `size_bytes` is that of the whole state's values.  A `hidden` one serves recovery only.
     """
 
     thread_id: str
@@ -260,6 +260,8 @@ class CheckpointRecord:
     size_bytes: int
     progress: float
     created_at: datetime
+    hidden: bool = False
+    format: int = 1
 
 
 @dataclass(slots=True, kw_only=True)

@@ -67,6 +67,8 @@ class Transition:
     """A waiting parent that this transition, a child's end, sets free."""
     queue: str = "default"
     """The thread's, which no transition changes."""
+    workflow: str | None = None
+    """The name of the thread's workflow where the writer knows it: for who counts, not written."""
     checkpoints: list[CheckpointRecord] = field(default_factory=list["CheckpointRecord"])
     steps: list[StepRecord] = field(default_factory=list["StepRecord"])
     step_updates: list[StepUpdate] = field(default_factory=list["StepUpdate"])

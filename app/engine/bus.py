@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from app.domain.events import Event, chunk_frame
+from app.domain.transition import Start
+from app.engine.watch import Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
 
     from app.domain.records import ThreadRecord
+    from app.domain.transition import Transition
 
 BUFFER: Final = 1_000
 """Items that a subscriber may leave unread."""
@@ -97,6 +100,8 @@ class Bus:
         self._texts: dict[str, dict[_Place, _Text]] = {}
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self._far: list[Callable[[], None]] = []
+        self.watchers = Watchers()
+        """Told of every move before its events go out."""
         self.pokes = 0
         """How often other processes' moves were told of."""
 
@@ -129,6 +134,14 @@ class Bus:
                 readers.discard(subscription)
                 if not readers:
                     del self._threads[thread_id]
+
+    def moved(self, what: Start | Transition) -> None:
+        """A write of this process is committed: hand out its events."""
+        self.watchers.moved(what)
+        if isinstance(what, Start):
+            self.publish(what.thread.thread_id, [what.event])
+        else:
+            self.publish(what.thread_id, what.events)
 
     def publish(self, thread_id: str, events: Sequence[Event]) -> None:
         """Hand out events that have been committed, oldest first."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from app.domain import jsontext
 from app.domain.errors import Unavailable
 from app.domain.notes import Notes
+from app.domain.records import NO_USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +66,7 @@ class Context:
         "session_id",
         "step_id",
         "thread_id",
+        "usage",
     )
 
     def __init__(self, thread: ThreadRecord, step: OpenStep, listener: Listener, reads: Reads) -> None:
@@ -72,6 +74,8 @@ class Context:
         self.step_id, self.run_id = step.spec.id, step.run_id
         self.attempt, self.index, self.session_id = step.attempt, step.item, step.session_id
         self.agent_version: int | None = None
+        self.usage = NO_USAGE
+        """What this attempt has spent."""
         place = "" if step.item is None else f":{step.item}"
         self.idempotency_key = f"{self.thread_id}:{step.key_execution_id}:{step.spec.id}{place}"
         self._step, self._listener, self._reads = step, listener, reads

@@ -250,7 +250,7 @@ class Control:
             if not written:
                 return thread, False
             self._worker.stop_run(thread_id)
-            self._bus.publish(thread_id, written[-1].events)
+            self._bus.moved(written[-1])
             accepted = dataclasses.replace(thread)
             if mine and thread.incarnation_id is not None:
                 self._worker.launch(thread)

@@ -24,7 +24,7 @@ PREVIEW = 2_048
 class Draft:
     """Collects what happens to a thread at one moment; `transition` is what to commit, if `changed`."""
 
-    def __init__(self, thread: ThreadRecord, at: datetime) -> None:
+    def __init__(self, thread: ThreadRecord, at: datetime, workflow: str | None = None) -> None:
         self.at = at
         self.transition = Transition(
             thread_id=thread.thread_id,
@@ -42,6 +42,7 @@ class Draft:
             wake_at=thread.wake_at,
             recoveries=thread.recoveries,
             queue=thread.queue,
+            workflow=workflow,
         )
         self._items: dict[tuple[str, str, int], int] = {}
         self._updates: dict[str, int] = {}
@@ -91,7 +92,14 @@ class Draft:
         items[place : place + 1] = [item]
 
     def checkpoint(
-        self, state: State, writer: ManifestWriter, step_id: str, *, trigger: str, progress: float, full: bool = False
+        self,
+        state: State,
+        writer: ManifestWriter,
+        step_id: str,
+        *,
+        trigger: str,
+        progress: float,
+        full: bool = False,
     ) -> int:
         """Add the thread's next version, whose parent is the head; it becomes the head."""
         t = self.transition

@@ -92,7 +92,7 @@ class Family:
         if not written:
             return thread
         self._worker.stop_run(thread_id)
-        self._bus.publish(thread_id, written[-1].events)
+        self._bus.moved(written[-1])
         self._worker.hint()
         await self.cancel_children(written[-1])
         return thread

@@ -84,7 +84,7 @@ class Inspector:
         spec = await self._catalog.spec(report.thread.definition_id)
         thread, written = await repair(self._stores.journal, thread_id, spec, report.findings)
         if written is not None:
-            self._bus.publish(thread_id, written.events)
+            self._bus.moved(written)
             await self._worker.family.cancel_children(written)
             self._worker.hint()
         return thread, written

@@ -67,6 +67,8 @@ class Reports:
     def spend(self, step: OpenStep, usage: Usage) -> None:
         """See StepContext."""
         step.owner.usage += usage
+        if step.context is not None:
+            step.context.usage += usage
         self._drive.budget.spend(usage)
         self._changed.add(step.owner)
 

@@ -24,6 +24,7 @@ from app.engine.drive import Drive
 from app.engine.gather import gather
 from app.engine.reports import TICK, Reports
 from app.engine.step import attempt
+from app.engine.watch import AttemptFact
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -159,7 +160,7 @@ class Run:
             transition.recoveries = 0
         signal = await self._deps.journal.commit(transition)
         transition.apply_to(self.thread)
-        self._deps.bus.publish(self.thread.thread_id, transition.events)
+        self._deps.bus.moved(transition)
         self._reports.committed()
         return signal
 
@@ -229,21 +230,23 @@ class Run:
             step.stop()
             self._nudge()  # who leaves waits for no such step
             return
-        thread = self.thread
-        context = step.context = Context(thread, step, self._reports, self._deps.reads)
-        ending: Ending
-        try:
-            if step.parts is not None:
-                ending = await gather(self._deps.reads, thread.thread_id, step, self._deps.max_value_bytes)
-            else:
-                ending = await attempt(self._deps, step, step.scope(self._drive.state.scope), context)
-        except Exception as error:  # noqa: BLE001 - an ending must come of it, or the thread would hang
-            _log.exception("an attempt of step %s broke", step.spec.id)
-            message = f"the attempt broke: {type(error).__name__}"
-            ending = Failed(error=ErrorInfo(kind=EXCEPTION, message=message, step_id=step.spec.id))
+        context = step.context = Context(self.thread, step, self._reports, self._deps.reads)
+        fact = AttemptFact(thread=self.thread, spec=self._drive.spec, step=step, context=context)
+        with self._deps.bus.watchers.attempt(fact):
+            ending = fact.ending = await self._ending(step, context)
         if step.task is asyncio.current_task():
             self._endings.append((step, ending))
             self._nudge()
+
+    async def _ending(self, step: OpenStep, context: Context) -> Ending:
+        try:
+            if step.parts is not None:
+                return await gather(self._deps.reads, self.thread.thread_id, step, self._deps.max_value_bytes)
+            return await attempt(self._deps, step, step.scope(self._drive.state.scope), context)
+        except Exception as error:  # noqa: BLE001 - an ending must come of it, or the thread would hang
+            _log.exception("an attempt of step %s broke", step.spec.id)
+            message = f"the attempt broke: {type(error).__name__}"
+            return Failed(error=ErrorInfo(kind=EXCEPTION, message=message, step_id=step.spec.id))
 
     def _abandon(self, step: OpenStep) -> None:
         """A limit has cancelled the attempt, which does not stop: it is left behind, what it returns is discarded."""
@@ -275,7 +278,7 @@ class Run:
         return [step.task for step in self._drive.open.values() if step.task is not None and not step.task.done()]
 
     def _draft(self) -> Draft:
-        return Draft(self.thread, self._deps.now())
+        return Draft(self.thread, self._deps.now(), self._drive.spec.name)
 
     def _nudge(self) -> None:
         self._woken = True

@@ -81,7 +81,7 @@ class Starts:
         if outcome.thread_exists:
             return None
         accepted = Accepted(thread=dataclasses.replace(thread), execution_id=thread.execution_id, created=True)
-        self._bus.publish(thread.thread_id, [start.event])
+        self._bus.moved(start)
         if mine:
             self._worker.launch(thread, loaded)
         elif not paused:

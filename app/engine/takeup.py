@@ -93,5 +93,5 @@ class TakeUp:
 
     async def _written(self, transition: Transition) -> None:
         """A steering of our own is committed: the world hears of it."""
-        self._bus.publish(transition.thread_id, transition.events)
+        self._bus.moved(transition)
         await self._family.cancel_children(transition)

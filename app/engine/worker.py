@@ -215,6 +215,7 @@ class Worker:
     async def _drive(self, thread: ThreadRecord, loaded: Loaded | None, old: asyncio.Task[None] | None) -> None:
         assert self._deps is not None
         assert self._take_up is not None
+        watchers = self._deps.bus.watchers
         run: Run | None = None
         try:
             if old is not None:
@@ -226,6 +227,7 @@ class Worker:
             run = self._runs[thread.thread_id] = Run(self._deps, loaded)
             if self._leaving:
                 run.leave()
+            watchers.taken_up(run.thread, loaded.spec, loaded.execution)
             await run.drive()
         except Unavailable as error:
             _log.warning("thread %s waits for the database: %s", thread.thread_id, error)
@@ -233,6 +235,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one thread's trouble is not the others'
             await self._take_up.give_up(run.thread if run is not None else thread, error)
         finally:
+            if run is not None and loaded is not None:
+                watchers.let_go(run.thread, loaded.spec)
             self._end(thread.thread_id, run)
         if run is not None:
             await self._look_after(run)

@@ -246,6 +246,8 @@ def _checkpoint(ord_: int, c: CheckpointRecord) -> tuple[Any, ...]:
         c.size_bytes,
         c.progress,
         c.created_at,
+        c.hidden,
+        c.format,
     )
 
 

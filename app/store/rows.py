@@ -74,7 +74,7 @@ def note_from_row(row: Record) -> NoteRecord:
 
 
 def checkpoint_from_row(row: Record) -> CheckpointRecord:
-    """From all columns of `checkpoints` but the format, with step_name as step_id."""
+    """From all columns of `checkpoints`, with step_name as step_id."""
     return CheckpointRecord(**_fields(row))
 
 

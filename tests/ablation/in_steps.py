@@ -13,7 +13,7 @@ CANCEL = "unit/engine/test_cancel.py::"
 
 run = Room("app/engine/run.py", promise="G1")
 _COMMIT = "        signal = await self._deps.journal.commit(transition)\n"
-_PUBLISH = "        self._deps.bus.publish(self.thread.thread_id, transition.events)\n"
+_PUBLISH = "        self._deps.bus.moved(transition)\n"
 run(
     "events are published after the commit",
     f"{_COMMIT}        transition.apply_to(self.thread)\n{_PUBLISH}",

@@ -41,7 +41,7 @@ flush(
 for _table, _number, _type in (
     ("executions", 3, "execution_2"),
     ("steps", 5, "step_2"),
-    ("checkpoints", 7, "checkpoint"),
+    ("checkpoints", 7, "checkpoint_2"),
     ("events", 8, "event"),
     ("items", 9, "item"),
     ("notes", 10, "note"),

@@ -120,7 +120,8 @@ async def test_a_line_that_is_cut_comes_back_and_everything_is_looked_at(databas
         two.heard.clear()
         admin = await asyncpg.connect(database_url)
         try:
-            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backstitch-line'"
+            ours = "application_name = 'backstitch-line' AND datname = current_database()"
+            cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"
             assert len(await admin.fetch(cut)) == 2
         finally:
             await admin.close()

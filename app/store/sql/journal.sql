@@ -89,10 +89,10 @@ WITH moves AS (
         AND (change.ord IN (SELECT ord FROM ok)) IS TRUE
 ), new_checkpoints AS (
     INSERT INTO checkpoints (thread_id, version, parent_version, base_version, execution_id, step_name, trigger, manifest,
-        sha256, size_bytes, progress, created_at)
+        sha256, size_bytes, progress, created_at, hidden, format)
     SELECT thread_id, version, parent_version, base_version, execution_id, step_name, trigger, manifest, sha256,
-        size_bytes, progress, created_at
-    FROM unnest($7::journal_checkpoint[])
+        size_bytes, progress, created_at, hidden, format
+    FROM unnest($7::journal_checkpoint_2[])
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
 ), new_events AS (
     INSERT INTO workflow_events (thread_id, seq, execution_id, name, step_name, run_id, attempt, version, at, data, xact)

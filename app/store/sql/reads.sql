@@ -43,7 +43,7 @@ FROM (SELECT 1 FROM workflow_executions WHERE true /* filters */ LIMIT $1) AS fo
 
 -- checkpoints --
 SELECT thread_id, version, parent_version, base_version, execution_id, step_name AS step_id, trigger, manifest, sha256,
-    size_bytes, progress, created_at
+    size_bytes, progress, created_at, hidden, format
 FROM checkpoints
 WHERE thread_id = $1 AND version >= $2::bigint AND version <= COALESCE($3::bigint, 2147483647)
 ORDER BY version
