@@ -12,10 +12,12 @@ from app.domain.events import PREVIEW, RESULT_LIMIT
 from app.domain.gates import GateBook, GateKey, GateRecord, mark, refusal
 from app.domain.ids import uuid7
 from app.store import db
-from app.store.queries import load
+from app.store.queries import filtered, load
 from app.store.rows import thread_from_row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asyncpg import Record
 
     from app.domain.gates import Answer, GateFilter, Question
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from app.store.hints import PostgresHints
 
 _SQL: Final = load("gates")
+_BEFORE: Final = """
+    (gate.opened_at, gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round) < ($, $, $, $, $, $)
+"""
 
 
 class PostgresGates(GateBook):
@@ -68,10 +73,16 @@ class PostgresGates(GateBook):
 
     async def listed(self, where: GateFilter) -> list[GateRecord]:
         """See GateBook."""
-        before = (None,) * 6 if where.before is None else (where.before[0], *_parts(where.before[1]))
-        which = (where.thread_id, where.step_id, where.assignee, where.only_open)
-        rows = await self._fetch("listed", *which, *before, where.limit, RESULT_LIMIT, PREVIEW)
-        return [_record(row) for row in rows]
+        given = [
+            ("gate.thread_id = $", where.thread_id),
+            ("gate.step_name = $", where.step_id),
+            ("$ = ANY(gate.assignees)", where.assignee),
+            (_BEFORE, where.before and (where.before[0], *_parts(where.before[1]))),
+        ]
+        query, values = filtered(
+            _SQL["listed_open" if where.only_open else "listed"], given, where.limit, RESULT_LIMIT, PREVIEW
+        )
+        return [_record(row) for row in await self._ask(query, values)]
 
     async def _known(self, key: GateKey) -> GateRecord:
         record = await self.find(key)
@@ -80,8 +91,11 @@ class PostgresGates(GateBook):
         return record
 
     async def _fetch(self, query: str, *arguments: object) -> list[Any]:
+        return await self._ask(_SQL[query], arguments)
+
+    async def _ask(self, query: str, arguments: Sequence[object]) -> list[Any]:
         try:
-            return await self._pool.fetch(_SQL[query], *arguments)
+            return await self._pool.fetch(query, *arguments)
         except (*db.LOST, *db.AGAIN) as error:
             raise db.unavailable(error) from error
 

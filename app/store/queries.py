@@ -6,10 +6,10 @@ import re
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _HEADER: Final = re.compile(r"^-- (part )?([a-z][a-z0-9_]*) --[ \t]*$", re.MULTILINE)
 _PART: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -20,10 +20,29 @@ def load(group: str) -> Mapping[str, str]:
     """The statements of sql/{group}.sql by name, without a closing semicolon.
 
     What stands before the first header is the file's own comment; what stands under `-- part name --` is put in the place of
-    `{name}` in the statements.  Raises FileNotFoundError for no such file, ValueError when a name stands twice, has no
-    statement or means no part.
+    `{name}` in the statements and parts after it.  Raises FileNotFoundError for no such file, ValueError when a name stands
+    twice, has no statement or means no part.
     """
     return MappingProxyType(parse(resources.files("app.store").joinpath("sql", f"{group}.sql").read_text("utf-8")))
+
+
+def filtered(query: str, given: Iterable[tuple[str, Any]], *first: Any) -> tuple[str, list[Any]]:
+    """`query` with the clauses whose value is not None where `/* filters */` stands, and all its parameters, `first` first.
+
+    A `$` in a clause stands for its value, of which a tuple has one for each.  Each combination of filters is a statement with
+    a plan of its own: `$1 IS NULL OR ...` would keep one plan for all from using an index.
+    """
+    values = list(first)
+
+    def numbered(clause: str, value: Any) -> str:
+        begin, *rest = clause.split("$")
+        taken: tuple[Any, ...] = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+        values.extend(taken)
+        numbers = range(len(values) - len(taken) + 1, len(values) + 1)
+        return begin + "".join(f"${number}{text}" for number, text in zip(numbers, rest, strict=True))
+
+    clauses = [f"AND {numbered(clause, value)}" for clause, value in given if value is not None]
+    return query.replace("/* filters */", " ".join(clauses)), values
 
 
 def parse(text: str) -> dict[str, str]:
@@ -43,8 +62,5 @@ def parse(text: str) -> dict[str, str]:
             raise ValueError(f"query {name} has no statement")
         if name in queries or name in parts:
             raise ValueError(f"query {name} stands twice")
-        if kind:
-            parts[name] = statement
-        else:
-            queries[name] = _PART.sub(part, statement)
+        (parts if kind else queries)[name] = _PART.sub(part, statement)
     return queries

@@ -13,7 +13,7 @@ from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConne
 from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
 from app.domain.records import PartMarks, Usage
-from app.domain.status import StepStatus
+from app.domain.status import Status, StepStatus
 from app.domain.usage import GROUPS
 from app.store import queries, rows
 from app.store.db import LOST, unavailable
@@ -97,15 +97,13 @@ class PostgresReads(Reads):
 
     async def executions(self, where: ExecutionFilter) -> list[ExecutionRecord]:
         """Newest first by (created_at, id), since <= created_at < until; without input, output and context."""
-        clauses, values = _filters(where, cursor=True)
-        query = _SQL["executions"].replace("/* filters */", clauses)
-        return [rows.execution_from_row(row) for row in await self._fetch(query, where.limit, *values)]
+        query, values = _executions("executions", where, where.limit, cursor=True)
+        return [rows.execution_from_row(row) for row in await self._fetch(query, *values)]
 
     async def count_executions(self, where: ExecutionFilter, at_most: int) -> int:
         """How many there are in all, whatever the cursor; counting stops at `at_most`."""
-        clauses, values = _filters(where, cursor=False)
-        query = _SQL["count_executions"].replace("/* filters */", clauses)
-        return (await self._fetch(query, at_most, *values))[0]["total"]
+        query, values = _executions("count_executions", where, at_most, cursor=False)
+        return (await self._fetch(query, *values))[0]["total"]
 
     async def checkpoints(
         self, thread_id: str, *, first: int = 1, last: int | None = None, limit: int | None = None
@@ -247,23 +245,18 @@ def is_uuid(text: str) -> bool:
     return _UUID.match(text) is not None
 
 
-def _filters(where: ExecutionFilter, *, cursor: bool) -> tuple[str, list[Any]]:
-    """Fixed clauses for the filters that are set, with their parameters from $2: each combination is its own plan."""
-    given: list[tuple[str, Any]] = [
-        ("status =", where.status),
-        ("workflow_name =", where.workflow),
-        ("created_at >=", where.since),
-        ("created_at <", where.until),
-        ("thread_id =", where.thread_id),
-        ("triggered_by =", where.triggered_by),
+def _executions(query: str, where: ExecutionFilter, limit: int, *, cursor: bool) -> tuple[str, list[Any]]:
+    """A query about executions with its parameters; those of a workflow are looked up status by status."""
+    by_status = where.workflow is not None
+    statuses = [where.status] if where.status is not None else list(Status)
+    given = [
+        ("workflow_name = $", where.workflow),
+        ("status = $", None if by_status else where.status),
+        ("created_at >= $", where.since),
+        ("created_at < $", where.until),
+        ("thread_id = $", where.thread_id),
+        ("triggered_by = $", where.triggered_by),
+        ("(created_at, id) < ($, $::uuid)", where.before if cursor else None),
     ]
-    clauses: list[str] = []
-    values: list[Any] = []
-    for clause, value in given:
-        if value is not None:
-            values.append(value)
-            clauses.append(f"AND {clause} ${len(values) + 1}")
-    if cursor and where.before is not None:
-        values += where.before
-        clauses.append(f"AND (created_at, id) < (${len(values)}, ${len(values) + 1}::uuid)")
-    return " ".join(clauses), values
+    name = f"{query}_of_workflow" if by_status else query
+    return queries.filtered(_SQL[name], given, limit, *([statuses] if by_status else []))

@@ -38,6 +38,12 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
+@function("bench_fail")
+async def fail(given: Any) -> None:
+    """Never succeeds."""
+    raise ValueError(str(given)[:20])
+
+
 @function("bench_hold")
 async def hold(given: Any) -> None:
     """Never ends: its thread keeps its slot."""

@@ -61,22 +61,28 @@ SET wake_at = CASE WHEN incarnation_id IS NULL AND status = 'waiting' THEN least
 WHERE thread_id = $1
 RETURNING *;
 
--- listed --
--- $1: thread, $2: step, $3: assignee, $4: whether only those that can be answered, $5 to $10: the last one seen, $11: how many;
--- $12: the length from which a value is told by a preview, $13: that one's.
-SELECT gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round, gate.run_id, gate.title, gate.form,
+-- part shown --
+gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round, gate.run_id, gate.title, gate.form,
     gate.answered_at IS NULL AND {waits} AS waits, gate.assignees, gate.opened_at, gate.timeout_at, gate.answer_sha256, gate.answered_by, gate.answered_at, gate.via,
-    CASE WHEN length(gate.show::text) > $12 THEN json_build_object(
-        'truncated', true, 'size_bytes', octet_length(gate.show::text), 'preview', left(gate.show::text, $13)
+    CASE WHEN length(gate.show::text) > $2 THEN json_build_object(
+        'truncated', true, 'size_bytes', octet_length(gate.show::text), 'preview', left(gate.show::text, $3)
     ) ELSE gate.show END AS show,
-    CASE WHEN length(gate.answer::text) > $12 THEN json_build_object(
-        'truncated', true, 'size_bytes', octet_length(gate.answer::text), 'preview', left(gate.answer::text, $13)
+    CASE WHEN length(gate.answer::text) > $2 THEN json_build_object(
+        'truncated', true, 'size_bytes', octet_length(gate.answer::text), 'preview', left(gate.answer::text, $3)
     ) ELSE gate.answer END AS answer
-FROM gates AS gate JOIN threads AS thread USING (thread_id)
-WHERE ($1::text IS NULL OR gate.thread_id = $1) AND ($2::text IS NULL OR gate.step_name = $2)
-    AND ($3::text IS NULL OR $3 = ANY(gate.assignees))
-    AND (NOT $4::bool OR (gate.answered_at IS NULL AND {waits}))
-    AND ($5::timestamptz IS NULL OR (gate.opened_at, gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round)
-        < ($5, $6::text, $7::uuid, $8::text, $9::int, $10::int))
+FROM gates AS gate
+CROSS JOIN LATERAL ( -- from the newest gate on, not from all threads: OFFSET keeps the planner from turning it round
+    SELECT * FROM threads WHERE threads.thread_id = gate.thread_id OFFSET 0
+) AS thread
+
+-- part newest --
 ORDER BY gate.opened_at DESC, gate.thread_id DESC, gate.key_execution_id DESC, gate.step_name DESC, gate.item DESC, gate.round DESC
-LIMIT $11;
+LIMIT $1
+
+-- listed --
+-- $1: how many, $2: the length from which a value is told by a preview, $3: that one's.
+SELECT {shown} WHERE true /* filters */ {newest};
+
+-- listed_open --
+-- IS NOT FALSE keeps it a filter: as a join it would begin with all step runs.
+SELECT {shown} WHERE gate.answered_at IS NULL AND ({waits}) IS NOT FALSE /* filters */ {newest};

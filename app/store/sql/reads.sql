@@ -29,7 +29,6 @@ FROM workflow_executions
 WHERE id = $1::uuid;
 
 -- executions --
--- The filters of reads.py, numbered from $2, go where /* filters */ stands.
 SELECT id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, status, NULL AS input,
     NULL AS input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, error
 FROM workflow_executions
@@ -37,9 +36,30 @@ WHERE true /* filters */
 ORDER BY created_at DESC, id DESC
 LIMIT $1;
 
+-- executions_of_workflow --
+-- $2: the statuses, one look into the index each, which has the newest of a workflow and a status first.
+SELECT found.id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, found.status, NULL AS input,
+    NULL AS input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, error
+FROM unnest($2::text[]) AS one (status)
+CROSS JOIN LATERAL (
+    SELECT * FROM workflow_executions AS execution
+    WHERE execution.status = one.status /* filters */
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+) AS found
+ORDER BY created_at DESC, found.id DESC
+LIMIT $1;
+
 -- count_executions --
 SELECT count(*) AS total
 FROM (SELECT 1 FROM workflow_executions WHERE true /* filters */ LIMIT $1) AS found;
+
+-- count_executions_of_workflow --
+SELECT least($1::bigint, count(*)) AS total
+FROM unnest($2::text[]) AS one (status)
+CROSS JOIN LATERAL (
+    SELECT 1 FROM workflow_executions AS execution WHERE execution.status = one.status /* filters */ LIMIT $1::bigint
+) AS found;
 
 -- checkpoints --
 SELECT thread_id, version, parent_version, base_version, execution_id, step_name AS step_id, trigger, manifest, sha256,
