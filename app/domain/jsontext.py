@@ -55,15 +55,19 @@ def weight(value: Any, most: int) -> int:
     stack: list[Any] = [value]
     while stack and found <= most:
         item = stack.pop()
-        found += _A_VALUE + (len(item) if isinstance(item, str) else 0)
-        if isinstance(item, int):
-            found += item.bit_length() // _BITS_OF_A_DIGIT
+        found += _A_VALUE
+        if isinstance(item, str):
+            found += len(item)
         elif isinstance(item, dict):
             table = cast("dict[Any, Any]", item)
-            stack.extend(islice(table, most // _A_VALUE))
-            stack.extend(islice(table.values(), most // _A_VALUE))
+            found += _A_VALUE * min(len(table), most // _A_VALUE + 1)
+            if found <= most:
+                found += sum(len(key) for key in table if isinstance(key, str))
+                stack += table.values()
         elif isinstance(item, list | tuple):
-            stack.extend(islice(cast("list[Any]", item), most // _A_VALUE))
+            stack += islice(cast("list[Any]", item), most // _A_VALUE)
+        elif isinstance(item, int):
+            found += item.bit_length() // _BITS_OF_A_DIGIT
     return found
 
 

@@ -143,6 +143,8 @@ class Frontier:
         """The steps that may start and have not been taken, in document order."""
         while self._ready and self._ready[0][1] in self._taken:
             heappop(self._ready)
+        if not self._ready:
+            return []
         return [step_id for _, step_id in sorted(self._ready) if step_id not in self._taken]
 
     def take(self, step_id: str) -> None:

@@ -76,22 +76,14 @@ class Course(Protocol):
 
 
 class Planned:
-    """The course of a workflow document."""
+    """The course of a workflow document, which is known from the beginning; only steps fail."""
 
     def __init__(self, spec: WorkflowSpec, state: State) -> None:
+        self.busy = False
+        self.failure: ErrorInfo | None = None
         self._spec = spec
         self._state = state
         self._frontier = Frontier(spec.plan, state.refs.ended())
-
-    @property
-    def busy(self) -> bool:
-        """Never: it is known from the beginning."""
-        return False
-
-    @property
-    def failure(self) -> ErrorInfo | None:
-        """None: only steps fail."""
-        return None
 
     def start(self, spawn: Spawn, nudge: Callable[[], None]) -> None:
         """Nothing runs but steps."""
@@ -101,7 +93,8 @@ class Planned:
 
     def ready(self) -> list[StepSpec]:
         """Those that wait for nothing, in document order."""
-        return [self._spec.by_id[step_id] for step_id in self._frontier.ready()]
+        ready = self._frontier.ready()
+        return [self._spec.by_id[step_id] for step_id in ready] if ready else []
 
     def take(self, spec: StepSpec) -> StepRecord | None:
         """It begins."""

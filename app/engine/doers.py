@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain.variants import draw
 
@@ -23,11 +23,16 @@ class Doer:
     variant: Variant | None
 
 
+_AS_WRITTEN: Final = Doer(agent=None, variant=None)
+
+
 def doer_of(spec: StepSpec, thread_id: str, override: StepOverride | None) -> Doer:
     """The same for every attempt of a step in a thread: after a crash, a retry, a resume.
 
     An override that names an agent leaves no room for a variant.
     """
+    if override is None and not spec.variants:
+        return _AS_WRITTEN
     agent = override.agent if override is not None else None
     variant = draw(thread_id, spec.id, spec.variants) if agent is None else None
     return Doer(agent=variant.agent if variant is not None else agent, variant=variant)

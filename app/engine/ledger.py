@@ -26,11 +26,15 @@ class Ledger:
         self._course = course
         self._quiet = quiet
         self._ended = len(state.refs.steps)
+        self._told = (-1, 0, 0.0)
 
     @property
     def progress(self) -> float:
-        """Steps ended by steps."""
-        return round(self._ended / max(1, self._course.total(self._ended)), 4)
+        """Steps ended by steps; it is asked for several times in a transition."""
+        ended, total = self._ended, self._course.total(self._ended)
+        if self._told[0] != ended or self._told[1] != total:
+            self._told = (ended, total, round(ended / max(1, total), 4))
+        return self._told[2]
 
     def completed(self, spec: StepSpec, run_id: str, result: Result, draft: Draft) -> None:
         """A step has come to its end."""

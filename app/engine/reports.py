@@ -88,6 +88,8 @@ class Reports:
 
     def take_in(self, draft: Draft) -> None:
         """Draw up what has been told since the last time."""
+        if not (self._told or self._notes or self._changed):
+            return
         now = self._loop.time()
         for key in [key for key in self._told if now - self._told_at.get(key, 0.0) >= PROGRESS_EVERY]:
             fraction, message = self._told.pop(key)

@@ -73,7 +73,7 @@ def changed(step: OpenStep, draft: Draft, end: StepStatus | None = None) -> Step
         attempt=step.attempt,
         retry_count=step.retry_count,
         agent_version=step.agent_version,
-        usage=step.usage if step.usage != NO_USAGE else None,
+        usage=None if step.usage is NO_USAGE or step.usage == NO_USAGE else step.usage,
         error=step.error if end is not StepStatus.COMPLETED else None,
         session_id=step.session_id,
         completed_at=draft.at if end else None,

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from app.domain.records import ExecutionRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Start, Transition
@@ -67,30 +64,55 @@ class Watchers:
 
     def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
         """See Watcher."""
-        self._tell("taken_up", thread, spec, execution)
+        for watcher in self.all:
+            try:
+                watcher.taken_up(thread, spec, execution)
+            except Exception:  # noqa: BLE001 - who only watches takes nothing down
+                _broke(watcher)
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """See Watcher."""
-        self._tell("let_go", thread, spec)
+        for watcher in self.all:
+            try:
+                watcher.let_go(thread, spec)
+            except Exception:  # noqa: BLE001
+                _broke(watcher)
 
     def moved(self, what: Start | Transition) -> None:
         """See Watcher."""
-        self._tell("moved", what)
-
-    @contextmanager
-    def attempt(self, fact: AttemptFact) -> Generator[None]:
-        """Around an attempt, in its task."""
-        began = time.monotonic()
-        self._tell("began", fact)
-        try:
-            yield
-        finally:
-            fact.seconds = time.monotonic() - began
-            self._tell("ended", fact)
-
-    def _tell(self, what: str, *told: Any) -> None:
         for watcher in self.all:
             try:
-                getattr(watcher, what)(*told)
-            except Exception:  # noqa: BLE001 - who only watches takes nothing down
-                _log.exception("a watcher broke: %s", type(watcher).__name__)
+                watcher.moved(what)
+            except Exception:  # noqa: BLE001
+                _broke(watcher)
+
+    def attempt(self, fact: AttemptFact) -> _Around:
+        """Around an attempt, in its task."""
+        return _Around(self.all, fact)
+
+
+class _Around:
+    __slots__ = ("_all", "_began", "_fact")
+
+    def __init__(self, watchers: list[Watcher], fact: AttemptFact) -> None:
+        self._all, self._fact = watchers, fact
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None:
+        for watcher in self._all:
+            try:
+                watcher.began(self._fact)
+            except Exception:  # noqa: BLE001
+                _broke(watcher)
+
+    def __exit__(self, *_: object) -> None:
+        self._fact.seconds = time.monotonic() - self._began
+        for watcher in self._all:
+            try:
+                watcher.ended(self._fact)
+            except Exception:  # noqa: BLE001
+                _broke(watcher)
+
+
+def _broke(watcher: Watcher) -> None:
+    _log.exception("a watcher broke: %s", type(watcher).__name__)
