@@ -13,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check format bench bench-compare requirements
+.PHONY: help setup run test chaos check format bench bench-compare bench-scale requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -24,6 +24,7 @@ help:
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
 	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
+	@echo "make bench-scale   100,000 threads and 1,000,000 events: what they cost, how the service answers on them"
 	@echo "make requirements  compile requirements/*.txt again (UPGRADE=--upgrade for newer versions)"
 
 setup:
@@ -61,6 +62,10 @@ bench:
 bench-compare:
 	@$(SETUP) test
 	$(BIN)/python -m benchmarks.compare --base $(BASE) $(ARGS)
+
+bench-scale:
+	@$(SETUP) test
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 requirements:
 	@$(SETUP) --uv-only

@@ -97,12 +97,12 @@ class PostgresReads(Reads):
 
     async def executions(self, where: ExecutionFilter) -> list[ExecutionRecord]:
         """Newest first by (created_at, id), since <= created_at < until; without input, output and context."""
-        query, values = _executions("executions", where, where.limit, cursor=True)
+        query, values = executions_query("executions", where, where.limit, cursor=True)
         return [rows.execution_from_row(row) for row in await self._fetch(query, *values)]
 
     async def count_executions(self, where: ExecutionFilter, at_most: int) -> int:
         """How many there are in all, whatever the cursor; counting stops at `at_most`."""
-        query, values = _executions("count_executions", where, at_most, cursor=False)
+        query, values = executions_query("count_executions", where, at_most, cursor=False)
         return (await self._fetch(query, *values))[0]["total"]
 
     async def checkpoints(
@@ -245,8 +245,8 @@ def is_uuid(text: str) -> bool:
     return _UUID.match(text) is not None
 
 
-def _executions(query: str, where: ExecutionFilter, limit: int, *, cursor: bool) -> tuple[str, list[Any]]:
-    """A query about executions with its parameters; those of a workflow are looked up status by status."""
+def executions_query(query: str, where: ExecutionFilter, limit: int, *, cursor: bool) -> tuple[str, list[Any]]:
+    """A query about executions (its name in reads.sql) with its parameters; a workflow's are looked up status by status."""
     by_status = where.workflow is not None
     statuses = [where.status] if where.status is not None else list(Status)
     given = [

@@ -32,7 +32,7 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
     """A trivial step that returns the payload."""
     if Shared.calls is not None:
         Shared.calls.append(time.perf_counter())
-    output = {"step": given["step"], "data": payload_of_step(given["step"], Shared.step_bytes)}
+    output = {"step": given["step"], "data": payload_of_step(given["step"], given.get("bytes", Shared.step_bytes))}
     if Shared.returns is not None:
         Shared.returns.append(time.perf_counter())
     return output
