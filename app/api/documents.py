@@ -67,7 +67,7 @@ async def execution_of(services: Services, execution: ExecutionRecord) -> Docume
     if thread is None:
         raise NotFound(f"no execution {execution.id}", code="execution_not_found")
     spec, refs, runs = await asyncio.gather(
-        services.control.spec(thread.definition_id),
+        services.control.spec(execution.workflow_id or thread.definition_id),
         _refs_of(services, thread, execution.id),
         reads.steps(name, execution_id=execution.id),
     )
