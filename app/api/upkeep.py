@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import cursors, examples
+from app.api import cursors, examples_upkeep
 from app.api.answers import answer
 from app.api.openapi import body, example, problems
 from app.api.parsing import read
@@ -26,52 +26,6 @@ if TYPE_CHECKING:
 router: Final = APIRouter(tags=["upkeep"])
 
 _LONGEST_NAME: Final = 128
-_REASON: Final = {
-    "code": "step_differs",
-    "step_id": "analyst",
-    "message": "step analyst has completed, and in version 2 it differs in input",
-}
-_MOVED: Final[dict[str, Any]] = {
-    "thread_id": examples.THREAD,
-    "status": "waiting",
-    "from_version": 1,
-    "can_move": True,
-    "moved": True,
-    "execution_id": examples.EXECUTION,
-    "reasons": [],
-}
-_ANSWER: Final = {
-    "workflow": "content-strategy",
-    "to_version": 2,
-    "dry_run": False,
-    "can_move": 1,
-    "moved": 1,
-    "refused": 1,
-    "threads": [
-        _MOVED,
-        {
-            **_MOVED,
-            "thread_id": "order-4711",
-            "can_move": False,
-            "moved": False,
-            "execution_id": None,
-            "reasons": [_REASON],
-        },
-    ],
-    "next_cursor": None,
-}
-_FORMATS: Final = {
-    "current": FORMAT,
-    "formats": [{"format": 1, "versions": 120, "known": True}, {"format": FORMAT, "versions": 9400, "known": True}],
-}
-_UPGRADED: Final = {
-    "dry_run": False,
-    "current": FORMAT,
-    "checked": 120,
-    "upgraded": 119,
-    "damaged": 1,
-    "next_cursor": None,
-}
 
 
 @router.post(
@@ -80,7 +34,7 @@ _UPGRADED: Final = {
     response_model=MigrateAnswer,
     responses={
         **problems(404, 400, 413, 422, workflow_not_found="there is no workflow content-strategy@9"),
-        200: example(_ANSWER),
+        200: example(examples_upkeep.MIGRATED),
     },
     openapi_extra=body(MigrateRequest, {"dry_run": True}, required=False),
 )
@@ -124,7 +78,7 @@ async def migrate(name: str, request: Request) -> Response:
     "/workflow/state/formats",
     operation_id="list_formats",
     response_model=FormatsAnswer,
-    responses={**problems(), 200: example(_FORMATS)},
+    responses={**problems(), 200: example(examples_upkeep.FORMATS)},
 )
 async def formats(request: Request) -> Response:
     """How many versions are stored in which format; this reads all of them."""
@@ -137,7 +91,7 @@ async def formats(request: Request) -> Response:
     "/workflow/state/upgrade",
     operation_id="upgrade_formats",
     response_model=UpgradeAnswer,
-    responses={**problems(400, 413, 422), 200: example(_UPGRADED)},
+    responses={**problems(400, 413, 422), 200: example(examples_upkeep.UPGRADED)},
     openapi_extra=body(UpgradeRequest, {"dry_run": True}, required=False),
 )
 async def upgrade(request: Request) -> Response:
