@@ -62,17 +62,20 @@ class TakeUp:
             await self._give_up_recovering(thread)
             return None
         spec = await self._specs(thread.definition_id)
-        try:
-            loaded = await load_or_heal(self._stores, thread, spec, self._written)
-        except UnknownFormat as error:
-            await self._leave(thread, error)
-            return None
+        loaded = await self._loaded(thread, spec)
         if loaded is None:
             return None
         if await self._family.is_orphan(loaded):
             await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
             return None
         return loaded
+
+    async def _loaded(self, thread: ThreadRecord, spec: WorkflowSpec) -> Loaded | None:
+        try:
+            return await load_or_heal(self._stores, thread, spec, self._written)
+        except UnknownFormat as error:
+            await self._leave(thread, error)
+            return None
 
     async def _leave(self, thread: ThreadRecord, error: UnknownFormat) -> None:
         """Let go of what a later release has written: a process of that release may take it up, this one tries again later."""
