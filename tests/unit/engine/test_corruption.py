@@ -518,9 +518,11 @@ async def test_a_manifest_in_the_row_of_another_version_is_not_taken_for_its_own
 async def test_what_a_later_release_has_written_is_left_to_it_and_not_put_aside() -> None:
     async with cut() as (house, thread_id):
         house.tables.checkpoints[thread_id][3].format = 9
+        row = house.tables.threads[thread_id]
+        claimed_and_left = row.epoch + 2
         async with open_house(house) as after:
-            row = after.tables.threads[thread_id]
-            await after.until(lambda: row.incarnation_id is None and row.wake_at is not None and row.epoch > 2)
+            await after.until(lambda: row.epoch == claimed_and_left)
+            assert (row.incarnation_id, row.wake_at is not None) == (None, True)
             assert (called(after), row.status, row.head_version) == ([], Status.RUNNING, 4)
             assert await after.reads.quarantined(thread_id) == []
             assert "state_quarantined" not in await after.names(thread_id)
