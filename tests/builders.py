@@ -20,7 +20,7 @@ from app.domain.records import (
     ThreadRecord,
     WorkflowRecord,
 )
-from app.domain.state import END, START, ManifestWriter, Refs, resolve, writer_after
+from app.domain.state import END, FORMAT, START, ManifestWriter, Refs, Writing, resolve, writer_after
 from app.domain.status import Status, StepStatus
 from app.domain.times import utc_now
 from app.domain.transition import Start, Transition
@@ -101,7 +101,7 @@ def new_start(workflow: WorkflowRecord, *, input_value: Any = None, **thread_fie
             input_sha256=jsontext.sha256(text),
             created_at=at,
         ),
-        checkpoint=_checkpoint(thread, 1, START, _first_writer(execution_id).write(1, full=True)),
+        checkpoint=_checkpoint(thread, START, _first_writer(execution_id)),
         event=Event(
             thread_id=thread.thread_id, seq=1, execution_id=execution_id, name=names.WORKFLOW_START, at=at, version=1
         ),
@@ -115,7 +115,7 @@ class Driver:
         self.thread = replace(start.thread)
         self.refs = Refs(input=start.execution.id)
         self._manifests = ManifestWriter(self.refs, base_version=1, since_base=0, base_entries=0)
-        self._manifests.write(1, full=True)
+        self._manifests.write(1, Writing(None, start.execution.id, START, "start"), full=True)
 
     def move(self, **changes: Any) -> Transition:
         """One that changes only what is named."""
@@ -214,8 +214,7 @@ class Driver:
         )
         moved: dict[str, Any] = {"last_seq": told.seq, "events": [told]}
         if writes is not None:
-            manifest = self._manifests.write(version)
-            checkpoint = _checkpoint(row, version, writes, manifest, self._manifests.base_version)
+            checkpoint = _checkpoint(row, writes, self._manifests, version)
             moved |= {"checkpoints": [checkpoint], "head_version": version, "last_version": version}
         return self.move(**(moved | changes))
 
@@ -224,20 +223,21 @@ def _first_writer(execution_id: str) -> ManifestWriter:
     return ManifestWriter(Refs(input=execution_id), base_version=1, since_base=0, base_entries=0)
 
 
-def _checkpoint(
-    thread: ThreadRecord, version: int, step_id: str, manifest: str, base_version: int = 1
-) -> CheckpointRecord:
+def _checkpoint(thread: ThreadRecord, step_id: str, writer: ManifestWriter, version: int = 1) -> CheckpointRecord:
+    parent, trigger = (None, "start") if version == 1 else (thread.head_version, "step")
+    manifest = writer.write(version, Writing(parent, thread.execution_id, step_id, trigger), full=version == 1)
     return CheckpointRecord(
         thread_id=thread.thread_id,
         version=version,
-        parent_version=None if version == 1 else thread.head_version,
-        base_version=base_version,
+        parent_version=parent,
+        base_version=writer.base_version,
         execution_id=thread.execution_id,
         step_id=step_id,
-        trigger="start" if version == 1 else "step",
+        trigger=trigger,
         manifest=manifest,
         sha256=jsontext.sha256(manifest),
         size_bytes=len(manifest),
         progress=1.0 if step_id == END else 0.5,
         created_at=utc_now(),
+        format=FORMAT,
     )

@@ -27,6 +27,7 @@ from app.api import (
     start,
     steer,
     tasks,
+    upkeep,
     usage,
     workflows,
 )
@@ -49,6 +50,7 @@ _OTHERS: Final = (
     usage.router,
     tasks.router,
     workflows.router,
+    upkeep.router,
     queues.router,
     agents.router,
     breakers.router,

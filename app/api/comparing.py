@@ -56,7 +56,7 @@ async def _side(services: Services, execution: ExecutionRecord) -> Side:
     if thread is None:
         raise NotFound(f"no execution {execution.id}", code="execution_not_found")
     spec, runs, origin, version = await asyncio.gather(
-        services.control.spec(thread.definition_id),
+        services.control.spec(execution.workflow_id or thread.definition_id),
         reads.steps(name, execution_id=execution.id, values=False),
         origin_of(services, name),
         version_of(services, thread, execution.id),

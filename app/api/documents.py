@@ -6,9 +6,12 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.domain import jsontext
 from app.domain.errors import JsonError, NotFound
 from app.domain.gates import GateFilter
 from app.domain.parameters import parse
+from app.domain.records import ErrorInfo, ExecutionRecord
+from app.domain.retry import CORRUPT
 from app.domain.state import Refs
 from app.domain.status import StepStatus
 from app.domain.views.executions import execution_document
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from app.api.services import Services
     from app.domain.gates import GateRecord
     from app.domain.parameters import Origin
-    from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
+    from app.domain.records import CheckpointRecord, ThreadRecord
+    from app.domain.spec import WorkflowSpec
     from app.domain.views.common import Document
 
 _CHUNK = 1000
@@ -37,8 +41,7 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
         control.head_refs(thread),
         reads.steps(name, execution_id=thread.execution_id, values=False),
     )
-    if execution is None:
-        raise NotFound(f"no execution {thread.execution_id}", code="execution_not_found")
+    execution = execution or _gone(thread, spec)
     kept = kept_runs(refs, runs)
     gates: list[GateRecord] = []
     if any(run.status is StepStatus.WAITING for run in runs):
@@ -47,6 +50,24 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
         runs = runs + await reads.steps(name, ids=kept, values=False)
     origin = None if execution.kind == "invoke" else await origin_of(services, name)
     return status_document(thread, execution, spec, refs, runs, Aside(origin=origin, gates=gates))
+
+
+def _gone(thread: ThreadRecord, spec: WorkflowSpec) -> ExecutionRecord:
+    """What can be told of an execution whose row is gone: its thread must still be told."""
+    error = ErrorInfo(kind=CORRUPT, message=f"the row of execution {thread.execution_id} is gone")
+    return ExecutionRecord(
+        id=thread.execution_id,
+        thread_id=thread.thread_id,
+        workflow_id=None,
+        workflow_name=spec.name,
+        workflow_version=None,
+        kind="unknown",
+        status=thread.status,
+        input=None,
+        input_sha256=None,
+        created_at=thread.updated_at,
+        error=jsontext.dumps(error.value()),
+    )
 
 
 async def origin_of(services: Services, thread_id: str) -> Origin | None:
@@ -67,7 +88,7 @@ async def execution_of(services: Services, execution: ExecutionRecord) -> Docume
     if thread is None:
         raise NotFound(f"no execution {execution.id}", code="execution_not_found")
     spec, refs, runs = await asyncio.gather(
-        services.control.spec(thread.definition_id),
+        services.control.spec(execution.workflow_id or thread.definition_id),
         _refs_of(services, thread, execution.id),
         reads.steps(name, execution_id=execution.id),
     )

@@ -24,7 +24,9 @@ from app.domain.ports import FeedFilter
 from app.domain.status import ENDED
 
 if TYPE_CHECKING:
+    from app.api.services import Services
     from app.domain.ports import FeedPosition
+    from app.domain.records import ThreadRecord
 
 router: Final = APIRouter(tags=["follow"])
 feed_router: Final = APIRouter(tags=["follow"])
@@ -87,9 +89,16 @@ async def stream(thread_id: str, request: Request, query: Annotated[StreamQuery,
     thread = await thread_of(state["services"], thread_id)
     sent = request.headers.get("last-event-id", "").strip()
     given = int(sent) if sent.isascii() and sent.isdigit() and len(sent) <= _DIGITS else query.after
-    if thread.status in ENDED and given >= thread.last_seq:
+    if thread.status in ENDED and await _has_all(state["services"], thread, given, again=bool(sent)):
         return Response(status_code=204)
     return EventStream(ThreadStream(state["services"], state["streams"], thread, given).frames())
+
+
+async def _has_all(services: Services, thread: ThreadRecord, given: int, *, again: bool) -> bool:
+    """Whether there is nothing after a cursor; one that comes `again` has been told of events that are gone."""
+    if given >= thread.last_seq:
+        return True
+    return again and not await services.reads.events(thread.thread_id, after=given, limit=1)
 
 
 @feed_router.get(

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, requests_agents, requests_steer, requests_tasks, schemas_service
+from app.api import (
+    examples,
+    requests,
+    requests_agents,
+    requests_steer,
+    requests_tasks,
+    requests_upkeep,
+    schemas_service,
+)
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -32,6 +40,10 @@ _TAGS: Final = [
     {"name": "breakers", "description": "The circuit breakers of the agents."},
     {"name": "mcp", "description": "The MCP servers whose tools steps call."},
     {"name": "queues", "description": "Where threads wait for a slot."},
+    {
+        "name": "upkeep",
+        "description": "Threads to another version of their workflow, stored versions to the newest format.",
+    },
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
     {"name": "health", "description": "Whether the service can work."},
 ]
@@ -114,6 +126,8 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.GateRequest,
     requests.OpenBreakerRequest,
     requests.CloseBreakerRequest,
+    requests_upkeep.MigrateRequest,
+    requests_upkeep.UpgradeRequest,
     requests_agents.DisableAgentRequest,
     requests_agents.EnableAgentRequest,
     schemas_service.Problem,

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.domain.status import Status, StepStatus
 
-Kind = Literal["invoke", "resume", "rollback", "fork"]
+Kind = Literal["invoke", "resume", "rollback", "fork", "migrate", "unknown"]
 
 
 class Links(BaseModel):

@@ -12,7 +12,7 @@ from app.domain.status import Status
 class FindingDocument(BaseModel):
     """One thing that is not as it was written; `quarantined`: it was put aside."""
 
-    kind: Literal["checkpoint", "output", "input", "missing"]
+    kind: Literal["checkpoint", "output", "input", "missing", "event", "format"]
     version: int | None
     step_id: str | None
     run_id: str | None
@@ -25,7 +25,7 @@ class QuarantinedDocument(BaseModel):
     """A damaged text that was put aside; `expected_sha256` in hex, `stored` the text as it was found."""
 
     id: str
-    kind: Literal["checkpoint", "output", "input", "missing"]
+    kind: Literal["checkpoint", "output", "input", "missing", "event", "format"]
     version: int | None
     step_id: str | None
     run_id: str | None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.errors import Problem
     from app.domain.gates import Answer, GateFilter, GateRecord
+    from app.domain.moving import MoveCommand, Moves
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from app.domain.state import Refs, State
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
+    from app.domain.upkeep import Upkeep
     from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
@@ -133,6 +135,12 @@ class Inspector(Protocol):
     async def repair(self, thread_id: str) -> tuple[ThreadRecord, Transition | None]: ...
 
 
+class Mover(Protocol):
+    """Moves threads to another version of their workflow."""
+
+    async def move(self, command: MoveCommand, /) -> Moves: ...
+
+
 class Mcp(Protocol):
     """The configured MCP servers."""
 
@@ -158,6 +166,10 @@ class Services(Protocol):
     def agents(self) -> AgentDesk: ...
     @property
     def inspector(self) -> Inspector: ...
+    @property
+    def mover(self) -> Mover: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
     @property
     def mcp(self) -> Mcp: ...
     @property

@@ -92,6 +92,8 @@ class ThreadStream:
             async for chunk in self._passed(page, stored=True):
                 yield chunk
             if len(page) < PAGE:
+                if lost := self._lost():
+                    yield lost
                 break
         self._stale, self._goal = False, None
         rest, self._rest = self._rest, []
@@ -99,6 +101,13 @@ class ThreadStream:
             yield chunk
         if self._stale:  # the table lacks what the bus told of: the next look at it will bring that
             self._stale, self._rest = False, []
+
+    def _lost(self) -> bytes:
+        """What the thread's row counts, and the table did not have when it was read after that."""
+        if self._goal is None or self._cursor >= self._goal:
+            return b""
+        first, self._cursor = self._cursor + 1, self._goal
+        return gap_frame(thread_id=self._thread.thread_id, first=first, last=self._goal)
 
     async def _page(self) -> list[Event]:
         """The next events of the table; readers that are as far and know how far it goes read them together.

@@ -24,6 +24,7 @@ from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
+from app.engine.moving import Mover
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
+    from app.domain.upkeep import Upkeep
     from app.engine.deps import Spawn
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
@@ -64,6 +66,8 @@ class Services:
     writers: list[GroupWriter]
     breakers: Breakers
     inspector: Inspector
+    mover: Mover
+    upkeep: Upkeep
     gates: Gates
     agents: AgentDesk
     mcp: McpServers
@@ -122,7 +126,9 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         queues=admission,
         writers=store.writers,
         breakers=breakers,
-        inspector=Inspector(store.stores, catalog, worker, bus),
+        inspector=Inspector(store.stores, catalog, worker, bus, store.upkeep),
+        mover=Mover(store.stores, catalog, worker, bus, store.upkeep),
+        upkeep=store.upkeep,
         gates=Gates(store.stores, worker),
         agents=agents,
         mcp=doers.mcp,

@@ -86,14 +86,15 @@ def hash_of(source: str | bytes | Mapping[str, Any]) -> str:
 
 def content_hash(document: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of the document as canonical JSON: the order of its keys does not count."""
-    return hashlib.sha256(jsontext.dumps(_sorted(document)).encode()).hexdigest()
+    return hashlib.sha256(jsontext.dumps(canonical(document)).encode()).hexdigest()
 
 
-def _sorted(value: Any) -> Any:
+def canonical(value: Any) -> Any:
+    """A JSON value with the keys of all its objects in order."""
     if isinstance(value, dict):
-        return {key: _sorted(item) for key, item in sorted(cast("dict[str, Any]", value).items())}
+        return {key: canonical(item) for key, item in sorted(cast("dict[str, Any]", value).items())}
     if isinstance(value, list):
-        return [_sorted(item) for item in cast("list[Any]", value)]
+        return [canonical(item) for item in cast("list[Any]", value)]
     return value
 
 

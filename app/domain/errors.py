@@ -9,6 +9,7 @@ BackstitchError(code)
 ├── NotFound                  thread, workflow, execution, version
 ├── Corrupt                   what is stored is not what was written: findings
 ├── Conflict                  thread_running, version_conflict, workflow_mismatch, idempotency...
+│   └── UnknownFormat         what is stored was written by a later release
 ├── Unavailable               the journal cannot take the write now; try again later
 │   └── QueueFull             as many threads wait in the queue as may
 ├── StartupError              the service cannot start, in one line
@@ -118,6 +119,12 @@ class Corrupt(BackstitchError):
             findings=[finding.value() for finding in self.findings[:_TOLD]],
             repair=f"GET /api/invoke/verify/{thread_id} tells all, POST /api/invoke/repair/{thread_id} repairs",
         )
+
+
+class UnknownFormat(Conflict):
+    """A later release has written it: nothing is wrong with it, but this one cannot read it."""
+
+    code = "format_unknown"
 
 
 class Unavailable(BackstitchError):

@@ -6,24 +6,23 @@ Every check returns findings, none when all is well.  Nothing here raises for a 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from uuid import UUID, uuid5
 
 from app.domain import jsontext
-from app.domain.errors import JsonError
-from app.domain.state import START, Refs
-from app.domain.status import StepStatus
+from app.domain.errors import Corrupt, UnknownFormat
+from app.domain.manifests import manifest_problem, told_identity
+from app.domain.state import FORMAT, START, Refs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord
 
-Kind: TypeAlias = Literal["checkpoint", "output", "input", "missing"]
-_STATUSES: Final = frozenset(status.value for status in StepStatus)
+Kind: TypeAlias = Literal["checkpoint", "output", "input", "missing", "event", "format"]
+"""`event`: events are gone; `format`: not damage, but written by a later release."""
 _NAMESPACE: Final = UUID("5f0c1b34-51a6-5d1c-9c9a-6b61636b7374")
 DIGEST: Final = "its text is not the one that was written (SHA-256)"
 
@@ -58,6 +57,8 @@ class Finding:
         """In one line for people."""
         if self.version is not None:
             return f"version {self.version}: {self.problem}"
+        if self.kind == "event":
+            return self.problem
         if self.run_id is not None:
             return f"the output of step {self.step_id or '?'} (run {self.run_id}): {self.problem}"
         return f"the input (execution {self.execution_id}): {self.problem}"
@@ -75,13 +76,17 @@ class Quarantined:
 
 def check_checkpoint(checkpoint: CheckpointRecord) -> list[Finding]:
     """The digest of a manifest, its links, and whether it is a manifest at all."""
-    problem = _text_problem(checkpoint.manifest, checkpoint.sha256) or _link_problem(checkpoint)
-    problem = problem or _manifest_problem(checkpoint)
+    kind = "checkpoint"
+    if checkpoint.format > FORMAT:  # of which nothing else can be said
+        kind, problem = "format", f"it is of format {checkpoint.format}, and this release knows those up to {FORMAT}"
+    else:
+        problem = _text_problem(checkpoint.manifest, checkpoint.sha256) or _link_problem(checkpoint)
+        problem = problem or manifest_problem(checkpoint)
     if problem is None:
         return []
     return [
         Finding(
-            kind="checkpoint",
+            kind=cast("Kind", kind),
             version=checkpoint.version,
             execution_id=checkpoint.execution_id,
             step_id=checkpoint.step_id,
@@ -92,9 +97,40 @@ def check_checkpoint(checkpoint: CheckpointRecord) -> list[Finding]:
     ]
 
 
+def as_written(checkpoint: CheckpointRecord) -> CheckpointRecord:
+    """With the parent, the step and the execution that its text names, where that is sound and knows them: columns may lie."""
+    if _text_problem(checkpoint.manifest, checkpoint.sha256) is not None or checkpoint.format != FORMAT:
+        return checkpoint
+    told = told_identity(checkpoint)
+    if told is None or told[0] != checkpoint.version:
+        return checkpoint
+    _, parent, _, execution_id, step_id, _ = told
+    return replace(checkpoint, parent_version=parent, execution_id=execution_id, step_id=step_id)
+
+
+def refuse(thread_id: str, findings: Sequence[Finding]) -> None:
+    """Raise Corrupt when anything is wrong, UnknownFormat where a later release has written any of it."""
+    refuse_unknown(thread_id, findings)
+    if findings:
+        raise Corrupt(thread_id, findings)
+
+
+def refuse_unknown(thread_id: str, findings: Iterable[Finding]) -> None:
+    """Raise UnknownFormat where a later release has written any of it: nothing can be said of that here."""
+    for finding in findings:
+        if finding.kind == "format":
+            raise UnknownFormat(f"thread {thread_id}: {finding.sentence()}: leave it to a process of that release")
+
+
 def gone(version: int) -> Finding:
     """A version whose row is not there."""
     return Finding(kind="missing", version=version, problem="its row is gone")
+
+
+def no_events(first: int, last: int) -> Finding:
+    """Events whose rows are not there."""
+    which = f"event {first} is" if first == last else f"events {first} to {last} are"
+    return Finding(kind="event", problem=f"{which} gone")
 
 
 def check_chain(checkpoints: Sequence[CheckpointRecord], version: int) -> list[Finding]:
@@ -221,48 +257,3 @@ def _link_problem(checkpoint: CheckpointRecord) -> str | None:
     lowest = 1 if base == version else base
     holds = base == version if parent is None else 0 < lowest <= parent < version
     return None if holds else f"its links do not hold (parent {parent}, base {base})"
-
-
-def _manifest_problem(checkpoint: CheckpointRecord) -> str | None:
-    try:
-        manifest = jsontext.loads(checkpoint.manifest)
-    except JsonError as error:
-        return f"its manifest cannot be read: {error.message}"
-    if not isinstance(manifest, dict) or not _is_manifest(cast("dict[str, Any]", manifest), checkpoint.version):
-        return "its text is no manifest"
-    full = bool(cast("dict[str, Any]", manifest).get("full"))
-    if full != (checkpoint.base_version == checkpoint.version):
-        return "it is full and should not be, or the other way round"
-    return None
-
-
-def _is_manifest(manifest: dict[str, Any], version: int) -> bool:
-    steps, context, literals = (manifest.get(part, {}) for part in ("steps", "context", "literals"))
-    if not all(isinstance(part, dict) for part in (steps, context, literals)):
-        return False
-    source = manifest.get("input", "" if manifest.get("full") else "as before")
-    return (
-        isinstance(source, str)
-        and source != ""
-        and all(_is_step(entry) for entry in cast("Mapping[str, Any]", steps).values())
-        and all(_is_reference(entry, version) for entry in cast("Mapping[str, Any]", context).values())
-    )
-
-
-def _is_step(entry: Any) -> bool:
-    if entry is None:
-        return True
-    pair = cast("list[Any]", entry)
-    return isinstance(entry, list) and len(pair) == 2 and isinstance(pair[0], str) and pair[1] in _STATUSES  # noqa: PLR2004
-
-
-def _is_reference(entry: Any, version: int) -> bool:
-    if entry is None:
-        return True
-    match entry:
-        case ["run", str()]:
-            return True
-        case ["at", int(at)]:
-            return 0 < at <= version
-        case _:
-            return False

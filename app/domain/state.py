@@ -4,12 +4,13 @@ A manifest is JSON.  A full one names everything: {"full": true, "input": EXECUT
 "context": {NAME: ["run", RUN] | ["at", VERSION]}, "literals": {NAME: value}}; a delta has only what changed against its
 parent, null for what was taken away.  `["at", V]` is a literal in the manifest of version V.  Full ones stand at geometric
 distances, so that all manifests of a thread together are linear in its steps, and loading reads one run of versions.
+Each says whose it is, so that its digest covers that: "of": [version, parent, base, execution, step, trigger].
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.domain import jsontext
 from app.domain.status import STEP_DONE, StepStatus
@@ -21,7 +22,22 @@ if TYPE_CHECKING:
 
 START: Final = "START"
 END: Final = "END"
+FORMAT: Final = 2
+"""The format of the manifests that are written; `domain.formats` knows those before it."""
 _FULL_AFTER: Final = 8
+
+
+class Writing(NamedTuple):
+    """On top of which version, in which execution, by which step and why a version is written."""
+
+    parent: int | None
+    execution_id: str
+    step_id: str
+    trigger: str
+
+    def identity(self, version: int, base_version: int) -> list[Any]:
+        """What the manifest of `version` says of itself."""
+        return [version, self.parent, base_version, self.execution_id, self.step_id, self.trigger]
 
 
 @dataclass(slots=True)
@@ -178,18 +194,20 @@ class ManifestWriter:
         """A variable given from outside: its value goes into the next manifest itself."""
         self._literals[name] = value
 
-    def write(self, version: int, *, full: bool = False) -> str:
+    def write(self, version: int, writing: Writing, *, full: bool = False) -> str:
         """The manifest of `version` as JSON text."""
         for name, value in self._literals.items():
             self._refs.context[name] = ("at", version)
             self._refs.literals[version, name] = value
             self._context[name] = ["at", version]
         if full or self._since_base >= max(_FULL_AFTER, self._base_entries):
-            manifest = self._full()
             self.base_version, self._since_base = version, 0
             self._base_entries = len(self._refs.steps) + len(self._refs.context)
+            manifest: dict[str, Any] = {"of": writing.identity(version, version), **self._full()}
         else:
-            manifest = {"steps": self._steps} if self._steps else {}
+            manifest = {"of": writing.identity(version, self.base_version)}
+            if self._steps:
+                manifest["steps"] = self._steps
             if self._context:
                 manifest["context"] = self._context
             self._since_base += 1

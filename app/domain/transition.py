@@ -11,6 +11,7 @@ from app.domain.status import Status, StepStatus
 if TYPE_CHECKING:
     from app.domain.events import Event
     from app.domain.integrity import Quarantined
+    from app.domain.moving import Moved
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -80,6 +81,8 @@ class Transition:
     notes: list[NoteRecord] = field(default_factory=list["NoteRecord"])
     quarantined: list[Quarantined] = field(default_factory=list["Quarantined"])
     """What was found damaged; written by `steer` only."""
+    moved: Moved | None = None
+    """Another definition for the thread, and what goes on in it; written by `steer` only."""
 
     @property
     def gets_on(self) -> bool:
@@ -96,3 +99,5 @@ class Transition:
         thread.wake_at, thread.recoveries, thread.updated_at = self.wake_at, self.recoveries, self.at
         if self.clear_signal:
             thread.signal = None
+        if self.moved is not None:
+            thread.definition_id = self.moved.definition_id

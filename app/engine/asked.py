@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.domain import input_schema, jsontext
+from app.domain import input_schema, integrity, jsontext
 from app.domain.errors import Conflict, Corrupt, InvalidInput, InvalidRequest
+from app.domain.ports import ExecutionFilter
 from app.domain.records import IdempotencyRecord
 from app.domain.status import STEP_DONE, Status, StepStatus
 from app.engine.load import asked_of
@@ -73,6 +74,19 @@ def key_of(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | N
         thread_id=thread.thread_id,
         execution_id=thread.execution_id,
     )
+
+
+async def present(reads: Reads, thread: ThreadRecord, *, stand_in: bool = False) -> ExecutionRecord:
+    """A thread's execution; where its row is gone an older one may `stand_in`, which tells what it was of.  Raises Corrupt."""
+    thread_id, name = thread.thread_id, thread.execution_id
+    execution = await reads.execution(name)
+    if execution is None and stand_in:
+        for older in await reads.executions(ExecutionFilter(thread_id=thread_id, limit=1)):
+            asked: dict[str, Any] = {"parameters": None, "input": None, "input_sha256": None}
+            execution = replace(older, id=name, status=thread.status, **asked)
+    if execution is None:
+        raise Corrupt(thread_id, integrity.check_input(None, name))
+    return execution
 
 
 class Kept(NamedTuple):

@@ -17,8 +17,10 @@ from app.domain.times import utc_now
 from app.engine.asked import check_input, check_place, fitting, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
+from app.engine.definite import Definite
 from app.engine.fork import Forks
 from app.engine.load import asked_of, begun, damaged_manifests, load_state
+from app.engine.moving import check_version
 from app.engine.starts import Starts
 from app.engine.steering import Steering
 from app.engine.undo import undone_by
@@ -56,6 +58,7 @@ class Control:
         self._bus = bus
         self._starts = Starts(stores, worker, bus, admission)
         self._forks = Forks(stores, catalog, self._starts)
+        self._definite = Definite(stores, catalog, self._steer)
 
     async def start(self, command: StartCommand) -> Accepted:
         """Start a new thread, or go on with the one that the command names.
@@ -76,33 +79,30 @@ class Control:
     async def _resume(self, command: ResumeCommand, key: IdempotencyRecord | None) -> Accepted:
         left: list[int] = []
 
-        queue, spec = await self._born_of(command.thread_id)
-
-        async def decide(steering: Steering) -> Transition | None:
+        async def decide(steering: Steering, spec: WorkflowSpec) -> Transition | None:
             left.append(steering.thread.head_version)
             return await steering.resume(command, spec)
 
-        thread, moved = await self._steer(command.thread_id, decide, drive=queue, key=key)
+        thread, moved = await self._definite.steer(command.thread_id, decide, key=key)
         return Accepted(thread=thread, execution_id=thread.execution_id, nothing_to_do=not moved, from_version=left[-1])
 
     async def rollback(self, command: RollbackCommand) -> Accepted:
         """Move the head to an earlier version, also while the thread runs.  Raises NotFound, Conflict, InvalidRequest."""
         left: list[int] = []
 
-        queue, spec = await self._born_of(command.thread_id)
-
-        async def decide(steering: Steering) -> Transition | None:
+        async def decide(steering: Steering, spec: WorkflowSpec) -> Transition | None:
             left.append(steering.thread.head_version)
             return await steering.rollback(command, spec)
 
-        thread, _ = await self._steer(command.thread_id, decide, drive=queue if command.resume else None)
+        thread, _ = await self._definite.steer(
+            command.thread_id, decide, to_version=command.to_version, drive=command.resume
+        )
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
 
     async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
         """What a rollback would undo, the latest first; nothing changes.  Raises NotFound, Corrupt."""
-        _, spec = await self._born_of(thread_id)
-        thread = await self._stores.reads.thread(thread_id)
-        assert thread is not None
+        thread, spec = await self._definite.known(thread_id)
+        await check_version(self._stores, self._catalog, thread, to_version)
         return thread, await undone_by(self._stores.reads, thread, spec, to_version)
 
     async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
@@ -182,13 +182,6 @@ class Control:
         """The whole state at a version.  Raises NotFound, Corrupt."""
         return await load_state(self._stores.reads, thread_id, version)
 
-    async def _born_of(self, thread_id: str) -> tuple[str, WorkflowSpec]:
-        """A thread's queue and definition never change: they are read before the lock is taken, which holds a connection."""
-        thread = await self._stores.reads.thread(thread_id)
-        if thread is None:
-            raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
-        return thread.queue, await self._catalog.spec(thread.definition_id)
-
     async def _start(self, command: StartCommand) -> Accepted:
         record, spec = await self._definition(command)
         if command.thread_id is not None:
@@ -219,8 +212,8 @@ class Control:
             return await self._resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by), key)
         await check_input(own, command)
         plain(command.input)
-        now, _ = await self._steer(
-            thread.thread_id, lambda steering: steering.run_again(command, own), drive=thread.queue, key=key
+        now, _ = await self._definite.steer(
+            thread.thread_id, lambda steering, spec: steering.run_again(command, spec), key=key
         )
         return Accepted(thread=now, execution_id=now.execution_id, from_version=thread.head_version)
 

@@ -57,7 +57,10 @@ class Diagnosis:
 
 
 async def diagnose(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) -> Diagnosis:
-    """Look at the head and, as far as needed, at its ancestors; never beyond the START of the present input."""
+    """Look at the head and, as far as needed, at its ancestors; never beyond the START of the present input.
+
+    Raises UnknownFormat: whoever knows that format shall say what is damaged.
+    """
     diagnosis = Diagnosis()
     execution = await reads.execution(thread.execution_id)
     try:
@@ -102,6 +105,7 @@ class _Examination:
     async def is_sound(self, version: int, diagnosis: Diagnosis) -> bool:
         """Whether the thread can go on from it; what is lost there goes into the diagnosis."""
         faults = integrity.check_chain(self._checkpoints, version)
+        integrity.refuse_unknown(self._thread.thread_id, faults)
         if not faults:
             try:
                 return await self._is_whole(version, diagnosis)
@@ -117,6 +121,7 @@ class _Examination:
         before = dict(refs.context)
         refs.forget(asked.reset)
         values = await read_values(self._reads, self._thread.thread_id, refs, asked.context)
+        integrity.refuse_unknown(self._thread.thread_id, values.findings)
         diagnosis.add(values.findings)
         if not await self._has_input(values, diagnosis) or values.literals:
             return False
@@ -152,8 +157,7 @@ class _Examination:
             earlier = context_of(self._checkpoints, version, {run for run, _ in refs.steps.values()})
             alone = Refs("", {}, {name: earlier[name] for name in names if name in earlier})
             faults = (await read_values(self._reads, thread_id, alone)).findings
-        if faults:
-            raise Corrupt(thread_id, faults)
+        integrity.refuse(thread_id, faults)
 
     async def give_up(self, version: int) -> tuple[str | None, int | None]:
         """The step that wrote a version, and the version's parent; None for what comes before START."""
@@ -165,6 +169,7 @@ class _Examination:
     async def _written(self, version: int) -> tuple[str | None, int | None, str | None]:
         """The step, the parent and the execution of a version; where its row is gone or damaged, the events tell."""
         row = self._by_version.get(version)
+        row = integrity.as_written(row) if row is not None else None
         parent = integrity.parent_of(row) if row is not None else None
         if row is not None and (row.step_id == START or parent is not None):
             step_id = row.step_id if row.step_id != END else None

@@ -8,6 +8,7 @@ from app.domain import jsontext
 from app.domain.events import Event
 from app.domain.records import CheckpointRecord, ErrorInfo, ExecutionUpdate
 from app.domain.retry import EXCEPTION
+from app.domain.state import FORMAT, Writing
 from app.domain.status import ENDED, Status
 from app.domain.transition import Transition
 
@@ -105,7 +106,7 @@ class Draft:
         t = self.transition
         parent = t.head_version or None
         version = t.last_version = t.head_version = t.last_version + 1
-        manifest = writer.write(version, full=full)
+        manifest = writer.write(version, Writing(parent, t.execution_id, step_id, trigger), full=full)
         t.checkpoints.append(
             CheckpointRecord(
                 thread_id=t.thread_id,
@@ -120,6 +121,7 @@ class Draft:
                 size_bytes=state.size_bytes,
                 progress=progress,
                 created_at=self.at,
+                format=FORMAT,
             )
         )
         return version

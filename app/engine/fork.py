@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from app.domain import events
 from app.domain.commands import Fork, Forked, StartCommand
-from app.domain.errors import BackstitchError, Conflict, Corrupt, InvalidRequest, JsonError, NotFound, Problem
+from app.domain.errors import BackstitchError, Conflict, InvalidRequest, JsonError, NotFound, Problem
 from app.domain.ids import uuid7
+from app.domain.integrity import refuse
 from app.domain.parameters import Origin, Parameters, parse
 from app.domain.state import END, START, ManifestWriter, Refs, State, resolve
 from app.domain.status import Status
@@ -25,6 +26,7 @@ from app.engine.asked import key_of
 from app.engine.birth import new_execution, new_thread, plain
 from app.engine.draft import Draft
 from app.engine.load import manifests, set_literals
+from app.engine.moving import check_version
 from app.engine.values import read_values
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Forks:
     """One for the engine."""
 
     def __init__(self, stores: Stores, catalog: Catalog, starts: Starts) -> None:
+        self._stores = stores
         self._reads = stores.reads
         self._registry = stores.registry
         self._catalog = catalog
@@ -90,6 +93,7 @@ class Forks:
         """Make those that are not known yet; of the large states only one is in memory at a time."""
         thread = await self._thread(command.thread_id)
         chain = await manifests(self._reads, thread.thread_id, version)
+        await check_version(self._stores, self._catalog, thread, version, runs_on=True)
         size = chain[-1].size_bytes
         if size > MAX_BYTES:
             told = f"version {version} holds {size:,} bytes; at most {MAX_BYTES:,} can be forked"
@@ -147,8 +151,7 @@ class Forks:
             raise NotFound(f"definition {thread.definition_id} is gone", code="workflow_not_found")
         refs = resolve(chain, chain[-1].version)
         values = await read_values(self._reads, thread.thread_id, refs)
-        if values.findings:
-            raise Corrupt(thread.thread_id, values.findings)
+        refuse(thread.thread_id, values.findings)
         assert values.execution is not None
         return Source(
             thread=thread,

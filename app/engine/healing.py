@@ -143,9 +143,10 @@ async def heal(journal: Journal, thread: ThreadRecord, spec: WorkflowSpec) -> tu
 
 
 async def repair(
-    journal: Journal, thread_id: str, spec: WorkflowSpec, others: Iterable[Finding]
+    journal: Journal, thread: ThreadRecord, spec: WorkflowSpec, others: Iterable[Finding]
 ) -> tuple[ThreadRecord, Transition | None]:
-    """Heal a thread that nobody drives.  Raises NotFound, Conflict (thread_running)."""
+    """Heal a thread that nobody drives.  Raises NotFound, Conflict (thread_running, thread_moving)."""
+    thread_id = thread.thread_id
     done: list[Transition | None] = [None]
 
     async def decide(now: ThreadRecord, reads: Reads) -> Transition | None:
@@ -154,6 +155,8 @@ async def repair(
                 f"thread {thread_id} is {now.status} and being driven: pause it first, or leave it to its driver",
                 code="thread_running",
             )
+        if now.definition_id != thread.definition_id:
+            raise Conflict(f"thread {thread_id} has just been moved: try again", code="thread_moving")
         done.append(await Healing(now, reads, at=utc_now(), driver=None).heal(spec, others))
         return done[-1]
 

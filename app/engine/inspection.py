@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads
     from app.domain.records import CheckpointRecord, StepRecord, ThreadRecord
     from app.domain.transition import Transition
+    from app.domain.upkeep import Upkeep
     from app.engine.bus import Bus
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
@@ -51,11 +52,15 @@ class Report:
 class Inspector:
     """Verifies and repairs, when a person asks for it."""
 
-    def __init__(self, stores: Stores, catalog: Catalog, worker: Worker, bus: Bus) -> None:
+    def __init__(
+        self, stores: Stores, catalog: Catalog, worker: Worker, bus: Bus, upkeep: Upkeep | None = None
+    ) -> None:
+        """Without `upkeep` nobody looks for events that are gone."""
         self._stores = stores
         self._catalog = catalog
         self._worker = worker
         self._bus = bus
+        self._upkeep = upkeep
 
     async def verify(self, thread_id: str) -> Report:
         """Check everything that is stored of a thread; nothing is changed.  Raises NotFound."""
@@ -65,6 +70,9 @@ class Inspector:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         audit = _Audit(reads, thread)
         await audit.run()
+        if self._upkeep is not None:
+            gaps = await self._upkeep.missing_events(thread_id, thread.last_seq)
+            audit.note(integrity.no_events(first, last) for first, last in gaps)
         sound = audit.sound()
         return Report(
             thread=thread,
@@ -82,7 +90,8 @@ class Inspector:
         """
         report = await self.verify(thread_id)
         spec = await self._catalog.spec(report.thread.definition_id)
-        thread, written = await repair(self._stores.journal, thread_id, spec, report.findings)
+        damage = [finding for finding in report.findings if finding.kind != "format"]
+        thread, written = await repair(self._stores.journal, report.thread, spec, damage)
         if written is not None:
             self._bus.moved(written)
             await self._worker.family.cancel_children(written)
@@ -157,12 +166,12 @@ class _Audit:
             page = await self._reads.checkpoints(self._thread.thread_id, first=first, last=last, limit=_PAGE)
             if not page:
                 break
-            self._note(finding for one in page for finding in integrity.check_checkpoint(one))
+            self.note(finding for one in page for finding in integrity.check_checkpoint(one))
             self._checkpoints += page
             first = page[-1].version + 1
             await asyncio.sleep(0)
         there = {one.version for one in self._checkpoints}
-        self._note(integrity.gone(version) for version in range(1, last + 1) if version not in there)
+        self.note(integrity.gone(version) for version in range(1, last + 1) if version not in there)
 
     async def _outputs(self) -> None:
         wanted = self._referred()
@@ -189,12 +198,15 @@ class _Audit:
                 )
             ]
 
-        self._note(await off_loop(check, sum(len(row.output or "") for row in by_id.values()), BIG))
+        self.note(await off_loop(check, sum(len(row.output or "") for row in by_id.values()), BIG))
 
     async def _inputs(self) -> None:
         where = ExecutionFilter(thread_id=self._thread.thread_id, limit=_PAGE)
-        known = [execution.id for execution in await self._reads.executions(where) if execution.kind in WITH_INPUT]
-        wanted = {*known, self._thread.execution_id}
+        listed = await self._reads.executions(where)
+        wanted = {*(one.id for one in listed if one.kind in WITH_INPUT), self._thread.execution_id}
+        if len(listed) < _PAGE:
+            named = {one.execution_id for one in self._checkpoints if one.version not in self._bad_versions}
+            wanted |= named - {one.id for one in listed}  # their rows are gone
         for checkpoint in self._checkpoints:
             if checkpoint.version not in self._bad_versions and checkpoint.base_version == checkpoint.version:
                 refs = Refs()
@@ -208,7 +220,7 @@ class _Audit:
             faults = await off_loop(
                 lambda one=execution, name=execution_id: integrity.check_input(one, name), size, BIG
             )
-            self._note(faults)
+            self.note(faults)
 
     def _referred(self) -> dict[str, str | None]:
         """Every step run that a sound manifest refers to, with its step."""
@@ -223,12 +235,13 @@ class _Audit:
                 found.update({run: step_id for step_id, (run, _) in refs.steps.items()})
         return found
 
-    def _note(self, findings: Iterable[Finding]) -> None:
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Remember what is wrong, and which versions and values that makes unfit."""
         for finding in findings:
             self.findings[finding.id] = finding
             if finding.version is not None:
                 self._bad_versions.add(finding.version)
-            else:
+            elif finding.kind != "event":
                 self._bad_values.add(finding.run_id or finding.execution_id or "")
 
 

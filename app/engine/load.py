@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.domain import integrity, jsontext, parameters
-from app.domain.errors import Corrupt, JsonError, NotFound
+from app.domain.errors import Corrupt, JsonError, NotFound, UnknownFormat
 from app.domain.integrity import Finding
 from app.domain.records import NO_USAGE, ErrorInfo, Usage
 from app.domain.state import ManifestWriter, Refs, State, context_of, resolve, writer_after
@@ -61,16 +61,14 @@ class Loaded:
 async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool = False) -> list[CheckpointRecord]:
     """The checkpoints that make up `version`, and perhaps others among them.
 
-    Raises Corrupt, and NotFound when there is no such version, which a head must have.
+    Raises Corrupt, UnknownFormat, and NotFound when there is no such version, which a head must have.
     """
     found = await damaged_manifests(reads, thread_id, version)
     if not found and is_head:
         raise Corrupt(thread_id, [integrity.gone(version)])
     if not found:
         raise NotFound(f"thread {thread_id} has no version {version}", code="version_not_found")
-    faults = integrity.check_chain(found, version)
-    if faults:
-        raise Corrupt(thread_id, faults)
+    integrity.refuse(thread_id, integrity.check_chain(found, version))
     return found
 
 
@@ -105,7 +103,7 @@ async def context_text(reads: Reads, thread_id: str, version: int) -> str:
     """The variables at `version` for people; none when the state cannot be read, which must stop no one from ending."""
     try:
         return context_for_people(await load_variables(reads, thread_id, version))
-    except (Corrupt, KeyError, ValueError, TypeError, JsonError) as error:
+    except (Corrupt, UnknownFormat, KeyError, ValueError, TypeError, JsonError) as error:
         _log.warning("the variables of thread %s cannot be told: %r", thread_id, error)
         return "{}"
 
@@ -197,9 +195,7 @@ async def _reset(reads: Reads, thread: ThreadRecord, refs: Refs, writer: Manifes
     lost = before - set(refs.context)
     if lost - asked.context.keys():
         versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
-        faults = integrity.check_timeline(versions, thread.head_version)
-        if faults:
-            raise Corrupt(thread.thread_id, faults)
+        integrity.refuse(thread.thread_id, integrity.check_timeline(versions, thread.head_version))
         earlier = context_of(versions, thread.head_version, {run for run, _ in refs.steps.values()})
         refs.context |= {name: earlier[name] for name in lost if name in earlier}
     for step_id in asked.reset:
@@ -221,8 +217,7 @@ async def _fill(
 ) -> State:
     """The state with its values, without those of the variables in `given`, which are about to be set."""
     values = await read_values(reads, thread_id, refs, given, known=known)
-    if values.findings:
-        raise Corrupt(thread_id, values.findings)
+    integrity.refuse(thread_id, values.findings)
     rows = values.rows
     input_text = (values.execution and values.execution.input) or "null"
     state = State(refs, {"input": jsontext.loads(input_text), "context": {}}, len(input_text))

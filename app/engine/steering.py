@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext
-from app.domain.errors import Conflict, InvalidRequest, NotFound
+from app.domain.errors import Conflict, InvalidRequest
 from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
@@ -19,7 +19,7 @@ from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
-from app.engine.asked import downstream_of, failed_call, owed_by, unfinished
+from app.engine.asked import downstream_of, failed_call, owed_by, present, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 from app.engine.undo import to_undo
@@ -117,7 +117,7 @@ class Steering:
                 f"version {target.version} is the end: nothing runs after it that could see the changes",
                 code="nothing_to_run",
             )
-        old, left = await self._execution(), self.thread.head_version
+        old, left = await self._execution(stand_in=True), self.thread.head_version
         undo = await owed_by(self._reads, self.thread, old)
         undo += await to_undo(self._reads, self.thread, spec, target.version) if command.compensate else ()
         context, overrides = dict(command.context), dict(command.overrides)
@@ -141,7 +141,7 @@ class Steering:
         """A new execution on an ended thread: the context is kept, the steps begin anew with a START version."""
         if self.thread.status not in ENDED:
             raise Conflict(f"thread {self.thread.thread_id} is {self.thread.status}", code="thread_running")
-        old = await self._execution()
+        old = await self._execution(stand_in=True)
         state = await load_variables(self._reads, self.thread.thread_id, self.thread.head_version)
         await self._replace(
             old, "invoke", Parameters(undo=await owed_by(self._reads, self.thread, old)), command.triggered_by
@@ -264,11 +264,8 @@ class Steering:
             **kept._asdict(),
         )
 
-    async def _execution(self) -> ExecutionRecord:
-        execution = await self._reads.execution(self.thread.execution_id)
-        if execution is None:
-            raise NotFound(f"execution {self.thread.execution_id} is gone", code="execution_not_found")
-        return execution
+    async def _execution(self, *, stand_in: bool = False) -> ExecutionRecord:
+        return await present(self._reads, self.thread, stand_in=stand_in)
 
     async def _version(self, version: int) -> CheckpointRecord:
         return (await manifests(self._reads, self.thread.thread_id, version))[-1]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from app.domain import wishes
-from app.domain.errors import Corrupt
+from app.domain.errors import Corrupt, UnknownFormat
 from app.domain.records import ErrorInfo
 from app.domain.retry import EXHAUSTED, INTERNAL
 from app.domain.status import STEP_OPEN
 from app.domain.times import utc_now
+from app.engine.draft import Draft
 from app.engine.healing import CORRUPT, load_or_heal
 from app.engine.steering import interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from app.domain.ports import Reads
     from app.domain.records import ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Transition
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from app.engine.family import Family
     from app.engine.load import Loaded
 
+_LATER: Final = 5.0
+"""Seconds for which a thread that this release cannot read is left to others."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,13 +62,34 @@ class TakeUp:
             await self._give_up_recovering(thread)
             return None
         spec = await self._specs(thread.definition_id)
-        loaded = await load_or_heal(self._stores, thread, spec, self._written)
+        loaded = await self._loaded(thread, spec)
         if loaded is None:
             return None
         if await self._family.is_orphan(loaded):
             await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
             return None
         return loaded
+
+    async def _loaded(self, thread: ThreadRecord, spec: WorkflowSpec) -> Loaded | None:
+        try:
+            return await load_or_heal(self._stores, thread, spec, self._written)
+        except UnknownFormat as error:
+            await self._leave(thread, error)
+            return None
+
+    async def _leave(self, thread: ThreadRecord, error: UnknownFormat) -> None:
+        """Let go of what a later release has written: a process of that release may take it up, this one tries again later."""
+        _log.warning("thread %s is left to another process: %s", thread.thread_id, error)
+
+        async def decide(now: ThreadRecord, reads: Reads) -> Transition | None:  # noqa: ARG001 - as Journal.steer calls it
+            if (now.epoch, now.rev) != (thread.epoch, thread.rev):
+                return None
+            draft = Draft(now, utc_now())
+            draft.transition.new_epoch = now.epoch + 1
+            draft.let_go(draft.at + timedelta(seconds=_LATER))
+            return draft.transition
+
+        await self._stores.journal.steer(thread.thread_id, decide)
 
     async def _give_up_recovering(self, thread: ThreadRecord) -> None:
         rows = await self._stores.reads.steps(thread.thread_id, execution_id=thread.execution_id, values=False)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.domain.events import Event
+    from app.domain.moving import Moved
     from app.domain.records import (
         CheckpointRecord,
         ExecutionRecord,
@@ -70,6 +71,12 @@ def weight(item: Start | Transition) -> int:
     for note in item.notes:
         total += len(note.value)
     return total
+
+
+def move(t: Transition, moved: Moved) -> tuple[Any, ...]:
+    """The arguments of the `move` statement."""
+    runs, places = list(moved.runs), list(moved.runs.values())
+    return (t.thread_id, moved.definition_id, t.execution_id, t.held_execution_id, runs, places)
 
 
 def _move(ord_: int, t: Transition) -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ class PostgresJournal(Journal):
                     rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
                     if any(row["outcome"] != "signal" for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
-                    await quarantine.put_aside(connection, transition)
+                    await self._write_rest(connection, transition)
                     transition.apply_to(thread)
                 steered = thread
         except (*db.LOST, *db.AGAIN) as error:
@@ -175,6 +175,13 @@ class PostgresJournal(Journal):
         if len(self._writers) == 1:
             return self._writers[0]
         return self._writers[zlib.crc32(thread_id.encode()) % len(self._writers)]
+
+    @staticmethod
+    async def _write_rest(connection: Any, transition: Transition) -> None:
+        """What only a steering writes."""
+        await quarantine.put_aside(connection, transition)
+        if transition.moved is not None:
+            await connection.execute(_QUERIES["move"], *flush.move(transition, transition.moved))
 
     @staticmethod
     async def _take_key(connection: Any, key: IdempotencyRecord, transition: Transition | None) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from app.domain import events as names
+from app.domain import formats
 from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
 from app.domain.records import NO_USAGE, PartMarks
@@ -80,7 +81,7 @@ class MemoryReads(Reads):
         """Versions first..last of the thread, oldest first."""
         known = self._tables.checkpoints.get(thread_id, [])
         found = [each for each in known if each.version >= first and (last is None or each.version <= last)]
-        return [replace(each) for each in found[:limit]]
+        return [formats.read(replace(each)) for each in found[:limit]]
 
     async def steps(
         self, thread_id: str, *, execution_id: str | None = None, ids: Sequence[str] | None = None, values: bool = True

@@ -29,6 +29,8 @@ from app.domain.times import utc_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.domain.transition import Transition
+
 
 @dataclass(slots=True, kw_only=True)
 class MemoryQueue:
@@ -87,6 +89,17 @@ class MemoryTables:
             execution = self.executions.get(item.finding.execution_id or "")
             if item.mended is not None and execution is not None:
                 execution.input = item.mended
+
+    def move(self, transition: Transition) -> None:
+        """What the `move` statement of the journal does."""
+        if transition.moved is None:
+            return
+        for run_id, place in transition.moved.runs.items():
+            run = self.runs[transition.thread_id][run_id]
+            run.execution_id, run.step_index = transition.execution_id, place
+        new, old = self.executions[transition.execution_id], self.executions[transition.held_execution_id]
+        if new.completed_at is not None:
+            new.error, new.context = old.error, old.context
 
     def put_items(self, thread_id: str, items: Sequence[ItemRecord]) -> None:
         """Write items; one that completed is never overwritten, unless its text is not the one that was written."""

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from app.domain import formats
 from app.domain.events import Event
 from app.domain.integrity import Finding, Quarantined
 from app.domain.ports import FeedItem, FeedPosition
@@ -74,7 +75,12 @@ def note_from_row(row: Record) -> NoteRecord:
 
 
 def checkpoint_from_row(row: Record) -> CheckpointRecord:
-    """From all columns of `checkpoints`, with step_name as step_id."""
+    """From all columns of `checkpoints`, with step_name as step_id; one of an old format in the newest."""
+    return formats.read(checkpoint_as_stored(row))
+
+
+def checkpoint_as_stored(row: Record) -> CheckpointRecord:
+    """The same in the format in which it is stored."""
     return CheckpointRecord(**_fields(row))
 
 

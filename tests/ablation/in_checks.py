@@ -32,14 +32,14 @@ integrity(
 )
 integrity(
     "a text that is no manifest is found",
-    "problem = problem or _manifest_problem(checkpoint)",
+    "problem = problem or manifest_problem(checkpoint)",
     "problem = problem or None",
     DIGESTS + "test_a_text_that_is_no_manifest_is_found_though_its_digest_holds",
 )
 load = Room("app/engine/load.py", promise="G14")
 load(
     "a damaged value is never used",
-    "    if values.findings:\n        raise Corrupt(thread_id, values.findings)\n",
+    "    integrity.refuse(thread_id, values.findings)\n",
     "",
     CORRUPT + "test_a_state_that_is_damaged_is_never_given_out",
     CORRUPT + "test_a_lost_output_is_made_anew_and_nothing_else_runs_again",
@@ -75,8 +75,8 @@ diagnosis(
 )
 diagnosis(
     "what a variable gets back is checked",
-    "        if faults:\n            raise Corrupt(thread_id, faults)",
-    "        if faults is None:\n            raise Corrupt(thread_id, faults)",
+    "        integrity.refuse(thread_id, faults)\n",
+    "",
     ASKED + "test_a_variable_that_would_get_back_a_damaged_value_stops_the_thread",
 )
 parameters = Room("app/domain/parameters.py", promise="G14")

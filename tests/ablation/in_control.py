@@ -166,8 +166,8 @@ forks(
 )
 forks(
     "a damaged version is not forked",
-    "        if values.findings:\n",
-    "        if values is None:\n",
+    "        refuse(thread.thread_id, values.findings)\n",
+    "",
     FORK + "test_a_damaged_version_is_not_forked[damage_output]",
     promise="G14",
 )

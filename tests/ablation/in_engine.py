@@ -180,9 +180,9 @@ takeup(
     "            await self._give_up_recovering(thread)\n"
     "            return None\n"
     "        spec = await self._specs(thread.definition_id)\n"
-    "        loaded = await load_or_heal(self._stores, thread, spec, self._written)\n",
+    "        loaded = await self._loaded(thread, spec)\n",
     "        spec = await self._specs(thread.definition_id)\n"
-    "        loaded = await load_or_heal(self._stores, thread, spec, self._written)\n"
+    "        loaded = await self._loaded(thread, spec)\n"
     "        if thread.recoveries > self._max_recoveries:\n"
     "            await self._give_up_recovering(thread)\n"
     "            return None\n",

@@ -18,9 +18,11 @@ from app.bootstrap.agents import AgentDesk
 from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
+from app.domain.moving import Moves, Outcome, Reason
 from app.domain.records import IdempotencyRecord
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
+from app.domain.status import Status
 from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
 from app.engine.agent_outcomes import Outcomes
@@ -39,6 +41,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_upkeep import MemoryUpkeep
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -215,7 +218,17 @@ class Service:
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
+        self.upkeep = MemoryUpkeep(tables)
+        self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
         self.workflow: WorkflowRecord
+
+    async def moves(self, command: Any) -> Moves:
+        """One that was moved and one that was not."""
+        reason = Reason(code="step_differs", step_id="analyst", message="step analyst has completed, ...")
+        status = Status.WAITING
+        moved = Outcome(thread_id="a", status=status, from_version=1, execution_id="e-1")
+        refused = Outcome(thread_id="b", status=status, from_version=1, reasons=[reason])
+        return Moves(to=self.workflow, outcomes=[moved, refused], more=True)
 
     def hint(self) -> None:
         self.hints += 1

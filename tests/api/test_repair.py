@@ -146,3 +146,34 @@ async def test_an_unknown_thread_is_a_404(action: str) -> None:
         house.thread = "unknown"
         answer = await (house.get("verify/{}") if action == "verify" else house.post("repair"))
         assert answer.json()["code"] == "thread_not_found"
+
+
+async def test_a_thread_whose_execution_row_is_gone_still_has_a_status() -> None:
+    async with opened() as house:
+        thread = house.tables.threads[house.thread]
+        del house.tables.executions[thread.execution_id]
+        found = await house.status()
+        assert (found["status"], found["workflow"], found["kind"]) == ("waiting", "nap", "unknown")
+        assert found["error"]["message"] == f"the row of execution {thread.execution_id} is gone"
+        report = (await house.get("verify/{}")).json()
+        assert [one["problem"] for one in report["findings"]] == ["the row of the execution is gone"]
+
+
+async def test_verify_tells_of_events_that_are_gone_and_repair_remembers_it() -> None:
+    async with opened() as house:
+        del house.tables.events[house.thread][1]
+        found = (await house.get("verify/{}")).json()
+        assert (found["valid"], found["head_valid"]) == (False, True)
+        assert [(one["kind"], one["problem"]) for one in found["findings"]] == [("event", "event 2 is gone")]
+        assert (await house.post("repair")).json()["repaired"] is True
+        assert (await house.get("verify/{}")).json()["findings"][0]["quarantined"] is True
+
+
+async def test_what_a_later_release_has_written_is_format_unknown() -> None:
+    async with opened() as house:
+        house.tables.checkpoints[house.thread][2].format = 9
+        answer = await house.get("history/{}/3")
+        assert (answer.status_code, answer.json()["code"]) == (409, "format_unknown")
+        assert (await house.post("repair")).json()["code"] == "format_unknown"
+        assert (await house.status())["version"] == 3
+        assert (await house.get("history/{}")).status_code == 200

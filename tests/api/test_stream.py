@@ -302,3 +302,19 @@ async def test_what_is_not_kept_any_more_is_told_as_a_gap(served: Served, driver
     assert found[1].data["data"] == {"from_seq": 1, "to_seq": 2}
     assert (found[2].data["seq"], found[3].data["data"]) == (3, {"from_seq": 4, "to_seq": 5})
     assert seqs(found[4:]) == [6, 7]
+
+
+async def test_last_events_that_are_gone_are_a_gap_and_the_end_of_the_stream(
+    served: Served, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "_SILENCE", 0.01)
+    await tell(served.service, driver, 2)
+    await served.service.move(driver, driver.complete(1))
+    events = served.service.journal._tables.events[driver.thread.thread_id]
+    del events[-1]
+    async with reading(served.http, PATH) as (_, messages):
+        found = [one async for one in messages if one.event]
+    assert [one.event for one in found][-1] == "gap"
+    assert found[-1].data["data"] == {"from_seq": 4, "to_seq": 4}
+    async with reading(served.http, PATH, last="3") as (answer, _):
+        assert answer.status_code == 204  # whoever comes back has been told

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents, examples_steps
+from app.api import examples_agents, examples_steps, examples_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -277,5 +277,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/gates": {"gates": [GATE], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}/approve": {"thread_id": THREAD, "step_id": "approve", "status": "waiting"},
+    "/api/workflows/content-strategy/migrate": examples_upkeep.MIGRATED,
+    "/api/workflow/state/formats": examples_upkeep.FORMATS,
+    "/api/workflow/state/upgrade": examples_upkeep.UPGRADED,
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
 }  # fmt: skip

@@ -12,6 +12,7 @@ from app.api.thread_stream import ThreadStream
 from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
 from app.domain.errors import BackstitchError, Conflict, Fenced, InvalidRequest, NotFound, Unavailable
 from app.domain.gates import Answer, GateFilter
+from app.domain.moving import MOVABLE, MoveCommand
 from app.domain.status import ENDED
 from tests.simulation.watch import NARROW
 
@@ -135,6 +136,13 @@ class Clients:
         version = random.randint(1, row.last_version)
         go_on = random.random() < 0.7
         patience = random.choice([0.0, 0.5, 5.0, 60.0])
+        moving = MoveCommand(
+            workflow=self.world.watch.document(row.definition_id)["name"],
+            to_version=random.choice([1, 2, None]),
+            thread_ids=random.choice([None, [thread_id]]),
+            resume=go_on,
+            statuses=MOVABLE,
+        )
         asks: dict[str, Ask] = {
             "cancel": lambda p: p.control.cancel(thread_id, "on a whim"),
             "kill": lambda p: p.control.cancel(thread_id, force=True),
@@ -150,10 +158,11 @@ class Clients:
             "rollback": lambda p: p.control.rollback(
                 RollbackCommand(thread_id=thread_id, to_version=version, resume=go_on, expected_version=expected)
             ),
+            "move": lambda p: p.mover.move(moving),
             "wait": lambda p: self._wait(p, thread_id, patience),
             "answer": lambda p: self._answer(p, random.choice([thread_id, None])),
         }
-        name = random.choice([*asks, "resume", "wait", "answer"])
+        name = random.choice([*asks, "resume", "wait", "answer", "move"])
         return f"{name} {thread_id}" + (f" to {version}" if name == "rollback" else ""), asks[name]
 
     async def _answer(self, process: Process, thread_id: str | None = None) -> int:

@@ -10,7 +10,7 @@ from app.domain.state import resolve
 from app.domain.status import ENDED, STEP_OPEN, Status
 
 if TYPE_CHECKING:
-    from app.domain.records import ThreadRecord
+    from app.domain.records import ExecutionRecord, ThreadRecord
     from tests.simulation.loop import SimTask
     from tests.simulation.service import Process
     from tests.simulation.world import World
@@ -71,6 +71,7 @@ def _executions(world: World, thread: ThreadRecord) -> None:
             execution.id != thread.execution_id and execution.error is not None and "superseded" in execution.error
         )
         ended = execution.status in ENDED
+        superseded = superseded or _born_ended(execution)
         if ends[execution.id] > 1 or (ended and not superseded and not ends[execution.id]):
             violated("one terminal event", f"{execution.id} of {name} is {execution.status}: {ends[execution.id]}")
         if ended != (execution.completed_at is not None):
@@ -82,14 +83,21 @@ def _executions(world: World, thread: ThreadRecord) -> None:
             violated("no open step", f"{run.step_id} of {name} is {run.status} under an ended execution")
 
 
+def _born_ended(execution: ExecutionRecord) -> bool:
+    """One in which an ended thread was moved to another version of its workflow: nothing ran in it."""
+    return execution.kind == "migrate" and execution.started_at is None
+
+
 def _complete(world: World, thread: ThreadRecord) -> None:
-    """The head of a completed thread holds every step, each with a run that is done."""
+    """The head of a completed thread holds every step of the version that wrote it, each with a run that is done."""
     tables, name = world.tables, thread.thread_id
+    writer = tables.executions[tables.checkpoints[name][thread.head_version - 1].execution_id]
+    definition_id = writer.workflow_id or thread.definition_id
     refs = resolve(
         [each for each in tables.checkpoints[name] if each.version <= thread.head_version], thread.head_version
     )
-    caught = refs.steps.keys() & world.watch.caught(thread.definition_id)
-    missing = set(world.watch.steps_of(thread.definition_id)) - set(refs.done()) - caught
+    caught = refs.steps.keys() & world.watch.caught(definition_id)
+    missing = set(world.watch.steps_of(definition_id)) - set(refs.done()) - caught
     if missing:
         world.watch.violated("complete", f"{name} is completed without {sorted(missing)}")
     for step_id, (run_id, status) in refs.steps.items():

@@ -19,6 +19,7 @@ from app.engine.deps import Deps, Stores
 from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.lease import Lease
+from app.engine.moving import Mover
 from app.engine.worker import Worker
 from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
@@ -29,6 +30,7 @@ from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_upkeep import MemoryUpkeep
 from tests.agents import agent_runner
 from tests.simulation.loop import Place
 from tests.simulation.store import Wire, WireReads
@@ -158,6 +160,7 @@ class Process:
         self.admission = Admission(self.stores.queues, self.worker, slots=world.slots)
         self.gates = Gates(self.stores, self.worker)
         self.control = Control(self.stores, self.catalog, self.worker, self.bus, self.admission)
+        self.mover = Mover(self.stores, self.catalog, self.worker, self.bus, self._reach(MemoryUpkeep(world.tables)))
         children.starter, children.reads = self.control, reads
         limits = SimpleNamespace(max_body_bytes=1_000_000, heartbeat_seconds=15.0)
         self.services: Any = SimpleNamespace(control=self.control, reads=reads, bus=self.bus, limits=limits)

@@ -161,7 +161,8 @@ class Watch:
         thread = self.tables.threads[ctx.thread_id]
         caught = self.caught(thread.definition_id)
         done = {run.step_id for run in runs if run.status in STEP_DONE or run.step_id in caught}
-        needs = next(s["needs"] for s in self.document(thread.definition_id)["steps"] if s["id"] == ctx.step_id)
+        steps = self.document(thread.definition_id)["steps"]
+        needs = next((each["needs"] for each in steps if each["id"] == ctx.step_id), [])  # moved to one without it
         missing = set(needs) - done
         if missing:
             self.violated("committed before", f"{ctx.step_id} is called, and {sorted(missing)} are not committed")

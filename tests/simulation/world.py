@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.commands import ResumeCommand
-from app.domain.document import parse
+from app.domain.document import content_hash, parse
 from app.domain.errors import Unavailable
 from app.domain.queues import QueueSettings
 from app.domain.status import ENDED, Status
@@ -123,6 +123,12 @@ class World:
     async def _main(self) -> None:
         spec = parse(INNER)
         await MemoryRegistry(self.tables).register(name=spec.name, document=jsontext.dumps(INNER), hash=spec.hash)
+        for shape in range(SHAPES):  # each has a second version, with one more step at its end
+            first = document(shape)
+            late = {"id": "late", "needs": [step["id"] for step in first["steps"]], "python": "work"}
+            for each in (first, {**first, "steps": [*first["steps"], late]}):
+                text, digest = jsontext.dumps(each), content_hash(each)
+                await MemoryRegistry(self.tables).register(name=each["name"], document=text, hash=digest)
         await MemoryQueues(self.tables).configure(QueueSettings(name=NARROW, max_running=NARROWNESS))
         supervisors = [self._spawn(self._supervise(number)) for number in range(self.size)]
         await asyncio.sleep(0.05)

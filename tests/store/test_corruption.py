@@ -95,6 +95,8 @@ async def opened(dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Ho
 
 VERSION = "checkpoints WHERE thread_id = $1 AND version = "
 RUN = "workflow_steps WHERE thread_id = $1 AND step_name = "
+SWAPPED = """UPDATE checkpoints AS c SET manifest = o.manifest, sha256 = o.sha256 FROM checkpoints AS o
+    WHERE o.thread_id = c.thread_id AND o.version = 3 AND c.thread_id = $1 AND c.version ="""
 MANIFEST = """UPDATE checkpoints SET manifest = '{"steps": {}}' WHERE thread_id = $1 AND version = """
 
 
@@ -107,6 +109,11 @@ MANIFEST = """UPDATE checkpoints SET manifest = '{"steps": {}}' WHERE thread_id 
         (f"DELETE FROM {VERSION} 2", 1, ["a", "b", "c"]),
         ("UPDATE checkpoints SET sha256 = '\\x00' WHERE thread_id = $1 AND version = 4", 3, ["c"]),
         ("UPDATE checkpoints SET parent_version = 4 WHERE thread_id = $1 AND version = 4", 3, ["c"]),
+        ("UPDATE checkpoints SET parent_version = 1 WHERE thread_id = $1 AND version = 4", 3, ["c"]),
+        ("UPDATE checkpoints SET step_name = 'START' WHERE thread_id = $1 AND version = 4", 3, ["c"]),
+        ("UPDATE checkpoints SET trigger = 'end' WHERE thread_id = $1 AND version = 4", 3, ["c"]),
+        ("UPDATE checkpoints SET execution_id = gen_random_uuid() WHERE thread_id = $1 AND version = 4", 3, ["c"]),
+        (f"{SWAPPED} 4", 3, ["c"]),
         ("UPDATE workflow_steps SET output = '7' WHERE thread_id = $1 AND step_name = 'b'", 4, ["b"]),
         ("UPDATE workflow_steps SET output = NULL WHERE thread_id = $1 AND step_name = 'b'", 4, ["b"]),
         (f"DELETE FROM {RUN} 'a'", 4, ["a"]),
@@ -171,3 +178,62 @@ async def test_verify_and_repair_on_the_database(database_url: str, monkeypatch:
         assert (thread.status, thread.head_version, written is not None) == (Status.CANCELLED, 3, True)
         assert (await inspector.repair(house.thread_id))[1] is None
         assert len(await house.services.reads.quarantined(house.thread_id)) == 2
+
+
+async def test_an_execution_row_that_is_gone_interrupts_and_a_rollback_goes_on(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_url, monkeypatch) as house:
+        control, inspector = house.services.control, house.services.inspector
+        await control.rollback(RollbackCommand(thread_id=house.thread_id, to_version=4))
+        await house.until(house.asleep)
+        await house.damage("DELETE FROM workflow_executions WHERE thread_id = $1 AND kind = 'rollback'")
+        report = await inspector.verify(house.thread_id)
+        assert [(one.kind, one.problem) for one in report.findings] == [("missing", "the row of the execution is gone")]
+        assert report.fit is False
+        await house.wake()
+        row = await house.row("SELECT status FROM threads WHERE thread_id = $1")
+        names = "SELECT array_agg(name ORDER BY seq DESC) AS names FROM workflow_events WHERE thread_id = $1"
+        assert (row["status"], (await house.row(names))["names"][:2]) == (
+            "interrupted",
+            ["workflow_interrupted", "state_quarantined"],
+        )
+        await control.rollback(RollbackCommand(thread_id=house.thread_id, to_version=3))
+        await house.until(house.asleep)
+        thread = await house.services.reads.thread(house.thread_id)
+        assert (thread.status, house.calls) == (Status.WAITING, ["c"])
+
+
+async def test_the_row_of_an_old_execution_that_is_gone_is_told_and_needed_by_nobody(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_url, monkeypatch) as house:
+        for _ in range(2):
+            await house.services.control.rollback(RollbackCommand(thread_id=house.thread_id, to_version=3))
+            await house.until(house.asleep)
+        old = "(SELECT id FROM workflow_executions WHERE thread_id = $1 AND kind = 'rollback' ORDER BY created_at LIMIT 1)"
+        await house.damage(f"DELETE FROM workflow_executions WHERE thread_id = $1 AND id = {old}")
+        report = await house.services.inspector.verify(house.thread_id)
+        assert ([one.kind for one in report.findings], report.fit) == (["missing"], True)
+        await house.wake()
+        assert house.calls == []
+
+
+async def test_events_that_are_gone_are_told_and_the_thread_goes_on(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(database_url, monkeypatch) as house:
+        inspector = house.services.inspector
+        await house.damage("DELETE FROM workflow_events WHERE thread_id = $1 AND seq = 3")
+        await house.damage("DELETE FROM workflow_events WHERE thread_id = $1 AND seq = 4")
+        report = await inspector.verify(house.thread_id)
+        assert [(one.kind, one.problem) for one in report.findings] == [("event", "events 3 to 4 are gone")]
+        assert (report.fit, len(report.sound)) == (True, 4)
+        await house.wake()
+        assert house.calls == []
+        await house.services.control.pause(house.thread_id)
+        _, written = await inspector.repair(house.thread_id)
+        assert written is not None
+        row = await house.row("SELECT kind, problem FROM quarantine WHERE thread_id = $1")
+        assert tuple(row) == ("event", "events 3 to 4 are gone")
+        assert (await inspector.repair(house.thread_id))[1] is None

@@ -159,6 +159,20 @@ ON CONFLICT DO NOTHING RETURNING key;
 -- lock --
 SELECT * FROM threads WHERE thread_id = $1 FOR UPDATE;
 
+-- move --
+-- After a flush that has put the execution $3 in the place of $4: the thread is of the definition $2, the step runs $5 go on in
+-- the new execution, at their places $6.  One that is born ended ends as the old one did.
+WITH moved AS (
+    UPDATE threads SET definition_id = $2 WHERE thread_id = $1
+), carried AS (
+    UPDATE workflow_steps AS step SET execution_id = $3, step_index = run.place
+    FROM unnest($5::uuid[], $6::int[]) AS run (id, place)
+    WHERE step.thread_id = $1 AND step.id = run.id AND step.execution_id = $4
+)
+UPDATE workflow_executions AS new SET error = old.error, context = old.context
+FROM workflow_executions AS old
+WHERE new.thread_id = $1 AND new.id = $3 AND new.completed_at IS NOT NULL AND old.thread_id = $1 AND old.id = $4;
+
 -- signal --
 -- A wish to cancel gives way to no other, and who has ended is wished nothing.
 UPDATE threads

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import integrity, jsontext
+from app.domain import formats, integrity, jsontext
 from app.domain.ids import uuid7
 from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord
 from app.domain.state import resolve
@@ -40,7 +40,7 @@ def checkpoint(version: int, manifest: Any, **changes: Any) -> CheckpointRecord:
         "progress": 0.0,
         "created_at": utc_now(),
     }
-    return CheckpointRecord(**(fields | changes))
+    return formats.read(CheckpointRecord(**(fields | changes)))
 
 
 def full(**parts: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.records import CheckpointRecord
-from app.domain.state import START, ManifestWriter, Refs, context_of, resolve, writer_after
+from app.domain.state import START, ManifestWriter, Refs, Writing, context_of, resolve, writer_after
 from app.domain.status import StepStatus
 
 STEPS = "abcdefgh"
@@ -30,7 +30,7 @@ class Timeline:
 
     def write(self, step_id: str, *, full: bool = False) -> int:
         version = len(self.checkpoints) + 1
-        manifest = self.writer.write(version, full=full)
+        manifest = self.writer.write(version, Writing(self.head or None, "e", step_id, "step"), full=full)
         self.checkpoints.append(
             CheckpointRecord(
                 thread_id="t",

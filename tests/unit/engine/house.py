@@ -21,6 +21,8 @@ from app.engine.catalog import Catalog
 from app.engine.control import Control
 from app.engine.deps import Deps, Stores
 from app.engine.gates import Gates
+from app.engine.inspection import Inspector
+from app.engine.moving import Mover
 from app.engine.worker import Worker
 from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
@@ -36,6 +38,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_upkeep import MemoryUpkeep
 from tests.agents import agent_runner
 
 if TYPE_CHECKING:
@@ -114,6 +117,8 @@ class House:
     breakers: Breakers
     admission: Admission
     gates: Gates = field(init=False)
+    mover: Mover = field(init=False)
+    inspector: Inspector = field(init=False)
     gate_book: Wire = field(init=False)
     runners: dict[str, Any] = field(init=False)
     wires: tuple[Wire, ...] = ()
@@ -242,6 +247,8 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
         control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions, breakers, admission
     )
     house.gates, house.gate_book, house.runners = Gates(stores, worker), gate_book, runners
+    house.mover = Mover(stores, catalog, worker, bus, MemoryUpkeep(tables))
+    house.inspector = Inspector(stores, catalog, worker, bus, MemoryUpkeep(tables))
     house.wires = (journal, breaker_store, queue_store, gate_book)
 
     def deps(spawn: Any) -> Deps:

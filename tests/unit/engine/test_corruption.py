@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain import jsontext
-from app.domain.errors import Conflict, Corrupt
+from app.domain.errors import Conflict, Corrupt, UnknownFormat
 from app.domain.status import Status
 from app.engine import values
 from app.engine.inspection import Inspector
@@ -493,3 +493,79 @@ async def test_a_new_run_of_an_old_thread_needs_none_of_its_lost_outputs() -> No
         await house.start(*STEPS[:3], input={"n": 2}, thread_id="again")
         await house.end(thread_id)
         assert (await house.thread(thread_id)).status is Status.COMPLETED
+
+
+async def test_a_head_whose_columns_lie_gives_way_to_the_parent_that_its_text_names() -> None:
+    async with cut() as (house, thread_id):
+        head = house.tables.checkpoints[thread_id][3]
+        head.parent_version, head.step_id = 1, "hold"
+        after = await completed(house, thread_id)
+        assert called(after) == ["c", "hold"]  # and not b too, as from version 1
+        event = await told(after, thread_id)
+        assert (event["to_version"], event["reruns"]) == (3, ["c"])
+        assert "parent_version, step_name" in event["findings"][0]["problem"]
+
+
+async def test_a_manifest_in_the_row_of_another_version_is_not_taken_for_its_own() -> None:
+    async with cut() as (house, thread_id):
+        rows = house.tables.checkpoints[thread_id]
+        rows[3].manifest, rows[3].sha256 = rows[2].manifest, rows[2].sha256
+        after = await completed(house, thread_id)
+        assert called(after) == ["c", "hold"]
+        assert (await told(after, thread_id))["findings"][0]["problem"] == "its text is that of version 3"
+
+
+async def test_what_a_later_release_has_written_is_left_to_it_and_not_put_aside() -> None:
+    async with cut() as (house, thread_id):
+        house.tables.checkpoints[thread_id][3].format = 9
+        row = house.tables.threads[thread_id]
+        claimed_and_left = row.epoch + 2
+        async with open_house(house) as after:
+            await after.until(lambda: row.epoch == claimed_and_left)
+            assert (row.incarnation_id, row.wake_at is not None) == (None, True)
+            assert (called(after), row.status, row.head_version) == ([], Status.RUNNING, 4)
+            assert await after.reads.quarantined(thread_id) == []
+            assert "state_quarantined" not in await after.names(thread_id)
+            house.tables.checkpoints[thread_id][3].format = 2  # a process of the later release, so to speak
+            after.later(6)
+            await after.end(thread_id)
+            assert (await after.thread(thread_id)).status is Status.COMPLETED
+
+
+async def test_a_later_format_beside_damage_keeps_both_from_being_touched() -> None:
+    async with open_house() as house:
+        thread_id = await house.run(*STEPS[:3], input={"n": 1})
+        house.tables.checkpoints[thread_id][1].format = 9
+        damage_version(house, thread_id, 4)
+        with pytest.raises(UnknownFormat):
+            await inspector(house).repair(thread_id)
+        assert await house.reads.quarantined(thread_id) == []
+
+
+async def test_a_later_format_off_the_timeline_keeps_nothing_from_being_repaired() -> None:
+    async with open_house() as house:
+        thread_id = await house.run(*STEPS[:3], input={"n": 1})
+        await house.rollback(thread_id, 2)
+        await house.end(thread_id)
+        house.tables.checkpoints[thread_id][2].format = 9
+        damage_output(house, thread_id, "a")
+        report = await inspector(house).verify(thread_id)
+        assert sorted(one.kind for one in report.findings) == ["format", "output"]
+        await inspector(house).repair(thread_id)
+        assert [one.finding.kind for one in await house.reads.quarantined(thread_id)] == ["output"]
+
+
+async def test_a_thread_whose_execution_row_is_gone_still_tells_and_is_rolled_back() -> None:
+    async with cut() as (house, thread_id), open_house(house) as after:
+        await after.end(thread_id)
+        await after.rollback(thread_id, 4)
+        await after.end(thread_id)
+        del after.tables.executions[(await after.thread(thread_id)).execution_id]
+        with pytest.raises(Corrupt):
+            await after.resume(thread_id, from_step="c")
+        after.calls.clear()
+        await after.rollback(thread_id, 3)
+        await after.end(thread_id)
+        execution = await after.execution(thread_id)
+        assert (execution.kind, execution.status, execution.workflow_name) == ("rollback", Status.COMPLETED, "sewing")
+        assert called(after) == ["c", "hold"]
