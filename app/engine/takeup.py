@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from app.domain import wishes
@@ -57,9 +58,11 @@ class TakeUp:
             await self._give_up_recovering(thread)
             return None
         spec = await self._specs(thread.definition_id)
+        began = time.monotonic()
         loaded = await load_or_heal(self._stores, thread, spec, self._written)
         if loaded is None:
             return None
+        self._bus.watchers.loaded(time.monotonic() - began)
         if await self._family.is_orphan(loaded):
             await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
             return None
