@@ -1,0 +1,57 @@
+"""The time series on PostgreSQL: the minutes of before are kept, and what is read needs no look at every row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from app.domain.histogram import middle, percentile
+from app.domain.metrics import Kind
+from app.store.db import open_pool
+from app.store.metrics import PostgresMetrics
+from app.store.migrate import downgrade, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+DAY = timedelta(hours=24)
+MINUTES = """
+INSERT INTO agent_minutes (agent, minute, ok, failed, rejected, buckets, error, error_at) VALUES
+    ('analyst', date_trunc('minute', now()), 3, 1, 2, '{0,0,4}', '{"kind": "timeout"}', now()),
+    ('analyst', date_trunc('minute', now()) - interval '1 hour', 1, 0, 0, '{1}', NULL, NULL)
+"""
+WRITERS = """
+INSERT INTO metrics (kind, name, resolution, at, writer, count, errors, rejected, first_bucket, buckets)
+SELECT 'agent', 'analyst', 'minute', date_trunc('minute', now()), gen_random_uuid(), 2, 1, 0, place, '{1,1}'
+FROM generate_series(1, 2) AS place
+"""
+
+
+async def on(dsn: str, do: Callable[[asyncpg.Connection[Any]], Awaitable[Any]]) -> Any:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await do(connection)
+    finally:
+        await connection.close()
+
+
+async def test_the_minutes_of_agents_are_taken_over(database_url: str) -> None:
+    await downgrade(database_url, revision="0008")
+    await on(database_url, lambda connection: connection.execute(MINUTES))
+    await upgrade(database_url)
+    async with open_pool(database_url) as pool:
+        found = await PostgresMetrics(pool).over(Kind.AGENT, "analyst", DAY)
+    assert (found.ok, found.failed, found.rejected, found.buckets) == (4, 1, 2, [1, 0, 4])
+    assert found.sum_ms == 0.5 + 4 * middle(2)
+    assert found.error == {"kind": "timeout"}
+    assert percentile(found.buckets, 0.5) == middle(2)
+
+
+async def test_what_all_processes_have_counted_is_given_back_as_minutes_of_agents(database_url: str) -> None:
+    await on(database_url, lambda connection: connection.execute(WRITERS))
+    await downgrade(database_url, revision="0008")
+    query = "SELECT ok, failed, rejected, buckets FROM agent_minutes"
+    row = await on(database_url, lambda connection: connection.fetchrow(query))
+    assert tuple(row) == (2, 2, 0, [0, 1, 2, 1])
