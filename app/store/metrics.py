@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _SQL: Final = queries.load("metrics")
 _SLACK: Final = timedelta(seconds=10)
 """How long a row may be on its way from its statement to its commit."""
+_DIGITS: Final = 12
+"""Decimal digits that a bucket has in the number that stands for a histogram."""
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -95,8 +97,7 @@ class PostgresMetrics(MetricsStore):
 
 
 def _row(tally: Tally) -> tuple[Any, ...]:
-    """A tally as its row holds it: the histogram from its first bucket that counts on."""
-    first = next((place for place, count in enumerate(tally.buckets) if count), 0)
+    """A tally as its row holds it."""
     return (
         tally.count,
         tally.errors,
@@ -106,18 +107,18 @@ def _row(tally: Tally) -> tuple[Any, ...]:
         tally.cost_usd,
         tally.input_tokens,
         tally.output_tokens,
-        first,
-        "{" + ",".join(map(str, tally.buckets[first:])) + "}",
+        "".join([f"{count:0{_DIGITS}d}" for count in reversed(tally.buckets)]) or "0",
         None if tally.error is None else jsontext.dumps(tally.error),
         tally.error_at,
     )
 
 
 def _tally(row: Any) -> Tally:
-    """Sums, as a query gives them; none are of no rows."""
+    """Sums, as a query gives them; those of no rows are none."""
+    error = None if row["error"] is None else jsontext.loads(row["error"])
     if row["count"] is None:
-        return Tally(error=_error(row["error"]), error_at=row["error_at"])
-    found = Tally(
+        return Tally(error=error, error_at=row["error_at"])
+    return Tally(
         count=row["count"],
         errors=row["errors"],
         rejected=row["rejected"],
@@ -126,15 +127,15 @@ def _tally(row: Any) -> Tally:
         cost_usd=row["cost_usd"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
-        error=_error(row["error"]),
+        buckets=_buckets(row["histogram"]),
+        error=error,
         error_at=row["error_at"],
     )
-    if row["places"]:
-        found.buckets = [0] * (max(row["places"]) + 1)
-        for place, count in zip(row["places"], row["counted"], strict=True):
-            found.buckets[place] = count
-    return found
 
 
-def _error(text: str | None) -> Any:
-    return None if text is None else jsontext.loads(text)
+def _buckets(digits: str | None) -> list[int]:
+    if digits is None or digits == "0":
+        return []
+    zeros = (len(digits) - len(digits.rstrip("0"))) // _DIGITS
+    ends = range(len(digits) - zeros * _DIGITS, 0, -_DIGITS)
+    return [0] * zeros + [int(digits[max(0, end - _DIGITS) : end]) for end in ends]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
@@ -19,7 +20,6 @@ from app.domain.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from app.domain.agents import Agents
     from app.domain.metrics import MetricsStore
@@ -45,6 +45,26 @@ _FAILED: Final = frozenset({Status.FAILED, Status.INTERRUPTED})
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Book:
+    """What was counted of a kind in a minute, by name, and which of it the store does not have."""
+
+    kind: Kind
+    minute: datetime
+    tallies: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    unwritten: set[str] = field(default_factory=set[str])
+
+    def rows(self) -> dict[SeriesKey, Tally]:
+        """What is to be written, and the sum of all, which changes with it."""
+        if not self.unwritten:
+            return {}
+        whole = Tally()
+        for tally in self.tallies.values():
+            whole.include(tally)
+        rows = {SeriesKey(self.kind, name, self.minute): self.tallies[name] for name in self.unwritten}
+        return {**rows, SeriesKey(self.kind, ALL, self.minute): whole}
+
+
 class Series:
     """One for the process.  `now` is the store's time; only agents that `agents` knows are counted."""
 
@@ -53,10 +73,11 @@ class Series:
         self._agents = agents
         self._now = now
         self._writer = uuid7()
-        self._tallies: dict[SeriesKey, Tally] = {}
-        self._unwritten: set[SeriesKey] = set()
         self._names: dict[Kind, set[str]] = {kind: set() for kind in Kind}
-        self._minute = Resolution.MINUTE.floor(now())
+        self._minute = self._until = datetime.min.replace(tzinfo=UTC)
+        self._books: list[_Book] = []
+        """The last two are those of the minute that is counted in."""
+        self._begin(Resolution.MINUTE.floor(now()))
         self._flushing = asyncio.Lock()
         self._away = False
 
@@ -69,7 +90,7 @@ class Series:
         if isinstance(ending, Asleep) or self._agents.find(agent) is None:
             return
         now = self._now()
-        tally = self._tally(Kind.AGENT, agent, now)
+        tally = self._tally(self._agents_now, agent, now)
         tally.count += 1
         if not isinstance(ending, Failed):
             tally.time(seconds)
@@ -83,7 +104,7 @@ class Series:
 
     def execution(self, workflow: str, status: Status, seconds: float | None) -> None:
         """An execution has ended so many seconds after it began to run, if that is known."""
-        tally = self._tally(Kind.WORKFLOW, workflow, self._now())
+        tally = self._tally(self._workflows_now, workflow, self._now())
         tally.count += 1
         tally.errors += status in _FAILED
         if seconds is not None:
@@ -92,40 +113,49 @@ class Series:
     def spent(self, workflow: str, agent: str | None, usage: Usage, *, retries: int) -> None:
         """An attempt has cost something, or was not the first of its step; `agent` is who made it, if an agent did."""
         now = self._now()
-        found = [self._tally(Kind.WORKFLOW, workflow, now)]
+        found = [self._tally(self._workflows_now, workflow, now)]
         if agent is not None and self._agents.find(agent) is not None:
-            found.append(self._tally(Kind.AGENT, agent, now))
+            found.append(self._tally(self._agents_now, agent, now))
         for tally in found:
             tally.retries += retries
             tally.cost_usd += usage.cost_usd
             tally.input_tokens += usage.input_tokens
             tally.output_tokens += usage.output_tokens
 
-    def _tally(self, kind: Kind, name: str, now: datetime) -> Tally:
-        minute = now.replace(second=0, microsecond=0)
-        if minute != self._minute:
-            minute = self._turn_of_minute(minute)
-        known = self._names[kind]
-        if name not in known:
-            if len(known) >= NAMES:
-                name = OTHER
-            known.add(name)
-        key = SeriesKey(kind, name, minute)
-        self._unwritten.add(key)
-        tally = self._tallies.get(key)
+    def _tally(self, book: _Book, name: str, now: datetime) -> Tally:
+        """The tally to count in; `book` is the newest of its kind."""
+        if not self._minute <= now < self._until and self._turn_of_minute(now):
+            book = self._agents_now if book.kind is Kind.AGENT else self._workflows_now
+        tally = book.tallies.get(name)
         if tally is None:
-            tally = self._tallies[key] = Tally()
+            name = self._known(book.kind, name)
+            tally = book.tallies.setdefault(name, Tally())
+        book.unwritten.add(name)
         return tally
 
-    def _turn_of_minute(self, minute: datetime) -> datetime:
-        """The minute to count in: a clock that was set back a little counts on in the newest, which is not over yet."""
-        if self._minute - _BACKLOG < minute < self._minute:
-            return self._minute
-        if minute.date() != self._minute.date():
+    def _known(self, kind: Kind, name: str) -> str:
+        names = self._names[kind]
+        if name not in names:
+            if len(names) >= NAMES:
+                return OTHER
+            names.add(name)
+        return name
+
+    def _turn_of_minute(self, now: datetime) -> bool:
+        """Whether another minute has begun: a clock that was set back a little counts on in the newest there was."""
+        if self._minute - _BACKLOG < now < self._minute:
+            return False
+        before = self._minute
+        self._begin(Resolution.MINUTE.floor(now))
+        if before.date() != self._minute.date():
             for names in self._names.values():
                 names.clear()
-        self._minute = minute
-        return minute
+        return True
+
+    def _begin(self, minute: datetime) -> None:
+        self._minute, self._until = minute, minute + Resolution.MINUTE.span
+        self._agents_now, self._workflows_now = _Book(Kind.AGENT, minute), _Book(Kind.WORKFLOW, minute)
+        self._books += [self._agents_now, self._workflows_now]
 
     # ---- the store
     @property
@@ -136,7 +166,7 @@ class Series:
     @property
     def unwritten(self) -> int:
         """Rows that wait for the store."""
-        return len(self._unwritten)
+        return sum(len(book.unwritten) for book in self._books)
 
     async def over(self, agent: str, window: timedelta) -> Tally:
         """What came of an agent's attempts, over all processes, up to two seconds ago.  Raises Unavailable."""
@@ -146,20 +176,25 @@ class Series:
     async def flush(self) -> None:
         """Write what was counted.  Raises Unavailable, and what was counted waits."""
         async with self._flushing:
-            if not self._unwritten:
+            told = [(book, book.unwritten) for book in self._books if book.unwritten]
+            if not told:
                 return
-            told, self._unwritten = self._unwritten, set()
+            rows = {key: tally for book, _ in told for key, tally in book.rows().items()}
+            for book, _ in told:
+                book.unwritten = set()
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await self._store.write(self._writer, {key: self._tallies[key] for key in told} | self._sums(told))
+                    await self._store.write(self._writer, rows)
             except BaseException as error:
-                self._take_back(told)
+                oldest = self._now() - _BACKLOG
+                for book, names in told:
+                    book.unwritten |= names if book.minute >= oldest else set()
                 if isinstance(error, TimeoutError):
                     raise Unavailable("the store of the time series does not answer", retry_after=2) from None
                 raise
-            waiting = {key.minute for key in self._unwritten} | {self._minute}
-            for key in [key for key in self._tallies if key.minute not in waiting]:
-                del self._tallies[key]
+            finally:
+                now = (self._agents_now, self._workflows_now)
+                self._books = [book for book in self._books if book.unwritten or book in now]
 
     async def run(self) -> None:
         """Flush now and then, roll up, and drop what is too old, until cancelled."""
@@ -204,20 +239,3 @@ class Series:
             dropped = _ROWS
             while resolution.kept is not None and dropped == _ROWS:
                 dropped = await self._store.prune(resolution, resolution.kept, _ROWS)
-
-    def _sums(self, told: set[SeriesKey]) -> dict[SeriesKey, Tally]:
-        """What all of a kind come to in these minutes: the tallies of a minute are kept until none of them waits."""
-        sums = {SeriesKey(key.kind, ALL, key.minute): Tally() for key in told}
-        for key, tally in self._tallies.items():
-            found = sums.get(SeriesKey(key.kind, ALL, key.minute))
-            if found is not None:
-                found.include(tally)
-        return sums
-
-    def _take_back(self, told: set[SeriesKey]) -> None:
-        oldest = self._now() - _BACKLOG
-        for key in told:
-            if key.minute >= oldest:
-                self._unwritten.add(key)
-            else:
-                del self._tallies[key]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from app.domain.histogram import middle, percentile
-from app.domain.metrics import Kind
+from app.domain.ids import uuid7
+from app.domain.metrics import Kind, SeriesKey, Tally
+from app.domain.times import utc_now
 from app.store.db import open_pool
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import downgrade, upgrade
@@ -23,8 +25,9 @@ INSERT INTO agent_minutes (agent, minute, ok, failed, rejected, buckets, error, 
     ('analyst', date_trunc('minute', now()) - interval '1 hour', 1, 0, 0, '{1}', NULL, NULL)
 """
 WRITERS = """
-INSERT INTO metrics (kind, name, resolution, at, writer, count, errors, rejected, first_bucket, buckets)
-SELECT 'agent', 'analyst', 'minute', date_trunc('minute', now()), gen_random_uuid(), 2, 1, 0, place, '{1,1}'
+INSERT INTO metrics (kind, name, resolution, at, writer, count, errors, rejected, histogram)
+SELECT 'agent', 'analyst', 'minute', date_trunc('minute', now()), gen_random_uuid(), 2, 1, 0,
+    metric_histogram(array_fill(0::bigint, ARRAY[place]) || '{1,1}')
 FROM generate_series(1, 2) AS place
 """
 
@@ -55,3 +58,18 @@ async def test_what_all_processes_have_counted_is_given_back_as_minutes_of_agent
     query = "SELECT ok, failed, rejected, buckets FROM agent_minutes"
     row = await on(database_url, lambda connection: connection.fetchrow(query))
     assert tuple(row) == (2, 2, 0, [0, 1, 2, 1])
+
+
+async def test_percentiles_can_be_asked_for_with_psql(database_url: str) -> None:
+    minute = utc_now().replace(second=0, microsecond=0)
+    tally = Tally(count=103)
+    for seconds in [0.0001, *[0.02] * 100, 7.0, 200_000.0]:
+        tally.time(seconds)
+    async with open_pool(database_url) as pool:
+        for _ in range(2):
+            await PostgresMetrics(pool).write(uuid7(), {SeriesKey(Kind.AGENT, "analyst", minute): tally})
+        query = "SELECT metric_percentile(sum(histogram), $1) FROM metrics WHERE name = 'analyst'"
+        for share in (0.0, 0.009, 0.5, 0.985, 1.0):
+            assert await pool.fetchval(query, share) == percentile(tally.buckets, share)
+        assert await pool.fetchval("SELECT metric_buckets(histogram) FROM metrics LIMIT 1") == tally.buckets
+        assert await pool.fetchval("SELECT metric_percentile(0, 0.5)") is None

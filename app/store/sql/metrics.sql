@@ -1,8 +1,9 @@
 -- What PostgresMetrics asks: a row for a name and a minute of each process, one for an hour and a day of all.
+-- A histogram is a number in whose decimal digits each bucket has twelve: the sum of the numbers is that of the histograms.
 
 -- part found --
 -- $1: the tenant, $2: the kind; the days $5 to $6, the hours $7 to $8 and the minutes $9 to $10 of the names in `page`.
-found AS MATERIALIZED (
+found AS (
     SELECT * FROM metrics
     WHERE tenant = $1 AND kind = $2 AND name = ANY(ARRAY(SELECT name FROM page)) AND resolution = 'day' AND at >= $5 AND at < $6
     UNION ALL
@@ -17,42 +18,39 @@ found AS MATERIALIZED (
 -- part summing --
 sum(count)::bigint AS count, sum(errors)::bigint AS errors, sum(rejected)::bigint AS rejected,
     sum(retries)::bigint AS retries, sum(sum_ms) AS sum_ms, sum(cost_usd) AS cost_usd,
-    sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens
+    sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens, sum(histogram) AS histogram
+
+-- part numbers --
+count, errors, rejected, retries, sum_ms, cost_usd, input_tokens, output_tokens
 
 -- write --
 -- A statement that was given up and arrives late displaces nothing that is further.
 INSERT INTO metrics AS known (tenant, kind, name, resolution, at, writer, count, errors, rejected, retries, sum_ms, cost_usd,
-    input_tokens, output_tokens, first_bucket, buckets, error, error_at)
+    input_tokens, output_tokens, histogram, error, error_at)
 SELECT $1, kind, name, 'minute', at, $2, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens, output_tokens,
-    first_bucket, buckets::int[], error::json, error_at
+    histogram::numeric, error::json, error_at
 FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::float8[],
-        $11::float8[], $12::bigint[], $13::bigint[], $14::int[], $15::text[], $16::text[], $17::timestamptz[])
-    AS told (kind, name, at, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens, output_tokens, first_bucket,
-        buckets, error, error_at)
+        $11::float8[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::timestamptz[])
+    AS told (kind, name, at, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens, output_tokens, histogram,
+        error, error_at)
 ON CONFLICT (tenant, kind, name, resolution, at, writer) DO UPDATE SET
     count = EXCLUDED.count, errors = EXCLUDED.errors, rejected = EXCLUDED.rejected, retries = EXCLUDED.retries,
     sum_ms = EXCLUDED.sum_ms, cost_usd = EXCLUDED.cost_usd, input_tokens = EXCLUDED.input_tokens,
-    output_tokens = EXCLUDED.output_tokens, first_bucket = EXCLUDED.first_bucket, buckets = EXCLUDED.buckets,
-    error = EXCLUDED.error, error_at = EXCLUDED.error_at, written_at = clock_timestamp()
+    output_tokens = EXCLUDED.output_tokens, histogram = EXCLUDED.histogram, error = EXCLUDED.error,
+    error_at = EXCLUDED.error_at, written_at = clock_timestamp()
 WHERE known.count <= EXCLUDED.count AND known.retries <= EXCLUDED.retries AND known.cost_usd <= EXCLUDED.cost_usd;
 
 -- over --
 WITH minutes AS (
-    SELECT * FROM metrics
+    SELECT {summing} FROM metrics
     WHERE tenant = $1 AND kind = $2 AND name = $3 AND resolution = 'minute'
         AND at > clock_timestamp() - $4::interval - interval '1 minute'
-), places AS (
-    SELECT first_bucket + place - 1 AS place, sum(counted)::bigint AS counted
-    FROM minutes, unnest(buckets) WITH ORDINALITY AS each (counted, place)
-    GROUP BY 1
 ), last AS (
     SELECT error, error_at FROM metrics
     WHERE tenant = $1 AND kind = $2 AND name = $3 AND resolution = 'minute' AND error_at IS NOT NULL
     ORDER BY at DESC, error_at DESC LIMIT 1
 )
-SELECT {summing}, (SELECT array_agg(place) FROM places) AS places, (SELECT array_agg(counted) FROM places) AS counted,
-    (SELECT error FROM last) AS error, (SELECT error_at FROM last) AS error_at
-FROM minutes;
+SELECT {numbers}, histogram::text, (SELECT error FROM last) AS error, (SELECT error_at FROM last) AS error_at FROM minutes;
 
 -- rolled --
 SELECT resolution, rolled_until FROM metric_rollups WHERE tenant = $1;
@@ -79,33 +77,19 @@ WITH RECURSIVE names AS (
         WHERE tenant = $1 AND kind = $2 AND name = names.name AND resolution = 'minute' AND at >= $9 AND at < $10
     )
     LIMIT $4
-), {found}, places AS (
-    SELECT name, first_bucket + place - 1 AS place, sum(counted)::bigint AS counted
-    FROM found, unnest(buckets) WITH ORDINALITY AS each (counted, place)
-    GROUP BY 1, 2
-), histograms AS (
-    SELECT name, array_agg(place) AS places, array_agg(counted) AS counted FROM places GROUP BY name
-), summed AS (
+), {found}, summed AS (
     SELECT name, {summing} FROM found GROUP BY name
 )
-SELECT summed.*, places, counted, NULL AS error, NULL::timestamptz AS error_at
-FROM summed LEFT JOIN histograms USING (name)
-ORDER BY name;
+SELECT name, {numbers}, histogram::text, NULL AS error, NULL::timestamptz AS error_at FROM summed ORDER BY name;
 
 -- points --
 -- $3: the name, $4: the resolution, $11: whether histograms are wanted.
-WITH page AS (SELECT $3::text AS name), {found}, places AS (
-    SELECT date_trunc($4, at, 'UTC') AS at, first_bucket + place - 1 AS place, sum(counted)::bigint AS counted
-    FROM found, unnest(buckets) WITH ORDINALITY AS each (counted, place)
-    WHERE $11::boolean
-    GROUP BY 1, 2
-), histograms AS (
-    SELECT at, array_agg(place) AS places, array_agg(counted) AS counted FROM places GROUP BY at
-), summed AS (
+WITH page AS (SELECT $3::text AS name), {found}, summed AS (
     SELECT date_trunc($4, at, 'UTC') AS at, {summing} FROM found GROUP BY 1
 )
-SELECT summed.*, places, counted, NULL AS error, NULL::timestamptz AS error_at
-FROM summed LEFT JOIN histograms USING (at)
+SELECT at, {numbers}, CASE WHEN $11::boolean THEN histogram::text END AS histogram, NULL AS error,
+    NULL::timestamptz AS error_at
+FROM summed
 ORDER BY at;
 
 -- take_turn --
@@ -126,32 +110,16 @@ LIMIT $8;
 
 -- roll --
 -- The rows of resolution $3 with $4 <= at < $5, summed into one of resolution $2 for each name.
-WITH found AS MATERIALIZED (
-    SELECT * FROM metrics WHERE tenant = $1 AND resolution = $3 AND at >= $4 AND at < $5
-), counted AS (
-    SELECT kind, name, first_bucket + place - 1 AS place, counted
-    FROM found, unnest(buckets) WITH ORDINALITY AS each (counted, place)
-    UNION ALL -- no place between the first and the last is left out
-    SELECT kind, name, generate_series(min(first_bucket), max(first_bucket + cardinality(buckets) - 1)), 0
-    FROM found WHERE cardinality(buckets) > 0 GROUP BY kind, name
-), places AS (
-    SELECT kind, name, place, sum(counted) AS counted FROM counted GROUP BY 1, 2, 3
-), histograms AS (
-    SELECT kind, name, min(place)::int AS first_bucket, array_agg(counted::int ORDER BY place) AS buckets
-    FROM places GROUP BY kind, name
-), summed AS (
-    SELECT kind, name, {summing} FROM found GROUP BY kind, name
-)
-INSERT INTO metrics (tenant, kind, name, resolution, at, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens,
-    output_tokens, first_bucket, buckets)
-SELECT $1, kind, name, $2, $4, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens, output_tokens,
-    coalesce(first_bucket, 0), coalesce(buckets, '{}')
-FROM summed LEFT JOIN histograms USING (kind, name)
+INSERT INTO metrics (tenant, resolution, at, kind, name, count, errors, rejected, retries, sum_ms, cost_usd, input_tokens,
+    output_tokens, histogram)
+SELECT $1, $2, $4, kind, name, {summing}
+FROM metrics
+WHERE tenant = $1 AND resolution = $3 AND at >= $4 AND at < $5
+GROUP BY kind, name
 ON CONFLICT (tenant, kind, name, resolution, at, writer) DO UPDATE SET
     count = EXCLUDED.count, errors = EXCLUDED.errors, rejected = EXCLUDED.rejected, retries = EXCLUDED.retries,
     sum_ms = EXCLUDED.sum_ms, cost_usd = EXCLUDED.cost_usd, input_tokens = EXCLUDED.input_tokens,
-    output_tokens = EXCLUDED.output_tokens, first_bucket = EXCLUDED.first_bucket, buckets = EXCLUDED.buckets,
-    written_at = clock_timestamp();
+    output_tokens = EXCLUDED.output_tokens, histogram = EXCLUDED.histogram, written_at = clock_timestamp();
 
 -- end_turn --
 UPDATE metric_rollups SET rolled_until = greatest(rolled_until, $3), rolled_at = clock_timestamp()
