@@ -51,6 +51,7 @@ class TakeUp:
 
     async def load(self, thread: ThreadRecord) -> Loaded | None:
         """What the driver of a thread that was taken up needs; None when it is not to be driven after all."""
+        began = time.monotonic()
         if thread.signal is not None and wishes.is_cancel(thread.signal):
             await self._family.obey(thread.thread_id, wishes.reason(thread.signal))
             return None
@@ -58,7 +59,6 @@ class TakeUp:
             await self._give_up_recovering(thread)
             return None
         spec = await self._specs(thread.definition_id)
-        began = time.monotonic()
         loaded = await load_or_heal(self._stores, thread, spec, self._written)
         if loaded is None:
             return None

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from app.domain.histogram import middle, percentile
+from app.domain.histogram import Distribution, middle, percentile
 from app.domain.ids import uuid7
 from app.domain.metrics import Kind, SeriesKey, Tally
 from app.domain.times import utc_now
 from app.store.db import open_pool
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import downgrade, upgrade
+from app.telemetry.metrics_parts import JournalFigures, PoolFigures
+from tests.store.test_journal import open_books
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,3 +75,18 @@ async def test_percentiles_can_be_asked_for_with_psql(database_url: str) -> None
             assert await pool.fetchval(query, share) == percentile(tally.buckets, share)
         assert await pool.fetchval("SELECT metric_buckets(histogram) FROM metrics LIMIT 1") == tally.buckets
         assert await pool.fetchval("SELECT metric_percentile(0, 0.5)") is None
+
+
+async def test_the_journal_tells_of_its_batches_and_of_the_checkpoints_that_it_saved(database_url: str) -> None:
+    async with open_books(database_url) as books:
+        driver = await books.drive()
+        await driver.commit(books.journal, driver.end_step("analyst", 1))
+        found = {figure.name: figure.samples[0][1] for figure in JournalFigures(books.journal.writers).figures()}
+        pool = [figure for figure in PoolFigures(books.pool).figures() if figure.labels]
+    for name in ("journal_batch_size", "journal_flush_seconds", "checkpoint_save_seconds"):
+        counted = found[f"backstitch_{name}"]
+        assert isinstance(counted, Distribution)
+        assert sum(counted.counts) == 2
+        assert counted.total > 0
+    assert found["backstitch_journal_up"] == 1
+    assert sum(count for _, count in pool[0].samples if not isinstance(count, Distribution)) >= 1
