@@ -20,6 +20,7 @@ from app.api import (
     items,
     look,
     mcp,
+    metrics,
     openapi,
     problem,
     queues,
@@ -48,6 +49,7 @@ _OTHERS: Final = (
     look.execution_router,
     items.router,
     usage.router,
+    metrics.router,
     tasks.router,
     workflows.router,
     upkeep.router,
@@ -91,6 +93,7 @@ def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Servic
     # The hot way in goes past FastAPI's own handling, which this route makes no use of; its description stays.
     for path in ("/api/invoke/async", "/invoke/async"):
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
+    app.router.routes.append(Route("/metrics", metrics.scrape))
     for router in (*_INVOKE, *_OTHERS):
         app.include_router(router, prefix="/api")
     bare = APIRouter(include_in_schema=False)

@@ -95,6 +95,11 @@ class Feed:
         if events and self._readers:
             self._hint.set()
 
+    @property
+    def readers(self) -> int:
+        """How many streams of the feed are open."""
+        return len(self._readers)
+
     def close(self) -> None:
         """Wake every reader; each says goodbye and ends."""
         self.closing = True

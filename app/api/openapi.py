@@ -34,6 +34,7 @@ _TAGS: Final = [
     {"name": "gates", "description": "Questions that steps ask, and their answers."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "usage", "description": "What work has cost."},
+    {"name": "metrics", "description": "How agents and workflows do over time."},
     {"name": "tasks", "description": "One agent on one input."},
     {"name": "define", "description": "Workflow documents."},
     {"name": "agents", "description": "Who does the steps: register, change, enable, disable, health."},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
     from typing import Literal
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from app.api.feed import Feed
     from app.api.sse import Streams
-    from app.domain.agent_health import Tally
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.errors import Problem
     from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.moving import MoveCommand, Moves
+    from app.domain.metrics import MetricsStore, Tally
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.undo import Undone
+    from app.telemetry.figures import Figure
 
 
 class Control(Protocol):
@@ -147,6 +148,13 @@ class Mcp(Protocol):
     def reports(self) -> Sequence[ServerReport]: ...
 
 
+class Metrics(Protocol):
+    """What the service tells of itself in numbers."""
+
+    async def scrape(self, accept: str, more: Iterable[Figure] = ()) -> tuple[bytes, str]: ...
+    async def series(self) -> MetricsStore: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -174,6 +182,8 @@ class Services(Protocol):
     def mcp(self) -> Mcp: ...
     @property
     def gates(self) -> Gates: ...
+    @property
+    def metrics(self) -> Metrics: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -96,6 +96,11 @@ class Streams:
         for subscription in self._open:
             subscription.push([GOODBYE])
 
+    @property
+    def readers(self) -> int:
+        """How many streams of threads are open."""
+        return len(self._open)
+
     def add(self, subscription: Subscription) -> None:
         """A stream has begun to wait here."""
         self._open.add(subscription)

@@ -1,4 +1,4 @@
-"""Wires the agents: the directory, the folder of files, the outcomes, and what each tells the others."""
+"""Wires the agents: the directory, the folder of files, what is counted of them, and what each tells the others."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from app.domain.hints import Hint
 from app.engine.agent_folder import AgentFolder
-from app.engine.agent_outcomes import Outcomes
 from app.engine.agents import Directory
+from app.telemetry.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from app.bootstrap.stores import Store
-    from app.domain.agent_health import Tally
     from app.domain.agents import Agent, AgentKind
     from app.domain.errors import Problem
+    from app.domain.metrics import Tally
     from app.engine.breaker import Breakers
     from app.settings import Settings
 
@@ -27,7 +27,7 @@ class AgentDesk:
     """All of the agents, as the API asks for it."""
 
     directory: Directory
-    outcomes: Outcomes
+    series: Series
     folder: AgentFolder | None
 
     def files(self) -> list[tuple[str, list[Problem]]]:
@@ -36,7 +36,7 @@ class AgentDesk:
 
     async def health(self, agent: str, window: timedelta) -> Tally:
         """What came of an agent's attempts.  Raises Unavailable."""
-        return await self.outcomes.over(agent, window)
+        return await self.series.over(agent, window)
 
     async def open(self) -> None:
         """Register what stands in the code and in files.  Raises StartupError, Unavailable."""
@@ -54,7 +54,7 @@ def agent_directory(store: Store, kinds: Mapping[str, AgentKind], known: Sequenc
 
 def agent_desk(settings: Settings, store: Store, directory: Directory, breakers: Breakers) -> AgentDesk:
     """All of it, not yet open."""
-    outcomes = Outcomes(store.agent_health, directory, breakers.now)
-    breakers.outcomes = outcomes.note
+    series = Series(store.metrics, directory, breakers.now)
+    breakers.outcomes = series.attempt
     folder = AgentFolder(settings.agents_dir, directory) if settings.agents_dir is not None else None
-    return AgentDesk(directory=directory, outcomes=outcomes, folder=folder)
+    return AgentDesk(directory=directory, series=series, folder=folder)

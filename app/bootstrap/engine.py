@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.mcp import health_of
+from app.bootstrap.metrics import service_metrics
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
     from app.store.writer import GroupWriter
+    from app.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Services:
     gates: Gates
     agents: AgentDesk
     mcp: McpServers
+    metrics: Metrics
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -111,7 +114,8 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents)
+    metrics = service_metrics(store, agents.series, bus, worker, breakers, admission)
+    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents, metrics)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -132,6 +136,7 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         gates=Gates(store.stores, worker),
         agents=agents,
         mcp=doers.mcp,
+        metrics=metrics,
     )
 
 
@@ -149,6 +154,7 @@ class _Engine:
     code: Code
     admission: Admission
     agents: AgentDesk
+    metrics: Metrics
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
@@ -156,7 +162,7 @@ class _Engine:
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
         await agents.open()
-        watches = [agents.directory.run(), agents.outcomes.run(), breakers.run()]
+        watches = [agents.directory.run(), agents.series.run(), breakers.run(), self.metrics.run()]
         for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
             await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.

@@ -11,7 +11,6 @@ import asyncpg
 
 from app.domain.errors import StartupError
 from app.engine.deps import Stores
-from app.store.agent_health import PostgresAgentHealth
 from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
@@ -21,16 +20,18 @@ from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.memory import MemoryJournal
-from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
+from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
+from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
+from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
@@ -39,11 +40,12 @@ from app.store.upkeep import PostgresUpkeep
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.domain.upkeep import Upkeep
+    from app.domain.metrics import MetricsStore
     from app.settings import Settings
+    from app.store.db import Pool
     from app.store.writer import GroupWriter
 
 _log: Final = logging.getLogger(__name__)
@@ -55,13 +57,14 @@ class Store:
 
     stores: Stores
     agents: AgentStore
-    agent_health: AgentHealthStore
+    metrics: MetricsStore
     graph_checkpoints: GraphCheckpoints
     upkeep: Upkeep
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
     writers: list[GroupWriter] = field(default_factory=list["GroupWriter"])
+    pool: Pool | None = None
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
@@ -113,12 +116,13 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
     return Store(
         stores=stores,
         agents=PostgresAgents(pool),
-        agent_health=PostgresAgentHealth(pool),
+        metrics=PostgresMetrics(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
         upkeep=PostgresUpkeep(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
+        pool=pool,
     )
 
 
@@ -136,7 +140,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
     return Store(
         stores=stores,
         agents=MemoryAgents(agents),
-        agent_health=MemoryAgentHealth(agents),
+        metrics=MemoryMetrics(tables),
         graph_checkpoints=MemoryGraphCheckpoints(tables),
         upkeep=MemoryUpkeep(tables),
         durable=False,

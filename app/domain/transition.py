@@ -70,6 +70,8 @@ class Transition:
     """The thread's, which no transition changes."""
     workflow: str | None = None
     """The name of the thread's workflow where the writer knows it: for who counts, not written."""
+    definition_id: str | None = None
+    """What the thread is a run of: for who counts, not written."""
     checkpoints: list[CheckpointRecord] = field(default_factory=list["CheckpointRecord"])
     steps: list[StepRecord] = field(default_factory=list["StepRecord"])
     step_updates: list[StepUpdate] = field(default_factory=list["StepUpdate"])

@@ -44,6 +44,7 @@ class Draft:
             recoveries=thread.recoveries,
             queue=thread.queue,
             workflow=workflow,
+            definition_id=thread.definition_id,
         )
         self._items: dict[tuple[str, str, int], int] = {}
         self._updates: dict[str, int] = {}

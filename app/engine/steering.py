@@ -174,6 +174,7 @@ class Steering:
     async def _replace(self, old: ExecutionRecord, kind: str, asked: Parameters, by: str | None) -> None:
         """A new execution takes the place of the old one, which ends as superseded if it has not ended yet."""
         transition = self._draft.transition
+        transition.workflow = old.workflow_name
         if old.status not in ENDED:
             await self._close_steps(old.id)
             transition.execution_updates.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+import time
 from typing import TYPE_CHECKING, Final
 
 from app.domain import wishes
@@ -55,6 +56,7 @@ class TakeUp:
 
     async def load(self, thread: ThreadRecord) -> Loaded | None:
         """What the driver of a thread that was taken up needs; None when it is not to be driven after all."""
+        began = time.monotonic()
         if thread.signal is not None and wishes.is_cancel(thread.signal):
             await self._family.obey(thread.thread_id, wishes.reason(thread.signal))
             return None
@@ -65,6 +67,7 @@ class TakeUp:
         loaded = await self._loaded(thread, spec)
         if loaded is None:
             return None
+        self._bus.watchers.loaded(time.monotonic() - began)
         if await self._family.is_orphan(loaded):
             await self._family.cancel_child(thread.thread_id, thread.parent_thread_id)
             return None

@@ -43,6 +43,9 @@ class Watcher:
     def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
         """This process begins to drive a thread."""
 
+    def loaded(self, seconds: float) -> None:
+        """What a driver needs was read from the store, which took so long; before `taken_up`."""
+
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """It drives it no more: it ended, waits without a slot, was fenced or is left to another."""
 
@@ -69,6 +72,10 @@ class Watchers:
                 watcher.taken_up(thread, spec, execution)
             except Exception:  # noqa: BLE001 - who only watches takes nothing down
                 _broke(watcher)
+
+    def loaded(self, seconds: float) -> None:
+        """See Watcher."""
+        self._tell("loaded", seconds)
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """See Watcher."""

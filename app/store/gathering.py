@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.transition import Start
@@ -27,11 +28,13 @@ _WHOLE: Final = 16
 class Item:
     """A start or a transition on its way, and who waits for it.
 
-    `done` gets, once committed, the thread's pending signal or None for a transition, whether it was born for a start.
+    `done` gets, once committed, the thread's pending signal or None for a transition, whether it was born for a start;
+    `since` is when it was handed over.
     """
 
     what: Start | Transition
     done: asyncio.Future[Any]
+    since: float = field(default_factory=monotonic)
 
     @property
     def thread_id(self) -> str:

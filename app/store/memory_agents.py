@@ -1,14 +1,13 @@
-"""The agents, and how they do, in memory."""
+"""The agents in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
 from app.domain.agent_document import content
-from app.domain.agent_health import MINUTE, AgentHealthStore, Tally
 from app.domain.agents import Agent, AgentEvent, AgentRecord, AgentStore, check_owner, check_version
 from app.domain.ids import uuid7
 from app.domain.times import utc_now
@@ -27,7 +26,6 @@ class AgentTables:
     versions: dict[str, list[AgentRecord]] = field(default_factory=dict[str, list[AgentRecord]])
     """By name, in the order of versions."""
     events: list[AgentEvent] = field(default_factory=list[AgentEvent])
-    minutes: dict[tuple[str, datetime], Tally] = field(default_factory=dict[tuple[str, datetime], Tally])
 
     def note(self, agent: str, event: str, data: Mapping[str, Any]) -> None:
         """Write an event."""
@@ -105,35 +103,6 @@ class MemoryAgents(AgentStore):
                 versions[place] = replace(record, current=True)
             elif each.current:
                 versions[place] = replace(each, current=False)
-
-
-class MemoryAgentHealth(AgentHealthStore):
-    """See domain.agent_health.AgentHealthStore."""
-
-    def __init__(self, tables: AgentTables) -> None:
-        self._tables = tables
-
-    async def add(self, tallies: Mapping[tuple[str, datetime], Tally]) -> None:
-        """See AgentHealthStore."""
-        for key, tally in tallies.items():
-            self._tables.minutes.setdefault(key, Tally()).include(tally)
-
-    async def over(self, agent: str, window: timedelta) -> Tally:
-        """See AgentHealthStore."""
-        since = self._tables.clock() - window - timedelta(seconds=MINUTE)
-        found = Tally()
-        for (name, minute), tally in sorted(self._tables.minutes.items()):
-            if name == agent:
-                found.include(tally if minute > since else Tally(error=tally.error, error_at=tally.error_at))
-        return found
-
-    async def prune(self, age: timedelta, limit: int) -> int:
-        """See AgentHealthStore."""
-        before = self._tables.clock() - age
-        old = sorted(key for key in self._tables.minutes if key[1] < before)[:limit]
-        for key in old:
-            del self._tables.minutes[key]
-        return len(old)
 
 
 def _place(event: AgentEvent) -> tuple[datetime, str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain.errors import BackstitchError, Fenced, Unavailable
+from app.domain.histogram import Distribution
 from app.domain.transition import Start, Transition
 from app.store import db, flush
 from app.store.gathering import BATCH, Gathering, Item
@@ -27,6 +29,8 @@ _SESSION: Final = """
 SET plan_cache_mode = force_generic_plan; -- planning anew for each batch costs more than it gains
 SET enable_seqscan = off -- the one plan is made while the tables may still be empty, and kept as they grow
 """
+SIZES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _PAUSE: Final = 0.2
 """Seconds between two looks at what became of a batch."""
 _log = logging.getLogger(__name__)
@@ -51,6 +55,12 @@ class WriterStats:
     retried: int = 0
     reconnects: int = 0
     largest: int = field(default=0)
+    sizes: Distribution = field(default_factory=lambda: Distribution(SIZES))
+    """Items of each batch."""
+    flushes: Distribution = field(default_factory=lambda: Distribution(SECONDS))
+    """Seconds that the database took for each batch that it answered."""
+    saves: Distribution = field(default_factory=lambda: Distribution(SECONDS))
+    """Seconds from the handing over of a checkpoint until it is durable, waiting for its batch included."""
 
 
 class Statement(Protocol):
@@ -163,14 +173,21 @@ class GroupWriter:
         self.stats.batches += 1
         self.stats.items += len(batch)
         self.stats.largest = max(self.stats.largest, len(batch))
-        return await self._statement.fetch(*flush.arguments([item.what for item in batch]))
+        self.stats.sizes.note(len(batch))
+        began = time.monotonic()
+        rows = await self._statement.fetch(*flush.arguments([item.what for item in batch]))
+        self.stats.flushes.note(time.monotonic() - began)
+        return rows
 
     def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
         outcomes: dict[int, tuple[str, str | None]] = {row["ord"]: (row["outcome"], row["signal"]) for row in rows}
         busy: list[Item] = []
+        now, saved = time.monotonic(), self.stats.saves.note
         for ord_, item in enumerate(batch):
             if ord_ not in outcomes:
                 item.succeed(True if isinstance(item.what, Start) else None)
+                if isinstance(item.what, Start) or item.what.checkpoints:
+                    saved(now - item.since)
                 continue
             outcome, signal = outcomes[ord_]
             if outcome == "signal":

@@ -1,14 +1,12 @@
-"""Safeguards of the agents: their versions, the copy that steps go by, files, and what is counted."""
+"""Safeguards of the agents: their versions, the copy that steps go by, and files."""
 
 from __future__ import annotations
 
 from tests.ablation.safeguard import Room
 
 STORED = "contracts/test_agents.py::"
-COUNTED = "contracts/test_agent_health.py::"
 KNOWN = "unit/engine/test_agents.py::"
 FILES = "unit/engine/test_agent_folder.py::"
-NOTED = "unit/engine/test_agent_outcomes.py::"
 STEPS = "unit/runners/test_agents.py::"
 
 versions = Room("app/store/agents.py")
@@ -23,13 +21,6 @@ versions(
     "            check_owner(before, agent, expected)\n",
     "",
     STORED + "test_a_name_belongs_to_the_source_that_registered_it_first[postgres]",
-)
-minutes = Room("app/store/sql/agent_health.sql")
-minutes(
-    "processes add to a minute and do not overwrite it",
-    "    ok = m.ok + EXCLUDED.ok,\n",
-    "    ok = EXCLUDED.ok,\n",
-    COUNTED + "test_what_many_processes_add_at_once_is_all_counted[postgres]",
 )
 directory = Room("app/engine/agents.py")
 directory(
@@ -57,19 +48,6 @@ folder(
     "        file = _File(state, None)\n",
     FILES + "test_a_refused_file_is_still_the_home_of_its_agent",
 )
-outcomes = Room("app/engine/agent_outcomes.py")
-outcomes(
-    "what could not be written waits",
-    "                self._take_back(told)\n",
-    "",
-    NOTED + "test_what_could_not_be_written_waits",
-)
-outcomes(
-    "an outage does not fill the memory",
-    "            if key[1] >= oldest:",
-    "            if key[1] != oldest:",
-    NOTED + "test_of_a_long_outage_the_last_hour_is_kept",
-)
 runner = Room("app/runners/agents.py")
 runner(
     "an outage spends no attempt of a step whose agent is not known yet",
@@ -79,4 +57,4 @@ runner(
     promise="G13",
 )
 
-ROOMS = (versions, minutes, directory, folder, outcomes, runner)
+ROOMS = (versions, directory, folder, runner)

@@ -59,6 +59,7 @@ CANARIES = (
         "app/store/sql/langgraph",
         "tests/contracts/test_graph_checkpoints.py::test_what_was_put_is_found_with_its_values_and_writes",
     ),
+    ("app/store/sql/metrics", "tests/contracts/test_metrics.py::test_points_are_the_sums_of_their_times"),
     ("app/store/sql/", "tests/store/test_queries.py::test_the_server_takes_every_statement"),
     ("app/store/", "tests/contracts/test_transitions.py::test_a_commit_writes_everything_and_moves_the_rev"),
     ("app/engine/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
@@ -66,6 +67,7 @@ CANARIES = (
     ("app/runners/langgraph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
     ("app/runners/graph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
     ("app/runners/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
+    ("app/telemetry/", "tests/unit/telemetry/test_engine_metrics.py::test_a_breaker_shows_its_state"),
     ("app/api/feed", "tests/api/test_feed.py::test_the_feed_begins_now_and_tells_of_every_thread"),
     ("app/api/", "tests/api/test_stream.py::test_a_stream_replays_then_follows_and_closes_at_the_end"),
 )

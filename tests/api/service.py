@@ -25,7 +25,6 @@ from app.domain.state import State, resolve
 from app.domain.status import Status
 from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
-from app.engine.agent_outcomes import Outcomes
 from app.engine.agents import Directory
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
@@ -34,14 +33,18 @@ from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
 from app.store.memory import MemoryJournal
-from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
+from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
+from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
+from app.telemetry.metrics import Metrics
+from app.telemetry.metrics_parts import StoreFigures
+from app.telemetry.series import Series
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -208,8 +211,9 @@ class Service:
         self.directory = Directory(MemoryAgents(self.agent_tables), kinds)
         breakers = MemoryBreakers(tables, self.agent_tables.breaker_moved)
         self.breakers = Breakers(breakers, BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
-        self.outcomes = Outcomes(MemoryAgentHealth(self.agent_tables), self.directory, self.breakers.now)
-        self.agents = AgentDesk(directory=self.directory, outcomes=self.outcomes, folder=None)
+        self.series = Series(MemoryMetrics(tables), self.directory, self.breakers.now)
+        self.metrics = Metrics(self.series, StoreFigures(self.series.store, self.queues.report), ())
+        self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)

@@ -150,7 +150,7 @@ async def test_files_that_are_refused_are_told(client: httpx.AsyncClient, servic
     (tmp_path / "broken.yaml").write_text("name: broken\nkind: lllm\n")
     (tmp_path / "good.yaml").write_text("name: good\nkind: python\nconfig: {function: analyst}\n")
     folder = AgentFolder(tmp_path, service.directory)
-    service.agents = AgentDesk(directory=service.directory, outcomes=service.outcomes, folder=folder)
+    service.agents = AgentDesk(directory=service.directory, series=service.series, folder=folder)
     await folder.open()
     found = (await client.get("/api/agents")).json()
     fault = {"pointer": "/kind", "message": "no kind of agent 'lllm'; known: python"}
@@ -184,9 +184,9 @@ async def test_what_happens_to_an_agent_is_told_page_by_page(client: httpx.Async
 async def test_health_tells_what_came_of_attempts(client: httpx.AsyncClient, service: Service) -> None:
     busy = ErrorInfo(kind="http.503", message="busy", step_id="a", retryable=True)
     for seconds in (0.1, 0.1, 0.1, 2.0):
-        service.outcomes.note("analyst", Result(value=1, text="1"), seconds)
-    service.outcomes.note("analyst", Failed(error=busy), 30.0)
-    service.outcomes.note("analyst", Failed(error=ErrorInfo(kind="validation", message="no")), 0.0)
+        service.series.attempt("analyst", Result(value=1, text="1"), seconds)
+    service.series.attempt("analyst", Failed(error=busy), 30.0)
+    service.series.attempt("analyst", Failed(error=ErrorInfo(kind="validation", message="no")), 0.0)
     found = (await client.get("/api/agents/analyst/health?window=1h")).json()
     counted = [found[name] for name in ("attempts", "succeeded", "failed", "rejected", "success_rate", "window_ms")]
     assert counted == [6, 4, 1, 1, 0.8, 3_600_000]

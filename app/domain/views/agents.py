@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.agent_document import document
-from app.domain.agent_health import percentile
 from app.domain.breakers import DISABLED
+from app.domain.histogram import percentile
 from app.domain.views.common import Document, when
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from app.domain.agent_health import Tally
     from app.domain.agents import AgentEvent, AgentRecord
     from app.domain.breakers import BreakerRecord
     from app.domain.errors import Problem
+    from app.domain.metrics import Tally
 
 _SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -80,7 +80,7 @@ def health_document(record: AgentRecord, breaker: BreakerRecord, tally: Tally, w
         "agent": record.agent.name,
         "version": record.agent.version,
         "window_ms": round(window.total_seconds() * 1000),
-        "attempts": tally.attempts,
+        "attempts": tally.count,
         "succeeded": tally.ok,
         "failed": tally.failed,
         "rejected": tally.rejected,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.agent_health import BUCKETS, Tally, add, bucket, middle, percentile
+from app.domain.histogram import BUCKETS, Distribution, add, bucket, middle, percentile
+from app.domain.metrics import Tally
 
 
 @given(st.floats(min_value=0.001, max_value=86_400))
@@ -54,9 +55,18 @@ def test_sums_of_histograms_do_not_depend_on_the_order(parts: list[list[int]]) -
 
 
 def test_tallies_add_up() -> None:
-    one, two = Tally(ok=1), Tally(failed=2, rejected=3)
+    one, two = Tally(count=1), Tally(count=5, errors=5, rejected=3)
     one.time(0.001)
     two.time(100.0)
     one.include(two)
-    assert (one.attempts, one.success_rate, sum(one.buckets)) == (6, 1 / 3, 2)
-    assert Tally(rejected=1).success_rate is None
+    assert (one.count, one.success_rate, sum(one.buckets)) == (6, 1 / 3, 2)
+    assert Tally(count=1, errors=1, rejected=1).success_rate is None
+
+
+def test_a_distribution_counts_between_its_bounds() -> None:
+    found, more = Distribution((1.0, 10.0)), Distribution((1.0, 10.0))
+    for value in (0.5, 1.0, 1.1, 11.0):
+        found.note(value)
+    more.note(10.0)
+    found.include(more)
+    assert (found.counts, found.total) == ([2, 2, 1], 23.6)

@@ -1,0 +1,33 @@
+"""Wires the metrics: what counts them, and what is read when they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.telemetry.metrics import Metrics
+from app.telemetry.metrics_engine import EngineMetrics
+from app.telemetry.metrics_parts import BreakerFigures, JournalFigures, PoolFigures, StoreFigures, WorkerFigures
+
+if TYPE_CHECKING:
+    from app.bootstrap.stores import Store
+    from app.engine.admission import Admission
+    from app.engine.breaker import Breakers
+    from app.engine.bus import Bus
+    from app.engine.worker import Worker
+    from app.telemetry.series import Series
+
+
+def service_metrics(
+    store: Store, series: Series, bus: Bus, worker: Worker, breakers: Breakers, queues: Admission
+) -> Metrics:
+    """All of them; from now on the engine's are counted."""
+    engine = EngineMetrics(series)
+    bus.watchers.all.append(engine)
+    sources = (
+        engine.figures,
+        JournalFigures(store.writers).figures,
+        PoolFigures(store.pool).figures,
+        WorkerFigures(worker).figures,
+        BreakerFigures(breakers.listed).figures,
+    )
+    return Metrics(series, StoreFigures(store.metrics, queues.report), sources)

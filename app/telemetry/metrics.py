@@ -1,0 +1,47 @@
+"""The metrics of the service: what `/metrics` shows, and the time series behind `/api/metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.telemetry.figures import Page, frozen, gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from app.domain.metrics import MetricsStore
+    from app.telemetry.figures import Figure, Source
+    from app.telemetry.metrics_parts import StoreFigures
+    from app.telemetry.series import Series
+
+
+class Metrics:
+    """One for the service.  `sources` give what a scrape shows; whoever has something to show adds one."""
+
+    def __init__(self, series: Series, store: StoreFigures, sources: Iterable[Source]) -> None:
+        self._series = series
+        self._store = store
+        self.sources: list[Source] = [*sources, store.figures, self._own]
+        self._page = Page()
+        self._scraping = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Read what only the store knows while somebody scrapes, until cancelled."""
+        await self._store.run()
+
+    async def scrape(self, accept: str, more: Iterable[Figure] = ()) -> tuple[bytes, str]:
+        """The page in a format that the `Accept` header allows, and its media type; with `more` that only the caller knows."""
+        await self._store.look()
+        async with self._scraping:
+            figures = [frozen(figure) for source in self.sources for figure in source()]
+            return await asyncio.to_thread(self._page.render, [*figures, *more], accept)
+
+    async def series(self) -> MetricsStore:
+        """The time series, with what this process has counted last.  Raises Unavailable."""
+        await self._series.flush()
+        return self._series.store
+
+    def _own(self) -> Iterator[Figure]:
+        told = "Rows of the time series that wait for the store."
+        yield gauge("backstitch_series_unwritten", told, self._series.unwritten)

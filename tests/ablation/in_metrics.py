@@ -1,0 +1,78 @@
+"""Safeguards of the metrics: what is counted is counted once and adds up, labels are few, and nothing of it holds up a step."""
+
+from __future__ import annotations
+
+from tests.ablation.safeguard import Room
+
+STORED = "contracts/test_metrics.py::"
+COUNTED = "unit/telemetry/test_series.py::"
+TOLD = "unit/telemetry/test_engine_metrics.py::"
+READ = "unit/telemetry/test_metrics_parts.py::"
+
+rows = Room("app/store/sql/metrics.sql")
+rows(
+    "what a process has written late displaces nothing",
+    "WHERE known.count <= EXCLUDED.count AND ",
+    "WHERE ",
+    STORED + "test_a_write_that_arrives_late_displaces_nothing_that_is_further[postgres]",
+)
+rows(
+    "minutes are kept until they are rolled up",
+    ") - $6::interval, 'infinity')",
+    ") - $6::interval + interval '1000 years', 'infinity')",
+    STORED + "test_what_is_rolled_up_outlives_its_minutes[postgres]",
+)
+rows(
+    "one process at a time rolls up",
+    "FOR UPDATE SKIP LOCKED;\n\n-- touched --",
+    ";\n\n-- touched --",
+    STORED + "test_of_many_processes_one_rolls_up[postgres]",
+)
+rows(
+    "what was held back is rolled up again",
+    " AND (at >= $7 OR written_at >= $6)",
+    " AND (at >= $7 OR written_at >= $6 + interval '1 day')",
+    STORED + "test_a_minute_that_was_held_back_is_rolled_up_later[postgres]",
+)
+series = Room("app/telemetry/series.py")
+series(
+    "counts that could not be written wait",
+    "                    book.unwritten |= names if book.minute >= oldest else set()\n",
+    "                    book.unwritten |= names if book.minute < oldest else set()\n",
+    COUNTED + "test_what_could_not_be_written_waits",
+)
+series(
+    "an outage does not fill the memory with counts",
+    "names if book.minute >= oldest else set()",
+    "names if book.minute != oldest else set()",
+    COUNTED + "test_of_a_long_outage_the_last_hour_is_kept",
+)
+series(
+    "names of series are bounded",
+    "            if len(names) >= NAMES:\n                return OTHER\n",
+    "",
+    COUNTED + "test_names_beyond_a_bound_are_counted_together",
+)
+engine = Room("app/telemetry/metrics_engine.py")
+engine(
+    "labels of steps are bounded",
+    "                doer = (OTHER, doer[1], OTHER)\n",
+    "                doer = (doer[0], doer[1], doer[2])\n",
+    TOLD + "test_there_are_never_more_labels_than_so_many",
+)
+figures = Room("app/telemetry/figures.py")
+figures(
+    "values of a label are bounded",
+    "            if len(self.known) >= self.limit:\n                return OTHER\n",
+    "",
+    TOLD + "test_there_are_never_more_labels_than_so_many",
+)
+parts = Room("app/telemetry/metrics_parts.py")
+parts(
+    "scrapes share what the store was asked",
+    "        if monotonic() < self._next:\n            return\n",
+    "",
+    READ + "test_scrapes_share_what_the_store_was_asked",
+)
+
+ROOMS = (rows, series, engine, figures, parts)
