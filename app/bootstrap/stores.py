@@ -17,15 +17,19 @@ from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
+from app.store.events import PostgresEvents
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.langgraph import PostgresGraphCheckpoints
+from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
+from app.store.memory_logs import MemoryLogs
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
@@ -33,13 +37,17 @@ from app.store.memory_tables import MemoryTables
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.timelines import PostgresTimelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
+    from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
+    from app.domain.logs import LogBook
+    from app.domain.timeline import Timelines
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -54,6 +62,9 @@ class Store:
     agents: AgentStore
     agent_health: AgentHealthStore
     graph_checkpoints: GraphCheckpoints
+    events: EventLog
+    timelines: Timelines
+    logs: LogBook
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -111,6 +122,9 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         agents=PostgresAgents(pool),
         agent_health=PostgresAgentHealth(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
+        events=PostgresEvents(pool),
+        timelines=PostgresTimelines(pool),
+        logs=PostgresLogs(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -133,6 +147,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         agents=MemoryAgents(agents),
         agent_health=MemoryAgentHealth(agents),
         graph_checkpoints=MemoryGraphCheckpoints(tables),
+        events=MemoryEvents(tables),
+        timelines=MemoryTimelines(tables),
+        logs=MemoryLogs(),
         durable=False,
         fallback=reason,
     )

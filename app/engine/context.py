@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain import jsontext
 from app.domain.errors import Unavailable
 from app.domain.known_secrets import KNOWN, Sieve
+from app.domain.logs import LEVELS, Place
 from app.domain.notes import Notes
 from app.domain.records import NO_USAGE
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, Usage
     from app.engine.openstep import OpenStep
 
+_log = logging.getLogger("backstitch.step")
 _LOOK_AGAIN = 0.5
 """Seconds between two tries to read while the store is away: that spends no attempt."""
 
@@ -105,6 +108,25 @@ class Context:
     def keep_session(self, session_id: str) -> None:
         """See StepContext."""
         self._tell(self._listener.keep_session, KNOWN.text(plain_text(session_id)))
+
+    def log(self, level: str, message: str, **context: Any) -> None:
+        """See StepContext."""
+        if level not in LEVELS:
+            raise ValueError(f"{level!r} is no level: {', '.join(LEVELS)}")
+        said = {"place": self.place, **({"context": context} if context else {})}
+        _log.log(LEVELS[level], "%s", message, extra=said)
+
+    @property
+    def place(self) -> Place:
+        """Which attempt it is, as log entries tell it."""
+        return Place(
+            thread_id=self.thread_id,
+            execution_id=self.execution_id,
+            step_id=self.step_id,
+            item=self.index,
+            attempt=self.attempt,
+            agent=self._step.agent,
+        )
 
     async def remembered(self) -> Mapping[str, Any]:
         """See StepContext."""

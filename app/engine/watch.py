@@ -49,6 +49,9 @@ class Watcher:
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """It drives it no more: it ended, waits without a slot, was fenced or is left to another."""
 
+    def fenced(self, thread: ThreadRecord) -> None:
+        """It has found that another drives the thread: what it wanted to write is not written."""
+
     def began(self, attempt: AttemptFact) -> None:
         """Called in the attempt's own task, before anything of it."""
 
@@ -72,6 +75,10 @@ class Watchers:
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """See Watcher."""
         self._tell("let_go", thread, spec)
+
+    def fenced(self, thread: ThreadRecord) -> None:
+        """See Watcher."""
+        self._tell("fenced", thread)
 
     def moved(self, what: Start | Transition) -> None:
         """See Watcher."""

@@ -34,11 +34,14 @@ from app.runners.registration import Functions, agent
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
+from app.store.memory_logs import MemoryLogs
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.telemetry.keeping import LogKeeper
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -207,6 +210,8 @@ class Service:
         self.breakers = Breakers(breakers, BreakerPolicy(), clock=time.monotonic, random=lambda: 0.0)
         self.outcomes = Outcomes(MemoryAgentHealth(self.agent_tables), self.directory, self.breakers.now)
         self.agents = AgentDesk(directory=self.directory, outcomes=self.outcomes, folder=None)
+        self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
+        self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)

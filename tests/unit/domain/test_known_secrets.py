@@ -61,7 +61,11 @@ def test_a_secret_inside_of_base64_is_found_wherever_it_begins(user: str, tail: 
 
 def test_json_keeps_its_form_and_loses_the_secret() -> None:
     text = jsontext.dumps({"a": [SECRET, 10**30, None], SECRET: {"b": f"Bearer {SECRET}"}, "n": 1.5})
-    assert jsontext.loads(known(SECRET).json(text)) == {"a": [MASK, 10**30, None], MASK: {"b": f"Bearer {MASK}"}, "n": 1.5}
+    assert jsontext.loads(known(SECRET).json(text)) == {
+        "a": [MASK, 10**30, None],
+        MASK: {"b": f"Bearer {MASK}"},
+        "n": 1.5,
+    }
 
 
 def test_json_in_json_loses_it_too() -> None:
