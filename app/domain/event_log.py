@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from app.domain.ports import FeedItem, FeedPosition
     from app.domain.status import Status
 
-LOOK: Final = 10_000
+LOOK: Final = 20_000
 """Events that one request looks at, where its filters are about the events themselves."""
-LOOK_FURTHER: Final = 3_000
+LOOK_FURTHER: Final = 6_000
 """The same where they are about the thread or the step run of each."""
 CLOCKS: Final = timedelta(minutes=5)
 """How far the clock of a process may be from that of the store."""
