@@ -39,7 +39,8 @@ class Flows(Watcher):
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """See Watcher."""
-        _say(_place(thread.thread_id, thread.execution_id, spec.name), f"let go, {thread.status}")
+        why = "let go: left to another" if thread.status is Status.RUNNING else f"let go, {thread.status}"
+        _say(_place(thread.thread_id, thread.execution_id, spec.name), why)
 
     def fenced(self, thread: ThreadRecord) -> None:
         """See Watcher."""

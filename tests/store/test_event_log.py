@@ -27,6 +27,15 @@ _EVENT = """
 INSERT INTO workflow_events (thread_id, seq, execution_id, name, version, at, data, xact)
 VALUES ($1, $2, $3, $4, 1, $5, '{}', pg_current_xact_id()::text::bigint)
 """
+_EVERY_MINUTE = """
+INSERT INTO workflow_events (thread_id, seq, execution_id, name, version, at, data, xact)
+SELECT 't', n, $1, 'step_start', 1, now() - interval '1 day' + n * interval '1 minute', '{}', n
+FROM generate_series(1, 300) AS n
+"""
+_MARKS = """
+INSERT INTO event_marks (at, xact)
+SELECT now() - interval '1 day' + n * interval '5 minutes', n * 5 FROM generate_series(1, 60) AS n
+"""
 
 
 async def write(dsn: str, number: int, dice: random.Random) -> None:
@@ -92,15 +101,8 @@ async def test_a_cursor_followed_beside_many_writers_sees_every_event_once(datab
 async def test_a_time_is_found_without_looking_at_all_that_was_before(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(_THREAD, "t", uuid7(), utc_now())
-    await connection.execute(
-        "INSERT INTO workflow_events (thread_id, seq, execution_id, name, version, at, data, xact) SELECT 't', n, $1, 'step_start',"
-        " 1, now() - interval '1 day' + n * interval '1 minute', '{}', n FROM generate_series(1, 300) AS n",
-        uuid7(),
-    )
-    await connection.execute(
-        "INSERT INTO event_marks (at, xact) SELECT now() - interval '1 day' + n * interval '5 minutes', n * 5"
-        " FROM generate_series(1, 60) AS n"
-    )
+    await connection.execute(_EVERY_MINUTE, uuid7())
+    await connection.execute(_MARKS)
     since = await connection.fetchval("SELECT at FROM workflow_events WHERE seq = 200")
     async with open_pool(database_url, size=1) as pool:
         page = await PostgresEvents(pool).page(EventFilter(since=since, look=30, limit=10))

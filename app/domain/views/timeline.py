@@ -169,7 +169,7 @@ def _apply(line: _Line, run: StepRecord, kind: str, event: Event) -> None:
             line.end(event.at, "lost")
             _begin(line, kind, event.at, attempt, recovered=True)
     elif event.name in _ENDS:
-        line.end(event.at, str(data.get("status")))
+        line.end(event.at, str(data.get("status") or run.status.value))
     elif data.get("index") is not None or data.get("item") is not None or line.state is None:
         return
     elif event.name == names.STEP_RETRY:
