@@ -136,6 +136,8 @@ def _show_entry(one: dict[str, Any], *, as_json: bool) -> None:
 
 def _told(one: dict[str, Any]) -> str:
     """The message, and what exception came with it."""
-    context: Any = one["context"]
-    more = context.get("exception") if isinstance(context, dict) else None
-    return f"{one['message']}\n{more}" if more else str(one["message"])
+    match one["context"]:
+        case {"exception": str(more)}:
+            return f"{one['message']}\n{more}"
+        case _:
+            return str(one["message"])

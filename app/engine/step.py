@@ -176,8 +176,8 @@ async def _normalise(outcome: Completed, limit: int) -> Result | Failed:
     if len(text) > limit:
         message = f"the output has {len(text):,} characters of JSON; at most {limit:,} are kept"
         return Failed(error=ErrorInfo(kind=retry.OUTPUT_TOO_LARGE, message=message))
-    session = outcome.session_id and KNOWN.text(jsontext.clean(outcome.session_id).replace("\0", ""))
-    return Result(value=value, text=text, session_id=session)
+    session = outcome.session_id and KNOWN.text(outcome.session_id)
+    return Result(value=value, text=text, session_id=session and jsontext.clean(session).replace("\0", ""))
 
 
 def _error(step: OpenStep, kind: str, message: str, *, retryable: bool = False) -> ErrorInfo:

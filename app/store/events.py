@@ -90,7 +90,7 @@ class PostgresEvents(EventLog):
             low = max(0, high - 1 - where.bound)
             more: int | None = low + 1 if low > 0 else None
         else:
-            low = seq or 0
+            low = min(seq or 0, newest)
             high = min(low + where.bound, newest) + 1  # what comes meanwhile is of the next page
             more = high - 1 if high <= newest else None
         query = _SQL["of_thread"].replace("/* order */", "DESC" if where.newest_first else "")

@@ -128,11 +128,15 @@ async def test_the_newest_page_says_where_the_present_is(store: Store) -> None:
     assert places(list((await store.events.page(EventFilter(after=page.place))).items)) == [("t3", 5)]
 
 
-async def test_a_cursor_of_a_database_that_was_further_begins_at_the_present(store: Store) -> None:
+@pytest.mark.parametrize("thread_id", [None, "t0"])
+async def test_a_cursor_of_a_database_that_was_further_begins_at_the_present(
+    store: Store, thread_id: str | None
+) -> None:
     drivers = await filled(store)
     page = await store.events.page(EventFilter(limit=100))
-    far = type(page.place)(page.place.xact + 10**9, "t9", 7)
-    clamped = (await store.events.page(EventFilter(after=far))).place
+    far = type(page.place)(page.place.xact + 10**9, "t0", 70)
+    clamped = (await store.events.page(EventFilter(thread_id=thread_id, after=far))).place
     await drivers[0].commit(store.journal, drivers[0].event("step_progress"))
     await feed_of(store.reads, 21)
-    assert places(list((await store.events.page(EventFilter(after=clamped))).items)) == [("t0", 5)]
+    news = await store.events.page(EventFilter(thread_id=thread_id, after=clamped))
+    assert places(list(news.items)) == [("t0", 5)]
