@@ -34,7 +34,8 @@ class Flows(Watcher):
     def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
         """See Watcher."""
         again = f", recovery {thread.recoveries} in a row" if thread.recoveries else ""
-        text = f"taken up by process {thread.incarnation_id}, at version {thread.head_version}{again}"
+        woken = "woken, " if thread.status is Status.WAITING else ""
+        text = f"{woken}taken up by process {thread.incarnation_id}, at version {thread.head_version}{again}"
         _say(_place(thread.thread_id, execution.id, spec.name), text)
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
