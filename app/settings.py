@@ -42,9 +42,13 @@ class Settings(BaseSettings):
     port: Port = 8000
     data_dir: Path = Path(".data")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_db_level: Literal["debug", "info", "warning", "error", "off"] = "info"
+    log_retention_days: Annotated[float, Field(gt=0, le=3650)] = 7
+    log_max_mb: Count = 500
+    log_flows: bool = False
 
-    database_url: str | None = None
-    postgres_connection_string: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
+    postgres_connection_string: str | None = Field(default=None, repr=False)
     database_host: str | None = None
     database_port: Port = 5432
     database_name: str = "backstitch"
@@ -120,7 +124,7 @@ class Settings(BaseSettings):
                 return None
         return found or None
 
-    @field_validator("log_level", "checkpointer", "persistence_fallback", mode="before")
+    @field_validator("log_level", "log_db_level", "checkpointer", "persistence_fallback", mode="before")
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

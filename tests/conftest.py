@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from app.domain.known_secrets import KNOWN
 from app.store.data_dir import DataDirLock
 from app.store.embedded import EmbeddedPostgres
 from app.store.migrate import upgrade
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 _TEMPLATE = "backstitch_template"
 # The tests try our code, not PostgreSQL's promise to keep what it has flushed.
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "autovacuum": "off"}
+
+
+@pytest.fixture(autouse=True)
+def no_secrets() -> None:
+    """What one test lets the process know is of no interest to the next."""
+    KNOWN.clear()
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,13 @@ from starlette.routing import Route
 from app.api import (
     agents,
     breakers,
+    events,
     follow,
     fork,
     gates,
     health,
     items,
+    logs,
     look,
     mcp,
     metrics,
@@ -42,11 +44,22 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, gates.router, fork.router, look.router, repair.router)
+_INVOKE: Final = (
+    start.router,
+    follow.router,
+    steer.router,
+    gates.router,
+    fork.router,
+    look.router,
+    repair.router,
+    events.timeline_router,
+)
 _OTHERS: Final = (
     follow.feed_router,
     gates.open_router,
     look.execution_router,
+    events.router,
+    logs.router,
     items.router,
     usage.router,
     metrics.router,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.domain import errors
+from app.domain.known_secrets import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +65,8 @@ def response(document: Mapping[str, Any], headers: Mapping[str, str] | None = No
         detail = str(document["detail"]).encode("utf-8", "replace").decode()
         standard = ("type", "title", "status", "code", "instance")
         body = orjson.dumps({name: document[name] for name in standard} | {"detail": detail})
+    if KNOWN:
+        body = KNOWN.json(body.decode()).encode()
     return Response(body, status_code=document["status"], media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.errors import Problem
+    from app.domain.event_log import EventLog
     from app.domain.gates import Answer, GateFilter, GateRecord
-    from app.domain.moving import MoveCommand, Moves
+    from app.domain.logs import LogFilter, LogPage
     from app.domain.metrics import MetricsStore, Tally
+    from app.domain.moving import MoveCommand, Moves
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.timeline import Timelines
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
     from app.domain.upkeep import Upkeep
@@ -155,6 +158,14 @@ class Metrics(Protocol):
     async def series(self) -> MetricsStore: ...
 
 
+class LogDesk(Protocol):
+    """The log entries that are kept; `dropped` are those of this process that are not."""
+
+    @property
+    def dropped(self) -> int: ...
+    async def listed(self, where: LogFilter) -> LogPage: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -184,6 +195,12 @@ class Services(Protocol):
     def gates(self) -> Gates: ...
     @property
     def metrics(self) -> Metrics: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def timelines(self) -> Timelines: ...
+    @property
+    def logs(self) -> LogDesk: ...
     @property
     def durable(self) -> bool: ...
     @property

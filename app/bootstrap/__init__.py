@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.bootstrap.code import load_code, register_workflows
 from app.bootstrap.engine import Services, open_engine
 from app.bootstrap.stores import open_store
+from app.bootstrap.watching import learn_secrets
 from app.domain.errors import StartupError
 from app.settings import Settings
 
@@ -23,6 +24,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     """The services, until the block ends.  Raises StartupError with one line."""
     with _bare_startup_errors():
         async with AsyncExitStack() as stack:
+            learn_secrets(settings)
             code = load_code(settings)
             store = await open_store(settings, stack)
             services = await open_engine(settings, store, code, stack)

@@ -13,6 +13,7 @@ from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.mcp import health_of
 from app.bootstrap.metrics import service_metrics
+from app.bootstrap.watching import log_keeper, mark_events, watch_flows
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
     from app.bootstrap.code import Code
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
+    from app.domain.event_log import EventLog
     from app.domain.ports import Reads, Registry
+    from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.deps import Spawn
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
     from app.store.writer import GroupWriter
+    from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
 
 
@@ -74,6 +78,9 @@ class Services:
     agents: AgentDesk
     mcp: McpServers
     metrics: Metrics
+    events: EventLog
+    timelines: Timelines
+    logs: LogKeeper
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -105,6 +112,10 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
     lease, worker = _lease_and_worker(settings, store, catalog)
     await lease.open()
     stack.push_async_callback(lease.close)
+    logs = log_keeper(settings, store, lease.own.id)
+    await stack.enter_async_context(background(logs.run()))
+    stack.enter_context(logs.attached())
+    watch_flows(settings, bus)
     admission = Admission(
         store.stores.queues,
         worker,
@@ -137,6 +148,9 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         agents=agents,
         mcp=doers.mcp,
         metrics=metrics,
+        events=store.events,
+        timelines=store.timelines,
+        logs=logs,
     )
 
 
@@ -163,6 +177,7 @@ class _Engine:
         await breakers.refresh()
         await agents.open()
         watches = [agents.directory.run(), agents.series.run(), breakers.run(), self.metrics.run()]
+        watches.append(mark_events(self.store.events))
         for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
             await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.

@@ -16,15 +16,19 @@ from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
+from app.store.events import PostgresEvents
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.langgraph import PostgresGraphCheckpoints
+from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
+from app.store.memory_logs import MemoryLogs
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -35,15 +39,19 @@ from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.timelines import PostgresTimelines
 from app.store.upkeep import PostgresUpkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.domain.agents import AgentStore
+    from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
-    from app.domain.upkeep import Upkeep
+    from app.domain.logs import LogBook
     from app.domain.metrics import MetricsStore
+    from app.domain.timeline import Timelines
+    from app.domain.upkeep import Upkeep
     from app.settings import Settings
     from app.store.db import Pool
     from app.store.writer import GroupWriter
@@ -60,6 +68,9 @@ class Store:
     metrics: MetricsStore
     graph_checkpoints: GraphCheckpoints
     upkeep: Upkeep
+    events: EventLog
+    timelines: Timelines
+    logs: LogBook
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -119,6 +130,9 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         metrics=PostgresMetrics(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
         upkeep=PostgresUpkeep(pool),
+        events=PostgresEvents(pool),
+        timelines=PostgresTimelines(pool),
+        logs=PostgresLogs(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -143,6 +157,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         metrics=MemoryMetrics(tables),
         graph_checkpoints=MemoryGraphCheckpoints(tables),
         upkeep=MemoryUpkeep(tables),
+        events=MemoryEvents(tables),
+        timelines=MemoryTimelines(tables),
+        logs=MemoryLogs(),
         durable=False,
         fallback=reason,
     )

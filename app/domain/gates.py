@@ -5,13 +5,14 @@ A gate belongs to a step run's idempotency key: retries, recovery and resume kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain import jsontext
 from app.domain.errors import BackstitchError, Conflict, NotFound
 from app.domain.events import shorten
+from app.domain.known_secrets import KNOWN
 from app.domain.times import rfc3339
 
 if TYPE_CHECKING:
@@ -212,11 +213,21 @@ async def put(
     key, run_id = key_of(attempt, round), attempt.context.run_id
     record = await gates.find(key)
     if record is None or not (record.closed or record.run_id == run_id):
-        record = await gates.open(key, run_id, question)
+        record = await gates.open(key, run_id, _without_secrets(question))
     if not record.closed and record.left is not None and record.left <= 0:
         record = await gates.time_out(key, question.on_timeout)
     attempt.asked.append(record)
     return record
+
+
+def _without_secrets(question: Question) -> Question:
+    if not KNOWN:
+        return question
+    return replace(
+        question,
+        show=question.show and KNOWN.json(question.show),
+        title=question.title and KNOWN.text(question.title),
+    )
 
 
 async def ask(

@@ -100,6 +100,13 @@ class StepContext(Protocol):
         """Name the session that the next attempt should go on with: it is written soon, and handed on as `session_id`."""
         ...
 
+    def log(self, level: str, message: str, **context: Any) -> None:
+        """Write a log entry that tells of this attempt, with a context of JSON values.
+
+        `level` is debug, info, warning, error or critical; raises ValueError for another.
+        """
+        ...
+
     async def remembered(self) -> Mapping[str, Any]:
         """What attempts under this idempotency key have remembered, by name, in the order of remembering."""
         ...

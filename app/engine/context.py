@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain import jsontext
 from app.domain.errors import Unavailable
+from app.domain.known_secrets import KNOWN, Sieve
+from app.domain.logs import LEVELS, Place
 from app.domain.notes import Notes
 from app.domain.records import NO_USAGE
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, Usage
     from app.engine.openstep import OpenStep
 
+_log = logging.getLogger("backstitch.step")
 _LOOK_AGAIN = 0.5
 """Seconds between two tries to read while the store is away: that spends no attempt."""
 
@@ -54,6 +58,7 @@ class Context:
         "_listener",
         "_loop",
         "_reads",
+        "_sieve",
         "_step",
         "agent_version",
         "attempt",
@@ -83,17 +88,18 @@ class Context:
         """Called with every report, by whoever must know that the attempt is alive."""
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._sieve: Sieve | None = None
 
     def progress(self, fraction: float | None, message: str = "") -> None:
         """See StepContext."""
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
-        self._tell(self._listener.progress, fraction, jsontext.clean(str(message)[:1_000]))
+        self._tell(self._listener.progress, fraction, KNOWN.excerpt(jsontext.clean(str(message)[:1_000])))
 
     def chunk(self, text: str) -> None:
         """See StepContext."""
         if text:
-            self._tell(self._listener.chunk, jsontext.clean(str(text)))
+            self._tell(self._show, jsontext.clean(str(text)))
 
     def spend(self, usage: Usage) -> None:
         """See StepContext."""
@@ -101,7 +107,26 @@ class Context:
 
     def keep_session(self, session_id: str) -> None:
         """See StepContext."""
-        self._tell(self._listener.keep_session, plain_text(session_id))
+        self._tell(self._listener.keep_session, KNOWN.text(plain_text(session_id)))
+
+    def log(self, level: str, message: str, **context: Any) -> None:
+        """See StepContext."""
+        if level not in LEVELS:
+            raise ValueError(f"{level!r} is no level: {', '.join(LEVELS)}")
+        said = {"place": self.place, **({"context": context} if context else {})}
+        _log.log(LEVELS[level], "%s", message, extra=said)
+
+    @property
+    def place(self) -> Place:
+        """Which attempt it is, as log entries tell it."""
+        return Place(
+            thread_id=self.thread_id,
+            execution_id=self.execution_id,
+            step_id=self.step_id,
+            item=self.index,
+            attempt=self.attempt,
+            agent=self._step.agent,
+        )
 
     async def remembered(self) -> Mapping[str, Any]:
         """See StepContext."""
@@ -109,7 +134,7 @@ class Context:
 
     async def remember(self, name: str, value: Any) -> None:
         """See StepContext."""
-        name, text = plain_text(name), jsontext.dumps(value)
+        name, text = plain_text(name), KNOWN.json(jsontext.dumps(value))
         await self._notes()  # whoever writes it down must know what has been
         if self._closed:
             raise asyncio.CancelledError
@@ -124,7 +149,18 @@ class Context:
 
     def close(self) -> None:
         """The attempt is over."""
+        held = "" if self._sieve is None or self._closed else self._sieve.rest()
+        if held:
+            self._listener.chunk(self._step, held)
         self._closed = True
+
+    def _show(self, step: OpenStep, text: str) -> None:
+        """Streamed text, in the loop; no piece of a secret is shown before it is known to be none."""
+        if KNOWN:
+            self._sieve = self._sieve or Sieve(KNOWN)
+            text = self._sieve.take(text)
+        if text:
+            self._listener.chunk(step, text)
 
     async def _notes(self) -> Notes:
         while self._step.notes is None:

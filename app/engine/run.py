@@ -76,6 +76,7 @@ class Run:
                 draft = self._draft()
         except Fenced:
             _log.info("thread %s has another driver now", self.thread.thread_id)
+            self._deps.bus.watchers.fenced(self.thread)
         finally:
             self.stopped = self._reports.closed = True
             self._drive.course.stop()

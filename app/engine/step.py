@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext, retry
 from app.domain.errors import InvalidRequest, JsonError
+from app.domain.known_secrets import KNOWN
 from app.domain.records import ErrorInfo
 from app.domain.runner import Asleep, Attempt, Completed, Failed, StepFailure
 from app.domain.spec import WAITING
@@ -52,6 +53,14 @@ async def attempt(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context:
 
 
 async def _try(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
+    ending = await _ended(deps, step, scope, context)
+    if isinstance(ending, Failed) and KNOWN:
+        error = ending.error
+        error.message, error.kind = KNOWN.excerpt(error.message), KNOWN.text(error.kind)
+    return ending
+
+
+async def _ended(deps: Deps, step: OpenStep, scope: Mapping[str, Any], context: Context) -> Ending:
     try:
         outcome = await _perform(deps, step, scope, context)
         if isinstance(outcome, Completed):
@@ -160,14 +169,14 @@ def _age(deps: Deps, step: OpenStep) -> float:
 
 async def _normalise(outcome: Completed, limit: int) -> Result | Failed:
     def written() -> tuple[str, Any]:
-        text = jsontext.dumps(outcome.output)
+        text = KNOWN.json(jsontext.dumps(outcome.output))
         return text, jsontext.loads(text) if len(text) <= limit else None
 
     text, value = await off_loop(written, jsontext.weight(outcome.output, BIG_JSON), BIG_JSON)
     if len(text) > limit:
         message = f"the output has {len(text):,} characters of JSON; at most {limit:,} are kept"
         return Failed(error=ErrorInfo(kind=retry.OUTPUT_TOO_LARGE, message=message))
-    session = outcome.session_id
+    session = outcome.session_id and KNOWN.text(outcome.session_id)
     return Result(value=value, text=text, session_id=session and jsontext.clean(session).replace("\0", ""))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from app.domain import wishes

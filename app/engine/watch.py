@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord, ThreadRecord
@@ -49,6 +49,9 @@ class Watcher:
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """It drives it no more: it ended, waits without a slot, was fenced or is left to another."""
 
+    def fenced(self, thread: ThreadRecord) -> None:
+        """It has found that another drives the thread: what it wanted to write is not written."""
+
     def began(self, attempt: AttemptFact) -> None:
         """Called in the attempt's own task, before anything of it."""
 
@@ -67,11 +70,7 @@ class Watchers:
 
     def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
         """See Watcher."""
-        for watcher in self.all:
-            try:
-                watcher.taken_up(thread, spec, execution)
-            except Exception:  # noqa: BLE001 - who only watches takes nothing down
-                _broke(watcher)
+        self._tell("taken_up", thread, spec, execution)
 
     def loaded(self, seconds: float) -> None:
         """See Watcher."""
@@ -79,23 +78,30 @@ class Watchers:
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:
         """See Watcher."""
-        for watcher in self.all:
-            try:
-                watcher.let_go(thread, spec)
-            except Exception:  # noqa: BLE001
-                _broke(watcher)
+        self._tell("let_go", thread, spec)
+
+    def fenced(self, thread: ThreadRecord) -> None:
+        """See Watcher."""
+        self._tell("fenced", thread)
 
     def moved(self, what: Start | Transition) -> None:
         """See Watcher."""
         for watcher in self.all:
             try:
                 watcher.moved(what)
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 - who only watches takes nothing down
                 _broke(watcher)
 
     def attempt(self, fact: AttemptFact) -> _Around:
         """Around an attempt, in its task."""
         return _Around(self.all, fact)
+
+    def _tell(self, what: str, *told: Any) -> None:
+        for watcher in self.all:
+            try:
+                getattr(watcher, what)(*told)
+            except Exception:  # noqa: BLE001
+                _broke(watcher)
 
 
 class _Around:

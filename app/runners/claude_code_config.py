@@ -247,7 +247,7 @@ def _environment(agent: Agent, attempt: Attempt, house: House, masks: Masks) -> 
     variable: str | None = config.get("api_key_env", KEY_VARIABLE)
     own = {**_QUIET, VARIABLE: attempt.context.idempotency_key}
     if variable is not None:
-        own[KEY_VARIABLE] = (house.secrets.read(variable) or "").strip()
+        own[KEY_VARIABLE] = house.secrets.key(variable) or ""
         masks.add(own[KEY_VARIABLE])
         own["CLAUDE_CONFIG_DIR"] = str(house.folder / "config")
     else:

@@ -17,6 +17,8 @@ import yaml
 
 from app.domain.document_schema import NAME
 from app.domain.errors import StartupError
+from app.domain.known_secrets import KNOWN
+from app.domain.secret_names import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +64,7 @@ class ServerConfig:
         """A message without the values that were filled in."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        return text
+        return KNOWN.text(text)
 
 
 def load_servers(path: Path, secret: Secret) -> dict[str, ServerConfig]:
@@ -154,7 +156,9 @@ class _Entry:
         given: Any = self._entry.get(key) or {}
         if not isinstance(given, dict):
             raise _Faulty(f"`{key}` should be an object of texts")
-        return {str(name): self._filled(value, key) for name, value in cast("dict[Any, Any]", given).items()}
+        found = {str(name): self._filled(value, key) for name, value in cast("dict[Any, Any]", given).items()}
+        KNOWN.learn(*(word for name, value in found.items() if is_secret(name) for word in value.split()))
+        return found
 
     def _filled(self, value: Any, key: str) -> str:
         """A text with its `${NAME}` and `${NAME:-default}` filled in."""
@@ -168,6 +172,8 @@ class _Entry:
             if found is None:
                 return str(hole[2])
             self._secrets.add(found)
+            if key == "headers" or is_secret(hole[1]):  # others may be a folder or a branch, which outputs tell of too
+                KNOWN.learn(found)
             return found
 
         filled = _HOLE.sub(fill, str(value))

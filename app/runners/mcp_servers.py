@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
@@ -98,7 +99,8 @@ class Server:
             _ = self.tools
             session = self._session = Session(self.config, limit=self._limit, unusable=self._lost)
             self._opened_at = asyncio.get_running_loop().time()
-            task = self._tasks[session] = self._spawn(session.run())
+            # In a context of its own: it outlives the step that happens to be the first to want it.
+            task = self._tasks[session] = Context().run(self._spawn, session.run())
             task.add_done_callback(lambda _: self._tasks.pop(session, None))
         return self._session
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from app.domain import jsontext
 from app.domain.records import ErrorInfo
 from app.domain.retry import CONFIGURATION
 from app.domain.runner import Completed, Failed
+from app.runners.process_logs import run_logged, said_by, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +59,21 @@ class PythonRunner:
                 async with self._threads:
                     output = await in_thread(found.call, *arguments)
             case "process":
-                output = await to_process.run_sync(found.call, value, cancellable=True, limiter=self._processes)
+                output = await self._in_process(found.call, value)
         return Completed(output=output)
+
+    async def _in_process(self, call: Callable[..., Any], value: Any) -> Any:
+        """Call in a process of its own; what it logs there is logged here when it has ended."""
+        level = logging.getLogger().getEffectiveLevel()
+        try:
+            output, said = await to_process.run_sync(
+                run_logged, call, value, level, cancellable=True, limiter=self._processes
+            )
+        except BaseException as error:
+            say(said_by(error))
+            raise
+        say(said)
+        return output
 
     def check(self, step: StepSpec) -> list[str]:
         """Whether a function of that name is registered."""
@@ -73,6 +89,7 @@ async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call in a daemon thread; when cancelled, the thread is left behind and its result is discarded."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()  # what it logs tells of its step
 
     def settle(value: Any, error: BaseException | None) -> None:
         if future.done():
@@ -86,7 +103,7 @@ async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
         value: Any = None
         failure: BaseException | None = None
         try:
-            value = call(*arguments)
+            value = context.run(call, *arguments)
         except (StopIteration, KeyboardInterrupt, GeneratorExit) as error:  # these mean something to the event loop
             failure = RuntimeError(f"the function raised {type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001 - it is raised again where the step awaits

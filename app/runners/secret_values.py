@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from app.domain.known_secrets import KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -44,6 +46,12 @@ class Secrets:
             return f"the variable {name} is not open to agents of the API (API_AGENT_SECRETS lists those that are)"
         return None
 
+    def key(self, name: str) -> str | None:
+        """The value of a variable that holds a key, which the last net then knows; None for an empty one."""
+        found = (self.read(name) or "").strip() or None
+        KNOWN.learn(found)
+        return found
+
     def problem(self, name: str, agent: Agent) -> str | None:
         """Why an agent cannot use the variable, in words."""
         closed = self.closed(name, agent)
@@ -61,6 +69,7 @@ class Secrets:
             raise LookupError(problem)
         found = (self.read(name) or "").strip()
         masks.add(found)
+        KNOWN.learn(found)
         return f"{reference.get('prefix', '')}{found}"
 
 

@@ -173,7 +173,7 @@ class MemoryReads(Reads):
             for event in events:
                 position = FeedPosition(xact, event.thread_id, event.seq)
                 if position > after:
-                    items.append(self._feed_item(position, event))
+                    items.append(self.feed_item(position, event))
         return items[:limit]
 
     async def feed_end(self) -> FeedPosition:
@@ -191,7 +191,8 @@ class MemoryReads(Reads):
             kind="memory", durable=False, reachable=True, latency_ms=0.0, error_rate=0.0, size_bytes=None
         )
 
-    def _feed_item(self, position: FeedPosition, event: Event) -> FeedItem:
+    def feed_item(self, position: FeedPosition, event: Event) -> FeedItem:
+        """An event as the feed tells it."""
         thread = self._tables.threads[event.thread_id]
         workflow = self._tables.workflows.get(thread.definition_id)
         name = "" if workflow is None else workflow.name

@@ -1,15 +1,19 @@
-"""Logs: one line an entry on stdout, JSON for machines, coloured words on a terminal."""
+"""Logs: one line an entry on stdout, JSON for machines, coloured words on a terminal, without any secret that is known."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import structlog.tracebacks
 
+from app.domain.known_secrets import KNOWN, without_passwords
+from app.telemetry.places import place_of
+
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from typing import TextIO
 
     from structlog.typing import Processor
@@ -21,6 +25,20 @@ _NOISY: Final = (
 """Libraries whose own news are not ours; their warnings are."""
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """The last net: whatever a line was made of, no secret leaves in it."""
+
+    def __init__(self, *, as_json: bool, **more: Any) -> None:
+        super().__init__(**more)
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = without_passwords(super().format(record))
+        if not KNOWN:
+            return line
+        return KNOWN.json(line) if self._as_json else KNOWN.text(line)
+
+
 def configure(level: str, stream: TextIO | None = None) -> None:
     """Send every log record of the process to `stream` (stdout) from `level` on; the last call holds."""
     out = sys.stdout if stream is None else stream
@@ -29,6 +47,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _placed,
     ]
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if out.isatty():
@@ -38,9 +57,21 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         last += [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(out)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
+    handler.setLevel(level.upper())
+    handler.setFormatter(_Formatter(as_json=not out.isatty(), foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
+
+
+def _placed(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """With the thread, the step and the agent that it comes from."""
+    line.pop("place", None)
+    record = line.get("_record")
+    place = place_of(record) if isinstance(record, logging.LogRecord) else None
+    if place is not None:
+        for name, value in place.value().items():
+            line.setdefault(name, value)
+    return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from app.domain.runner import StepContext, StepFailure, Usage
@@ -41,3 +42,9 @@ async def spender(given: Any, ctx: StepContext) -> Any:
     if not isinstance(given, int):
         raise StepFailure("not a number", kind="refused", retryable=False)
     return given
+
+
+@agent("talker")
+def talker(given: str) -> None:
+    """Says it in a log."""
+    logging.getLogger("agents.talker").info("said %s", given, extra={"words": len(given.split())})

@@ -35,13 +35,16 @@ from app.runners.registration import Functions, agent
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
+from app.store.memory_logs import MemoryLogs
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
+from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
@@ -214,6 +217,8 @@ class Service:
         self.series = Series(MemoryMetrics(tables), self.directory, self.breakers.now)
         self.metrics = Metrics(self.series, StoreFigures(self.series.store, self.queues.report), ())
         self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
+        self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
+        self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents, examples_steps, examples_upkeep
+from app.api import examples_agents, examples_look, examples_steps, examples_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -258,6 +258,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     f"/api/workflow/items/{THREAD}/read": examples_steps.ITEMS,
     f"/api/workflow/items/{THREAD}/read/3": examples_steps.ITEM,
     "/api/usage": examples_steps.USAGE,
+    "/api/events": examples_look.EVENTS,
+    "/api/logs": examples_look.LOGS,
     f"/api/invoke/rollback/{THREAD}": examples_steps.PREVIEW | {
         "thread_id": THREAD, "status": "paused", "rolled_back_to_version": 2, "rolled_back_from_version": 4,
     },

@@ -9,23 +9,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.store.db import open_pool
+from app.store.events import PostgresEvents
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.memory import MemoryJournal
+from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.timelines import PostgresTimelines
 from tests.builders import Driver, new_start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from app.domain.event_log import EventLog
     from app.domain.gates import GateBook
     from app.domain.ports import Journal, Reads, Registry
     from app.domain.records import WorkflowRecord
+    from app.domain.timeline import Timelines
+
+    Opened = tuple[Journal, Reads, Registry, GateBook, EventLog, Timelines]
 
 
 @dataclass
@@ -36,6 +43,8 @@ class Store:
     reads: Reads
     registry: Registry
     gates: GateBook
+    events: EventLog
+    timelines: Timelines
     workflow: WorkflowRecord
 
     async def drive(self, **thread_fields: Any) -> Driver:
@@ -55,20 +64,34 @@ def store_dsn(request: pytest.FixtureRequest) -> str | None:
 async def store(store_dsn: str | None) -> AsyncGenerator[Store]:
     """An empty store."""
     opened = open_memory() if store_dsn is None else open_postgres(store_dsn)
-    async with opened as (journal, reads, registry, gates):
+    async with opened as (journal, reads, registry, gates, events, timelines):
         workflow = await registry.register(name="sewing", document='{"name":"sewing"}', hash="sewing-1")
-        yield Store(journal, reads, registry, gates, workflow)
+        yield Store(journal, reads, registry, gates, events, timelines, workflow)
 
 
 @asynccontextmanager
-async def open_memory() -> AsyncIterator[tuple[Journal, Reads, Registry, GateBook]]:
+async def open_memory() -> AsyncIterator[Opened]:
     """All in memory."""
     tables = MemoryTables()
-    yield MemoryJournal(tables), MemoryReads(tables), MemoryRegistry(tables), MemoryGates(tables)
+    yield (
+        MemoryJournal(tables),
+        MemoryReads(tables),
+        MemoryRegistry(tables),
+        MemoryGates(tables),
+        MemoryEvents(tables),
+        MemoryTimelines(tables),
+    )
 
 
 @asynccontextmanager
-async def open_postgres(dsn: str) -> AsyncIterator[tuple[Journal, Reads, Registry, GateBook]]:
+async def open_postgres(dsn: str) -> AsyncIterator[Opened]:
     """All on one database."""
     async with open_pool(dsn) as pool, open_journal(dsn, pool) as journal:
-        yield journal, PostgresReads(pool), PostgresRegistry(pool), PostgresGates(pool, journal.hints)
+        yield (
+            journal,
+            PostgresReads(pool),
+            PostgresRegistry(pool),
+            PostgresGates(pool, journal.hints),
+            PostgresEvents(pool),
+            PostgresTimelines(pool),
+        )

@@ -102,7 +102,7 @@ class LlmKind:
         )
 
     def _key(self, config: Config) -> str | None:
-        return None if config.key_env is None else (self._secrets.read(config.key_env) or "").strip() or None
+        return None if config.key_env is None else self._secrets.key(config.key_env)
 
     def _missing(self, agent: Agent, config: Config) -> list[str]:
         found: list[str] = []

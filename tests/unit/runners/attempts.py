@@ -41,6 +41,9 @@ class Context:
     def keep_session(self, session_id: str) -> None:
         self.sessions.append(session_id)
 
+    def log(self, level: str, message: str, **context: Any) -> None:
+        self.said.append((level, message, context))
+
     async def remembered(self) -> dict[str, Any]:
         return dict(self.memory)
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.known_secrets import KNOWN
+from app.domain.logs import Place
 from app.telemetry import logs
+from app.telemetry.places import PLACE
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +65,40 @@ def test_less_than_the_level_is_not_told_and_libraries_only_warn() -> None:
     logging.getLogger("app").debug("detail")
     logging.getLogger("httpx").info("a request")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_no_secret_is_told(stream: io.StringIO) -> None:
+    secret = 'sk-canary"0123456789'
+    KNOWN.learn(secret)
+    logs.configure("info", stream)
+    failure = _failure("hush")
+    failure.args = (f"with {secret}",)
+    logging.getLogger("app").error("key %s", secret, extra={"header": [secret]}, exc_info=failure)
+    logging.getLogger("app").warning("cannot reach postgresql://me:short@db/x")
+    assert "canary" not in stream.getvalue()
+    assert "me:***@db" in stream.getvalue()
+    if not stream.isatty():
+        assert json.loads(stream.getvalue().splitlines()[0])["event"] == "key ***"
+
+
+def test_a_record_tells_where_it_comes_from() -> None:
+    stream = io.StringIO()
+    logs.configure("info", stream)
+    token = PLACE.set(Place(thread_id="t", execution_id="e", workflow="w", step_id="s", item=0, attempt=2, agent="a"))
+    logging.getLogger("library").warning("here")
+    PLACE.reset(token)
+    logging.getLogger("library").warning("there")
+    here, there = map(json.loads, stream.getvalue().splitlines())
+    place = {
+        "thread_id": "t",
+        "execution_id": "e",
+        "workflow": "w",
+        "step_id": "s",
+        "index": 0,
+        "attempt": 2,
+        "agent": "a",
+    }
+    assert {name: here[name] for name in place} == place
+    assert not place.keys() & there.keys()
+    assert "place" not in here

@@ -1,0 +1,129 @@
+"""Log entries on PostgreSQL: written many at a time, read through an index or within bounds, dropped in small batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.logs import LogBook, LogEntry, LogPage, Place
+from app.store import queries
+from app.store.db import AGAIN, LOST, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from asyncpg import Record
+
+    from app.domain.logs import LogFilter
+    from app.store import db
+
+_SQL: Final = queries.load("logs")
+_NOWHERE: Final = Place(thread_id="", execution_id="")
+
+
+class PostgresLogs(LogBook):
+    """See domain.logs.LogBook."""
+
+    def __init__(self, pool: db.Pool) -> None:
+        self._pool = pool
+
+    async def add(self, entries: Sequence[LogEntry]) -> None:
+        """See LogBook."""
+        if entries:
+            await self._fetch(_SQL["add"], *map(list, zip(*map(_row, entries), strict=True)))
+
+    async def listed(self, where: LogFilter) -> LogPage:
+        """See LogBook."""
+        places, filters, values = _clauses(where)
+        bounded = bool(filters)
+        query = _SQL["listed"].replace("/* places */", places).replace("/* filters */", filters)
+        query = query.replace("ALL /* look */", str(where.look if bounded else where.limit + 1))
+        found = await self._fetch(query.replace("ALL /* limit */", str(where.limit + 1)), *values)
+        entries = [_entry(row) for row in found[: where.limit]]
+        if len(found) > where.limit:
+            return LogPage(entries=entries, next=(entries[-1].at, entries[-1].id))
+        if not bounded:
+            return LogPage(entries=entries)
+        query = _SQL["looked"].replace("/* places */", places).replace("0 /* look */", str(where.look - 1))
+        last = await self._fetch(query, *values[: places.count("$")])
+        return LogPage(entries=entries, next=(last[0]["at"], str(last[0]["id"])) if last else None)
+
+    async def prune(self, age: timedelta, most_bytes: int, limit: int) -> int:
+        """See LogBook."""
+        return (await self._fetch(_SQL["prune"], age, most_bytes, limit))[0]["dropped"]
+
+    async def _fetch(self, query: str, *args: object) -> list[Record]:
+        try:
+            return await self._pool.fetch(query, *args)
+        except (*LOST, *AGAIN) as error:
+            raise unavailable(error) from error
+
+
+def _clauses(where: LogFilter) -> tuple[str, str, list[Any]]:
+    """The clauses that an index serves, the others, and their parameters: each combination is its own plan."""
+    values: list[Any] = []
+
+    def clause(text: str, *given: Any) -> str:
+        for value in given:
+            values.append(value)
+            text = text.replace("?", f"${len(values)}", 1)
+        return f" AND {text}"
+
+    indexed = [
+        ("at >= ?", where.since),
+        ("at < ?", where.until),
+        ("thread_id = ?", where.thread_id),
+        ("agent = ?", where.agent),
+    ]
+    others = [
+        ("step_id = ?", where.step_id),
+        ("(logger = ? OR starts_with(logger, ? || '.'))", where.logger),
+        ("position(lower(?) IN lower(message)) > 0", where.text),
+    ]
+    places = "".join(clause(text, value) for text, value in indexed if value is not None)
+    if where.before is not None:
+        places += clause("(at, id) < (?, ?::uuid)", *where.before)
+    if where.level >= 30:  # noqa: PLR2004 - warnings, which have an index
+        places += " AND level >= 30"
+    filters = "".join(clause(text, *[value] * text.count("?")) for text, value in others if value is not None)
+    if where.level not in (0, 30):
+        filters += clause("level >= ?", where.level)
+    return places, filters, values
+
+
+def _row(entry: LogEntry) -> tuple[Any, ...]:
+    place = entry.place or _NOWHERE
+    return (
+        entry.at,
+        entry.id,
+        entry.level,
+        entry.logger,
+        entry.message,
+        place.thread_id or None,
+        place.execution_id or None,
+        place.workflow,
+        place.step_id,
+        place.item,
+        place.attempt,
+        place.agent,
+        entry.context,
+        entry.process,
+    )
+
+
+def _entry(row: Record) -> LogEntry:
+    place = None
+    if row["thread_id"] is not None:
+        names = ("thread_id", "workflow", "step_id", "item", "attempt", "agent")
+        place = Place(execution_id=row["execution_id"] or "", **{name: row[name] for name in names})
+    process = row["process"]
+    return LogEntry(
+        id=str(row["id"]),
+        at=row["at"],
+        level=row["level"],
+        logger=row["logger"],
+        message=row["message"],
+        place=place,
+        context=row["context"],
+        process=None if process is None else str(process),
+    )

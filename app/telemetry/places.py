@@ -1,0 +1,42 @@
+"""Where a log line comes from: all that is said while a thread is driven, or in an attempt, knows its place."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.logs import Place
+from app.engine.watch import Watcher
+
+if TYPE_CHECKING:
+    from logging import LogRecord
+
+    from app.domain.records import ExecutionRecord, ThreadRecord
+    from app.domain.spec import WorkflowSpec
+    from app.engine.watch import AttemptFact
+
+PLACE: Final[ContextVar[Place | None]] = ContextVar("PLACE", default=None)
+"""Tasks and threads that a step begins by the usual ways have it too."""
+
+
+class Places(Watcher):
+    """Sets the place in the task of each thread that is driven, and in that of each attempt."""
+
+    def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
+        """See Watcher."""
+        PLACE.set(Place(thread_id=thread.thread_id, execution_id=execution.id, workflow=spec.name))
+
+    def began(self, attempt: AttemptFact) -> None:
+        """See Watcher."""
+        PLACE.set(replace(attempt.context.place, workflow=attempt.spec.name))
+
+
+def place_of(record: LogRecord) -> Place | None:
+    """Where a record comes from: what it says itself, else where it was made."""
+    said: Any = getattr(record, "place", None)
+    here = PLACE.get()
+    if isinstance(said, Place):
+        same = here is not None and here.thread_id == said.thread_id and said.workflow is None
+        return replace(said, workflow=here.workflow) if same and here is not None else said
+    return here

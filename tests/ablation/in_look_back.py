@@ -1,0 +1,183 @@
+"""Safeguards of what looks back: the list of events, log entries, and the net for secrets."""
+
+from __future__ import annotations
+
+from tests.ablation.safeguard import Room
+
+WRITERS = "store/test_event_log.py::test_a_cursor_followed_beside_many_writers_sees_every_event_once"
+EVENTS = "contracts/test_event_log.py::"
+SECRETS = "unit/engine/test_secrets.py::"
+NET = "unit/domain/test_known_secrets.py::"
+KEEPING = "unit/telemetry/test_keeping.py::"
+LOGS = "contracts/test_logs.py::"
+
+events = Room("app/store/events.py", promise="G5")
+events(
+    "the list of events waits for older transactions",
+    "end = min(present.xact, await",
+    "end = min(_LAST, await",
+    WRITERS,
+)
+events(
+    "a filter looks at a bounded number of events",
+    "        if not _filters(where)[1]:\n            return None\n",
+    "        if where.limit:\n            return None\n",
+    EVENTS + "test_a_page_looks_at_no_more_than_it_may_and_says_where_to_go_on",
+)
+events(
+    "what a filter has not looked at is not passed over",
+    "            return EventPage(items=items, next=last, place=last)\n",
+    "            return EventPage(items=items, place=FeedPosition(end, '', 0))\n",
+    EVENTS + "test_a_filter_that_looks_at_little_finds_all_in_the_end",
+    WRITERS,
+)
+events(
+    "a cursor of the list beyond the end is clamped",
+    'after = min(where.after or FeedPosition(0, "", 0), present)',
+    'after = where.after or FeedPosition(0, "", 0)',
+    EVENTS + "test_a_cursor_of_a_database_that_was_further_begins_at_the_present",
+)
+listing = Room("app/api/events.py")
+listing(
+    "a cursor of another list of events is refused",
+    "    if not own:\n",
+    "    if not own and query.limit == 0:\n",
+    "api/test_events.py::test_a_cursor_of_one_list_is_none_of_another",
+)
+
+step = Room("app/engine/step.py")
+step(
+    "an output loses known secrets",
+    "text = KNOWN.json(jsontext.dumps(outcome.output))",
+    "text = jsontext.dumps(outcome.output)",
+    SECRETS + "test_an_output_loses_it_in_every_form",
+)
+step(
+    "an error loses known secrets",
+    "    if isinstance(ending, Failed) and KNOWN:\n",
+    "    if isinstance(ending, Failed) and KNOWN and not step:\n",
+    SECRETS + "test_a_failure_loses_it",
+)
+step(
+    "a session loses known secrets",
+    "outcome.session_id and KNOWN.text(outcome.session_id)",
+    "outcome.session_id",
+    SECRETS + "test_the_session_that_an_outcome_names_loses_it",
+)
+context = Room("app/engine/context.py")
+context(
+    "progress loses known secrets",
+    "KNOWN.excerpt(jsontext.clean(str(message)[:1_000]))",
+    "jsontext.clean(str(message)[:1_000])",
+    SECRETS + "test_what_a_step_tells_and_keeps_loses_it",
+)
+context(
+    "a session that is kept loses known secrets",
+    "KNOWN.text(plain_text(session_id))",
+    "plain_text(session_id)",
+    SECRETS + "test_what_a_step_tells_and_keeps_loses_it",
+)
+context(
+    "what is remembered loses known secrets",
+    "KNOWN.json(jsontext.dumps(value))",
+    "jsontext.dumps(value)",
+    SECRETS + "test_what_a_step_tells_and_keeps_loses_it",
+)
+context(
+    "streamed text loses known secrets",
+    "            text = self._sieve.take(text)\n",
+    "",
+    SECRETS + "test_streamed_text_loses_it_however_it_is_cut",
+)
+context(
+    "what the sieve holds back is shown at the end",
+    "            self._listener.chunk(self._step, held)\n",
+    "            pass\n",
+    SECRETS + "test_streamed_text_loses_it_however_it_is_cut",
+)
+gates = Room("app/domain/gates.py")
+gates(
+    "a question loses known secrets",
+    "_without_secrets(question))",
+    "question)",
+    SECRETS + "test_a_question_loses_it",
+)
+problems = Room("app/api/problem.py")
+problems(
+    "a problem loses known secrets",
+    "        body = KNOWN.json(body.decode()).encode()\n",
+    "        pass\n",
+    "api/test_events.py::test_a_problem_never_tells_a_secret",
+)
+net = Room("app/domain/known_secrets.py")
+net(
+    "a secret is found across the pieces of a stream",
+    "        held = self._known.begun(shown)\n",
+    "        held = 0\n",
+    NET + "test_a_sieve_finds_it_across_pieces",
+)
+net(
+    "a secret is found inside of base64",
+    "    for offset in range(3):\n",
+    "    for offset in range(1):\n",
+    NET + "test_a_secret_inside_of_base64_is_found_wherever_it_begins",
+)
+net(
+    "a common word is not taken for a secret everywhere",
+    "and not is_guessable(value)]",
+    "]",
+    NET + "test_what_is_guessable_is_not_looked_for",
+)
+references = Room("app/runners/secret_values.py")
+references(
+    "a secret that is resolved is known",
+    '        KNOWN.learn(found)\n        return f"{ref',
+    '        return f"{ref',
+    SECRETS + "test_a_reference_is_known_once_it_is_resolved",
+)
+lines = Room("app/telemetry/logs.py")
+lines(
+    "no secret is logged on stdout",
+    "        return KNOWN.json(line) if self._as_json else KNOWN.text(line)\n",
+    "        return line\n",
+    "unit/telemetry/test_logs.py::test_no_secret_is_told",
+)
+keeping = Room("app/telemetry/keeping.py")
+keeping(
+    "no secret is kept in a log entry",
+    "[_without_secrets(entry) for entry in batch]",
+    "batch",
+    KEEPING + "test_no_secret_is_kept",
+)
+keeping(
+    "log entries wait in a bounded buffer",
+    "            while len(self._waiting) > self._most or self._size > _MOST_CHARACTERS:\n                self._drop(1)\n\n"
+    "    async def listed",
+    "\n    async def listed",
+    KEEPING + "test_what_was_dropped_is_told_of_when_it_is_over",
+)
+keeping(
+    "log entries wait while the store is away",
+    "                    self._take_back(batch)\n                    raise Unavailable",
+    "                    raise Unavailable",
+    KEEPING + "test_while_the_store_is_away_the_newest_wait_and_the_rest_is_counted",
+)
+threads = Room("app/runners/python.py")
+threads(
+    "what a thread logs knows its step",
+    "context.run(call, *arguments)",
+    "call(*arguments)",
+    "unit/engine/test_places.py::test_a_function_s_own_logs_tell_of_its_attempt",
+)
+rotation = Room("app/store/sql/logs.sql")
+rotation(
+    "log entries are dropped by their size",
+    "FROM sums WHERE bytes > $2::bigint)",
+    "FROM sums WHERE bytes > $2::bigint AND false)",
+    LOGS + "test_of_too_many_the_oldest_are_dropped",
+)
+
+ROOMS = (
+    *(events, listing, step, context, gates, problems, net, references),
+    *(lines, keeping, threads, rotation),
+)
