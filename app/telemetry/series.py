@@ -19,7 +19,7 @@ from app.domain.runner import Asleep, Failed
 from app.domain.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from app.domain.agents import Agents
     from app.domain.metrics import MetricsStore
@@ -30,10 +30,6 @@ NAMES: Final = 1_000
 """Names of a kind that are told apart in a day; the rest is summed under OTHER."""
 _FLUSH_EVERY: Final = 2.0
 _ROLL_EVERY: Final = timedelta(seconds=60)
-_ROLL_TURNS: Final = 30
-"""Flushes between two looks for what is to be rolled up."""
-_PRUNE_TURNS: Final = 300
-"""Flushes between two looks for rows that are too old."""
 _ROWS: Final = 1_000
 """Rows dropped at once."""
 _SPANS: Final = 12
@@ -197,13 +193,11 @@ class Series:
                 self._books = [book for book in self._books if book.unwritten or book in now]
 
     async def run(self) -> None:
-        """Flush now and then, roll up, and drop what is too old, until cancelled."""
-        turn = 0
+        """Flush now and then and, beside that, roll up and drop what is too old, until cancelled."""
         try:
-            while True:
-                await self._turn(turn)
-                turn += 1
-                await asyncio.sleep(_FLUSH_EVERY)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._each(_FLUSH_EVERY, self.flush))
+                tasks.create_task(self._each(_ROLL_EVERY.total_seconds(), self._keep_up))
         finally:
             try:
                 async with asyncio.timeout(_LAST):
@@ -211,13 +205,14 @@ class Series:
             except (Unavailable, TimeoutError) as error:
                 _log.warning("the last counts of agents and workflows were not written: %s", error)
 
-    async def _turn(self, turn: int) -> None:
+    async def _each(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._try(do)
+            await asyncio.sleep(seconds)
+
+    async def _try(self, do: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.flush()
-            if turn % _ROLL_TURNS == 0:
-                await self._roll_up()
-            if turn % _PRUNE_TURNS == 0:
-                await self._prune()
+            await do()
         except Unavailable as error:
             if not self._away:
                 _log.warning("counts of agents and workflows are kept here, their store is away: %s", error)
@@ -226,6 +221,10 @@ class Series:
             _log.exception("counts of agents and workflows could not be written")
         else:
             self._away = False
+
+    async def _keep_up(self) -> None:
+        await self._roll_up()
+        await self._prune()
 
     async def _roll_up(self) -> None:
         for resolution in (Resolution.HOUR, Resolution.DAY):

@@ -66,14 +66,8 @@ def at(name: str, when: datetime, kind: Kind = Kind.AGENT) -> SeriesKey:
 
 def tally(*seconds: float, errors: int = 0, rejected: int = 0, retries: int = 0, cost: float = 0.0) -> Tally:
     """So many that were timed, `rejected` more that were not."""
-    found = Tally(
-        count=len(seconds) + rejected,
-        errors=errors + rejected,
-        rejected=rejected,
-        retries=retries,
-        cost_usd=cost,
-        input_tokens=round(cost * 10),
-    )
+    found = Tally(count=len(seconds) + rejected, errors=errors + rejected, rejected=rejected, retries=retries)
+    found.cost_usd, found.input_tokens = cost, round(cost * 10)
     for one in seconds:
         found.time(one)
     return found
