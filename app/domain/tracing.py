@@ -44,9 +44,7 @@ class Trace:
 
     def value(self) -> dict[str, str]:
         """As it is kept."""
-        return {
-            name: text for name, text in (("caller", self.caller), ("first", self.first)) if text is not None
-        }
+        return {name: text for name, text in (("caller", self.caller), ("first", self.first)) if text is not None}
 
 
 NO_TRACE: Final = Trace()

@@ -18,7 +18,14 @@ from app.domain.runner import Completed
 from app.runners.aside import aside
 from app.runners.http_bodies import parsed, pieces
 from app.runners.http_client import (
-    FAULTS, Call, HttpClient, carried_on, failure, final, header_problem, refused,
+    FAULTS,
+    Call,
+    HttpClient,
+    carried_on,
+    failure,
+    final,
+    header_problem,
+    refused,
 )  # fmt: skip
 
 if TYPE_CHECKING:
