@@ -116,7 +116,7 @@ class Settings(BaseSettings):
 
     @property
     def traces_url(self) -> str | None:
-        """Where traces are to be sent, None for nowhere: the endpoint for traces as it is, else the one for all and /v1/traces."""
+        """Where traces are to be sent (None: nowhere): the endpoint for traces as it is, else the common one and /v1/traces."""
         if self.otel_sdk_disabled or self.otel_traces_exporter.strip().lower() == "none":
             return None
         if self.otel_exporter_otlp_traces_endpoint is not None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
-from app.bootstrap.mcp import health_of
+from app.bootstrap.health import Parts, open_health
+from app.bootstrap.traces import open_traces
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from app.bootstrap.code import Code
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
+    from app.bootstrap.traces import Tracing
     from app.domain.ports import Reads, Registry
     from app.engine.deps import Spawn
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
+    from app.store.pool import Pool
     from app.store.writer import GroupWriter
+    from app.telemetry.health import Health
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +71,13 @@ class Services:
     gates: Gates
     agents: AgentDesk
     mcp: McpServers
+    pool: Pool | None
+    parts: Health
+    traced: bool
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every part by name with its `status`."""
-        store = await self.reads.health()
-        down = store.error or next(("the journal has no connection" for w in self.writers if not w.available), None)
-        database = {"status": "unavailable", "detail": down} if down else {"status": "ready"}
-        if self.fallback:
-            database = {"status": "degraded", "detail": self.fallback}
-        queued = sum(writer.depth for writer in self.writers)
-        files = [name for name, _ in self.agents.files()]
-        shut = [record.agent for record in self.breakers.listed() if not record.closed]
-        return {
-            "database": {**database, "kind": store.kind, "latency_ms": store.latency_ms},
-            "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
-            "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
-            "agents": {"status": "degraded", "detail": f"refused: {', '.join(files)}"}
-            if files
-            else {"status": "ready"},
-            "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
-            **health_of(self.mcp),
-        }
+        """Every part by name with its `status`; quick, whatever hangs."""
+        return await self.parts.report()
 
 
 async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
@@ -107,7 +97,8 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents)
+    tracing = open_traces(settings, bus, store.stores.reads, lease.own.id, stack)
+    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents, tracing)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -126,6 +117,9 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         gates=Gates(store.stores, worker),
         agents=agents,
         mcp=doers.mcp,
+        pool=store.pool,
+        parts=open_health(settings, store, Parts(lease, worker, admission, breakers, agents, doers.mcp, tracing)),
+        traced=tracing.on,
     )
 
 
@@ -143,6 +137,7 @@ class _Engine:
     code: Code
     admission: Admission
     agents: AgentDesk
+    tracing: Tracing
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
@@ -151,6 +146,8 @@ class _Engine:
         await breakers.refresh()
         await agents.open()
         watches = [agents.directory.run(), agents.outcomes.run(), breakers.run()]
+        if self.tracing.traces is not None:
+            watches.append(self.tracing.traces.run())
         for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
             await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.

@@ -15,7 +15,7 @@ from app.store.agent_health import PostgresAgentHealth
 from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
-from app.store.db import LOST, describe, open_pool
+from app.store.db import LOST, describe, open_pool, unusable
 from app.store.embedded import embedded_postgres
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.domain.agents import AgentStore
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.settings import Settings
+    from app.store.pool import Pool
     from app.store.writer import GroupWriter
 
 _log: Final = logging.getLogger(__name__)
@@ -58,6 +59,9 @@ class Store:
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
     writers: list[GroupWriter] = field(default_factory=list["GroupWriter"])
+    pool: Pool | None = None
+    line_down_since: Callable[[], float | None] = field(default=lambda: None)
+    """Since when this process does not hear the others, by the monotonic clock."""
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
@@ -95,6 +99,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
                 queue_limit=settings.queue_limit,
             )
         )
+    except ValueError as error:
+        raise unusable(error) from None
     except (*LOST, asyncpg.PostgresError) as error:
         raise StartupError(f"PostgreSQL cannot be used: {describe(error)} (see DATABASE_URL)") from error
     stores = Stores(
@@ -114,6 +120,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         durable=True,
         alone=alone,
         writers=journal.writers,
+        pool=pool,
+        line_down_since=lambda: journal.hints.down_since,
     )
 
 

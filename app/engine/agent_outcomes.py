@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from app.domain.agent_health import Tally
 from app.domain.errors import Unavailable
 from app.domain.runner import Asleep, Failed
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,7 @@ class Outcomes:
         self._tallies: dict[tuple[str, datetime], Tally] = {}
         self._flushing = asyncio.Lock()
         self._away = False
+        self.pulse = Pulse(_FLUSH_EVERY)
 
     def note(self, agent: str, ending: Ending, seconds: float) -> None:
         """An attempt by an agent has ended after so many seconds.
@@ -67,8 +70,9 @@ class Outcomes:
             tally.rejected += 1
 
     async def over(self, agent: str, window: timedelta) -> Tally:
-        """What came of an agent's attempts, over all processes, up to two seconds ago.  Raises Unavailable."""
-        await self.flush()
+        """What came of an agent's attempts, over all processes, up to a few seconds ago.  Raises Unavailable."""
+        with suppress(Unavailable):  # it may be slow only: whether it is away shows next
+            await self.flush()
         return await self._store.over(agent, window)
 
     async def flush(self) -> None:
@@ -91,6 +95,7 @@ class Outcomes:
         turn = 0
         try:
             while True:
+                self.pulse.beat()
                 await self._turn(prune=turn % _PRUNE_EVERY == 0)
                 turn += 1
                 await asyncio.sleep(_FLUSH_EVERY)

@@ -206,7 +206,7 @@ class Traces(Watcher):
                 try:
                     if execution is not None and execution.completed_at is not None:
                         self._root(execution, execution.status, execution.completed_at, execution.error, [])
-                except Exception:
+                except Exception:  # noqa: BLE001 - one that cannot be told of is not the others' trouble
                     _log.exception("the end of an execution could not be told of")
 
     def _owe(self, execution_id: str) -> None:

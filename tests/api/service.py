@@ -208,6 +208,7 @@ class Service:
         self.outcomes = Outcomes(MemoryAgentHealth(self.agent_tables), self.directory, self.breakers.now)
         self.agents = AgentDesk(directory=self.directory, outcomes=self.outcomes, folder=None)
         self.durable = True
+        self.traced = False
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
         self.shutting_down = asyncio.Event()
