@@ -71,7 +71,8 @@ class HttpRunner:
 def _call(attempt: Attempt) -> Call:
     """Raises httpx.InvalidURL, TypeError, ValueError, JsonError."""
     target: dict[str, Any] = attempt.target
-    headers = {"idempotency-key": attempt.context.idempotency_key, **carried_on(attempt.context)}
+    headers = {"idempotency-key": attempt.context.idempotency_key}
+    headers |= carried_on(attempt.context)
     headers |= {name.lower(): as_text(value) for name, value in _mapping(target, "headers")}
     content = None
     if "json" in target:

@@ -184,7 +184,8 @@ def call(agent: Agent, attempt: Attempt, parts: Templates, secrets: Secrets, mas
     content = None
     if "body" in config or method not in _BODILESS:
         content = _content(parts.body.render(scope), headers)
-    headers = {**carried_on(attempt.context), **headers, "idempotency-key": attempt.context.idempotency_key}
+    headers = carried_on(attempt.context) | headers
+    headers["idempotency-key"] = attempt.context.idempotency_key
     return Call(method=method, url=url, headers=headers, content=content)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BOUNDS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Upper bounds of the buckets of waiting times, in seconds; what is above the last has a bucket of its own."""
 _RECENT: Final = 60.0
+_LATELY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,11 @@ class Pool:
         async with self.acquire() as connection:
             return await connection.fetch(query, *args)
 
+    async def fetchrow(self, query: str, *args: object) -> Any:
+        """The first row of a query, None if there is none."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(query, *args)
+
     async def fetchval(self, query: str, *args: object) -> Any:
         """The first column of the first row of a query."""
         async with self.acquire() as connection:
@@ -89,13 +95,9 @@ class Pool:
         self._inner.terminate()
 
     @property
-    def exhausted(self) -> bool:
-        """Whether every connection is lent."""
-        return self._lent >= self._inner.get_max_size()
-
-    def answered_within(self, seconds: float) -> bool:
-        """Whether a connection was given back in good order that lately: the database answers, however long the line is."""
-        return monotonic() - self._answered_at < seconds
+    def busy(self) -> bool:
+        """Whether every connection is lent while the database answers: one was given back in good order lately."""
+        return self._lent >= self._inner.get_max_size() and monotonic() - self._answered_at < _LATELY
 
     def stats(self) -> PoolStats:
         """How it is now."""

@@ -227,7 +227,7 @@ class PostgresReads(Reads):
 
     def _is_busy(self) -> bool:
         """Whether the store answers, and only a connection was not to be had in time."""
-        return self._pool is not None and self._pool.exhausted and self._pool.answered_within(HEALTH_TIMEOUT)
+        return self._pool is not None and self._pool.busy
 
     async def _fetch(self, query: str, *args: object) -> list[Record]:
         try:

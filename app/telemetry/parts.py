@@ -33,7 +33,7 @@ _PING: Final = 1.5
 _SLOW: Final = 1.0
 """Seconds that a database which answers at all should not need."""
 _BUSY: Final = 5.0
-"""Seconds in which at least one of all connections should have been given back, and a batch be written."""
+"""Seconds in which a batch should have been written."""
 _DEAF: Final = 10.0
 """Seconds in which a line that was lost should have been made anew."""
 _LATE: Final = 60.0
@@ -69,7 +69,7 @@ async def _asked(pool: Pool) -> tuple[float | None, str | None, bool]:
         async with asyncio.timeout(_PING):
             await pool.ping()
     except TimeoutError:
-        if pool.exhausted and pool.answered_within(_BUSY):
+        if pool.busy:
             stats = pool.stats()
             return None, f"all {stats.max_size} connections are in use: see DATABASE_POOL_SIZE", False
         return None, f"no answer within {_PING:g} s", True

@@ -10,6 +10,7 @@ from app.domain.errors import StartupError, Unavailable
 from app.store.db import open_pool
 from app.store.pool import BOUNDS
 from app.store.reads import PostgresReads
+from app.telemetry import parts
 
 SLOW = "SELECT pg_sleep(0.1)"
 
@@ -31,11 +32,11 @@ async def test_who_waits_and_what_is_lent_can_be_seen(database_url: str) -> None
             await asyncio.sleep(0)
             stats = pool.stats()
             assert (stats.size, stats.max_size, stats.in_use, stats.waiting) == (1, 1, 1, 3)
-            assert pool.exhausted
+            assert pool.busy
         await asyncio.gather(*waiting)
         stats = pool.stats()
         assert (stats.in_use, stats.waiting, stats.acquired) == (0, 0, 4)
-        assert not pool.exhausted
+        assert not pool.busy
 
 
 async def test_every_wait_is_in_one_bucket(database_url: str) -> None:
@@ -80,3 +81,21 @@ async def test_no_piece_of_a_password_is_told_when_the_connection_string_cannot_
         async with open_pool(f"postgresql://somebody:{password}@127.0.0.1:1/db"):
             raise AssertionError
     assert "cret" not in str(caught.value)
+
+
+async def test_a_pool_in_full_use_degrades_the_health_of_a_database_that_answers(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_PING", 0.2)
+    async with open_pool(database_url, size=1) as pool:
+        assert (await parts.database(pool))["status"] == "ready"
+        async with pool.acquire():
+            found = await parts.database(pool)
+    assert (found["status"], found["detail"]) == ("degraded", "all 1 connections are in use: see DATABASE_POOL_SIZE")
+    assert (found["latency_ms"], found["pool"]["in_use"]) == (None, 1)
+
+
+async def test_a_database_that_is_gone_is_unavailable(database_url: str) -> None:
+    async with open_pool(database_url, size=1) as pool:
+        pool.terminate()
+        assert (await parts.database(pool))["status"] == "unavailable"

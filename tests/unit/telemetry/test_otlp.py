@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from app.bootstrap import traces as bootstrap
 from app.bootstrap.traces import open_traces
-from app.settings import Settings
+from app.settings import load_settings
 from tests.unit.engine.house import open_house, step
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wire(house: House, stack: AsyncExitStack, **settings: Any) -> Tracing:
-    return open_traces(Settings(_env_file=None, **settings), house.bus, house.reads, "me", stack)
+    return open_traces(load_settings(**settings), house.bus, house.reads, "me", stack)
 
 
 async def test_a_collector_gets_the_trace_of_an_execution() -> None:
