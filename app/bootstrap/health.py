@@ -49,7 +49,7 @@ def open_health(settings: Settings, store: Store, of: Parts) -> Health:
     else:
         health.add("database", lambda: parts.database(pool))
     health.add("journal", lambda: parts.journal(store.writers, durable=store.durable))
-    health.add("worker", lambda: parts.worker(of.worker))
+    health.add("worker", lambda: parts.worker(of.worker, pool))
     health.add("monitor", lambda: parts.monitor(of.lease, loops, deaf_since=store.line_down_since()))
     health.add("agents", lambda: parts.agents(of.agents.files()))
     health.add("breakers", lambda: parts.breakers(of.breakers))

@@ -99,7 +99,7 @@ class StepContext(Protocol):
         """Count tokens and money to the step; they are written with whatever of it is written next, its failure too."""
         ...
 
-    def asked(self, call: ModelCall) -> None:
+    def called_model(self, call: ModelCall) -> None:
         """Tell of one call of a model that is over, whatever became of it: for traces, nothing of it is stored."""
         ...
 

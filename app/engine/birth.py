@@ -36,8 +36,10 @@ def give_birth(
     thread = new_thread(command, record, thread_id, execution_id, at=at, incarnation_id=incarnation_id)
     execution = new_execution(record, thread_id, execution_id, "invoke", jsontext.dumps(command.input), at=at)
     execution.triggered_by, execution.external_run_id = command.triggered_by, command.external_run_id
-    asked = NOTHING if command.traceparent is None else Parameters(trace=called_by(command.traceparent))
-    execution.parameters = asked.text()
+    asked = NOTHING
+    if command.traceparent is not None:
+        asked = Parameters(trace=called_by(command.traceparent))
+        execution.parameters = asked.text()
     state = empty_state(execution_id, jsontext.loads(execution.input or "null"))
     state.size_bytes = len(execution.input or "")
     writer = ManifestWriter(state.refs, base_version=1, since_base=0, base_entries=0)

@@ -105,7 +105,7 @@ class Context:
         """See StepContext."""
         self._tell(self._listener.spend, usage.bounded())
 
-    def asked(self, call: ModelCall) -> None:
+    def called_model(self, call: ModelCall) -> None:
         """See StepContext."""
         if self.watch_model is not None:
             self.watch_model(call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ class PythonRunner:
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call in a daemon thread; when cancelled, the thread is left behind and its result is discarded."""
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     future: asyncio.Future[Any] = loop.create_future()
 
     def settle(value: Any, error: BaseException | None) -> None:
@@ -86,7 +87,7 @@ async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
         value: Any = None
         failure: BaseException | None = None
         try:
-            value = call(*arguments)
+            value = context.run(call, *arguments)
         except (StopIteration, KeyboardInterrupt, GeneratorExit) as error:  # these mean something to the event loop
             failure = RuntimeError(f"the function raised {type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001 - it is raised again where the step awaits

@@ -52,7 +52,7 @@ class Pool:
 
     def __init__(self, inner: Inner) -> None:
         self._inner = inner
-        self._lent = self._waiting = self._acquired = 0
+        self._waiting = self._acquired = 0
         self._seconds = self._longest = 0.0
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._minute, self._recent = monotonic(), (0.0, 0.0)
@@ -97,7 +97,7 @@ class Pool:
     @property
     def busy(self) -> bool:
         """Whether every connection is lent while the database answers: one was given back in good order lately."""
-        return self._lent >= self._inner.get_max_size() and monotonic() - self._answered_at < _LATELY
+        return self._in_use() >= self._inner.get_max_size() and monotonic() - self._answered_at < _LATELY
 
     def stats(self) -> PoolStats:
         """How it is now."""
@@ -105,7 +105,7 @@ class Pool:
         return PoolStats(
             size=self._inner.get_size(),
             max_size=self._inner.get_max_size(),
-            in_use=self._lent,
+            in_use=self._in_use(),
             waiting=self._waiting,
             acquired=self._acquired,
             wait_seconds=self._seconds,
@@ -124,15 +124,17 @@ class Pool:
             self._waiting -= 1
         now = monotonic()
         self._note(now - began, now)
-        self._lent += 1
         return cast("Connection", connection)
 
     async def give_back(self, connection: Connection, *, sound: bool) -> None:
         """The connection is wanted no more; `sound`: what was asked over it was answered."""
         if sound:
             self._answered_at = monotonic()
-        self._lent -= 1
         await self._inner.release(cast("PoolConnectionProxy[asyncpg.Record]", connection))
+
+    def _in_use(self) -> int:
+        """Also those that are wanted no more and still have something to end, a cancelled statement say."""
+        return self._inner.get_size() - self._inner.get_idle_size()
 
     def _note(self, seconds: float, now: float) -> None:
         self._acquired += 1

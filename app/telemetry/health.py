@@ -50,10 +50,10 @@ class Probe:
                     self._found = await found if inspect.isawaitable(found) else found
                     self._found_at = began
         except TimeoutError:
-            return unavailable(f"no answer within {self._limit:g} s")
+            self._found, self._found_at = unavailable(f"no answer within {self._limit:g} s"), came_at
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a part is its health
-            _log.warning("the health of a part cannot be told", exc_info=error)
-            return unavailable(f"it cannot be told: {type(error).__name__}")
+            _log.debug("the health of a part cannot be told", exc_info=error)
+            self._found, self._found_at = unavailable(f"it cannot be told: {type(error).__name__}"), came_at
         return self._found
 
 

@@ -101,12 +101,13 @@ def journal(writers: Sequence[GroupWriter], *, durable: bool) -> Part:
     return judged(told, (UNAVAILABLE, down), (DEGRADED, stuck))
 
 
-def worker(one: Worker) -> Part:
-    """Whether threads are taken up."""
+def worker(one: Worker, pool: Pool | None = None) -> Part:
+    """Whether threads are taken up; who only waits for a connection will do so."""
     pulse = one.claims.pulse
     told = {"running": one.running, "free_slots": one.free, "last_claim_ms": _ms(pulse.silent_for)}
     stuck = f"nothing was claimed or looked for since {pulse.silent_for:.0f} s" if pulse.stands_still else None
-    return judged(told, (UNAVAILABLE, stuck))
+    busy = pool is not None and pool.busy
+    return judged(told, (DEGRADED if busy else UNAVAILABLE, stuck))
 
 
 def monitor(lease: Lease, loops: Mapping[str, Pulse], *, deaf_since: float | None) -> Part:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as contexts
 from opentelemetry import trace as api
 
-from app.domain import jsontext, tracing
-from app.domain.errors import JsonError, Unavailable
+from app.domain import tracing
+from app.domain.errors import Unavailable
 from app.domain.parameters import trace_of
 from app.domain.records import NO_USAGE
 from app.domain.runner import Asleep, Failed
@@ -29,7 +29,7 @@ from app.domain.times import utc_now
 from app.domain.tracing import SpanId
 from app.domain.transition import Start
 from app.engine.watch import Watcher
-from app.telemetry import gen_ai
+from app.telemetry import gen_ai, spans
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -102,8 +102,8 @@ class Traces(Watcher):
             thread=thread,
             execution=execution,
             root=root,
-            under=_under(root),
-            common=_common(execution),
+            under=spans.under(root),
+            common=spans.common(execution),
             since=utc_now(),
         )
         if thread.recoveries:
@@ -164,7 +164,7 @@ class Traces(Watcher):
             return
         span.set_attribute("backstitch.outcome", _OUTCOMES.get(type(ending), "completed"))
         if isinstance(ending, Failed):
-            _failed(span, ending.error.kind)
+            spans.failed(span, ending.error.kind)
             span.set_attribute("backstitch.retryable", ending.error.retryable)
         if context.agent_version is not None:
             span.set_attribute(gen_ai.AGENT_VERSION, str(context.agent_version))
@@ -227,22 +227,22 @@ class Traces(Watcher):
         if not own.sampled:
             return
         told = {
-            **_common(execution),
+            **spans.common(execution),
             "backstitch.execution_kind": execution.kind,
             "backstitch.status": status.value,
         }
         self._outlet.ids.use(own)
         span = self._outlet.tracer.start_span(
             f"workflow {execution.workflow_name}",
-            contexts.Context() if parent is None else _under(_like(parent, own)),
+            contexts.Context() if parent is None else spans.under(spans.like(parent, own)),
             attributes=told,
-            start_time=_nanoseconds(execution.created_at),
+            start_time=spans.nanoseconds(execution.created_at),
         )
         for name, about, when in events:
             span.add_event(name, about, when)
         if status in (Status.FAILED, Status.INTERRUPTED):
-            _failed(span, _kind_of(error))
-        self._end(span, _nanoseconds(at))
+            spans.failed(span, spans.kind_of(error))
+        self._end(span, spans.nanoseconds(at))
 
     def _model(self, opened: _Open, call: ModelCall) -> None:
         opened.models += 1
@@ -254,7 +254,7 @@ class Traces(Watcher):
             start_time=call.began,
         )
         if call.error is not None:
-            _failed(span, call.error)
+            spans.failed(span, call.error)
         self._end(span)
 
     def _end(self, span: api.Span, at: int | None = None) -> None:
@@ -264,7 +264,7 @@ class Traces(Watcher):
     def _root_of(self, execution: ExecutionRecord, trace: Trace) -> SpanId:
         """Its root span, which says whether the trace is recorded: as its caller does, else as the sampler says."""
         root, caller = tracing.root_of(execution.id, trace), trace.caller and tracing.parse(trace.caller)
-        above = _under(caller) if caller else contexts.Context()
+        above = spans.under(caller) if caller else contexts.Context()
         decided = self._outlet.sampler.should_sample(above, root.trace_id, f"workflow {execution.workflow_name}")
         return SpanId(trace_id=root.trace_id, span_id=root.span_id, sampled=decided.decision.is_sampled())
 
@@ -276,40 +276,3 @@ class Traces(Watcher):
             drive.redone.add(key)
             name, told, at = drive.events[0]
             span.add_event(name, told, at)
-
-
-def _under(span: SpanId) -> Context:
-    flags = api.TraceFlags(api.TraceFlags.DEFAULT if span.sampled is False else api.TraceFlags.SAMPLED)
-    named = api.SpanContext(span.trace_id, span.span_id, is_remote=True, trace_flags=flags)
-    return api.set_span_in_context(api.NonRecordingSpan(named), contexts.Context())
-
-
-def _like(span: SpanId, other: SpanId) -> SpanId:
-    return SpanId(trace_id=span.trace_id, span_id=span.span_id, sampled=other.sampled)
-
-
-def _common(execution: ExecutionRecord) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "backstitch.thread_id": execution.thread_id,
-        "backstitch.execution_id": execution.id,
-        "backstitch.workflow": execution.workflow_name,
-    }
-    if execution.workflow_version is not None:
-        told["backstitch.workflow_version"] = execution.workflow_version
-    return told
-
-
-def _failed(span: api.Span, kind: str) -> None:
-    span.set_attribute("error.type", kind)
-    span.set_status(api.StatusCode.ERROR, kind)
-
-
-def _kind_of(error: str | None) -> str:
-    try:
-        return str(jsontext.loads(error or "{}").get("kind", "unknown"))
-    except (JsonError, AttributeError):
-        return "unknown"
-
-
-def _nanoseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1_000_000) * 1_000

@@ -149,7 +149,7 @@ class Loop:
                 stop=heard.stop,
                 error=error,
             )
-            self._context.asked(call)
+            self._context.called_model(call)
 
     def _kept(self, heard: Heard, offered: Sequence[Offer]) -> tuple[Turn, Any]:
         """What was heard, as a turn, and that as it is remembered.  Raises StepFailure."""

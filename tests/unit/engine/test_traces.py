@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode, get_current_span
 
 from app.domain.runner import ModelCall, StepFailure, Usage
+from app.runners.registration import function
 from app.telemetry.otel import Even, Outlet
 from app.telemetry.traces import Traces
 from tests.unit.engine.house import QUICK, Failing, Gate, House, open_house, step
@@ -243,6 +244,17 @@ async def test_a_step_carries_its_span_on_and_code_in_it_stands_under_it(house: 
     assert not get_current_span().get_span_context().is_valid
 
 
+async def test_code_in_a_thread_stands_under_its_span_too(house: House, spans: Spans) -> None:
+    def look(_: Any) -> int:
+        return get_current_span().get_span_context().span_id
+
+    house.functions.add(function("look")(look))
+    thread_id = await house.run(step("a", python="look"))
+    own = spans.one("step a").context
+    assert own is not None
+    assert (await house.steps(thread_id))["a"].output == str(own.span_id)
+
+
 async def test_the_end_of_what_was_never_driven_here_is_told_of_too() -> None:
     spans = Spans()
     async with open_house(slots=1) as house:
@@ -262,8 +274,12 @@ async def test_calls_of_models_are_spans_with_what_they_used(house: House, spans
         usage = Usage(input_tokens=10, output_tokens=4, cost_usd=0.5)
         ctx.spend(usage)
         now = time.time_ns()
-        ctx.asked(ModelCall(provider="openai", model="m", answered_by="m-1", began=now, usage=usage, stop="end_turn"))
-        ctx.asked(ModelCall(provider="openai", model="m", answered_by=None, began=now, usage=Usage(), error="timeout"))
+        ctx.called_model(
+            ModelCall(provider="openai", model="m", answered_by="m-1", began=now, usage=usage, stop="end_turn")
+        )
+        ctx.called_model(
+            ModelCall(provider="openai", model="m", answered_by=None, began=now, usage=Usage(), error="timeout")
+        )
         return "thought"
 
     house.on("thinker", think, agent=True)

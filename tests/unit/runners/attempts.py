@@ -40,7 +40,7 @@ class Context:
     def spend(self, usage: Usage) -> None:
         self.usage += usage
 
-    def asked(self, call: ModelCall) -> None:
+    def called_model(self, call: ModelCall) -> None:
         self.model_calls.append(call)
 
     def keep_session(self, session_id: str) -> None:
