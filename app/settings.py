@@ -89,6 +89,13 @@ class Settings(BaseSettings):
     claude_code_processes: Count = 4
     shutdown_grace_seconds: Seconds = 10
     sse_heartbeat_seconds: Seconds = 15
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_traces_endpoint: str | None = None
+    otel_exporter_otlp_headers: str | None = Field(default=None, repr=False)
+    otel_exporter_otlp_traces_headers: str | None = Field(default=None, repr=False)
+    otel_service_name: str | None = None
+    otel_traces_exporter: str = "otlp"
+    otel_sdk_disabled: bool = False
     max_body_bytes: Bytes = 10_000_000
     max_value_bytes: Bytes = 16_000_000
 
@@ -110,6 +117,16 @@ class Settings(BaseSettings):
         user = quote(self.database_user, safe="")
         host = f"[{self.database_host}]" if ":" in self.database_host else self.database_host
         return f"postgresql://{user}{password}@{host}:{self.database_port}/{quote(self.database_name, safe='')}"
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where traces are to be sent (None: nowhere): the endpoint for traces as it is, else the common one and /v1/traces."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter.strip().lower() == "none":
+            return None
+        if self.otel_exporter_otlp_traces_endpoint is not None:
+            return self.otel_exporter_otlp_traces_endpoint
+        common = self.otel_exporter_otlp_endpoint
+        return None if common is None else f"{common.rstrip('/')}/v1/traces"
 
     def secret(self, name: str) -> str | None:
         """A variable that is no setting, such as OPENAI_API_KEY: from the environment, else from .env; None for an empty one.

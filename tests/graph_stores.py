@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.domain.ids import uuid7
 from app.domain.records import ThreadRecord
@@ -10,9 +10,8 @@ from app.domain.status import Status
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
-    from asyncpg import Pool
-
     from app.store.memory_tables import MemoryTables
+    from app.store.pool import Pool
 
 _INSERT = """
 INSERT INTO threads (thread_id, definition_id, execution_id, status, epoch, rev, head_version, last_version, last_seq,
@@ -21,7 +20,7 @@ VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'running', $2, 1, 1, 1, 1, now
 """
 
 
-async def add_thread(pool: Pool[Any], thread_id: str, epoch: int = 1) -> None:
+async def add_thread(pool: Pool, thread_id: str, epoch: int = 1) -> None:
     """A thread's row in PostgreSQL."""
     await pool.execute(_INSERT, thread_id, epoch)
 

@@ -22,10 +22,46 @@ _READY: Final = {
     "status": "ready",
     "durable": True,
     "parts": {
-        "database": {"status": "ready", "kind": "postgres", "latency_ms": 0.3},
-        "worker": {"status": "ready", "running": 3},
+        "database": {
+            "status": "ready",
+            "kind": "postgres",
+            "latency_ms": 0.3,
+            "pool": {"size": 10, "open": 4, "in_use": 1, "waiting": 0, "longest_wait_ms": 2},
+        },
+        "journal": {
+            "status": "ready",
+            "durable": True,
+            "queued": 0,
+            "lanes": 1,
+            "connected": 1,
+            "last_flush_ms": 14,
+        },
+        "worker": {"status": "ready", "running": 3, "free_slots": 997, "last_claim_ms": 310},
+        "monitor": {
+            "status": "ready",
+            "lease": True,
+            "line": True,
+            "loops": {"heartbeat": 420, "recovery": 430, "claims": 310},
+        },
+        "agents": {"status": "ready"},
+        "breakers": {"status": "ready"},
+        "queue": {"status": "ready", "depth": 0, "running": 3, "oldest_wait_ms": 0},
+        "telemetry": {"status": "ready", "traces": "on", "spans": 812, "sent": 800, "lost": 0},
+        "settings": {"status": "ready", "checkpointer": "postgres"},
+        "disk": {"status": "ready", "free_bytes": 81_604_378_624, "size_bytes": 105_089_261_568},
     },
 }
+_UNAVAILABLE: Final = {
+    "status": "unavailable",
+    "durable": True,
+    "parts": {
+        "database": {"status": "unavailable", "detail": "connection refused", "kind": "postgres", "latency_ms": None},
+        "journal": {"status": "unavailable", "detail": "the journal has no connection", "durable": True, "queued": 12},
+        "breakers": {"status": "degraded", "detail": "open: marketer"},
+    },
+}
+_ESSENTIAL: Final = frozenset({"database", "journal", "worker", "monitor", "disk", "service"})
+"""Parts without which no thread gets on."""
 _STORE: Final = {
     "kind": "postgres",
     "durable": True,
@@ -47,7 +83,7 @@ _STORE: Final = {
         503: {
             "model": HealthAnswer,
             "description": "Cannot work now; `parts` says why",
-            **example({"status": "unavailable", "durable": True, "parts": {"database": {"status": "unavailable"}}}),
+            **example(_UNAVAILABLE),
         },
     },
 )
@@ -63,8 +99,9 @@ async def health(request: Request) -> Response:
 
 
 def _worst(parts: Mapping[str, Mapping[str, Any]]) -> str:
-    found = {part.get("status") for part in parts.values()}
-    return next((status for status in ("unavailable", "degraded") if status in found), "ready")
+    if any(part.get("status") == "unavailable" for name, part in parts.items() if name in _ESSENTIAL):
+        return "unavailable"
+    return "ready" if all(part.get("status") == "ready" for part in parts.values()) else "degraded"
 
 
 @router.get(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.domain.breakers import BreakerState
 
@@ -55,13 +55,19 @@ class ValidationAnswer(BaseModel):
 
 
 class PartHealth(BaseModel):
-    """How one part is."""
+    """How one part is; `detail` says what is wrong unless it is ready.  Further fields depend on the part."""
+
+    model_config = ConfigDict(extra="allow")
 
     status: Readiness
+    detail: str | None = None
 
 
 class HealthAnswer(BaseModel):
-    """Whether the service can work, and why not."""
+    """Whether the service can work, and why not.
+
+    It is `unavailable` when a part is without which no thread gets on: database, journal, worker, monitor, disk, service.
+    """
 
     status: Readiness
     durable: bool

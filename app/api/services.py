@@ -204,6 +204,11 @@ class Services(Protocol):
     @property
     def durable(self) -> bool: ...
     @property
+    def traced(self) -> bool:
+        """Whether executions are traced, and a start's own trace is carried on."""
+        ...
+
+    @property
     def fallback(self) -> str | None:
         """Why the memory journal stands in for the database, if it does."""
         ...

@@ -9,7 +9,7 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples, idempotency
+from app.api import examples, idempotency, trace_context
 from app.api.answers import accepted, answer, thread_of
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
@@ -17,6 +17,7 @@ from app.api.parsing import check, read_json
 from app.api.requests import StartRequest, WaitQuery
 from app.api.schemas import AcceptedAnswer, StatusDocument
 from app.api.services import services_of
+from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
 
@@ -31,7 +32,10 @@ _START: Final = {
     "input": {"topic": "AI in Education"},
     "triggered_by": "me@example",
 }
-_DOCUMENTED: Final[dict[str, Any]] = {**body(StartRequest, _START), "parameters": [idempotency.HEADER]}
+_DOCUMENTED: Final[dict[str, Any]] = {
+    **body(StartRequest, _START),
+    "parameters": [idempotency.HEADER, trace_context.HEADER],
+}
 _PROBLEMS: Final = problems(400, 404, 409, 413, 422, 429)
 
 
@@ -93,6 +97,7 @@ async def _start(services: Services, request: Request, route: str) -> Accepted:
         priority=wanted.priority,
         delay=wanted.delay or 0.0,
         idempotency_key=key,
+        traceparent=traceparent_of(services, request),
         request_sha256=idempotency.digest(key, route, value),
     )
     return await services.control.start(command)

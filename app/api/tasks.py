@@ -9,7 +9,7 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import cursors, examples, examples_fork, follow, idempotency
+from app.api import cursors, examples, examples_fork, follow, idempotency, trace_context
 from app.api.answers import answer, thread_of
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
@@ -20,6 +20,7 @@ from app.api.requests_tasks import TaskRequest, TasksQuery
 from app.api.schemas_tasks import TaskAccepted, TaskDocument, TasksAnswer
 from app.api.services import services_of
 from app.api.sse import EventStream
+from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
 from app.domain.errors import InvalidWorkflow, NotFound
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 
 router: Final = APIRouter(tags=["tasks"])
 _START: Final = {"agent": "writer", "input": {"topic": "AI in Education"}, "timeout": "60s"}
-_DOCUMENTED: Final[dict[str, Any]] = {**body(TaskRequest, _START), "parameters": [idempotency.HEADER]}
+_DOCUMENTED: Final[dict[str, Any]] = {
+    **body(TaskRequest, _START),
+    "parameters": [idempotency.HEADER, trace_context.HEADER],
+}
 _MISSING: Final = problems(404, task_not_found=f"no task {examples.THREAD!r}")
 
 
@@ -71,6 +75,7 @@ async def start(request: Request) -> Response:
         priority=wanted.priority,
         delay=wanted.delay or 0.0,
         idempotency_key=key,
+        traceparent=traceparent_of(services, request),
         request_sha256=idempotency.digest(key, "/tasks", value),
     )
     try:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
-from app.bootstrap.mcp import health_of
+from app.bootstrap.health import Parts, open_health
 from app.bootstrap.metrics import service_metrics
+from app.bootstrap.traces import open_traces
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
@@ -30,7 +31,7 @@ from app.engine.moving import Mover
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 
     from app.bootstrap.code import Code
     from app.bootstrap.doers import Doers
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from app.engine.deps import Spawn
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
+    from app.store.pool import Pool
     from app.store.writer import GroupWriter
+    from app.telemetry.health import Health
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
 
@@ -81,27 +84,13 @@ class Services:
     events: EventLog
     timelines: Timelines
     logs: LogKeeper
+    pool: Pool | None
+    parts: Health
+    traced: bool
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every part by name with its `status`."""
-        store = await self.reads.health()
-        down = store.error or next(("the journal has no connection" for w in self.writers if not w.available), None)
-        database = {"status": "unavailable", "detail": down} if down else {"status": "ready"}
-        if self.fallback:
-            database = {"status": "degraded", "detail": self.fallback}
-        queued = sum(writer.depth for writer in self.writers)
-        files = [name for name, _ in self.agents.files()]
-        shut = [record.agent for record in self.breakers.listed() if not record.closed]
-        return {
-            "database": {**database, "kind": store.kind, "latency_ms": store.latency_ms},
-            "journal": {"status": "unavailable" if down else "ready", "durable": self.durable, "queued": queued},
-            "worker": {"status": "ready", "running": self.worker.running, "free_slots": self.worker.free},
-            "agents": {"status": "degraded", "detail": f"refused: {', '.join(files)}"}
-            if files
-            else {"status": "ready"},
-            "breakers": {"status": "degraded", "detail": f"open: {', '.join(shut)}"} if shut else {"status": "ready"},
-            **health_of(self.mcp),
-        }
+        """Every part by name with its `status`; quick, whatever hangs."""
+        return await self.parts.report()
 
 
 async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
@@ -126,7 +115,13 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
     metrics = service_metrics(store, agents.series, bus, worker, breakers, admission)
-    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents, metrics)
+    tracing = open_traces(settings, bus, store.stores.reads, lease.own.id, stack)
+    watches = [
+        metrics.run(),
+        mark_events(store.events),
+        *([tracing.traces.run()] if tracing.traces is not None else []),
+    ]
+    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents, watches)
     await engine.set_going(stack)
     return Services(
         control=control,
@@ -151,6 +146,9 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         events=store.events,
         timelines=store.timelines,
         logs=logs,
+        pool=store.pool,
+        parts=open_health(settings, store, Parts(lease, worker, admission, breakers, agents, doers.mcp, tracing)),
+        traced=tracing.on,
     )
 
 
@@ -168,7 +166,8 @@ class _Engine:
     code: Code
     admission: Admission
     agents: AgentDesk
-    metrics: Metrics
+    watches: Sequence[Coroutine[Any, Any, None]]
+    """More to do in the background."""
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
@@ -176,8 +175,7 @@ class _Engine:
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
         await agents.open()
-        watches = [agents.directory.run(), agents.series.run(), breakers.run(), self.metrics.run()]
-        watches.append(mark_events(self.store.events))
+        watches = [agents.directory.run(), agents.series.run(), breakers.run(), *self.watches]
         for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
             await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.examples.release_notes import COMMAND, SERVER, TOOLS
 from app.runners.mcp_config import ServerConfig, load_servers
 from app.runners.mcp_servers import McpServers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextlib import AsyncExitStack
 
     from app.settings import Settings
@@ -28,14 +27,3 @@ def _of_examples() -> dict[str, ServerConfig]:
     """Servers that need no configuration; an operator's own of the same name takes their place."""
     command, *args = COMMAND
     return {SERVER: ServerConfig(name=SERVER, command=command, args=tuple(args), only=TOOLS)}
-
-
-def health_of(servers: McpServers) -> Mapping[str, Mapping[str, Any]]:
-    """The part `mcp`, when the operator has configured servers: degraded when one of them failed."""
-    reports = [report for report in servers.reports() if report.configured]
-    if not reports:
-        return {}
-    failed = [f"{report.name}: {report.error}" for report in reports if report.status == "failed"]
-    connected = sum(report.status == "connected" for report in reports)
-    part: dict[str, Any] = {"status": "ready", "servers": len(reports), "connected": connected}
-    return {"mcp": {**part, "status": "degraded", "detail": "; ".join(failed)} if failed else part}

@@ -14,7 +14,7 @@ from app.engine.deps import Stores
 from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
 from app.store.data_dir import DataDirLock, make_data_dir
-from app.store.db import LOST, describe, open_pool
+from app.store.db import LOST, describe, open_pool, unusable
 from app.store.embedded import embedded_postgres
 from app.store.events import PostgresEvents
 from app.store.gates import PostgresGates
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.settings import Settings
-    from app.store.db import Pool
+    from app.store.pool import Pool
     from app.store.writer import GroupWriter
 
 _log: Final = logging.getLogger(__name__)
@@ -76,6 +76,8 @@ class Store:
     alone: Callable[[], bool] = field(default=lambda: False)
     writers: list[GroupWriter] = field(default_factory=list["GroupWriter"])
     pool: Pool | None = None
+    line_down_since: Callable[[], float | None] = field(default=lambda: None)
+    """Since when this process does not hear the others, by the monotonic clock."""
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
@@ -113,6 +115,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
                 queue_limit=settings.queue_limit,
             )
         )
+    except ValueError as error:
+        raise unusable(error) from None
     except (*LOST, asyncpg.PostgresError) as error:
         raise StartupError(f"PostgreSQL cannot be used: {describe(error)} (see DATABASE_URL)") from error
     stores = Stores(
@@ -137,6 +141,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         alone=alone,
         writers=journal.writers,
         pool=pool,
+        line_down_since=lambda: journal.hints.down_since,
     )
 
 

@@ -20,7 +20,7 @@ class StartCommand:
     With the id of an ended thread it resumes that thread (no `input`) or runs it anew (`has_input`).
     `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
     and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
-    `omits_input`: the request did not even say null.
+    `omits_input`: the request did not even say null.  `traceparent`: the span that asks for it, if it is traced.
     """
 
     workflow: str | Mapping[str, Any]
@@ -36,6 +36,7 @@ class StartCommand:
     queue: str | None = None
     priority: int | None = None
     delay: float = 0.0
+    traceparent: str | None = None
     tenant: str = "default"
     parent_thread_id: str | None = None
     parent_run_id: str | None = None

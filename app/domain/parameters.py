@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
-from app.domain import jsontext
+from app.domain import jsontext, tracing
 from app.domain.commands import StepOverride
+from app.domain.errors import JsonError
+from app.domain.records import WITH_INPUT
 from app.domain.spec import Limits
+from app.domain.tracing import NO_TRACE, Trace
+
+if TYPE_CHECKING:
+    from app.domain.records import ExecutionRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +36,7 @@ class Parameters:
     their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept;
     `marks`: which list the items were of that a step of `keys` had begun;
     `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`;
-    `forked_from`: a fork's, on its first execution only.
+    `forked_from`: a fork's, on its first execution only; `trace`: which one the execution is told of in.
     """
 
     reset: tuple[str, ...] = ()
@@ -45,6 +51,7 @@ class Parameters:
     undo: tuple[tuple[str, str], ...] = ()
     hold: bool = False
     forked_from: Origin | None = None
+    trace: Trace = NO_TRACE
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -64,8 +71,13 @@ class Parameters:
                 **({"marks": self.marks} if self.marks else {}),
                 **({"undo": [list(pair) for pair in self.undo], "hold": self.hold} if self.undo else {}),
                 **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
+                **({"trace": self.trace.value()} if self.trace != NO_TRACE else {}),
             }
         )
+
+    def following(self, old: ExecutionRecord, kind: str) -> Parameters:
+        """The same for an execution that takes the place of an old one, whose trace it goes on with unless it begins anew."""
+        return self if kind in WITH_INPUT else replace(self, trace=_trace_after(old))
 
 
 NOTHING = Parameters()
@@ -92,7 +104,21 @@ def parse(text: str | None) -> Parameters:
         undo=_pairs(value.get("undo", [])),
         hold=value.get("hold") is True,
         forked_from=_origin(value.get("forked_from")),
+        trace=tracing.read(_table(value.get("trace", {}))),
     )
+
+
+def trace_of(execution: ExecutionRecord) -> Trace:
+    """Which trace an execution is told of in, as far as its row says."""
+    try:
+        return parse(execution.parameters).trace
+    except (KeyError, ValueError, JsonError):  # that is somebody else's to see
+        return NO_TRACE
+
+
+def _trace_after(old: ExecutionRecord) -> Trace:
+    before = trace_of(old)
+    return Trace(caller=before.caller, first=before.first or old.id)
 
 
 def _limits(value: Any) -> Limits | None:

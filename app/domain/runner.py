@@ -14,6 +14,7 @@ __all__ = [
     "Attempt",
     "Completed",
     "Failed",
+    "ModelCall",
     "Outcome",
     "Runner",
     "StepContext",
@@ -65,7 +66,8 @@ class StepContext(Protocol):
 
     `index` is the place of the item (`for_each`) or the iteration (`repeat`), None for a plain step; `session_id` is what an
     earlier attempt of it kept; `epoch` is the fencing token of its thread's driver; whoever performs for an agent writes that
-    agent's version into `agent_version`.
+    agent's version into `agent_version`; `traceparent` is the header with which other services carry its trace on, None
+    where it is not traced.
     """
 
     thread_id: str
@@ -78,6 +80,7 @@ class StepContext(Protocol):
     idempotency_key: str
     session_id: str | None
     agent_version: int | None
+    traceparent: str | None
 
     @property
     def cancelled(self) -> bool:
@@ -94,6 +97,10 @@ class StepContext(Protocol):
 
     def spend(self, usage: Usage) -> None:
         """Count tokens and money to the step; they are written with whatever of it is written next, its failure too."""
+        ...
+
+    def called_model(self, call: ModelCall) -> None:
+        """Tell of one call of a model that is over, whatever became of it: for traces, nothing of it is stored."""
         ...
 
     def keep_session(self, session_id: str) -> None:
@@ -118,6 +125,22 @@ class StepContext(Protocol):
         Raises ValueError for a name that is taken, JsonError for a value that JSON cannot carry.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One call of a model: `began` in nanoseconds since the epoch, `error` the kind of the failure if it was one.
+
+    Neither what was asked nor what was answered is in it.
+    """
+
+    provider: str
+    model: str
+    answered_by: str | None
+    began: int
+    usage: Usage
+    stop: str | None = None
+    error: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import QueueFull, Unavailable
 from app.domain.queues import DEFAULT, NAMED_LIMIT, QueueReport, QueueSettings
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -33,7 +34,7 @@ _COUNT: Final = 1.0
 _KNOWN: Final = 10_000
 _RETRY_AFTER: Final = 2.0
 _TURN: Final = 5.0
-"""Seconds that a start waits for its turn: a store that does not answer holds up all that wait."""
+"""Seconds that a start waits for its turn while nobody else's ends: a store that does not answer holds up all that wait."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,8 @@ class _Queue:
     """Own starts since the waiting were counted."""
     counted_at: float = float("-inf")
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turned_at: float = 0.0
+    """When a turn last ended, in the loop's time."""
 
 
 class Admission:
@@ -68,6 +71,7 @@ class Admission:
         self._max_depth = max_depth
         self.slots = slots
         self._known: dict[str, _Queue] = {}
+        self.pulse = Pulse(REFRESH)
 
     async def reserve(self, thread_id: str, queue: str) -> bool:
         """Take a slot for a thread that is about to be born or steered; never for one that has to be counted."""
@@ -95,6 +99,7 @@ class Admission:
         """Follow what the default queue is told to be, and forget queues that nobody uses, until cancelled."""
         pruned_at = monotonic()
         while True:
+            self.pulse.beat()
             try:
                 await self._queue(DEFAULT)
                 if monotonic() - pruned_at >= _PRUNE:
@@ -172,15 +177,31 @@ class Admission:
 
 @asynccontextmanager
 async def _turn_of(queue: _Queue) -> AsyncGenerator[None]:
+    loop = asyncio.get_running_loop()
+    came_at = loop.time()
     try:
-        async with asyncio.timeout(_TURN):
-            await queue.turn.acquire()
+        async with asyncio.timeout(None) as patience:
+
+            def look() -> None:
+                nonlocal alarm
+                until = max(came_at, queue.turned_at) + _TURN
+                if loop.time() < until:  # the line is long, and it moves
+                    alarm = loop.call_at(until, look)
+                else:
+                    patience.reschedule(loop.time())
+
+            alarm = loop.call_at(came_at + _TURN, look)
+            try:
+                await queue.turn.acquire()
+            finally:
+                alarm.cancel()
     except TimeoutError:
-        told = f"others have waited for {_TURN:g} s to start in the queue {queue.settings.name}"
+        told = f"nobody has got a turn for {_TURN:g} s to start in the queue {queue.settings.name}"
         raise Unavailable(told, retry_after=_RETRY_AFTER) from None
     try:
         yield
     finally:
+        queue.turned_at = loop.time()
         queue.turn.release()
 
 

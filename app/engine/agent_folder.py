@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import document_text
 from app.domain.errors import Conflict, InvalidAgent, InvalidWorkflow, Problem, StartupError, Unavailable
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,7 @@ class AgentFolder:
         self._files: dict[str, _File] = {}
         self._gone: set[str] = set()
         self._unreadable = ""
+        self.pulse = Pulse(LOOK_EVERY)
         directory.in_files = lambda name: self._holder(name) is not None
 
     def problems(self) -> list[tuple[str, list[Problem]]]:
@@ -79,6 +81,7 @@ class AgentFolder:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            self.pulse.beat()
             try:
                 await self._look()
             except Unavailable as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import agent_document
 from app.domain.agents import EXAMPLES, Agent, AgentRecord, Agents, taken, to_take_away
 from app.domain.errors import Conflict, InvalidAgent, StartupError, Unavailable
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,6 +48,7 @@ class Directory(Agents):
         self._wake = asyncio.Event()
         self._missing: set[str] = set()
         self._away = False
+        self.pulse = Pulse(REFRESH_EVERY)
 
     # ---- for steps
     def find(self, name: str) -> Agent | None:
@@ -146,6 +148,7 @@ class Directory(Agents):
         """Read what changes elsewhere, until cancelled."""
         while True:
             self._wake.clear()
+            self.pulse.beat()
             await self._turn()
             try:
                 async with asyncio.timeout(REFRESH_EVERY):

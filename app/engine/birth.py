@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext
 from app.domain.ids import uuid7
-from app.domain.parameters import NOTHING
+from app.domain.parameters import NOTHING, Parameters
 from app.domain.queues import DEFAULT
 from app.domain.records import ExecutionRecord, IdempotencyRecord, ThreadRecord
 from app.domain.state import START, ManifestWriter, empty_state
 from app.domain.status import Status
+from app.domain.tracing import called_by
 from app.domain.transition import Start
 from app.engine.draft import Draft
 from app.engine.load import Loaded, set_literals
@@ -35,6 +36,10 @@ def give_birth(
     thread = new_thread(command, record, thread_id, execution_id, at=at, incarnation_id=incarnation_id)
     execution = new_execution(record, thread_id, execution_id, "invoke", jsontext.dumps(command.input), at=at)
     execution.triggered_by, execution.external_run_id = command.triggered_by, command.external_run_id
+    asked = NOTHING
+    if command.traceparent is not None:
+        asked = Parameters(trace=called_by(command.traceparent))
+        execution.parameters = asked.text()
     state = empty_state(execution_id, jsontext.loads(execution.input or "null"))
     state.size_bytes = len(execution.input or "")
     writer = ManifestWriter(state.refs, base_version=1, since_base=0, base_entries=0)
@@ -63,7 +68,7 @@ def give_birth(
         thread=thread,
         spec=spec,
         execution=execution,
-        parameters=NOTHING,
+        parameters=asked,
         state=state,
         writer=writer,
         open_steps=[],

@@ -19,6 +19,7 @@ from app.domain.runner import Asleep
 from app.domain.times import utc_now
 from app.engine.breaker_gate import Gate, Ticket
 from app.engine.breaker_store import PatientStore
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +58,7 @@ class Breakers:
         self._wake = asyncio.Event()
         self._dirty = False
         self._away = False
+        self.pulse = Pulse(REFRESH_EVERY)
 
     # ---- for attempts
     async def admit(self, agent: str, step: OpenStep) -> Ticket | Asleep:
@@ -67,11 +69,8 @@ class Breakers:
         gate = self._gates.get(agent)
         token = None
         if gate is not None and not gate.free(self._policy, self.now()):
-            if (
-                not gate.record.may_be_probed(self.now())
-                or gate.taking
-                or any(agent == each for each, _ in self._outbox)
-            ):
+            unsettled = gate.taking or any(agent == each for each, _ in self._outbox)
+            if unsettled or not gate.record.may_be_probed(self.now()):
                 return self._later(gate)
             token = await self._take_probe(agent, gate)
             if token is None:
@@ -137,6 +136,7 @@ class Breakers:
         try:
             while True:
                 self._wake.clear()
+                self.pulse.beat()
                 await self._turn()
                 try:
                     async with asyncio.timeout(REFRESH_EVERY):
@@ -223,7 +223,7 @@ class Breakers:
         self._wake.set()
 
     async def _by_hand(self, agent: str, move: Move) -> BreakerRecord:
-        record, written = await self._store.change(agent, move)
+        record, written = await self._store.unhurried.change(agent, move)
         self._outbox = [each for each in self._outbox if each[0] != agent]
         self._install(record)
         self._dirty = self._dirty or written

@@ -19,7 +19,8 @@ class PatientStore(BreakerStore):
     """See domain.breakers.BreakerStore; a store that does not answer is Unavailable."""
 
     def __init__(self, store: BreakerStore) -> None:
-        self._store = store
+        self.unhurried = self._store = store
+        """The same for people, who wait in the line for a connection rather than be told that nobody answers."""
 
     async def load(self) -> BreakerTable:
         """All of them."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import BackstitchError
 from app.engine.adoption import lost, undriven
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from app.domain.ports import Journal
@@ -38,6 +39,7 @@ class Claims:
         self._alarm: asyncio.TimerHandle | None = None
         self._look_for_orphans = ORPHANS
         self.backlog = True
+        self.pulse = Pulse(POLL)
 
     def hint(self, seconds: float = 0.0) -> None:
         """A thread will be due then."""
@@ -58,6 +60,7 @@ class Claims:
     async def run(self) -> None:
         """Claim whenever something may be due, until cancelled."""
         while True:
+            self.pulse.beat()
             try:
                 await self._claim()
             except Exception as error:  # noqa: BLE001 - the claims must go on

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from app.domain.ports import Reads
     from app.domain.records import ThreadRecord, Usage
+    from app.domain.runner import ModelCall
     from app.engine.openstep import OpenStep
 
 _log = logging.getLogger("backstitch.step")
@@ -71,7 +72,9 @@ class Context:
         "session_id",
         "step_id",
         "thread_id",
+        "traceparent",
         "usage",
+        "watch_model",
     )
 
     def __init__(self, thread: ThreadRecord, step: OpenStep, listener: Listener, reads: Reads) -> None:
@@ -79,6 +82,9 @@ class Context:
         self.step_id, self.run_id = step.spec.id, step.run_id
         self.attempt, self.index, self.session_id = step.attempt, step.item, step.session_id
         self.agent_version: int | None = None
+        self.traceparent: str | None = None
+        self.watch_model: Callable[[ModelCall], None] | None = None
+        """Told of calls of models, by whoever traces the attempt."""
         self.usage = NO_USAGE
         """What this attempt has spent."""
         place = "" if step.item is None else f":{step.item}"
@@ -104,6 +110,11 @@ class Context:
     def spend(self, usage: Usage) -> None:
         """See StepContext."""
         self._tell(self._listener.spend, usage.bounded())
+
+    def called_model(self, call: ModelCall) -> None:
+        """See StepContext."""
+        if self.watch_model is not None:
+            self.watch_model(call)
 
     def keep_session(self, session_id: str) -> None:
         """See StepContext."""

@@ -21,6 +21,7 @@ from app.domain.errors import BackstitchError
 from app.domain.ids import uuid7
 from app.domain.records import IncarnationRecord
 from app.domain.times import utc_now
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,6 +66,8 @@ class Lease:
         self._held_from = -inf
         self._judging_from = self._swept_at = 0.0
         self._heard: dict[str, tuple[datetime, float]] = {}
+        every = min(seconds / BEATS, _OFTEN)
+        self.beats, self.looks = Pulse(every), Pulse(every)
         now = utc_now()
         own = process(os.getpid()) or f"{os.getpid()}@?"
         self.own = IncarnationRecord(id=uuid7(), host=host(), process=own, started_at=now, heartbeat_at=now)
@@ -97,12 +100,13 @@ class Lease:
     async def run(self) -> None:
         """Renew the lease and watch those of the others, until cancelled; the one does not wait for the other."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._often(self._beat, "the lease could not be renewed: %s"))
-            tasks.create_task(self._often(self._judge, "the other processes could not be looked at: %s"))
+            tasks.create_task(self._often(self._beat, self.beats, "the lease could not be renewed: %s"))
+            tasks.create_task(self._often(self._judge, self.looks, "the other processes could not be looked at: %s"))
 
-    async def _often(self, look: Callable[[], Awaitable[None]], trouble: str) -> None:
+    async def _often(self, look: Callable[[], Awaitable[None]], pulse: Pulse, trouble: str) -> None:
         while True:
-            await asyncio.sleep(min(self._seconds / BEATS, _OFTEN))
+            await asyncio.sleep(pulse.every)
+            pulse.beat()
             try:
                 await look()
             except Exception as error:  # noqa: BLE001 - the next one may succeed

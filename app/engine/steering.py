@@ -19,6 +19,7 @@ from app.domain.retry import EXHAUSTED
 from app.domain.state import END, START, ManifestWriter, resolve
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
+from app.domain.tracing import called_by
 from app.engine.asked import downstream_of, failed_call, owed_by, present, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
@@ -143,9 +144,8 @@ class Steering:
             raise Conflict(f"thread {self.thread.thread_id} is {self.thread.status}", code="thread_running")
         old = await self._execution(stand_in=True)
         state = await load_variables(self._reads, self.thread.thread_id, self.thread.head_version)
-        await self._replace(
-            old, "invoke", Parameters(undo=await owed_by(self._reads, self.thread, old)), command.triggered_by
-        )
+        asked = Parameters(undo=await owed_by(self._reads, self.thread, old), trace=called_by(command.traceparent))
+        await self._replace(old, "invoke", asked, command.triggered_by)
         execution = self._draft.transition.executions[0]
         execution.input = jsontext.dumps(command.input)
         execution.input_sha256 = jsontext.sha256(execution.input)
@@ -194,7 +194,7 @@ class Steering:
             status=Status.PENDING,
             input=small,
             input_sha256=old.input_sha256 if small is not None else None,  # a damaged text must not pass for sound
-            parameters=asked.text(),
+            parameters=asked.following(old, kind).text(),
             triggered_by=by,
             created_at=self._draft.at,
         )

@@ -78,6 +78,11 @@ class Worker:
         return self._slots - self._taken
 
     @property
+    def claims(self) -> Claims:
+        """How it comes by threads."""
+        return self._claims
+
+    @property
     def family(self) -> Family:
         """Who waits for whose end."""
         assert self._family is not None

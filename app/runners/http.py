@@ -17,7 +17,16 @@ from app.domain.errors import JsonError
 from app.domain.runner import Completed
 from app.runners.aside import aside
 from app.runners.http_bodies import parsed, pieces
-from app.runners.http_client import FAULTS, Call, HttpClient, failure, final, header_problem, refused
+from app.runners.http_client import (
+    FAULTS,
+    Call,
+    HttpClient,
+    carried_on,
+    failure,
+    final,
+    header_problem,
+    refused,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView
@@ -63,6 +72,7 @@ def _call(attempt: Attempt) -> Call:
     """Raises httpx.InvalidURL, TypeError, ValueError, JsonError."""
     target: dict[str, Any] = attempt.target
     headers = {"idempotency-key": attempt.context.idempotency_key}
+    headers |= carried_on(attempt.context)
     headers |= {name.lower(): as_text(value) for name, value in _mapping(target, "headers")}
     content = None
     if "json" in target:

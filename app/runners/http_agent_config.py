@@ -14,7 +14,7 @@ from app.domain.errors import InvalidWorkflow
 from app.domain.expression import Expression, ExpressionError
 from app.domain.template import Template, split
 from app.runners.addresses import written_fault
-from app.runners.http_client import Call, header_problem
+from app.runners.http_client import Call, carried_on, header_problem
 from app.runners.http_streams import MEDIA_TYPES, Form, Reading
 from app.runners.per_agent import holes_of
 from app.runners.secret_values import SECRET_SCHEMA, Masks, Secrets, named_secrets
@@ -184,6 +184,7 @@ def call(agent: Agent, attempt: Attempt, parts: Templates, secrets: Secrets, mas
     content = None
     if "body" in config or method not in _BODILESS:
         content = _content(parts.body.render(scope), headers)
+    headers = carried_on(attempt.context) | headers
     headers["idempotency-key"] = attempt.context.idempotency_key
     return Call(method=method, url=url, headers=headers, content=content)
 

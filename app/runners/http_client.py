@@ -22,6 +22,8 @@ from app.runners.http_bodies import ACCEPTED_ENCODINGS, TooLong, UnknownEncoding
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from app.domain.runner import StepContext
+
 SILENCE: Final = 120.0
 """Seconds without a byte after which an exchange has failed."""
 CONNECT: Final = 10.0
@@ -35,7 +37,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _TIMEOUTS: Final = httpx.Timeout(SILENCE, connect=CONNECT).as_dict()
 _HARMLESS: Final = frozenset(
-    {"accept", "accept-encoding", "accept-language", "content-type", "idempotency-key", "user-agent"}
+    {"accept", "accept-encoding", "accept-language", "content-type", "idempotency-key", "traceparent", "user-agent"}
 )
 """Headers that go along to another origin; whatever else a step sends may be meant for the first one only."""
 
@@ -48,6 +50,11 @@ class Call:
     url: httpx.URL
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(default=None, repr=False)
+
+
+def carried_on(context: StepContext) -> dict[str, str]:
+    """The headers with which the other side carries the attempt's trace on; none where it is not traced."""
+    return {} if context.traceparent is None else {"traceparent": context.traceparent}
 
 
 class RedirectRefused(Exception):

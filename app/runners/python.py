@@ -87,9 +87,8 @@ class PythonRunner:
 
 async def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call in a daemon thread; when cancelled, the thread is left behind and its result is discarded."""
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()  # what it logs tells of its step
     future: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()  # what it logs tells of its step
 
     def settle(value: Any, error: BaseException | None) -> None:
         if future.done():

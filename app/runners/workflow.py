@@ -118,6 +118,7 @@ def _start(attempt: Attempt, child_id: str, mark: str, priority: int | None) -> 
         priority=priority,
         parent_thread_id=attempt.context.thread_id,
         parent_run_id=attempt.context.run_id,
+        traceparent=attempt.context.traceparent,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.domain.breakers import BreakerRecord, BreakerState, BreakerStore, BreakerTable
 from app.domain.errors import Unavailable
@@ -12,9 +12,10 @@ from app.store.db import AGAIN, LOST, unavailable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from asyncpg import Pool, Record
+    from asyncpg import Record
 
     from app.domain.breakers import Move
+    from app.store.pool import Pool
 
 _SQL: Final = queries.load("breakers")
 _TRIES: Final = 20
@@ -24,7 +25,7 @@ _TRIES: Final = 20
 class PostgresBreakers(BreakerStore):
     """See domain.breakers.BreakerStore."""
 
-    def __init__(self, pool: Pool[Any], tenant: str = "default") -> None:
+    def __init__(self, pool: Pool, tenant: str = "default") -> None:
         self._pool = pool
         self._tenant = tenant
 

@@ -9,15 +9,15 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from app.domain.errors import StartupError, Unavailable
+from app.store.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 if TYPE_CHECKING:  # generic in the stubs only
     Connection = asyncpg.Connection[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
 else:
-    Connection, Pool = asyncpg.Connection, asyncpg.Pool
+    Connection = asyncpg.Connection
 
 _PATIENCE: Final = 15.0
 """Seconds in which a statement has to be answered."""
@@ -72,26 +72,39 @@ async def connect(dsn: str, *, schema: str | None = None, application: str = "ba
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, size: int = 10, schema: str | None = None) -> AsyncGenerator[Pool]:
-    """A bounded pool.  Raises StartupError in one line when the server cannot be reached."""
+async def open_pool(
+    dsn: str, *, size: int = 10, schema: str | None = None, patience: float = _PATIENCE
+) -> AsyncGenerator[Pool]:
+    """A bounded pool, each statement of which has `patience` seconds once it has its connection.
+
+    Raises StartupError in one line when the server cannot be reached.
+    """
     try:
-        pool = await asyncpg.create_pool(
+        inner = await asyncpg.create_pool(
             dsn,
             min_size=1,
             max_size=size,
             timeout=10,
-            command_timeout=_PATIENCE,
+            command_timeout=patience,
             connection_class=_PlainConnection,
             target_session_attrs=_WRITABLE,
             # Statements are planned once, perhaps while the tables are still empty, and those plans are kept as they grow.
             server_settings={**_settings(schema, "backstitch"), "enable_seqscan": "off"},
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
-        raise StartupError(f"PostgreSQL cannot be reached: {describe(error)}; check DATABASE_URL") from error
+        raise unusable(error) from error
     try:
-        yield pool
+        yield Pool(inner)
     finally:
-        pool.terminate()
+        inner.terminate()
+
+
+def unusable(error: BaseException) -> StartupError:
+    """What is said when the service cannot start for want of a database; never a piece of the connection string."""
+    told = describe(error)
+    if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
+        told = "the connection string cannot be read (is something in it to be percent-encoded?)"
+    return StartupError(f"PostgreSQL cannot be reached: {told}; check DATABASE_URL")
 
 
 def unavailable(error: BaseException) -> Unavailable:

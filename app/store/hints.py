@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.hints import Hint, Hints, parse
@@ -40,6 +41,8 @@ class PostgresHints(Hints):
         self.channel = f"backstitch_{schema or 'public'}"[:63]
         self.up = asyncio.Event()
         """Set while this process hears the others."""
+        self.down_since: float | None = monotonic()
+        """By the monotonic clock; None while it hears them."""
         self._connect = connect
         self._line: db.Connection | None = None
         self._listeners: list[Callable[[Hint], None]] = []
@@ -102,6 +105,7 @@ class PostgresHints(Hints):
                 finally:
                     self.up.clear()
                     self._line = None
+                    self.down_since = self.down_since or monotonic()
                 await asyncio.sleep(_PAUSE)
 
     async def _tell_on(self) -> None:
@@ -127,6 +131,7 @@ class PostgresHints(Hints):
         await line.add_listener(self.channel, self._heard)
         self._line = line  # from now on it is for heartbeats too, one at a time
         self.up.set()
+        self.down_since = None
         self._tell_all(_EVERYTHING)  # whatever was missed meanwhile
         while not lost.is_set():
             try:

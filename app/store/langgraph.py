@@ -19,9 +19,10 @@ from app.store.db import AGAIN, LOST, unavailable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from asyncpg import Pool, Record
+    from asyncpg import Record
 
     from app.domain.graph_checkpoints import GraphQuery
+    from app.store.pool import Pool
 
 _SQL: Final = queries.load("langgraph")
 
@@ -29,7 +30,7 @@ _SQL: Final = queries.load("langgraph")
 class PostgresGraphCheckpoints(GraphCheckpoints):
     """See domain.graph_checkpoints.GraphCheckpoints."""
 
-    def __init__(self, pool: Pool[Any]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def open(self, thread_id: str, run_key: str, epoch: int | None = None) -> GraphRun:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from asyncpg import AdminShutdownError, InternalClientError, Pool, PostgresConnectionError, PostgresError
+from asyncpg import AdminShutdownError, InternalClientError, PostgresConnectionError, PostgresError
 
 from app.domain.items import ItemPage
 from app.domain.ports import ExecutionFilter, FeedItem, FeedPosition, Reads, StoreHealth
@@ -17,6 +17,7 @@ from app.domain.status import Status, StepStatus
 from app.domain.usage import GROUPS
 from app.store import queries, rows
 from app.store.db import LOST, unavailable
+from app.store.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ class PostgresReads(Reads):
 
     def __init__(self, fetcher: Fetcher, tally: Tally | None = None) -> None:
         self._fetcher = fetcher
-        self._many = isinstance(fetcher, Pool)
+        self._pool = fetcher if isinstance(fetcher, Pool) else None
         self._tally = tally or Tally()
 
     async def thread(self, thread_id: str) -> ThreadRecord | None:
@@ -209,25 +210,29 @@ class PostgresReads(Reads):
                 latency = (time.perf_counter() - began) * 1000
                 size = (await self._fetch(_SQL["size"]))[0]["size_bytes"]
         except TimeoutError:
-            fault = f"no answer within {HEALTH_TIMEOUT:g} s"
+            fault = f"no {'connection is free' if self._is_busy() else 'answer'} within {HEALTH_TIMEOUT:g} s"
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the store is the answer
             fault = f"{type(error).__name__}: {error}"[:200]
         return StoreHealth(
             kind="postgres",
             durable=True,
-            reachable=latency is not None,
+            reachable=latency is not None or self._is_busy(),
             latency_ms=latency,
             error_rate=self._tally.rate(),
             size_bytes=size,
             error=fault,
         )
 
+    def _is_busy(self) -> bool:
+        """Whether the store answers, and only a connection was not to be had in time."""
+        return self._pool is not None and self._pool.busy
+
     async def _fetch(self, query: str, *args: object) -> list[Record]:
         try:
             try:
                 found = await self._fetcher.fetch(query, *args)
             except (PostgresConnectionError, InternalClientError, AdminShutdownError):
-                if not self._many:
+                if self._pool is None:
                     raise
                 found = await self._fetcher.fetch(query, *args)  # that connection was dead: another may live
         except LOST as error:

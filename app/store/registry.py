@@ -6,7 +6,7 @@ that version back and changes nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.domain.ids import uuid7
 from app.domain.ports import Registry
@@ -15,9 +15,10 @@ from app.store.db import LOST, unavailable
 from app.store.reads import is_uuid
 
 if TYPE_CHECKING:
-    from asyncpg import Pool, Record
+    from asyncpg import Record
 
     from app.domain.records import WorkflowRecord
+    from app.store.pool import Pool
 
 _SQL: Final = queries.load("registry")
 
@@ -25,7 +26,7 @@ _SQL: Final = queries.load("registry")
 class PostgresRegistry(Registry):
     """See domain.ports.Registry; all raise Unavailable while the server is away."""
 
-    def __init__(self, pool: Pool[Any]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def register(

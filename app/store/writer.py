@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from app.domain.errors import BackstitchError, Fenced, Unavailable
@@ -86,6 +87,9 @@ class GroupWriter:
         self._closing = False
         self.stats = WriterStats()
         self.available = True
+        self.busy_since: float | None = None
+        """Since when a batch is on its way, by the monotonic clock; None: none is."""
+        self.flushed_at: float | None = None
 
     def submit(self, what: Start | Transition) -> asyncio.Future[Any]:
         """Queue an item for the next batch.  The future raises Fenced or Refused."""
@@ -117,8 +121,9 @@ class GroupWriter:
                 await self._arrived.wait()
                 continue
             batch = self._waiting.take()
-            before = self.stats.retried
+            before, self.busy_since = self.stats.retried, monotonic()
             await self._flush(batch)
+            self.busy_since, self.flushed_at = None, monotonic()
             busy_for = min(0.05, busy_for * 2 or 0.001) if self.stats.retried - before == len(batch) else 0.0
             if busy_for:
                 await asyncio.sleep(busy_for)

@@ -13,6 +13,7 @@ from app.domain.breakers import BreakerState
 from app.domain.errors import Unavailable
 from app.domain.histogram import Distribution
 from app.domain.status import Status
+from app.store.pool import BOUNDS
 from app.store.writer import SECONDS, SIZES
 from app.telemetry.figures import Figure, Names, counter, gauge
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from app.domain.metrics import MetricsStore
     from app.domain.queues import QueueReport
     from app.engine.worker import Worker
-    from app.store.db import Pool
+    from app.store.pool import Pool
     from app.store.writer import GroupWriter
 
 AGENTS: Final = 200
@@ -69,19 +70,24 @@ class JournalFigures:
 
 @dataclass(frozen=True, slots=True)
 class PoolFigures:
-    """How the pool of connections is used; nothing without a database.  What waiting for one costs belongs here too."""
+    """How the pool of connections is used, and what waiting for one costs; nothing without a database."""
 
     pool: Pool | None
 
     def figures(self) -> Iterator[Figure]:
         """See telemetry.figures.Source."""
-        size = idle = most = 0
+        size = in_use = most = waiting = 0
+        waits = Distribution(BOUNDS)
         if self.pool is not None:
-            size, idle, most = self.pool.get_size(), self.pool.get_idle_size(), self.pool.get_max_size()
-        samples = [(("in_use",), size - idle), (("idle",), idle)]
+            stats = self.pool.stats()
+            size, in_use, most, waiting, waits = stats.size, stats.in_use, stats.max_size, stats.waiting, stats.waits
+        samples = [(("in_use",), in_use), (("idle",), size - in_use)]
         told = "Connections of the pool to the database."
         yield Figure("backstitch_pool_connections", "gauge", told, samples, ("state",))
         yield gauge("backstitch_pool_limit", "How many the pool may have (DATABASE_POOL_SIZE).", most)
+        yield gauge("backstitch_pool_waiting", "Who waits for a connection of the pool.", waiting)
+        told = "How long whoever wanted a connection of the pool waited for one."
+        yield Figure("backstitch_pool_wait_seconds", "histogram", told, [((), waits)])
 
 
 @dataclass(frozen=True, slots=True)

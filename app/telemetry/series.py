@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from app.domain.ids import uuid7
 from app.domain.metrics import ALL, OTHER, Kind, Resolution, SeriesKey, Tally
 from app.domain.runner import Asleep, Failed
 from app.domain.status import Status
+from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +78,7 @@ class Series:
         self._begin(Resolution.MINUTE.floor(now()))
         self._flushing = asyncio.Lock()
         self._away = False
+        self.pulse = Pulse(_FLUSH_EVERY)
 
     # ---- counting
     def attempt(self, agent: str, ending: Ending, seconds: float) -> None:
@@ -165,8 +168,9 @@ class Series:
         return sum(len(book.unwritten) for book in self._books)
 
     async def over(self, agent: str, window: timedelta) -> Tally:
-        """What came of an agent's attempts, over all processes, up to two seconds ago.  Raises Unavailable."""
-        await self.flush()
+        """What came of an agent's attempts, over all processes, up to a few seconds ago.  Raises Unavailable."""
+        with suppress(Unavailable):  # it may be slow only: whether it is away shows next
+            await self.flush()
         return await self._store.over(Kind.AGENT, agent, window)
 
     async def flush(self) -> None:
@@ -196,7 +200,7 @@ class Series:
         """Flush now and then and, beside that, roll up and drop what is too old, until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._each(_FLUSH_EVERY, self.flush))
+                tasks.create_task(self._each(_FLUSH_EVERY, self._beat))
                 tasks.create_task(self._each(_ROLL_EVERY.total_seconds(), self._keep_up))
         finally:
             try:
@@ -221,6 +225,10 @@ class Series:
             _log.exception("counts of agents and workflows could not be written")
         else:
             self._away = False
+
+    async def _beat(self) -> None:
+        self.pulse.beat()
+        await self.flush()
 
     async def _keep_up(self) -> None:
         await self._roll_up()

@@ -102,8 +102,8 @@ states(
 breakers = Room("app/engine/breaker.py")
 breakers(
     "a process asks for the probe once at a time",
-    "                or gate.taking\n",
-    "",
+    "unsettled = gate.taking or any(",
+    "unsettled = any(",
     BREAKERS + "test_a_process_asks_for_the_probe_once_at_a_time",
 )
 breakers(

@@ -151,8 +151,8 @@ prices(
 loop = Room("app/runners/llm/loop.py")
 loop(
     "a model's tokens are counted with its turn",
-    "        finally:\n            if heard.input_tokens or heard.output_tokens:\n",
-    "        finally:\n            if False:\n",
+    "            if heard.input_tokens or heard.output_tokens:\n",
+    "            if False:\n",
     TEXT + "test_the_tokens_are_counted_before_the_turn_is_remembered",
 )
 loop(

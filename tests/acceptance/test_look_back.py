@@ -230,6 +230,18 @@ def test_a_good_document_is_validated_with_its_diagram(service: Service) -> None
 
 def test_health_tells_of_each_part(service: Service) -> None:
     whole = service.get("/api/health")
+    assert whole["parts"].keys() >= {
+        "database",
+        "journal",
+        "worker",
+        "monitor",
+        "queue",
+        "telemetry",
+        "settings",
+        "disk",
+    }
+    assert whole["parts"]["database"]["pool"]["size"] == 10
+    assert whole["parts"]["monitor"]["lease"] is True
     assert (whole["status"], whole["durable"]) == ("ready", True)
     store = service.get("/api/health/checkpointer")
     check(

@@ -220,6 +220,7 @@ class Service:
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable = True
+        self.traced = False
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
         self.shutting_down = asyncio.Event()

@@ -94,7 +94,8 @@ async def test_without_the_store_breakers_are_told_and_not_changed(client: httpx
     async def away(*_: Any) -> Any:
         raise Unavailable("the database cannot be reached")
 
-    service.breakers._store.change = service.breakers._store.load = away  # type: ignore[method-assign]
+    store = service.breakers._store.unhurried
+    store.change = store.load = away  # type: ignore[method-assign]
     refused = await client.post("/api/breakers/analyst/close")
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert (await client.get("/api/breakers/analyst")).json()["state"] == "open"

@@ -134,9 +134,10 @@ async def test_an_invalid_document_gets_its_problems(client: httpx.AsyncClient) 
 @pytest.mark.parametrize(
     ("parts", "status", "code"),
     [
-        ({"store": {"status": "ready"}}, "ready", 200),
-        ({"store": {"status": "degraded"}, "worker": {"status": "ready"}}, "degraded", 200),
-        ({"store": {"status": "unavailable"}, "worker": {"status": "degraded"}}, "unavailable", 503),
+        ({"database": {"status": "ready"}}, "ready", 200),
+        ({"database": {"status": "degraded"}, "worker": {"status": "ready"}}, "degraded", 200),
+        ({"database": {"status": "unavailable"}, "worker": {"status": "degraded"}}, "unavailable", 503),
+        ({"database": {"status": "ready"}, "queue": {"status": "unavailable"}}, "degraded", 200),
     ],
 )
 async def test_the_health_is_that_of_the_worst_part(

@@ -13,6 +13,7 @@ from app.domain import jsontext
 from app.domain.moving import ThreadsOf
 from app.domain.state import FORMAT
 from app.domain.status import Status
+from app.store.db import open_pool
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.upkeep import PostgresUpkeep
 
@@ -73,7 +74,7 @@ async def _opened(store: Store, dsn: str | None) -> AsyncGenerator[Old]:
         yield Old(store, MemoryUpkeep(store.reads._tables), None)  # type: ignore[attr-defined]
         return
     sql = await asyncpg.connect(dsn)
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+    async with open_pool(dsn, size=2) as pool:
         yield Old(store, PostgresUpkeep(pool), sql)
     await sql.close()
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.bootstrap.mcp import health_of, open_mcp
+from app.bootstrap.mcp import open_mcp
 from app.domain.runner import StepFailure
 from app.examples.release_notes import SERVER
 from app.settings import load_settings
+from app.telemetry import parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 async def test_it_is_neither_started_nor_told_of_until_it_is_used(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         servers = await open_mcp(load_settings(), stack)
-        assert (servers.names, servers.reports(), health_of(servers)) == ([SERVER], [], {})
+        assert (servers.names, servers.reports(), parts.mcp(servers)) == ([SERVER], [], None)
         assert servers.config(SERVER) is None
         log = await servers.call(SERVER, "git_log", {"repo_path": str(tmp_path)}, key="k")
         assert log.is_error
         assert [(one.name, one.status) for one in servers.reports()] == [(SERVER, "connected")]
-        assert health_of(servers) == {}
+        assert parts.mcp(servers) is None
 
 
 @pytest.mark.parametrize("tool", ["git_checkout", "git_commit", "git_reset"])
@@ -43,4 +44,6 @@ async def test_the_operators_own_of_that_name_takes_its_place(tmp_path: Path) ->
     async with AsyncExitStack() as stack:
         servers = await open_mcp(load_settings(mcp_servers=file), stack)
         assert [(one.name, one.kind) for one in servers.reports()] == [(SERVER, "http")]
-        assert health_of(servers)["mcp"]["servers"] == 1
+        part = parts.mcp(servers)
+        assert part is not None
+        assert part["servers"] == 1

@@ -6,13 +6,15 @@ Whatever earlier attempts have remembered is taken up where they were cut: no an
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext, retry
-from app.domain.records import ErrorInfo
-from app.domain.runner import Completed, Failed, StepFailure
+from app.domain.records import NO_USAGE, ErrorInfo
+from app.domain.runner import Completed, Failed, ModelCall, StepFailure
 from app.runners.addresses import AddressRefused
 from app.runners.aside import aside
 from app.runners.http_bodies import Damaged, TooLong, UnknownEncoding
@@ -22,7 +24,7 @@ from app.runners.llm.structured import excerpt, instruction
 from app.runners.llm.talk import LENGTH, REFUSAL, Heard, Request, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from app.domain.runner import Outcome, StepContext
     from app.domain.tools import McpTools
@@ -118,14 +120,36 @@ class Loop:
             shape=self._shape,
             way=way,
         )
-        try:
+        with self._told(heard):
             await self._listen(request, heard)
-        finally:
-            if heard.input_tokens or heard.output_tokens:
-                self._context.spend(self._party.prices.usage(self._config, heard))
         turn, value = await aside(partial(self._kept, heard, self._offers), heard.size)
         await self._context.remember(f"turn:{turn.number}", value)
         return turn
+
+    @contextmanager
+    def _told(self, heard: Heard) -> Generator[None]:
+        """Count what a call of the model has spent and tell of it, whatever becomes of it."""
+        began, error = time.time_ns(), None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised.kind if isinstance(raised, StepFailure) else type(raised).__name__
+            raise
+        finally:
+            usage = NO_USAGE
+            if heard.input_tokens or heard.output_tokens:
+                usage = self._party.prices.usage(self._config, heard)
+                self._context.spend(usage)
+            call = ModelCall(
+                provider=self._config.provider,
+                model=self._config.model,
+                answered_by=heard.model or None,
+                began=began,
+                usage=usage,
+                stop=heard.stop,
+                error=error,
+            )
+            self._context.called_model(call)
 
     def _kept(self, heard: Heard, offered: Sequence[Offer]) -> tuple[Turn, Any]:
         """What was heard, as a turn, and that as it is remembered.  Raises StepFailure."""

@@ -221,9 +221,23 @@ async def test_who_waits_for_a_turn_in_vain_is_told_to_come_again(
     async with asyncio.timeout(5):
         late = [house.start(step("a"), queue="mail") for _ in range(5)]
         refused = await asyncio.gather(*late, return_exceptions=True)
-    assert all(isinstance(one, Unavailable) and "others have waited" in str(one) for one in refused)
+    assert all(isinstance(one, Unavailable) and "nobody has got a turn" in str(one) for one in refused)
     answer.set()
     with pytest.raises(Unavailable, match="does not answer"):
         await first
     del house.journal.instead["start"]
     await house.run(step("a"), queue="mail")
+
+
+async def test_who_waits_for_a_turn_in_a_line_that_moves_gets_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_TURN", 0.2)
+    write = house.journal._journal.start
+
+    async def slow(start: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await write(start)
+
+    house.journal.instead["start"] = slow
+    await tell(house, max_depth=50)
+    born = await asyncio.gather(*(house.start(step("a"), queue="mail") for _ in range(10)))
+    assert len({one.thread.thread_id for one in born}) == 10

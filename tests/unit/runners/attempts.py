@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from app.domain.runner import NO_USAGE, Attempt, Usage
+from app.domain.runner import NO_USAGE, Attempt, ModelCall, Usage
 
 
 class Context:
@@ -17,6 +17,7 @@ class Context:
     index: int | None = None
     session_id: str | None = None
     agent_version: int | None = None
+    traceparent: str | None = None
     epoch = 1
 
     def __init__(self, memory: dict[str, Any] | None = None, **more: Any) -> None:
@@ -24,6 +25,7 @@ class Context:
         self.chunks: list[str] = []
         self.usage: Usage = NO_USAGE
         self.sessions: list[str] = []
+        self.model_calls: list[ModelCall] = []
         self.memory: dict[str, Any] = {} if memory is None else memory
         for name, value in more.items():
             assert hasattr(self, name), name
@@ -37,6 +39,9 @@ class Context:
 
     def spend(self, usage: Usage) -> None:
         self.usage += usage
+
+    def called_model(self, call: ModelCall) -> None:
+        self.model_calls.append(call)
 
     def keep_session(self, session_id: str) -> None:
         self.sessions.append(session_id)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 class Server:
     """Answers every request with `answer` and keeps what it was asked."""
 
@@ -72,6 +75,21 @@ async def test_the_output_is_status_headers_and_parsed_body(server: Server) -> N
     assert (outcome.output["status"], outcome.output["body"]) == (200, {"big": 123456789012345678901234567890})
     assert server.asked[0].startswith(b"GET /a?q=1&q=2 HTTP/1.1\r\n")
     assert b"idempotency-key: t:e:s\r\n" in server.asked[0]
+
+
+@pytest.mark.parametrize(
+    ("context", "headers", "sent"),
+    [(TRACE, {}, TRACE), (TRACE, {"Traceparent": "mine"}, "mine"), (None, {}, None)],
+)
+async def test_the_trace_is_carried_on_unless_the_step_says_otherwise(
+    server: Server, context: str | None, headers: dict[str, str], sent: str | None
+) -> None:
+    what = attempt({"url": server.url, "headers": headers})
+    what.context.traceparent = context
+    async with open_runner() as runner:
+        await runner.perform(what)
+    found = [line.partition(b": ")[2].decode() for line in server.asked[0].split(b"\r\n") if b"traceparent" in line]
+    assert found == ([] if sent is None else [sent])
 
 
 async def test_a_json_body_is_posted(server: Server) -> None:

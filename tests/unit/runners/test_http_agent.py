@@ -135,6 +135,14 @@ async def test_the_input_goes_out_as_json_and_the_body_is_the_output(server: Ser
     assert (headers["idempotency-key"], headers["content-type"]) == ("t:e:s", "application/json")
 
 
+@pytest.mark.parametrize(("headers", "sent"), [({}, "00-ours"), ({"traceparent": "theirs"}, "theirs")])
+async def test_the_trace_is_carried_on_unless_the_agent_says_otherwise(
+    server: Server, headers: dict[str, str], sent: str
+) -> None:
+    await ask(agent(url=server.url, headers=headers), None, context=Context(traceparent="00-ours"))
+    assert server.asked[0][2]["traceparent"] == sent
+
+
 async def test_url_query_headers_and_body_are_templates(server: Server) -> None:
     what = agent(
         url=server.url + "/items/{input.id}/x",

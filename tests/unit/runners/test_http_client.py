@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -66,3 +68,8 @@ def test_a_value_that_cannot_be_sent_is_told_without_itself(value: str) -> None:
     assert "x-a" in problem
     assert "cr" not in problem.replace("character", "")
     assert header_problem("x-a", "plain\tvalue ~") is None
+
+
+def test_a_trace_is_carried_on_to_another_origin_too() -> None:
+    traced = replace(post(), headers={"traceparent": "00-a-b-01", "authorization": "Basic xyz"})
+    assert redirected(traced, 307, "https://elsewhere.example/two").headers == {"traceparent": "00-a-b-01"}
