@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from app.domain.ports import FeedItem, FeedPosition
     from app.domain.status import Status
 
-LOOK: Final = 20_000
+LOOK: Final = 10_000
 """Events that one request looks at, where its filters are about the events themselves."""
-LOOK_FURTHER: Final = 6_000
+LOOK_FURTHER: Final = 4_000
 """The same where they are about the thread or the step run of each."""
+LONGEST: Final = 8 * 1024
+"""Bytes of a result that a list of events shows; a longer one is told by its size and a preview."""
 CLOCKS: Final = timedelta(minutes=5)
 """How far the clock of a process may be from that of the store."""
 HELD: Final = timedelta(days=1)

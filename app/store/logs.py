@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.store import db
 
 _SQL: Final = queries.load("logs")
+_WARNING: Final = 30
 _NOWHERE: Final = Place(thread_id="", execution_id="")
 
 
@@ -60,7 +61,7 @@ class PostgresLogs(LogBook):
 
 
 def _clauses(where: LogFilter) -> tuple[str, str, list[Any]]:
-    """The clauses that an index serves, the others, and their parameters: each combination is its own plan."""
+    """The clauses that one index serves, the others, and their parameters: each combination is its own plan."""
     values: list[Any] = []
 
     def clause(text: str, *given: Any) -> str:
@@ -69,25 +70,27 @@ def _clauses(where: LogFilter) -> tuple[str, str, list[Any]]:
             text = text.replace("?", f"${len(values)}", 1)
         return f" AND {text}"
 
-    indexed = [
-        ("at >= ?", where.since),
-        ("at < ?", where.until),
+    selected = [
         ("thread_id = ?", where.thread_id),
         ("agent = ?", where.agent),
+        ("level >= 30", True if where.level >= _WARNING else None),
     ]
+    chosen = [one for one in selected if one[1] is not None]
+    times = [("at >= ?", where.since), ("at < ?", where.until)]
     others = [
         ("step_id = ?", where.step_id),
         ("(logger = ? OR starts_with(logger, ? || '.'))", where.logger),
         ("position(lower(?) IN lower(message)) > 0", where.text),
+        ("level >= ?", where.level if where.level not in (0, _WARNING) else None),
     ]
-    places = "".join(clause(text, value) for text, value in indexed if value is not None)
+
+    def clauses(wanted: list[tuple[str, Any]]) -> str:
+        return "".join(clause(text, *[value] * text.count("?")) for text, value in wanted if value is not None)
+
+    places = clauses([*chosen[:1], *times])
     if where.before is not None:
         places += clause("(at, id) < (?, ?::uuid)", *where.before)
-    if where.level >= 30:  # noqa: PLR2004 - warnings, which have an index
-        places += " AND level >= 30"
-    filters = "".join(clause(text, *[value] * text.count("?")) for text, value in others if value is not None)
-    if where.level not in (0, 30):
-        filters += clause("level >= ?", where.level)
+    filters = clauses([*chosen[1:], *others])
     return places, filters, values
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.domain import events as names
-from app.domain.event_log import EventFilter, EventLog, EventPage
+from app.domain.event_log import LONGEST, EventFilter, EventLog, EventPage
 from app.domain.ports import FeedPosition
 from app.domain.timeline import EXECUTIONS, ExecutionTimes, TimelinePage, Timelines
 from app.store.memory_reads import MemoryReads
@@ -66,7 +66,10 @@ class MemoryEvents(EventLog):
             after = min(_order(where.after or FeedPosition(0, "", 0), where), _order(present, where))
             chosen = [one for one in found if _order(one[0], where) > after]
         for place, event in chosen:
-            yield self._reads.feed_item(place, event)
+            item = self._reads.feed_item(place, event)
+            if item.event.result is not None and len(item.event.result.encode()) > LONGEST:
+                item.event.result = names.preview(item.event.result)
+            yield item
 
     def _of_thread(self, thread_id: str) -> Iterator[tuple[FeedPosition, Event]]:
         for event in self._tables.events.get(thread_id, ()):

@@ -31,6 +31,7 @@ _MOST_CHARACTERS: Final = 16_000_000
 _BATCH: Final = 500
 _FLUSH_EVERY: Final = 0.5
 _PRUNE_EVERY: Final = 60.0
+_HIGHEST: Final = 2**15 - 1
 _AT_ONCE: Final = 1_000
 """Entries dropped at once."""
 _BREATH: Final = 0.05
@@ -91,9 +92,11 @@ class LogKeeper:
     async def flush(self) -> None:
         """Write what waits.  Raises Unavailable, and it waits on."""
         async with self._flushing:
-            while self._waiting:
+            left = len(self._waiting)  # what comes meanwhile is for the next time
+            while left > 0 and self._waiting:
                 with self._guard:
                     batch = [self._take() for _ in range(min(_BATCH, len(self._waiting)))]
+                left -= len(batch)
                 try:
                     async with asyncio.timeout(_PATIENCE):
                         await self._book.add([_without_secrets(entry) for entry in batch])
@@ -188,7 +191,7 @@ class _Handler(logging.Handler):
         entry = LogEntry(
             id=uuid7(),
             at=datetime.fromtimestamp(record.created, UTC),
-            level=record.levelno,
+            level=min(record.levelno, _HIGHEST),
             logger=_plain(record.name)[:200],
             message=_plain(message[:MESSAGE]),
             place=place_of(record),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain import jsontext
 from app.domain.event_log import EventFilter, names_of
 from app.domain.status import Status
 from app.domain.times import utc_now
@@ -140,3 +141,16 @@ async def test_a_cursor_of_a_database_that_was_further_begins_at_the_present(
     await feed_of(store.reads, 21)
     news = await store.events.page(EventFilter(thread_id=thread_id, after=clamped))
     assert places(list(news.items)) == [("t0", 5)]
+
+
+async def test_a_long_result_is_told_by_its_size_and_its_beginning(store: Store) -> None:
+    driver = await store.drive(thread_id="t")
+    for output in ("x" * 8_190, "y" * 8_191):
+        await driver.commit(store.journal, driver.end_step(output[0], output))
+    short, long = [jsontext.loads(item.event.result or "") for item in await feed_page(store)]
+    assert short == "x" * 8_190
+    assert (long["truncated"], long["size_bytes"], len(long["preview"])) == (True, 8_193, 1024)
+
+
+async def feed_page(store: Store) -> list[FeedItem]:
+    return list((await store.events.page(EventFilter(thread_id="t", names=frozenset({"step_complete"})))).items)

@@ -1,8 +1,13 @@
 -- What PostgresEvents and PostgresTimelines ask.  Filters go where /* filters */ stands, numbers where theirs do.
 
 -- part columns --
+-- Of a long result only its beginning leaves the database; see domain.event_log.LONGEST.
 e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
-    COALESCE(s.output, x.output) AS result, e.xact, COALESCE(w.name, '') AS workflow, t.status;
+    CASE WHEN octet_length(COALESCE(s.output, x.output)::text) > 8192
+        THEN json_build_object('truncated', true, 'size_bytes', octet_length(COALESCE(s.output, x.output)::text),
+            'preview', left(COALESCE(s.output, x.output)::text, 1024))
+        ELSE COALESCE(s.output, x.output) END AS result,
+    e.xact, COALESCE(w.name, '') AS workflow, t.status;
 
 -- part joins --
 LEFT JOIN threads AS t ON t.thread_id = e.thread_id
