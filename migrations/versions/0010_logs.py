@@ -5,13 +5,13 @@ it never shrinks.  The index over the feed was one of block ranges, which the ro
 make useless.
 
 Revision ID: 0010
-Revises: 0008
+Revises: 0009
 """
 
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 UP = """
 CREATE TABLE agent_logs (
