@@ -12,7 +12,9 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.checkpoints import CheckpointPolicy, Frequency
 from app.domain.errors import StartupError
+from app.domain.times import MAX_DURATION
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -56,8 +58,8 @@ class Settings(BaseSettings):
     checkpointer: Literal["postgres", "memory"] = "postgres"
     use_postgres_saver: bool | None = None
     checkpoint_enabled: bool = True
-    checkpoint_frequency: str = "every_step"
-    checkpoint_interval: int = 1
+    checkpoint_frequency: Frequency = Frequency.EVERY_STEP
+    checkpoint_interval: Annotated[float, Field(gt=0, le=MAX_DURATION)] = 1
     persistence_fallback: Literal["none", "memory"] = "none"
     retention_days: int | None = None
     journal_lanes: Count = 1
@@ -120,7 +122,12 @@ class Settings(BaseSettings):
                 return None
         return found or None
 
-    @field_validator("log_level", "checkpointer", "persistence_fallback", mode="before")
+    @property
+    def checkpoints(self) -> CheckpointPolicy:
+        """Which versions people are shown of workflows that do not say so themselves."""
+        return CheckpointPolicy(self.checkpoint_frequency, self.checkpoint_interval)
+
+    @field_validator("log_level", "checkpointer", "checkpoint_frequency", "persistence_fallback", mode="before")
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -141,14 +148,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         later = {
-            "CHECKPOINT_FREQUENCY": (self.checkpoint_frequency, "every_step"),
-            "CHECKPOINT_INTERVAL": (self.checkpoint_interval, 1),
             "RETENTION_DAYS": (self.retention_days, None),
         }
         for name, (value, built) in later.items():
             if value != built:
                 message = f"{name} cannot be changed yet: leave it out" + (f" or say {built}" if built else "")
                 raise ValueError(message)
+        if self.checkpoint_frequency is Frequency.EVERY_N_STEPS and self.checkpoint_interval % 1:
+            message = "CHECKPOINT_INTERVAL should be a whole number of steps with CHECKPOINT_FREQUENCY=every_n_steps"
+            raise ValueError(message)
         if self.checkpointer == "memory" and self.use_postgres_saver:
             message = "CHECKPOINTER=memory and USE_POSTGRES_SAVER=true contradict each other"
             raise ValueError(message)

@@ -109,6 +109,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.ForkRequest,
     requests_tasks.TaskRequest,
     requests_steer.CancelRequest,
+    requests_steer.CheckpointRequest,
     requests_steer.PauseRequest,
     requests.QueueRequest,
     requests.GateRequest,

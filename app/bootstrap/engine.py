@@ -178,6 +178,7 @@ class _Engine:
             may_start=self._may_start,
             is_dead=self.lease.is_dead,
             max_value_bytes=self.settings.max_value_bytes,
+            checkpoints=lambda: self.settings.checkpoints,
         )
 
     def _may_start(self) -> bool:

@@ -30,9 +30,11 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_versions import MemoryVersions
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.versions import PostgresVersions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +107,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         queues=journal.queues,
         breakers=PostgresBreakers(pool),
         gates=PostgresGates(pool, journal.hints),
+        versions=PostgresVersions(pool),
     )
     return Store(
         stores=stores,
@@ -127,6 +130,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         queues=MemoryQueues(tables),
         breakers=MemoryBreakers(tables, agents.breaker_moved),
         gates=MemoryGates(tables),
+        versions=MemoryVersions(tables),
     )
     return Store(
         stores=stores,

@@ -80,6 +80,8 @@ class Transition:
     notes: list[NoteRecord] = field(default_factory=list["NoteRecord"])
     quarantined: list[Quarantined] = field(default_factory=list["Quarantined"])
     """What was found damaged; written by `steer` only."""
+    shown: int | None = None
+    """A version that people see from now on, whatever the checkpoint policy; written by `steer` only."""
 
     @property
     def gets_on(self) -> bool:

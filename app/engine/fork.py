@@ -26,6 +26,7 @@ from app.engine.birth import new_execution, new_thread, plain
 from app.engine.draft import Draft
 from app.engine.load import manifests, set_literals
 from app.engine.values import read_values
+from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,8 @@ class Forks:
         """Make those that are not known yet; of the large states only one is in memory at a time."""
         thread = await self._thread(command.thread_id)
         chain = await manifests(self._reads, thread.thread_id, version)
+        if command.version is not None:  # a head that was shown when it was chosen may be one no more
+            await check_shown(self._reads, thread, chain[-1])
         size = chain[-1].size_bytes
         if size > MAX_BYTES:
             told = f"version {version} holds {size:,} bytes; at most {MAX_BYTES:,} can be forked"

@@ -12,7 +12,7 @@ from app.domain.errors import Conflict, Fenced, NotFound, Unavailable
 from app.domain.hints import Hint
 from app.domain.ports import Journal, StartOutcome
 from app.domain.queues import NAMED_LIMIT
-from app.store import db, flush, quarantine
+from app.store import db, flush, quarantine, versions
 from app.store.gathering import BATCH
 from app.store.hints import PostgresHints
 from app.store.queries import load
@@ -97,6 +97,7 @@ class PostgresJournal(Journal):
                     if any(row["outcome"] != "signal" for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
                     await quarantine.put_aside(connection, transition)
+                    await versions.show(connection, transition)
                     transition.apply_to(thread)
                 steered = thread
         except (*db.LOST, *db.AGAIN) as error:

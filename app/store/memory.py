@@ -75,6 +75,7 @@ class MemoryJournal(Journal):
             if transition is not None:
                 self._write(transition)
                 self._tables.put_aside(thread_id, transition.quarantined)
+                self._tables.show(thread_id, transition.shown)
             if idempotency is not None:
                 execution_id = idempotency.execution_id if transition is None else transition.execution_id
                 kept = replace(idempotency, execution_id=execution_id)

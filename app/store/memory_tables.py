@@ -88,6 +88,12 @@ class MemoryTables:
             if item.mended is not None and execution is not None:
                 execution.input = item.mended
 
+    def show(self, thread_id: str, version: int | None) -> None:
+        """People see that version from now on."""
+        for checkpoint in self.checkpoints.get(thread_id, ()):
+            if checkpoint.version == version:
+                checkpoint.hidden = False
+
     def put_items(self, thread_id: str, items: Sequence[ItemRecord]) -> None:
         """Write items; one that completed is never overwritten, unless its text is not the one that was written."""
         for item in items:

@@ -136,6 +136,9 @@ class Control:
         self._note("pause")
         return await self._thread(thread_id)
 
+    async def checkpoint(self, thread_id: str) -> int:
+        return (await self._thread(thread_id)).head_version
+
     async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - as the engine has it
         self._note(("wait", timeout))
         if not self.ends_in_time:

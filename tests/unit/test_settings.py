@@ -111,7 +111,8 @@ def test_modules_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
         ("POSTGRES_SCHEMA", 'x"; drop'),
         ("LEASE_SECONDS", "0"),
         ("CHECKPOINT_FREQUENCY", "every_10"),
-        ("CHECKPOINT_INTERVAL", "2"),
+        ("CHECKPOINT_INTERVAL", "0"),
+        ("CHECKPOINT_INTERVAL", "inf"),
         ("RETENTION_DAYS", "30"),
     ],
 )
