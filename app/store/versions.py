@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.checkpoints import Versions
 from app.store import db
@@ -29,7 +29,7 @@ class PostgresVersions(Versions):
         return rows[0]["head_version"] if rows else None
 
 
-async def show(connection: db.Connection, transition: Transition) -> None:
+async def show(connection: Any, transition: Transition) -> None:
     """The version that a steering leaves is shown, in its transaction."""
     if transition.shown is not None:
         await connection.execute(_SQL["show"], transition.thread_id, transition.shown)

@@ -1,0 +1,100 @@
+-- What PostgresRetention asks.  Deleting itself is a function of the database (migration 0011).
+
+-- scan --
+-- $1, $2: the last execution seen, newest first; $3: how many.  A thread stands at its present execution.  What it weighs is
+-- reckoned: the values of its state, and about what the rows of a version and an event take with their indexes.
+SELECT x.created_at, x.id, x.workflow_name AS workflow, t.thread_id, t.status, t.epoch, t.rev,
+    greatest(t.updated_at, (SELECT max(kin.updated_at) FROM threads AS kin WHERE kin.parent_thread_id = t.thread_id)) AS ended_at,
+    (coalesce(c.size_bytes, 0) + 2000 + 1500 * t.last_version::bigint + 350 * t.last_seq)::bigint AS size
+FROM (
+    SELECT created_at, id, thread_id, workflow_name
+    FROM workflow_executions
+    WHERE (created_at, id) < (coalesce($1::timestamptz, 'infinity'), coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY created_at DESC, id DESC
+    LIMIT $3
+) AS x
+LEFT JOIN threads AS t
+    ON t.thread_id = x.thread_id AND t.execution_id = x.id
+    AND t.status IN ('completed', 'failed', 'cancelled', 'interrupted')
+    AND NOT EXISTS (SELECT FROM threads AS parent WHERE parent.thread_id = t.parent_thread_id)
+LEFT JOIN checkpoints AS c ON c.thread_id = t.thread_id AND c.version = t.head_version
+ORDER BY x.created_at DESC, x.id DESC;
+
+-- delete --
+SELECT root_id, deleted_id, row_count FROM backstitch_delete($1, $2, $3);
+
+-- tidy_events --
+WITH old AS (
+    SELECT tenant, agent, at, id FROM agent_events
+    WHERE at < clock_timestamp() - make_interval(secs => 86400 * $1::float8)
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM agent_events AS e USING old
+    WHERE (e.tenant, e.agent, e.at, e.id) = (old.tenant, old.agent, old.at, old.id)
+    RETURNING 1
+)
+SELECT count(*) AS number FROM gone;
+
+-- unused --
+SELECT id FROM workflows WHERE version IS NULL AND used_at < now() - $1::interval ORDER BY used_at LIMIT $2;
+
+-- tidy_definitions --
+-- Whoever is about to start one has told so less than an hour ago; the condition is looked at again under the row's lock.
+DELETE FROM workflows AS w
+WHERE w.id = ANY ($1::uuid[]) AND w.version IS NULL AND w.used_at < now() - $2::interval
+    AND NOT EXISTS (SELECT FROM threads AS t WHERE t.definition_id = w.id)
+RETURNING w.id;
+
+-- in_use --
+-- Those that still have threads are not looked at again for another day.
+UPDATE workflows SET used_at = now() WHERE id = ANY ($1::uuid[]);
+
+-- sizes --
+SELECT relname AS name, pg_total_relation_size(oid) AS size
+FROM pg_class
+WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'threads'::regclass)
+ORDER BY 2 DESC;
+
+-- policies --
+SELECT workflow, keep, days, status_days, max_threads FROM retention_policies WHERE tenant = 'default' ORDER BY workflow;
+
+-- set_policy --
+INSERT INTO retention_policies (workflow, keep, days, status_days, max_threads) VALUES ($1, $2, $3, $4::json, $5)
+ON CONFLICT (tenant, workflow) DO UPDATE
+SET keep = excluded.keep, days = excluded.days, status_days = excluded.status_days, max_threads = excluded.max_threads,
+    changed_at = now();
+
+-- drop_policy --
+DELETE FROM retention_policies WHERE tenant = 'default' AND workflow = $1 RETURNING workflow;
+
+-- take --
+UPDATE chores SET owner = $1, held_until = now() + make_interval(secs => $2::float8)
+WHERE name = 'retention' AND (held_until < now() OR owner = $1) AND (NOT $3::boolean OR due_at <= now())
+RETURNING name;
+
+-- release --
+UPDATE chores SET owner = NULL, held_until = '-infinity', due_at = now() + make_interval(secs => $2::float8)
+WHERE name = 'retention' AND owner = $1;
+
+-- note --
+INSERT INTO retention_runs AS r (id, asked, started_at, ended_at, scanned, threads, rows, bytes, reasons, workflows, definitions,
+    agent_events, error)
+VALUES ($1, $2::json, $3, $4, $5, $6, $7, $8, $9::json, $10::json, $11, $12, $13)
+ON CONFLICT (id) DO UPDATE
+SET ended_at = excluded.ended_at, scanned = excluded.scanned, threads = excluded.threads, rows = excluded.rows,
+    bytes = excluded.bytes, reasons = excluded.reasons, workflows = excluded.workflows, definitions = excluded.definitions,
+    agent_events = excluded.agent_events, error = excluded.error;
+
+-- close_others --
+UPDATE retention_runs SET ended_at = now(), error = 'the process that did it has ended'
+WHERE ended_at IS NULL AND id <> $1;
+
+-- forget --
+DELETE FROM retention_runs WHERE id IN (SELECT id FROM retention_runs ORDER BY started_at DESC OFFSET $1);
+
+-- runs --
+SELECT id, asked, started_at, ended_at, scanned, threads, rows, bytes AS size, reasons, workflows, definitions, agent_events,
+    error
+FROM retention_runs
+ORDER BY started_at DESC
+LIMIT $1;
