@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.mcp import health_of
-from app.domain.breakers import BreakerPolicy
+from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.domain.hints import Hint
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Mapping
 
     from app.bootstrap.code import Code
+    from app.bootstrap.config import LiveSettings
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
     from app.domain.ports import Reads, Registry
     from app.engine.deps import Spawn
+    from app.engine.retention import Retention
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
     from app.store.writer import GroupWriter
@@ -67,6 +69,8 @@ class Services:
     gates: Gates
     agents: AgentDesk
     mcp: McpServers
+    retention: Retention
+    config: LiveSettings
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -90,8 +94,9 @@ class Services:
         }
 
 
-async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
+async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
+    settings = config.now
     bus, doers = Bus(), await open_doers(settings, store, code, stack)
     catalog, breakers = Catalog(store.stores.registry, doers.runners), _breakers(settings, store)
     agents = agent_desk(settings, store, doers.directory, breakers)
@@ -107,8 +112,12 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
     )
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
-    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents)
+    retention = open_retention(config, store, bus)
+    engine = _Engine(config, store, lease, worker, bus, breakers, doers, code, admission, agents)
     await engine.set_going(stack)
+    for work in (retention.run(), config.run()):
+        await stack.enter_async_context(background(work))
+    follow(config, store, worker, admission, breakers)
     return Services(
         control=control,
         reads=store.stores.reads,
@@ -126,6 +135,8 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         gates=Gates(store.stores, worker),
         agents=agents,
         mcp=doers.mcp,
+        retention=retention,
+        config=config,
     )
 
 
@@ -133,7 +144,7 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
 class _Engine:
     """Made, and not yet going."""
 
-    settings: Settings
+    config: LiveSettings
     store: Store
     lease: Lease
     worker: Worker
@@ -177,8 +188,8 @@ class _Engine:
             forsake=self.worker.forsake,
             may_start=self._may_start,
             is_dead=self.lease.is_dead,
-            max_value_bytes=self.settings.max_value_bytes,
-            checkpoints=lambda: self.settings.checkpoints,
+            max_value_bytes=self.config.now.max_value_bytes,
+            checkpoints=lambda: self.config.now.checkpoints,
         )
 
     def _may_start(self) -> bool:
@@ -208,13 +219,7 @@ def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tup
 
 
 def _breakers(settings: Settings, store: Store) -> Breakers:
-    policy = BreakerPolicy(
-        failures=settings.breaker_failures,
-        open_seconds=settings.breaker_open_seconds,
-        ramp_seconds=settings.breaker_ramp_seconds,
-        disable_after=settings.agent_disable_after,
-    )
-    return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
+    return Breakers(store.stores.breakers, breaker_policy(settings), clock=time.monotonic, random=random.random)
 
 
 @asynccontextmanager

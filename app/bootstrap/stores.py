@@ -14,6 +14,7 @@ from app.engine.deps import Stores
 from app.store.agent_health import PostgresAgentHealth
 from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
+from app.store.config import PostgresConfig
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool
 from app.store.embedded import embedded_postgres
@@ -23,17 +24,20 @@ from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_config import MemoryConfig
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from app.store.memory_versions import MemoryVersions
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.retention import PostgresRetention
 from app.store.versions import PostgresVersions
 
 if TYPE_CHECKING:
@@ -41,7 +45,9 @@ if TYPE_CHECKING:
 
     from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
+    from app.domain.config import ConfigStore
     from app.domain.graph_checkpoints import GraphCheckpoints
+    from app.domain.retention import RetentionStore
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -56,6 +62,8 @@ class Store:
     agents: AgentStore
     agent_health: AgentHealthStore
     graph_checkpoints: GraphCheckpoints
+    retention: RetentionStore
+    config: ConfigStore
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -65,6 +73,7 @@ class Store:
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
     """The store, until the stack closes.  Raises StartupError in one line."""
     if not settings.is_durable:
+        _log.warning("running on the memory journal as the settings say: nothing outlives this process")
         return _memory(settings, None)
     try:
         async with AsyncExitStack() as opening:
@@ -114,6 +123,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         agents=PostgresAgents(pool),
         agent_health=PostgresAgentHealth(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
+        retention=PostgresRetention(pool),
+        config=PostgresConfig(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -137,6 +148,8 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         agents=MemoryAgents(agents),
         agent_health=MemoryAgentHealth(agents),
         graph_checkpoints=MemoryGraphCheckpoints(tables),
+        retention=MemoryRetention(tables, agents),
+        config=MemoryConfig(),
         durable=False,
         fallback=reason,
     )

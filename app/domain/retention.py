@@ -219,12 +219,12 @@ class RetentionStore(Protocol):
         """Tell it nothing any more; whether it was told anything."""
         ...
 
-    async def take(self, owner: str, seconds: float, *, due: bool) -> bool:
-        """Take the lease of the retention, or renew it; with `due` only when the next run is due."""
+    async def take(self, owner: str, seconds: float, *, every: float | None = None) -> bool:
+        """Take the lease of the retention, or renew it; with `every` only when the last run is so many seconds past."""
         ...
 
-    async def release(self, owner: str, next_in: float) -> None:
-        """Give the lease back; the next run is due in so many seconds."""
+    async def release(self, owner: str) -> None:
+        """Give the lease back: a run is over."""
         ...
 
     async def note(self, run: RetentionRun) -> None:

@@ -100,7 +100,7 @@ class Retention:
 
     async def begin(self, asked: Asked) -> RetentionRun:
         """Begin a run, which goes on by itself.  Raises Conflict (retention_running), Unavailable."""
-        if self._busy or self._wanted or not await self.store.take(self._owner, LEASE, due=False):
+        if self._busy or self._wanted or not await self.store.take(self._owner, LEASE):
             raise Conflict("a retention run is under way: wait for its end", code="retention_running")
         self._held_at = monotonic()
         run = self._new_run(asked, dry_run=False)
@@ -167,7 +167,7 @@ class Retention:
     async def _turn(self) -> None:
         if self._wanted:
             policy, run = self._wanted.pop(0)
-        elif await self.store.take(self._owner, LEASE, due=True):
+        elif await self.store.take(self._owner, LEASE, every=self.every()):
             self._held_at = monotonic()
             policy, run = await self.policy(), self._new_run(Asked(), dry_run=False)
         else:
@@ -177,7 +177,7 @@ class Retention:
             await self._work(policy, run)
         finally:
             self._busy = False
-            await self.store.release(self._owner, self.every())
+            await self.store.release(self._owner)
 
     async def _work(self, policy: RetentionPolicy, run: RetentionRun) -> None:
         sweep = Sweep(self.store, policy, run, hold=self._hold, told=self.told)
@@ -198,7 +198,7 @@ class Retention:
     async def _hold(self) -> None:
         """Renew the lease in time.  Raises Unavailable when another process has taken it."""
         if monotonic() - self._held_at > LEASE / 3:
-            if not await self.store.take(self._owner, LEASE, due=False):
+            if not await self.store.take(self._owner, LEASE):
                 raise Unavailable("another process goes on with the retention")
             self._held_at = monotonic()
 

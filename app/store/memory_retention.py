@@ -38,7 +38,7 @@ class MemoryRetention(RetentionStore):
         self._policies: dict[str, WorkflowRetention] = {}
         self._runs: dict[str, RetentionRun] = {}
         self._owner: tuple[str, datetime] | None = None
-        self._due_at = tables.clock()
+        self._ran_at: datetime | None = None
 
     async def scan(self, before: Place | None, limit: int) -> Scan:
         """See RetentionStore."""
@@ -98,19 +98,20 @@ class MemoryRetention(RetentionStore):
         """See RetentionStore."""
         return self._policies.pop(workflow, None) is not None
 
-    async def take(self, owner: str, seconds: float, *, due: bool) -> bool:
+    async def take(self, owner: str, seconds: float, *, every: float | None = None) -> bool:
         """See RetentionStore."""
         now = self._tables.clock()
         held = self._owner is not None and self._owner[1] >= now and self._owner[0] != owner
-        if held or (due and self._due_at > now):
+        recent = every is not None and self._ran_at is not None and self._ran_at > now - timedelta(seconds=every)
+        if held or recent:
             return False
         self._owner = (owner, now + timedelta(seconds=seconds))
         return True
 
-    async def release(self, owner: str, next_in: float) -> None:
+    async def release(self, owner: str) -> None:
         """See RetentionStore."""
         if self._owner is not None and self._owner[0] == owner:
-            self._owner, self._due_at = None, self._tables.clock() + timedelta(seconds=next_in)
+            self._owner, self._ran_at = None, self._tables.clock()
 
     async def note(self, run: RetentionRun) -> None:
         """See RetentionStore."""

@@ -87,13 +87,13 @@ class PostgresRetention(RetentionStore):
         """See RetentionStore."""
         return bool(await self._fetch("drop_policy", workflow))
 
-    async def take(self, owner: str, seconds: float, *, due: bool) -> bool:
+    async def take(self, owner: str, seconds: float, *, every: float | None = None) -> bool:
         """See RetentionStore."""
-        return bool(await self._fetch("take", owner, seconds, due))
+        return bool(await self._fetch("take", owner, seconds, every))
 
-    async def release(self, owner: str, next_in: float) -> None:
+    async def release(self, owner: str) -> None:
         """See RetentionStore."""
-        await self._fetch("release", owner, next_in)
+        await self._fetch("release", owner)
 
     async def note(self, run: RetentionRun) -> None:
         """See RetentionStore."""

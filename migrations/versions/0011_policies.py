@@ -66,7 +66,7 @@ CREATE TABLE chores (
     name text PRIMARY KEY,
     owner uuid,
     held_until timestamptz NOT NULL DEFAULT '-infinity',
-    due_at timestamptz NOT NULL DEFAULT now()
+    ran_at timestamptz NOT NULL DEFAULT '-infinity'
 )
 """,
     "INSERT INTO chores (name) VALUES ('retention')",

@@ -121,7 +121,9 @@ async def _on_postgres(dsn: str) -> AsyncGenerator[Kept]:
             by = timedelta(days=days)
             await pool.execute("UPDATE workflows SET used_at = used_at - $1::interval", by)
             await pool.execute("UPDATE agent_events SET at = at - $1::interval", by)
-            await pool.execute("UPDATE chores SET due_at = due_at - $1::interval, held_until = held_until - $1::interval", by)
+            await pool.execute(
+                "UPDATE chores SET ran_at = ran_at - $1::interval, held_until = held_until - $1::interval", by
+            )
 
         registry = PostgresRegistry(pool)
         yield Kept(
@@ -281,15 +283,15 @@ async def test_a_policy_of_a_workflow_is_kept_changed_and_dropped(kept: Kept) ->
 async def test_one_process_at_a_time_and_the_next_run_when_it_is_due(kept: Kept) -> None:
     mine, other = uuid7(), uuid7()
     take = kept.retention.take
-    assert await take(mine, 60, due=True)
-    assert (await take(other, 60, due=False), await take(mine, 60, due=False)) == (False, True)
-    await kept.retention.release(other, 0)
-    assert not await take(other, 60, due=False)
-    await kept.retention.release(mine, 3600)
-    assert not await take(other, 60, due=True)
-    assert await take(other, 60, due=False)
+    assert await take(mine, 60, every=3600)
+    assert (await take(other, 60), await take(mine, 60)) == (False, True)
+    await kept.retention.release(other)
+    assert not await take(other, 60)
+    await kept.retention.release(mine)
+    assert not await take(other, 60, every=3600)
+    assert await take(other, 60)
     await kept.late(1)
-    assert await take(mine, 60, due=True), "a lease that ran out is free for others"
+    assert await take(mine, 60, every=3600), "a lease that ran out is free for others"
 
 
 async def test_runs_are_told_newest_first_and_those_that_nobody_goes_on_with_are_closed(kept: Kept) -> None:

@@ -68,12 +68,14 @@ SET keep = excluded.keep, days = excluded.days, status_days = excluded.status_da
 DELETE FROM retention_policies WHERE tenant = 'default' AND workflow = $1 RETURNING workflow;
 
 -- take --
+-- $3: seconds that must have gone by since the last run, none if it is not to be asked whether one is due.
 UPDATE chores SET owner = $1, held_until = now() + make_interval(secs => $2::float8)
-WHERE name = 'retention' AND (held_until < now() OR owner = $1) AND (NOT $3::boolean OR due_at <= now())
+WHERE name = 'retention' AND (held_until < now() OR owner = $1)
+    AND ($3::float8 IS NULL OR ran_at <= now() - make_interval(secs => $3))
 RETURNING name;
 
 -- release --
-UPDATE chores SET owner = NULL, held_until = '-infinity', due_at = now() + make_interval(secs => $2::float8)
+UPDATE chores SET owner = NULL, held_until = '-infinity', ran_at = now()
 WHERE name = 'retention' AND owner = $1;
 
 -- note --
