@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION)]
 Bytes = Annotated[int, Field(ge=1024)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
 
@@ -69,12 +69,12 @@ class Settings(BaseSettings):
     use_postgres_saver: bool | None = None
     checkpoint_enabled: bool = True
     checkpoint_frequency: Frequency = Frequency.EVERY_STEP
-    checkpoint_interval: Annotated[float, Field(gt=0, le=MAX_DURATION)] = 1
+    checkpoint_interval: Seconds = 1
     persistence_fallback: Literal["none", "memory"] = "none"
     retention_days: Days | None = None
     retention_status_days: Annotated[dict[Status, Days], NoDecode] = {}
-    retention_max_per_workflow: Annotated[int, Field(ge=0)] | None = None
-    retention_max_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    retention_max_per_workflow: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    retention_max_gb: Annotated[float, Field(gt=0, le=1e9)] | None = None
     retention_every_seconds: Seconds = 3600
     retention_agent_days: Days = 90
     journal_lanes: Count = 1
@@ -92,8 +92,8 @@ class Settings(BaseSettings):
     queue_max_depth: Count = 100_000
     breaker_failures: Count = 10
     breaker_open_seconds: Seconds = 30
-    breaker_ramp_seconds: Annotated[float, Field(ge=0)] = 10
-    agent_disable_after: Annotated[int, Field(ge=0)] = 10
+    breaker_ramp_seconds: Annotated[float, Field(ge=0, le=MAX_DURATION)] = 10
+    agent_disable_after: Annotated[int, Field(ge=0, le=2**31 - 1)] = 10
     max_concurrent_threads: Count = 1000
     step_threads: Count = 32
     step_processes: Count = Field(default_factory=lambda: os.cpu_count() or 1)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.api import (
     agents,
     breakers,
+    config,
     follow,
     fork,
     gates,
@@ -24,6 +25,7 @@ from app.api import (
     problem,
     queues,
     repair,
+    retention,
     start,
     steer,
     tasks,
@@ -53,6 +55,8 @@ _OTHERS: Final = (
     agents.router,
     breakers.router,
     mcp.router,
+    retention.router,
+    config.router,
     health.router,
 )
 _DESCRIPTION: Final = (

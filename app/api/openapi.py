@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, requests_agents, requests_steer, requests_tasks, schemas_service
+from app.api import (
+    examples,
+    requests,
+    requests_agents,
+    requests_policies,
+    requests_steer,
+    requests_tasks,
+    schemas_service,
+)
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -32,6 +40,8 @@ _TAGS: Final = [
     {"name": "breakers", "description": "The circuit breakers of the agents."},
     {"name": "mcp", "description": "The MCP servers whose tools steps call."},
     {"name": "queues", "description": "Where threads wait for a slot."},
+    {"name": "retention", "description": "How long what has ended is kept, and deleting it."},
+    {"name": "config", "description": "The settings, and changing them while the service runs."},
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
     {"name": "health", "description": "Whether the service can work."},
 ]
@@ -112,6 +122,8 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests_steer.CheckpointRequest,
     requests_steer.PauseRequest,
     requests.QueueRequest,
+    requests_policies.RetentionRunRequest,
+    requests_policies.WorkflowRetentionRequest,
     requests.GateRequest,
     requests.OpenBreakerRequest,
     requests.CloseBreakerRequest,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from typing import Literal
 
     from starlette.requests import HTTPConnection
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.domain.agent_health import Tally
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.config import ConfigChange, ShownSetting
     from app.domain.errors import Problem
     from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.ports import Reads, Registry
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
+    from app.engine.retention import Retention
     from app.engine.undo import Undone
 
 
@@ -140,6 +142,16 @@ class Mcp(Protocol):
     def reports(self) -> Sequence[ServerReport]: ...
 
 
+class Config(Protocol):
+    """The settings."""
+
+    def shown(self) -> list[ShownSetting]: ...
+    def hint(self) -> None: ...
+    async def change(self, values: Mapping[str, Any], by: str | None) -> list[ConfigChange]: ...
+    async def drop(self, name: str, by: str | None) -> list[ConfigChange]: ...
+    async def changes(self, before: tuple[datetime, str] | None, limit: int) -> list[ConfigChange]: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -163,6 +175,10 @@ class Services(Protocol):
     def mcp(self) -> Mcp: ...
     @property
     def gates(self) -> Gates: ...
+    @property
+    def retention(self) -> Retention: ...
+    @property
+    def config(self) -> Config: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -15,10 +15,12 @@ import httpx
 from app.api.app import create_app
 from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
+from app.bootstrap.config import LiveSettings
 from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.records import IdempotencyRecord
+from app.domain.retention import RetentionPolicy
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
 from app.domain.tools import ServerReport, Tool
@@ -28,16 +30,20 @@ from app.engine.agents import Directory
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.gates import Gates
+from app.engine.retention import Retention
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
+from app.settings import load_settings
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgentHealth, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_config import MemoryConfig
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
@@ -217,6 +223,14 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self.retention = Retention(
+            MemoryRetention(tables, self.agent_tables),
+            self.reads,
+            usual=lambda: RetentionPolicy(days=30),
+            agent_days=lambda: 90,
+            every=lambda: 3600,
+        )
+        self.config = LiveSettings(load_settings(), MemoryConfig())
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.workflow: WorkflowRecord
 
