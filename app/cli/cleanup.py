@@ -69,9 +69,10 @@ async def cleanup(service: Backstitch, o: Cleanup) -> int:
 def _print(run: dict[str, Any]) -> None:
     if run["status"] == "failed":
         complain(f"the run broke off: {run['error']}")
-    threads, would = run["threads"], "would be" if run["dry_run"] else "were"
+    threads = f"{run['threads']} thread{'' if run['threads'] == 1 else 's'}"
+    done = "to be deleted" if run["dry_run"] else "deleted"
     rows = "" if run["dry_run"] else f", {run['rows']} rows of all tables"
-    say(f"{threads} threads {would} deleted{rows}, about {run['size_bytes'] / 1e6:.1f} MB")
+    say(f"{threads} {done}{rows}, about {run['size_bytes'] / 1e6:.1f} MB")
     if run["workflows"]:
         counts = sorted(run["workflows"].items(), key=lambda one: (-one[1], one[0]))
         table(("workflow", "threads"), [(name, str(number)) for name, number in counts])

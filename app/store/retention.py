@@ -44,12 +44,14 @@ class PostgresRetention(RetentionStore):
     async def delete(self, threads: Sequence[EndedThread]) -> Deleted:
         """See RetentionStore."""
         seen = ([one.thread_id for one in threads], [one.epoch for one in threads], [one.rev for one in threads])
-        rows = await self._fetch("delete", *seen)
-        return Deleted(
-            roots=sorted({row["root_id"] for row in rows}),
-            threads=[row["deleted_id"] for row in rows],
-            rows=sum(row["row_count"] for row in rows),
-        )
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                rows = await connection.fetch(_SQL["hold"], *seen)
+                gone = [row["member"] for row in rows]
+                count = await connection.fetchval(_SQL["delete"], gone) if gone else 0
+        except (*db.LOST, *db.AGAIN) as error:
+            raise db.unavailable(error) from error
+        return Deleted(roots=sorted({row["root"] for row in rows}), threads=gone, rows=count)
 
     async def tidy(self, agent_days: float, limit: int) -> tuple[int, int]:
         """See RetentionStore."""

@@ -26,7 +26,7 @@ async def real() -> AsyncGenerator[Real]:
 async def finished(real: Real) -> dict[str, Any]:
     """The last run, once it has ended."""
     async with asyncio.timeout(10):
-        while (found := (await real.get("/api/retention"))["runs"][0])["status"] == "running":
+        while (found := (await real.get("/api/retention"))["runs"][0])["status"] == "running":  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found
 
@@ -69,7 +69,12 @@ async def test_a_run_keeps_the_newest_of_each_workflow_and_says_so(real: Real) -
     assert (dry["threads"], dry["reasons"], dry["workflows"], dry["rows"]) == (2, {"count": 2}, {"one": 2}, 0)
     await real.post("/api/retention/run", asked)
     done = await finished(real)
-    assert (done["threads"], done["reasons"], done["asked"]["by"], done["status"]) == (2, {"count": 2}, "me", "completed")
+    assert (done["threads"], done["reasons"], done["asked"]["by"], done["status"]) == (
+        2,
+        {"count": 2},
+        "me",
+        "completed",
+    )
     assert [(await real.http.get(f"/api/invoke/status/{each}")).status_code for each in [*ones, other]] == [
         404,
         404,
@@ -83,7 +88,7 @@ async def test_what_a_workflow_is_told_goes_before_all_others_and_kept_is_kept(r
     put = await real.http.put("/api/retention/workflows/one", json={"keep": True})
     assert put.json() == {"workflow": "one", "keep": True, "days": None, "status_days": {}, "max_threads": None}
     await real.http.put("/api/retention/workflows/other", json={"max_threads": 0})
-    shown = (await real.get("/api/retention", preview=True))
+    shown = await real.get("/api/retention", preview=True)
     assert [each["workflow"] for each in shown["policy"]["workflows"]] == ["one", "other"]
     assert shown["would_delete"]["workflows"] == {"other": 1}
     await real.post("/api/retention/run", {"max_per_workflow": 0})

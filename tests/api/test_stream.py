@@ -302,3 +302,17 @@ async def test_what_is_not_kept_any_more_is_told_as_a_gap(served: Served, driver
     assert found[1].data["data"] == {"from_seq": 1, "to_seq": 2}
     assert (found[2].data["seq"], found[3].data["data"]) == (3, {"from_seq": 4, "to_seq": 5})
     assert seqs(found[4:]) == [6, 7]
+
+
+async def test_a_reader_of_a_thread_that_is_deleted_is_told_at_once_and_the_stream_ends(
+    served: Served, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_the_bus(served, monkeypatch)
+    async with reading(served.http, PATH) as (_, messages):
+        first = [await anext(messages), await anext(messages)]
+        assert seqs(first) == [1]
+        served.service.reads._tables.forget({"thread"})
+        served.service.bus.poke(["thread"])
+        last = [message async for message in messages]
+    assert [message.comment for message in last] == ["the thread is gone"]
+    assert (await served.http.get(PATH)).status_code == 404

@@ -27,7 +27,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dry_run_asks_for_what_its_options_say(cli: Cli, service: Service) -> None:
     options = ("--retention-days", "3", "--max-per-workflow", "10", "--workflow", "mail", "--status", "failed")
     result = cli(*CLEANUP, *options, "--dry-run")
-    assert "1204 threads would be deleted, about 8.1 MB" in result.stdout
+    assert "1204 threads to be deleted, about 8.1 MB" in result.stdout
     assert "content-strategy" in result.stdout
     body = {"dry_run": True, "days": 3, "max_per_workflow": 10, "workflow": "mail", "status": "failed", "by": "cli"}
     assert service.state.asked == [("POST /api/retention/run", body)]
@@ -37,7 +37,7 @@ def test_a_run_is_waited_for(cli: Cli, service: Service, monkeypatch: pytest.Mon
     monkeypatch.setitem(ANSWERS, "/api/retention/run", RUNNING)
     result = cli(*CLEANUP)
     assert result.exit_code == 0
-    assert "1204 threads were deleted, 31201 rows of all tables" in result.stdout
+    assert "1204 threads deleted, 31201 rows of all tables" in result.stdout
     assert "2 unused documents" in result.stdout
     assert [path for path, _ in service.state.asked] == ["POST /api/retention/run", "GET /api/retention"]
 

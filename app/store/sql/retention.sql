@@ -1,4 +1,4 @@
--- What PostgresRetention asks.  Deleting itself is a function of the database (migration 0011).
+-- What PostgresRetention asks.
 
 -- scan --
 -- $1, $2: the last execution seen, newest first; $3: how many.  A thread stands at its present execution.  What it weighs is
@@ -20,8 +20,95 @@ LEFT JOIN threads AS t
 LEFT JOIN checkpoints AS c ON c.thread_id = t.thread_id AND c.version = t.head_version
 ORDER BY x.created_at DESC, x.id DESC;
 
+-- hold --
+-- Rows are locked in the order of thread_id, as everywhere; a family with a row that somebody holds is left for later.  What was
+-- decided is repeated under the lock: each root ($1) is as it was seen ($2 its epoch, $3 its rev), all of its family has ended.
+WITH RECURSIVE given AS (
+    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]) AS g (root, epoch, rev)
+), family AS (
+    SELECT t.thread_id AS root, t.thread_id AS member
+    FROM given JOIN threads AS t ON t.thread_id = given.root
+    UNION
+    SELECT family.root, t.thread_id FROM family JOIN threads AS t ON t.parent_thread_id = family.member
+), held AS MATERIALIZED (
+    SELECT t.thread_id AS member, t.epoch, t.rev
+    FROM threads AS t
+    WHERE t.thread_id IN (SELECT family.member FROM family)
+        AND t.status IN ('completed', 'failed', 'cancelled', 'interrupted') AND t.incarnation_id IS NULL
+    ORDER BY t.thread_id
+    FOR UPDATE SKIP LOCKED
+), fit AS (
+    SELECT family.root FROM family LEFT JOIN held USING (member)
+    GROUP BY family.root
+    HAVING count(*) = count(held.epoch)
+)
+SELECT family.root, family.member
+FROM family JOIN fit USING (root) JOIN given USING (root)
+JOIN held ON held.member = family.root AND held.epoch = given.epoch AND held.rev = given.rev
+ORDER BY family.member;
+
 -- delete --
-SELECT root_id, deleted_id, row_count FROM backstitch_delete($1, $2, $3);
+-- Threads whose rows are held, from every table that knows them; in a statement of its own, to see all that was written before
+-- the lock.  A document that was started directly is spared for a while after its last thread: somebody may start it anew.
+WITH checkpoints_gone AS (
+    DELETE FROM checkpoints WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+gates_gone AS (
+    DELETE FROM gates WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+idempotency_keys_gone AS (
+    DELETE FROM idempotency_keys WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+langgraph_blobs_gone AS (
+    DELETE FROM langgraph_blobs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+langgraph_checkpoints_gone AS (
+    DELETE FROM langgraph_checkpoints WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+langgraph_runs_gone AS (
+    DELETE FROM langgraph_runs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+langgraph_writes_gone AS (
+    DELETE FROM langgraph_writes WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+quarantine_gone AS (
+    DELETE FROM quarantine WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+workflow_events_gone AS (
+    DELETE FROM workflow_events WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+workflow_executions_gone AS (
+    DELETE FROM workflow_executions WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+workflow_items_gone AS (
+    DELETE FROM workflow_items WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+workflow_notes_gone AS (
+    DELETE FROM workflow_notes WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+workflow_steps_gone AS (
+    DELETE FROM workflow_steps WHERE thread_id = ANY ($1::text[]) RETURNING 1
+), definitions AS (
+    UPDATE workflows SET used_at = now()
+    WHERE version IS NULL AND used_at < now() - interval '1 hour'
+        AND id IN (SELECT definition_id FROM threads WHERE thread_id = ANY ($1::text[]))
+), threads_gone AS (
+    DELETE FROM threads WHERE thread_id = ANY ($1::text[]) RETURNING 1
+)
+SELECT (SELECT count(*) FROM checkpoints_gone)
+    + (SELECT count(*) FROM gates_gone)
+    + (SELECT count(*) FROM idempotency_keys_gone)
+    + (SELECT count(*) FROM langgraph_blobs_gone)
+    + (SELECT count(*) FROM langgraph_checkpoints_gone)
+    + (SELECT count(*) FROM langgraph_runs_gone)
+    + (SELECT count(*) FROM langgraph_writes_gone)
+    + (SELECT count(*) FROM quarantine_gone)
+    + (SELECT count(*) FROM workflow_events_gone)
+    + (SELECT count(*) FROM workflow_executions_gone)
+    + (SELECT count(*) FROM workflow_items_gone)
+    + (SELECT count(*) FROM workflow_notes_gone)
+    + (SELECT count(*) FROM workflow_steps_gone)
+    + (SELECT count(*) FROM threads_gone) AS rows;
 
 -- tidy_events --
 WITH old AS (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from app.domain.checkpoints import CheckpointPolicy, Frequency
 from app.domain.commands import ForkCommand, StartCommand, Variant
@@ -149,3 +152,14 @@ async def test_a_crash_loses_nothing_under_any_policy(checkpoint: dict[str, Any]
             assert not second.called("a")
             assert [each.version for each in await second.versions(thread_id)] == [1, 2, 3, 4, 5, 6]
             assert await shown(second, thread_id) == [1, 6]
+
+
+async def test_the_workflow_of_the_docs_shows_what_the_docs_say(house: House) -> None:
+    page = (Path(__file__).parents[3] / "docs/checkpoints.md").read_text(encoding="utf-8")
+    document = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    for name in ("fetch", "extract", "store"):
+        house.on(name, Gate.opened)
+    accepted = await house.control.start(StartCommand(workflow=document))
+    thread_id = await house.end(accepted.thread.thread_id)
+    told = [[one.version, one.step_id] for one in await house.versions(thread_id) if not one.hidden]
+    assert json.dumps(told, separators=(",", ":")) in page
