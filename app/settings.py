@@ -5,25 +5,37 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.errors import StartupError
+from app.domain.checkpoints import CheckpointPolicy, Frequency
+from app.domain.errors import Problem, StartupError
+from app.domain.retention import RetentionPolicy
+from app.domain.status import ENDED, Status
+from app.domain.times import MAX_DURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION)]
 Bytes = Annotated[int, Field(ge=1024)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
 
 
 class SettingsError(StartupError):
-    """A setting is wrong; the message is one line that names it."""
+    """A setting is wrong; the message is one line that names it, `problems` have a pointer for each."""
 
     code = "invalid_settings"
+
+    def __init__(self, message: str, problems: list[Problem] | None = None) -> None:
+        super().__init__(message)
+        self.problems = problems or []
 
 
 class Settings(BaseSettings):
@@ -60,10 +72,15 @@ class Settings(BaseSettings):
     checkpointer: Literal["postgres", "memory"] = "postgres"
     use_postgres_saver: bool | None = None
     checkpoint_enabled: bool = True
-    checkpoint_frequency: str = "every_step"
-    checkpoint_interval: int = 1
+    checkpoint_frequency: Frequency = Frequency.EVERY_STEP
+    checkpoint_interval: Seconds = 1
     persistence_fallback: Literal["none", "memory"] = "none"
-    retention_days: int | None = None
+    retention_days: Days | None = None
+    retention_status_days: Annotated[dict[Status, Days], NoDecode] = {}
+    retention_max_per_workflow: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    retention_max_gb: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    retention_every_seconds: Seconds = 3600
+    retention_agent_days: Days = 90
     journal_lanes: Count = 1
     journal_batch: Count = 200
 
@@ -79,8 +96,8 @@ class Settings(BaseSettings):
     queue_max_depth: Count = 100_000
     breaker_failures: Count = 10
     breaker_open_seconds: Seconds = 30
-    breaker_ramp_seconds: Annotated[float, Field(ge=0)] = 10
-    agent_disable_after: Annotated[int, Field(ge=0)] = 10
+    breaker_ramp_seconds: Annotated[float, Field(ge=0, le=MAX_DURATION)] = 10
+    agent_disable_after: Annotated[int, Field(ge=0, le=2**31 - 1)] = 10
     max_concurrent_threads: Count = 1000
     step_threads: Count = 32
     step_processes: Count = Field(default_factory=lambda: os.cpu_count() or 1)
@@ -98,6 +115,8 @@ class Settings(BaseSettings):
     otel_sdk_disabled: bool = False
     max_body_bytes: Bytes = 10_000_000
     max_value_bytes: Bytes = 16_000_000
+
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 
     @property
     def is_durable(self) -> bool:
@@ -134,17 +153,59 @@ class Settings(BaseSettings):
         Both are looked at each time, so that a key that is written into .env counts without a restart.
         """
         found = os.environ.get(name)
-        if found is None:
-            try:
-                found = _env_file(Path(".env").stat().st_mtime_ns).get(name)
-            except (OSError, UnicodeDecodeError):
-                return None
-        return found or None
+        return (_env_file(file_state()).get(name) if found is None else found) or None
 
-    @field_validator("log_level", "log_db_level", "checkpointer", "persistence_fallback", mode="before")
+    @property
+    def checkpoints(self) -> CheckpointPolicy:
+        """Which versions people are shown of workflows that do not say so themselves."""
+        return CheckpointPolicy(self.checkpoint_frequency, self.checkpoint_interval)
+
+    @field_validator(
+        *("log_level", "log_db_level", "checkpointer", "checkpoint_frequency", "persistence_fallback"), mode="before"
+    )
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @property
+    def retention(self) -> RetentionPolicy:
+        """How long threads that have ended are kept, unless their workflows are told otherwise."""
+        return RetentionPolicy(
+            days=self.retention_days,
+            status_days=self.retention_status_days,
+            max_per_workflow=self.retention_max_per_workflow,
+            max_bytes=None if self.retention_max_gb is None else self.retention_max_gb * 1e9,
+        )
+
+    def again(self) -> Self:
+        """As the environment, .env and what was given before say now.  Raises SettingsError."""
+        return _made(type(self), self._given)
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """With some of them changed, all checked again.  Raises SettingsError."""
+        return _made(type(self), {**self.model_dump(), **values})
+
+    def source(self, name: str) -> str:
+        """Where a setting comes from: command_line, environment, file or default."""
+        if name in self._given:
+            return "command_line"
+        if any(each.lower() == name and value for each, value in os.environ.items()):
+            return "environment"
+        found = _env_file(file_state())
+        return "file" if any(each.lower() == name and value for each, value in found.items()) else "default"
+
+    def remember(self, given: dict[str, Any]) -> Self:
+        """What was given before environment and file."""
+        self._given = given
+        return self
+
+    @field_validator("retention_status_days", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        return {name.strip().lower(): days.strip() for name, _, days in pairs}
 
     @field_validator("modules", "api_agent_secrets", mode="before")
     @classmethod
@@ -161,19 +222,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        later = {
-            "CHECKPOINT_FREQUENCY": (self.checkpoint_frequency, "every_step"),
-            "CHECKPOINT_INTERVAL": (self.checkpoint_interval, 1),
-            "RETENTION_DAYS": (self.retention_days, None),
-        }
-        for name, (value, built) in later.items():
-            if value != built:
-                message = f"{name} cannot be changed yet: leave it out" + (f" or say {built}" if built else "")
-                raise ValueError(message)
+        if not self.retention_status_days.keys() <= ENDED:
+            message = f"RETENTION_STATUS_DAYS should be of {', '.join(sorted(ENDED))} only"
+            raise ValueError(message)
+        if self.checkpoint_frequency is Frequency.EVERY_N_STEPS and self.checkpoint_interval % 1:
+            message = "CHECKPOINT_INTERVAL should be a whole number of steps with CHECKPOINT_FREQUENCY=every_n_steps"
+            raise ValueError(message)
         if self.checkpointer == "memory" and self.use_postgres_saver:
             message = "CHECKPOINTER=memory and USE_POSTGRES_SAVER=true contradict each other"
             raise ValueError(message)
         return self
+
+
+_S = TypeVar("_S", bound=Settings)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -185,17 +246,36 @@ def load_settings(**overrides: Any) -> Settings:
     if unknown:
         message = f"no such setting: {', '.join(unknown)}"
         raise SettingsError(message)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return _made(Settings, given).remember(given)
+
+
+def file_state() -> tuple[int, ...]:
+    """What tells that .env has changed; () while there is none, or it cannot be looked at."""
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        told = Path(".env").stat()
+    except OSError:
+        return ()
+    return (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)
+
+
+def _made(kind: type[_S], values: Mapping[str, Any]) -> _S:
+    try:
+        return kind(**values)
     except ValidationError as error:
-        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from None
-    except OSError as error:
-        raise SettingsError(f".env cannot be read: {error.strerror}") from None
+        found = error.errors()
+        problems = [Problem("".join(f"/{part}" for part in one["loc"]), _message(one)) for one in found]
+        raise SettingsError("; ".join(_line(problem) for problem in found), problems) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
 
 
 @lru_cache(maxsize=1)
-def _env_file(changed_at: int) -> dict[str, str | None]:  # noqa: ARG001 - a change makes it be read again
-    return dotenv_values(".env", encoding="utf-8")
+def _env_file(state: tuple[int, ...]) -> dict[str, str | None]:
+    try:
+        return dotenv_values(".env", encoding="utf-8") if state else {}
+    except (OSError, UnicodeDecodeError):
+        return {}
 
 
 def environment() -> dict[str, str]:
@@ -203,7 +283,11 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def _message(problem: Any) -> str:
+    return " ".join(problem["msg"].removeprefix("Value error, ").split())
+
+
 def _line(problem: Any) -> str:
-    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    message = _message(problem)
     name = ".".join(str(part) for part in problem["loc"]).upper()
     return f"{name}: {message}" if name else message

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.api import (
     agents,
     breakers,
+    config,
     events,
     follow,
     fork,
@@ -27,6 +28,7 @@ from app.api import (
     problem,
     queues,
     repair,
+    retention,
     start,
     steer,
     tasks,
@@ -70,6 +72,8 @@ _OTHERS: Final = (
     agents.router,
     breakers.router,
     mcp.router,
+    retention.router,
+    config.router,
     health.router,
 )
 _DESCRIPTION: Final = (

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.domain import jsontext
+from app.domain.checkpoints import is_shown
 from app.domain.errors import JsonError, NotFound
 from app.domain.gates import GateFilter
 from app.domain.parameters import parse
@@ -132,11 +133,18 @@ async def history_of(services: Services, thread: ThreadRecord, query: HistoryQue
     if not page:
         return _history(thread, [], None)
     lowest = min(one.base_version for one in page)
-    known = list(page)
+    known: list[CheckpointRecord] = []
     async for chunk in chunks_of(services, thread.thread_id, lowest, page[-1].version):
         known += chunk
     reached = await timeline_of(services, thread, page[0].version, known)
-    entries = [history_entry(one, refs, on_timeline=one.version in reached) for one, refs in states(known, page)]
+    wanted = {one.version for one in page}
+    # One after the other they cost a manifest each, and all alone each a whole state.
+    every = known if any(one.hidden for one in known) else page
+    entries = [
+        history_entry(one, refs, on_timeline=one.version in reached)
+        for one, refs in states(known, every)
+        if one.version in wanted
+    ]
     return _history(thread, entries, page[-1].version if more else None)
 
 
@@ -157,11 +165,13 @@ async def _page(
     last = min(thread.last_version, query.to_version or thread.last_version)
     found: list[CheckpointRecord] = []
     wanted = query.limit + 1
+    size = min(_CHUNK, wanted)
     while first <= last and len(found) < wanted:
-        chunk = await services.reads.checkpoints(thread.thread_id, first=first, last=last, limit=min(_CHUNK, wanted))
+        chunk = await services.reads.checkpoints(thread.thread_id, first=first, last=last, limit=size)
         if not chunk:
             break
-        found += [one for one in chunk if _in_time(one, query)]
+        found += [one for one in chunk if _in_time(one, query) and (query.all or is_shown(one, thread.head_version))]
+        size = _CHUNK if any(one.hidden for one in chunk) else size
         if query.until is not None and chunk[-1].created_at >= query.until:
             break
         first = chunk[-1].version + 1

@@ -79,6 +79,7 @@ HISTORY_ENTRY: Final[Json] = {
     "progress": 0.5,
     "size_bytes": 812,
     "on_timeline": True,
+    "hidden": False,
 }
 EXECUTION_ENTRY: Final[Json] = {
     "id": EXECUTION,

@@ -23,6 +23,7 @@ from app.domain.errors import NotFound
 from app.domain.ports import ExecutionFilter
 from app.domain.views.executions import execution_entry
 from app.domain.views.history import state_document
+from app.engine.versions import check_shown
 
 router: Final = APIRouter(tags=["look back"])
 execution_router: Final = APIRouter(tags=["look back"])
@@ -47,7 +48,10 @@ _COUNT_AT_MOST: Final = 10_000
     },
 )
 async def history(thread_id: str, request: Request, query: Annotated[HistoryQuery, FromQuery()]) -> Response:
-    """The thread's versions, oldest first, those left by a rollback too (`on_timeline` false)."""
+    """The thread's versions, oldest first, those left by a rollback too (`on_timeline` false).
+
+    Those that the checkpoint policy hides are left out but for the head, unless `all` is asked for.
+    """
     services = services_of(request)
     after = cursors.version(query.cursor)
     return answer(await history_of(services, await thread_of(services, thread_id), query, after))
@@ -72,6 +76,7 @@ async def version(thread_id: str, version: Annotated[int, FromPath(ge=0)], reque
     if not found:
         message = f"no version {version}: the thread has 1 to {thread.last_version}"
         raise NotFound(message, code="version_not_found")
+    await check_shown(services.reads, thread, found[0])
     state = await services.control.load_state(thread_id, version)
     reached = await timeline_of(services, thread, version, found)
     return answer(state_document(found[0], state, on_timeline=version in reached))

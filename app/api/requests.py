@@ -239,6 +239,7 @@ class HistoryQuery(Page):
     to_version: VersionNumber | None = None
     since: Time | None = None
     until: Time | None = None
+    all: Annotated[bool, Field(description="Those too that the checkpoint policy hides.")] = False
 
 
 class ExecutionsQuery(Page):

@@ -54,5 +54,9 @@ class CancelRequest(Body):
     )
 
 
+class CheckpointRequest(Body):
+    """Nothing to say so far."""
+
+
 class PauseRequest(Body):
     """Nothing to say so far."""

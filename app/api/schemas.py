@@ -144,7 +144,7 @@ class StateSummary(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One version."""
+    """One version; a `hidden` one is shown as the head only, or when all are asked for."""
 
     version: int
     parent_version: int | None
@@ -157,6 +157,14 @@ class HistoryEntry(BaseModel):
     progress: float
     size_bytes: int
     on_timeline: bool
+    hidden: bool
+
+
+class CheckpointAnswer(BaseModel):
+    """The version that is shown from now on."""
+
+    thread_id: str
+    version: int
 
 
 class HistoryAnswer(BaseModel):

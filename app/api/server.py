@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import AsyncExitStack, closing, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -161,12 +162,19 @@ async def _serve(settings: Settings, taken: socket.socket, deadline: Deadline) -
         tune_garbage_collector()
         app = create_app(lambda: nullcontext(services))
         server = Server(configure(app, settings.log_level), services, deadline)
+        _reload_on_sighup(services.config.hint)
         host, port = taken.getsockname()[:2]
         _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
         try:
             await server.serve(sockets=[taken])
         except OSError as error:
             raise _cannot_listen(error, settings.host, port) from None
+
+
+def _reload_on_sighup(reload: Callable[[], None]) -> None:
+    """SIGHUP makes .env be read again; on a terminal it means as ever that the terminal has gone."""
+    if hasattr(signal, "SIGHUP") and not sys.stdout.isatty():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 @contextmanager

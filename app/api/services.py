@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from typing import Literal
 
     from starlette.requests import HTTPConnection
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.api.sse import Streams
     from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.config import ConfigChange, ShownSetting
     from app.domain.errors import Problem
     from app.domain.event_log import EventLog
     from app.domain.gates import Answer, GateFilter, GateRecord
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
+    from app.engine.retention import Retention
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
 
@@ -47,6 +49,7 @@ class Control(Protocol):
     async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]: ...
     async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord: ...
     async def pause(self, thread_id: str) -> ThreadRecord: ...
+    async def checkpoint(self, thread_id: str) -> int: ...
     async def wait(self, thread_id: str, timeout: float, /) -> bool: ...  # noqa: ASYNC109 - seconds; True: it ended
     async def register(self, document: Mapping[str, Any] | str, /) -> tuple[WorkflowRecord, bool]: ...
     async def validate(self, document: Mapping[str, Any] | str, /) -> WorkflowSpec: ...
@@ -166,6 +169,16 @@ class LogDesk(Protocol):
     async def listed(self, where: LogFilter) -> LogPage: ...
 
 
+class Config(Protocol):
+    """The settings."""
+
+    def shown(self) -> list[ShownSetting]: ...
+    def hint(self) -> None: ...
+    async def change(self, values: Mapping[str, Any], by: str | None) -> list[ConfigChange]: ...
+    async def drop(self, name: str, by: str | None) -> list[ConfigChange]: ...
+    async def changes(self, before: tuple[datetime, str] | None, limit: int) -> list[ConfigChange]: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -201,6 +214,10 @@ class Services(Protocol):
     def timelines(self) -> Timelines: ...
     @property
     def logs(self) -> LogDesk: ...
+    @property
+    def retention(self) -> Retention: ...
+    @property
+    def config(self) -> Config: ...
     @property
     def durable(self) -> bool: ...
     @property

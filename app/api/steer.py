@@ -13,8 +13,8 @@ from app.api.answers import accepted, answer, known_form
 from app.api.documents import status_of
 from app.api.openapi import body, example, problems
 from app.api.parsing import read
-from app.api.requests_steer import CancelRequest, PauseRequest, ResumeRequest, RollbackRequest
-from app.api.schemas import ResumedAnswer, RolledBackAnswer, StatusDocument
+from app.api.requests_steer import CancelRequest, CheckpointRequest, PauseRequest, ResumeRequest, RollbackRequest
+from app.api.schemas import CheckpointAnswer, ResumedAnswer, RolledBackAnswer, StatusDocument
 from app.api.schemas_steps import PreviewAnswer
 from app.api.services import services_of
 from app.domain.commands import ResumeCommand, RollbackCommand, StepOverride
@@ -139,6 +139,21 @@ async def pause(thread_id: str, request: Request) -> Response:
     await read(request, PauseRequest, empty=True)
     thread = await services.control.pause(known_form(thread_id))
     return answer(await status_of(services, thread), 202, {"Location": links(thread_id)["status"]})
+
+
+@router.post(
+    "/invoke/checkpoint/{thread_id}",
+    operation_id="invoke_checkpoint",
+    response_model=CheckpointAnswer,
+    responses={**problems(404, 400, 413, 422), 200: example({"thread_id": examples.THREAD, "version": 3})},
+    openapi_extra=body(CheckpointRequest, {}, required=False),
+)
+async def checkpoint(thread_id: str, request: Request) -> Response:
+    """Show the thread's present head from now on, whatever its checkpoint policy; it runs on undisturbed."""
+    services = services_of(request)
+    await read(request, CheckpointRequest, empty=True)
+    version = await services.control.checkpoint(known_form(thread_id))
+    return answer({"thread_id": thread_id, "version": version})
 
 
 def overrides_of(given: Mapping[str, OverrideRequest] | None) -> dict[str, StepOverride]:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from app.bootstrap.code import load_code, register_workflows
+from app.bootstrap.config import LiveSettings
 from app.bootstrap.engine import Services, open_engine
 from app.bootstrap.stores import open_store
 from app.bootstrap.watching import learn_secrets
@@ -27,7 +28,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             learn_secrets(settings)
             code = load_code(settings)
             store = await open_store(settings, stack)
-            services = await open_engine(settings, store, code, stack)
+            config = LiveSettings(settings, store.config)
+            await config.open()
+            services = await open_engine(config, store, code, stack)
             await register_workflows(settings, code, services.control)
             yield services
 

@@ -55,7 +55,9 @@ async def register_workflows(settings: Settings, code: Code, control: Control) -
             raise StartupError(f"{file.name} is not a workflow that can run: {error}") from error
     for found in code.functions.workflows():
         mark = found.registration
-        document = document_of(mark.name, found.call, input_schema=mark.input_schema, limits=mark.limits)
+        document = document_of(
+            mark.name, found.call, input_schema=mark.input_schema, limits=mark.limits, checkpoint=mark.checkpoint
+        )
         try:
             await control.register_code(document)
         except BackstitchError as error:

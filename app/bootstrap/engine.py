@@ -13,9 +13,9 @@ from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.health import Parts, open_health
 from app.bootstrap.metrics import service_metrics
+from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.bootstrap.traces import open_traces
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
-from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 
     from app.bootstrap.code import Code
+    from app.bootstrap.config import LiveSettings
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
     from app.domain.event_log import EventLog
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.deps import Spawn
+    from app.engine.retention import Retention
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
     from app.store.pool import Pool
@@ -87,14 +89,17 @@ class Services:
     pool: Pool | None
     parts: Health
     traced: bool
+    retention: Retention
+    config: LiveSettings
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""
         return await self.parts.report()
 
 
-async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
+async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
+    settings = config.now
     bus, doers = Bus(), await open_doers(settings, store, code, stack)
     catalog, breakers = Catalog(store.stores.registry, doers.runners), _breakers(settings, store)
     agents = agent_desk(settings, store, doers.directory, breakers)
@@ -121,8 +126,12 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         mark_events(store.events),
         *([tracing.traces.run()] if tracing.traces is not None else []),
     ]
-    engine = _Engine(settings, store, lease, worker, bus, breakers, doers, code, admission, agents, watches)
+    engine = _Engine(config, store, lease, worker, bus, breakers, doers, code, admission, agents, watches)
+    retention = open_retention(config, store, bus)
     await engine.set_going(stack)
+    for work in (retention.run(), config.run()):
+        await stack.enter_async_context(background(work))
+    follow(config, store, worker, admission, breakers)
     return Services(
         control=control,
         reads=store.stores.reads,
@@ -149,6 +158,8 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         pool=store.pool,
         parts=open_health(settings, store, Parts(lease, worker, admission, breakers, agents, doers.mcp, tracing)),
         traced=tracing.on,
+        retention=retention,
+        config=config,
     )
 
 
@@ -156,7 +167,7 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
 class _Engine:
     """Made, and not yet going."""
 
-    settings: Settings
+    config: LiveSettings
     store: Store
     lease: Lease
     worker: Worker
@@ -202,7 +213,8 @@ class _Engine:
             forsake=self.worker.forsake,
             may_start=self._may_start,
             is_dead=self.lease.is_dead,
-            max_value_bytes=self.settings.max_value_bytes,
+            max_value_bytes=self.config.now.max_value_bytes,
+            checkpoints=lambda: self.config.now.checkpoints,
         )
 
     def _may_start(self) -> bool:
@@ -232,13 +244,7 @@ def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tup
 
 
 def _breakers(settings: Settings, store: Store) -> Breakers:
-    policy = BreakerPolicy(
-        failures=settings.breaker_failures,
-        open_seconds=settings.breaker_open_seconds,
-        ramp_seconds=settings.breaker_ramp_seconds,
-        disable_after=settings.agent_disable_after,
-    )
-    return Breakers(store.stores.breakers, policy, clock=time.monotonic, random=random.random)
+    return Breakers(store.stores.breakers, breaker_policy(settings), clock=time.monotonic, random=random.random)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from app.domain.errors import StartupError
 from app.engine.deps import Stores
 from app.store.agents import PostgresAgents
 from app.store.breakers import PostgresBreakers
+from app.store.config import PostgresConfig
 from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool, unusable
 from app.store.embedded import embedded_postgres
@@ -24,6 +25,7 @@ from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
@@ -33,23 +35,29 @@ from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
+from app.store.memory_versions import MemoryVersions
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.retention import PostgresRetention
 from app.store.timelines import PostgresTimelines
 from app.store.upkeep import PostgresUpkeep
+from app.store.versions import PostgresVersions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.domain.agents import AgentStore
+    from app.domain.config import ConfigStore
     from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.domain.logs import LogBook
     from app.domain.metrics import MetricsStore
+    from app.domain.retention import RetentionStore
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.settings import Settings
@@ -71,6 +79,8 @@ class Store:
     events: EventLog
     timelines: Timelines
     logs: LogBook
+    retention: RetentionStore
+    config: ConfigStore
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -83,6 +93,7 @@ class Store:
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
     """The store, until the stack closes.  Raises StartupError in one line."""
     if not settings.is_durable:
+        _log.warning("running on the memory journal as the settings say: nothing outlives this process")
         return _memory(settings, None)
     try:
         async with AsyncExitStack() as opening:
@@ -127,6 +138,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         queues=journal.queues,
         breakers=PostgresBreakers(pool),
         gates=PostgresGates(pool, journal.hints),
+        versions=PostgresVersions(pool),
     )
     return Store(
         stores=stores,
@@ -137,6 +149,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         events=PostgresEvents(pool),
         timelines=PostgresTimelines(pool),
         logs=PostgresLogs(pool),
+        retention=PostgresRetention(pool),
+        config=PostgresConfig(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -155,6 +169,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         queues=MemoryQueues(tables),
         breakers=MemoryBreakers(tables, agents.breaker_moved),
         gates=MemoryGates(tables),
+        versions=MemoryVersions(tables),
     )
     return Store(
         stores=stores,
@@ -165,6 +180,8 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         events=MemoryEvents(tables),
         timelines=MemoryTimelines(tables),
         logs=MemoryLogs(),
+        retention=MemoryRetention(tables, agents),
+        config=MemoryConfig(),
         durable=False,
         fallback=reason,
     )

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.domain import document_text, input_schema, jsontext
+from app.domain import checkpoints, document_text, input_schema, jsontext
 from app.domain.document_code import is_code, spec_of_code
 from app.domain.document_needs import find_needs
 from app.domain.document_schema import NOT_BUILT, schema
@@ -61,7 +61,7 @@ def parse(source: str | bytes | Mapping[str, Any], *, stored: bool = False) -> W
     holes = Holes(None if stored else max(MAX_HOLES, _HOLES_A_STEP * len(list(_objects(document.get("steps"))))))
     reader = StepReader(document.get("defaults"), faults.problems, holes=holes)
     steps, limits = _steps(document, reader, faults), reader.limits(document.get("limits"))
-    output = _output(document, faults, holes)
+    output, checkpoint = _output(document, faults, holes), checkpoints.read(document.get("checkpoint"), faults.problems)
     if "input" in document and isinstance(document["input"], dict):
         faults.problems += input_schema.check_schema(document["input"], "/input")
     faults.raise_if_any()
@@ -76,6 +76,7 @@ def parse(source: str | bytes | Mapping[str, Any], *, stored: bool = False) -> W
         hash=content_hash(document),
         description=document.get("description"),
         limits=limits,
+        checkpoint=checkpoint,
     )
 
 

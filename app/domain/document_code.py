@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from app.domain import input_schema
+from app.domain import checkpoints, input_schema
 from app.domain.document_schema import schema
 from app.domain.document_steps import StepReader
 from app.domain.plan import Plan
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from app.domain.errors import Problem
 
 
+_PARTS: Final = ("name", "limits", "checkpoint")
+
+
 def document_of(
     name: str,
     function: Callable[..., Any],
     *,
     input_schema: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
+    checkpoint: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is stored: the function's source and its digest, so that a changed function is a new version.
 
@@ -43,6 +47,8 @@ def document_of(
         document["input"] = dict(input_schema)
     if limits is not None:
         document["limits"] = dict(limits)
+    if checkpoint is not None:
+        document["checkpoint"] = dict(checkpoint)
     return document
 
 
@@ -52,10 +58,10 @@ def is_code(document: Mapping[str, Any]) -> bool:
 
 
 def spec_of_code(document: Mapping[str, Any], content_hash: str, problems: list[Problem]) -> WorkflowSpec:
-    """The spec of such a document; faults of its name, its limits and its input's schema are added to `problems`."""
+    """The spec of such a document; faults of its parts and its input's schema are added to `problems`."""
     whole = schema()
-    known = {"properties": {part: whole["properties"][part] for part in ("name", "limits")}, "$defs": whole["$defs"]}
-    problems += input_schema.validate(known, {part: document[part] for part in ("name", "limits") if part in document})
+    known = {"properties": {part: whole["properties"][part] for part in _PARTS}, "$defs": whole["$defs"]}
+    problems += input_schema.validate(known, {part: document[part] for part in _PARTS if part in document})
     if "input" in document:
         problems += input_schema.check_schema(document["input"], "/input")
     return WorkflowSpec(
@@ -70,4 +76,5 @@ def spec_of_code(document: Mapping[str, Any], content_hash: str, problems: list[
         description=document.get("description"),
         limits=StepReader(None, problems).limits(document.get("limits")),
         code=document["name"],
+        checkpoint=checkpoints.read(document.get("checkpoint"), problems),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.domain.cel_text import RESERVED
+from app.domain.checkpoints import Frequency
 from app.domain.spec import KINDS
 
 MAX_STEPS: Final = 10_000
@@ -141,6 +142,16 @@ _LIMITS: Final[dict[str, Any]] = {
         "deadline": {"description": "From the start of the execution.", "$ref": "#/$defs/duration"},
     },
 }
+_CHECKPOINT: Final[dict[str, Any]] = {
+    "description": "Which versions history shows and a rollback can reach; a crash loses nothing under any of them.",
+    "type": "object",
+    "required": ["frequency"],
+    "additionalProperties": False,
+    "properties": {
+        "frequency": {"enum": [each.value for each in Frequency]},
+        "interval": {"description": "Steps for every_n_steps, a duration for time_based.", "$ref": "#/$defs/duration"},
+    },
+}
 _VARIANT: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["name"],
@@ -210,6 +221,7 @@ _STEP: Final[dict[str, Any]] = {
             "enum": ["none", "idempotent", "irreversible"],
         },
         "compensate": _COMPENSATE,
+        "checkpoint": {"description": "Its version is shown, whatever the policy says.", "type": "boolean"},
         "variants": {
             "description": "For A/B: one of them does the step, the same one for all of a thread.",
             "type": "array",
@@ -235,6 +247,7 @@ _SCHEMA: Final[dict[str, Any]] = {
             "properties": {"timeout": {"$ref": "#/$defs/duration"}, "retry": {"$ref": "#/$defs/retry"}},
         },
         "limits": _LIMITS,
+        "checkpoint": _CHECKPOINT,
         "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"$ref": "#/$defs/step"}},
         "output": {"description": "Any value, with templates; the outputs of the last steps by id when left out."},
     },

@@ -84,6 +84,7 @@ class StepReader:
             effect=_text(step.get("effect")),
             compensate=self._compensation(step.get("compensate"), f"{pointer}/compensate", step_id, index),
             variants=variants,
+            checkpoint=step.get("checkpoint") is True,
         )
         paths, places = _used(spec, pointer)
         return Draft(spec, _names(step.get("needs")), paths, places)

@@ -40,8 +40,9 @@ class WorkflowContext(Protocol):
         """Begin a step; awaited, it gives its output, or raises StepFailed.
 
         Exactly one of `agent`, `python`, `http`, `mcp`, `workflow` says who does it; `input`, `assign`, `timeout`,
-        `max_silence` and `retry` are as in a document, values as they are and not as templates.  A second step of a name is
-        called `name_2`; in a branch of `gather` the branch is in its name.  Raises ValueError for what no step can be.
+        `max_silence`, `retry` and `checkpoint` are as in a document, values as they are and not as templates.  A second step
+        of a name is called `name_2`; in a branch of `gather` the branch is in its name.  Raises ValueError for what no step
+        can be.
         """
         ...
 

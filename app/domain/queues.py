@@ -69,6 +69,10 @@ def too_many() -> Conflict:
 class Queues(Protocol):
     """The stored queues; all raise Unavailable while the store is away."""
 
+    def assume(self, usual: int) -> None:
+        """The limit, from now on, of a named queue that is told nothing else."""
+        ...
+
     async def ensure(self, name: str) -> QueueSettings:
         """The settings of a queue, which is made with the usual ones if it is new.
 

@@ -13,6 +13,7 @@ from app.domain.template import Template
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.domain.checkpoints import CheckpointPolicy
     from app.domain.plan import Plan
     from app.domain.retry import RetryPolicy
     from app.domain.template import Condition
@@ -85,7 +86,7 @@ class StepSpec:
     `timeout` in seconds, None for none; `max_silence` is how many seconds an attempt may go without a report.  `rescues` are
     the steps after whose caught failure it runs (else it is skipped); `effect` says what it does to the world outside,
     `compensate` is the step that undoes it.  `call` is where, and as what, a workflow in Python called it.
-    `variants`: who else may do it, one of them drawn for each thread.
+    `variants`: who else may do it, one of them drawn for each thread.  `checkpoint`: its version is shown under every policy.
     """
 
     id: str
@@ -108,6 +109,7 @@ class StepSpec:
     compensate: StepSpec | None = None
     call: str | None = None
     variants: tuple[Variant, ...] = ()
+    checkpoint: bool = False
 
     @property
     def composite(self) -> bool:
@@ -130,6 +132,7 @@ class WorkflowSpec:
     """A whole workflow; `hash` is the SHA-256 (hex) of its canonical document.
 
     One that is written in Python has no steps until it runs: `code` is the name that its function is registered under.
+    `checkpoint`: which versions are shown, None: as the service is set.
     """
 
     name: str
@@ -143,3 +146,4 @@ class WorkflowSpec:
     description: str | None = None
     limits: Limits = NO_LIMITS
     code: str | None = None
+    checkpoint: CheckpointPolicy | None = None

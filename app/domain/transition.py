@@ -85,6 +85,8 @@ class Transition:
     """What was found damaged; written by `steer` only."""
     moved: Moved | None = None
     """Another definition for the thread, and what goes on in it; written by `steer` only."""
+    shown: int | None = None
+    """A version that people see from now on, whatever the checkpoint policy; written by `steer` only."""
 
     @property
     def gets_on(self) -> bool:

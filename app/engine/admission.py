@@ -67,8 +67,8 @@ class Admission:
     ) -> None:
         self._store = queues
         self._worker = worker
-        self._limit = limit
-        self._max_depth = max_depth
+        self.limit = limit
+        self.max_depth = max_depth
         self.slots = slots
         self._known: dict[str, _Queue] = {}
         self.pulse = Pulse(REFRESH)
@@ -163,15 +163,15 @@ class Admission:
 
     def _bound(self, queue: _Queue) -> int:
         depth = queue.settings.max_depth
-        return self._max_depth if depth is None else depth
+        return self.max_depth if depth is None else depth
 
     def _filled(self, settings: QueueSettings) -> QueueSettings:
-        usual = None if settings.name == DEFAULT else self._limit
+        usual = None if settings.name == DEFAULT else self.limit
         limit, depth = settings.max_running, settings.max_depth
         return replace(
             settings,
             max_running=usual if limit is None else limit,
-            max_depth=self._max_depth if depth is None else depth,
+            max_depth=self.max_depth if depth is None else depth,
         )
 
 

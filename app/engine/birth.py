@@ -72,6 +72,7 @@ def give_birth(
         state=state,
         writer=writer,
         open_steps=[],
+        head_at=at,
     )
     return start, loaded
 

@@ -44,7 +44,7 @@ class Breakers:
         self, store: BreakerStore, policy: BreakerPolicy, *, clock: Callable[[], float], random: Callable[[], float]
     ) -> None:
         self._store = PatientStore(store)
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._random = random
         self.changed: Callable[[], Awaitable[None]] = _tell_nobody
@@ -68,7 +68,7 @@ class Breakers:
         """
         gate = self._gates.get(agent)
         token = None
-        if gate is not None and not gate.free(self._policy, self.now()):
+        if gate is not None and not gate.free(self.policy, self.now()):
             unsettled = gate.taking or any(agent == each for each, _ in self._outbox)
             if unsettled or not gate.record.may_be_probed(self.now()):
                 return self._later(gate)
@@ -85,14 +85,14 @@ class Breakers:
         """The attempt shows that its agent works."""
         gate = self._left(ticket)
         if ticket.token is not None:
-            self._send(ticket.agent, domain.settle_probe(self._policy, ticket.token, None))
+            self._send(ticket.agent, domain.settle_probe(self.policy, ticket.token, None))
         elif gate is not None:
             gate.failures = 0
 
     def failed(self, ticket: Ticket, error: ErrorInfo) -> None:
         """The attempt failed in a way that speaks against its agent."""
         gate = self._left(ticket)
-        agent, policy = ticket.agent, self._policy
+        agent, policy = ticket.agent, self.policy
         if ticket.token is not None:
             self._send(agent, domain.settle_probe(policy, ticket.token, domain.told(0, error)))
             return
@@ -173,7 +173,7 @@ class Breakers:
     async def _take_probe(self, agent: str, gate: Gate) -> str | None:
         token, gate.taking = uuid7(), True
         try:
-            record, won = await self._store.change(agent, domain.take_probe(self._policy, token))
+            record, won = await self._store.change(agent, domain.take_probe(self.policy, token))
         except Unavailable as error:  # if it was taken after all, it is given up in a while
             self._lost(error)
             return None
@@ -193,7 +193,7 @@ class Breakers:
 
     def _later(self, gate: Gate) -> Asleep:
         now, random = self.now(), self._random()
-        wait = gate.record.look_again(self._policy, now, random)
+        wait = gate.record.look_again(self.policy, now, random)
         if self._away and gate.record.may_be_probed(now):
             wait = max(wait, REFRESH_EVERY * (1 + random / 4))
         return Asleep(seconds=wait)
@@ -259,7 +259,7 @@ class Breakers:
             ticket.check()
         for ticket in [each for each in self._inside if each.token is not None and not each.gone]:
             assert ticket.token is not None
-            record, _ = await self._store.change(ticket.agent, domain.renew_probe(self._policy, ticket.token))
+            record, _ = await self._store.change(ticket.agent, domain.renew_probe(self.policy, ticket.token))
             if not ticket.settled:
                 self._install(record)
 
@@ -283,11 +283,11 @@ class Breakers:
         gate = self._gates.get(agent)
         if gate is not None:
             gate.turn(record)
-            if gate.idle(self._policy, self.now()):
+            if gate.idle(self.policy, self.now()):
                 del self._gates[agent]
         else:
             gate = Gate(record)
-            if not gate.idle(self._policy, self.now()):
+            if not gate.idle(self.policy, self.now()):
                 self._gates[agent] = gate
 
     def _lost(self, error: Exception) -> None:

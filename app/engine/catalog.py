@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.domain import document, jsontext
 from app.domain.errors import InvalidWorkflow, NotFound, Problem
+from app.domain.times import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from app.domain.ports import Registry
     from app.domain.records import WorkflowRecord
@@ -22,6 +25,8 @@ T = TypeVar("T")
 _KEPT: Final = 1_000
 _FRESH: Final = 1.0
 """Seconds for which a name's newest version is not asked for again."""
+_IN_USE: Final = timedelta(hours=1)
+"""For how long a document that is started directly need not be told to be in use: retention spares it for a day."""
 _BIG: Final = 50_000
 """Characters of a document that are parsed in a thread: it takes too long for the loop."""
 
@@ -35,7 +40,7 @@ class Catalog:
         self._specs: OrderedDict[str, WorkflowSpec] = OrderedDict()
         self._named: dict[tuple[str, int | None], tuple[float, WorkflowRecord]] = {}
         self._checked: dict[str, float] = {}
-        self._ad_hoc: OrderedDict[bytes, WorkflowRecord] = OrderedDict()
+        self._ad_hoc: OrderedDict[bytes, tuple[datetime, WorkflowRecord]] = OrderedDict()
 
     async def spec(self, definition_id: str) -> WorkflowSpec:
         """A stored definition, ready to run.  Raises NotFound."""
@@ -92,11 +97,12 @@ class Catalog:
         """Store a document for one thread, without a version.  Raises InvalidWorkflow, NotSupported, JsonError."""
         text = jsontext.dumps(source)
         digest = jsontext.sha256(text)
-        record = self._ad_hoc.get(digest)
-        if record is None:
+        now = utc_now()
+        at, record = self._ad_hoc.get(digest, (now, None))
+        if record is None or not timedelta() <= now - at < _IN_USE:
             spec = await self.validate(source)
             record = await self._registry.register(name=spec.name, document=text, hash=spec.hash, ad_hoc=True)
-            self._ad_hoc[digest] = record
+            self._ad_hoc[digest] = (now, record)
             if len(self._ad_hoc) > _KEPT:
                 self._ad_hoc.popitem(last=False)
             self._keep(record, spec)

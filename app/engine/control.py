@@ -122,6 +122,13 @@ class Control:
             if thread.incarnation_id is not None or thread.status not in ACTIVE:
                 return thread  # else its driver let go between the two: nobody would see the wish
 
+    async def checkpoint(self, thread_id: str) -> int:
+        """Show the thread's present head from now on, whatever its checkpoint policy; its version.  Raises NotFound."""
+        version = await self._stores.versions.show_head(thread_id)
+        if version is None:
+            raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+        return version
+
     async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - an answer, not a cut
         """Wait until the thread has ended or is paused; False when `timeout` seconds went by.  Raises NotFound."""
         deadline = monotonic() + timeout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.domain.checkpoints import EVERY_STEP, CheckpointPolicy
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.breakers import BreakerStore
+    from app.domain.checkpoints import Versions
     from app.domain.gates import GateBook
     from app.domain.hints import Hints
     from app.domain.ports import Journal, Reads, Registry
@@ -36,6 +38,7 @@ class Stores:
     queues: Queues
     breakers: BreakerStore
     gates: GateBook
+    versions: Versions
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class Deps:
     0 <= x < 1; `waits_for` is told (child, parent) when a step of one thread waits for the end of another, `forsake` when none
     does any more; `heed` is told (thread, wish) when a commit brings one; `may_start`: whether this process may start steps
     now; `is_dead`: whether a process, by its incarnation, drives nothing any more; `grace` is how many seconds a step that is
-    to stop may take for it.
+    to stop may take for it; `checkpoints` gives the policy for the versions of workflows that have none of their own.
     """
 
     journal: Journal
@@ -65,3 +68,4 @@ class Deps:
     max_value_bytes: int = 16 * 1024 * 1024
     grace: float = 10.0
     now: Callable[[], datetime] = field(default=utc_now)
+    checkpoints: Callable[[], CheckpointPolicy] = field(default=lambda: EVERY_STEP)

@@ -102,7 +102,7 @@ class Draft:
         trigger: str,
         progress: float,
         full: bool = False,
-    ) -> int:
+    ) -> CheckpointRecord:
         """Add the thread's next version, whose parent is the head; it becomes the head."""
         t = self.transition
         parent = t.head_version or None
@@ -125,7 +125,7 @@ class Draft:
                 format=FORMAT,
             )
         )
-        return version
+        return t.checkpoints[-1]
 
     def execution(self, status: Status, **changes: Any) -> None:
         """Move the thread and its execution to `status`; an ended one gets its time."""

@@ -25,12 +25,12 @@ from app.engine.opening import Opening
 from app.engine.partwork import PartWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from app.domain.records import StepRecord
     from app.domain.spec import StepSpec
     from app.engine.course import Course
+    from app.engine.deps import Deps
     from app.engine.draft import Draft
     from app.engine.load import Loaded
     from app.engine.openstep import OpenStep
@@ -43,14 +43,14 @@ PARK_AFTER: Final = 1.0
 class Drive:
     """One thread in memory; every method draws into the draft that it is given."""
 
-    def __init__(self, loaded: Loaded, random: Callable[[], float], course: Course) -> None:
+    def __init__(self, loaded: Loaded, deps: Deps, course: Course) -> None:
         self.thread = loaded.thread
         self.spec = loaded.spec
         self.state = loaded.state
         self.budget = Budget(loaded.parameters.limits or loaded.spec.limits, loaded.spent, loaded.execution.created_at)
-        self._ledger = Ledger(loaded.state, loaded.writer, course, loaded.parameters.quiet)
+        self._ledger = Ledger(loaded, course, deps.checkpoints)
         self._asked = loaded.parameters
-        self._random = random
+        self._random = deps.random
         self.course = course
         self._opening = Opening(loaded.thread.thread_id, loaded.state, loaded.parameters)
         self._parts = PartWork(self, self._opening, loaded.parts, loaded.parameters.marks)
@@ -187,6 +187,7 @@ class Drive:
             return
         self.open[spec.id] = step
         draft.transition.steps.append(row)
+        self._ledger.asks(spec, draft)
         self._parts.renew(step, draft)
         data = {"status": "running", "progress": self.progress, "agent": step.agent}
         if step.variant is not None:

@@ -23,6 +23,7 @@ _PARTS: Final = frozenset(
         "gate",
         "input",
         "assign",
+        "checkpoint",
         "timeout",
         "max_silence",
         "retry",

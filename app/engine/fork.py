@@ -28,6 +28,7 @@ from app.engine.draft import Draft
 from app.engine.load import manifests, set_literals
 from app.engine.moving import check_version
 from app.engine.values import read_values
+from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,8 @@ class Forks:
         """Make those that are not known yet; of the large states only one is in memory at a time."""
         thread = await self._thread(command.thread_id)
         chain = await manifests(self._reads, thread.thread_id, version)
+        if command.version is not None:  # a head that was shown when it was chosen may be one no more
+            await check_shown(self._reads, thread, chain[-1])
         await check_version(self._stores, self._catalog, thread, version, runs_on=True)
         size = chain[-1].size_bytes
         if size > MAX_BYTES:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.domain.checkpoints import Frequency
 from app.domain.status import StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable
 
+    from app.domain.checkpoints import CheckpointPolicy
     from app.domain.records import ErrorInfo
     from app.domain.spec import StepSpec
-    from app.domain.state import ManifestWriter, State
     from app.engine.course import Course
     from app.engine.draft import Draft
+    from app.engine.load import Loaded
     from app.engine.outcome import Result
 
 
 class Ledger:
-    """Of one thread; steps in `quiet` set no variables."""
+    """Of one thread; `usual` gives the policy for its versions where its workflow says none."""
 
-    def __init__(self, state: State, writer: ManifestWriter, course: Course, quiet: Collection[str]) -> None:
-        self.writer = writer
-        self._state = state
+    def __init__(self, loaded: Loaded, course: Course, usual: Callable[[], CheckpointPolicy]) -> None:
+        self.writer = loaded.writer
+        self._state = loaded.state
         self._course = course
-        self._quiet = quiet
-        self._ended = len(state.refs.steps)
         self._told = (-1, 0, 0.0)
+        self._quiet = loaded.parameters.quiet
+        self._ended = len(loaded.state.refs.steps)
+        self._own, self._usual = loaded.spec.checkpoint, usual
+        self._born_at, self._last_at = loaded.thread.created_at, loaded.head_at
 
     @property
     def progress(self) -> float:
@@ -67,4 +71,14 @@ class Ledger:
             self.writer.context(spec.assign)
 
     def _version(self, spec: StepSpec, draft: Draft) -> None:
-        draft.checkpoint(self._state, self.writer, spec.id, trigger="step", progress=self.progress)
+        record = draft.checkpoint(self._state, self.writer, spec.id, trigger="step", progress=self.progress)
+        policy = self._own or self._usual()
+        shown = policy.shows(spec.kind, self._ended, self._born_at, self._last_at, draft.at)
+        record.hidden = not (shown or spec.checkpoint)
+        self._last_at = draft.at
+
+    def asks(self, spec: StepSpec, draft: Draft) -> None:
+        """A step is about to begin: on_gates also shows the version at which a gate asks, to return to the question."""
+        if spec.kind == "gate" and (self._own or self._usual()).frequency is Frequency.ON_GATES:
+            for record in draft.transition.checkpoints[-1:]:
+                record.hidden = False

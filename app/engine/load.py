@@ -23,6 +23,7 @@ from app.engine.values import read_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
 
     from app.domain.parameters import Parameters
     from app.domain.ports import Reads
@@ -40,7 +41,7 @@ class Loaded:
     one has failed for good, which its thread does once the others have ended; `parts` is what is known of items and
     iterations by step, `spent` what the thread has cost so far, if that is limited.  For a workflow in Python there are
     `calls`, where each step run was called and as what, and `failed_steps` in place of `failed`.  `compensations` are those
-    that are left to run.
+    that are left to run.  `head_at` is when the head was written.
     """
 
     thread: ThreadRecord
@@ -50,6 +51,7 @@ class Loaded:
     state: State
     writer: ManifestWriter
     open_steps: list[StepRecord]
+    head_at: datetime
     failed: ErrorInfo | None = None
     parts: dict[str, KnownParts] = field(default_factory=dict[str, "KnownParts"])
     spent: Usage = NO_USAGE
@@ -140,6 +142,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
         calls=await _calls(reads, thread.thread_id, refs, steps) if spec.code is not None else {},
         failed_steps=_failed(steps, refs),
         compensations=await compensations(reads, thread.thread_id, spec, asked.undo, steps),
+        head_at=chain[-1].created_at,
     )
 
 

@@ -46,7 +46,7 @@ class Run:
 
     def __init__(self, deps: Deps, loaded: Loaded) -> None:
         self._deps = deps
-        self._drive = Drive(loaded, deps.random, course_of(deps.flows, loaded))
+        self._drive = Drive(loaded, deps, course_of(deps.flows, loaded))
         self.thread = loaded.thread
         self._loop = asyncio.get_running_loop()
         self._endings: list[tuple[OpenStep, Ending]] = []

@@ -24,6 +24,7 @@ from app.engine.asked import downstream_of, failed_call, owed_by, present, unfin
 from app.engine.draft import PREVIEW, Draft, error_text
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
 from app.engine.undo import to_undo
+from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,9 +48,9 @@ class Steering:
         self._reads = reads
         self._driver = driver
         self._draft = Draft(thread, at)
-        self._draft.transition.new_epoch = thread.epoch + 1
-        self._draft.transition.clear_signal = True
-        self._draft.transition.recoveries = 0
+        transition = self._draft.transition
+        transition.new_epoch, transition.clear_signal, transition.recoveries = thread.epoch + 1, True, 0
+        transition.shown = thread.head_version  # where people steer from stays in sight
 
     async def cancel(self, reason: str | None, texts: Mapping[str, str] = NO_TEXTS) -> Transition:
         """End it now; what completed is kept, and `texts`, what running steps (by id) had streamed so far.
@@ -269,7 +270,8 @@ class Steering:
         return await present(self._reads, self.thread, stand_in=stand_in)
 
     async def _version(self, version: int) -> CheckpointRecord:
-        return (await manifests(self._reads, self.thread.thread_id, version))[-1]
+        found = (await manifests(self._reads, self.thread.thread_id, version))[-1]
+        return await check_shown(self._reads, self.thread, found)
 
     def _expect(self, version: int | None) -> None:
         if version is not None and version != self.thread.head_version:

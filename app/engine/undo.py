@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain.state import resolve
 from app.domain.status import STEP_OPEN, StepStatus
 from app.engine.load import manifests
+from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
     from app.domain.ports import Reads
@@ -45,7 +46,9 @@ async def undone_by(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, to_v
 
     Raises NotFound for a version that is not there, Corrupt.
     """
-    target = resolve(await manifests(reads, thread.thread_id, to_version), to_version)
+    chain = await manifests(reads, thread.thread_id, to_version)
+    await check_shown(reads, thread, chain[-1])
+    target = resolve(chain, to_version)
     head = resolve(await manifests(reads, thread.thread_id, thread.head_version, is_head=True), thread.head_version)
     kept = {run for run, _ in target.steps.values()}
     gone = [run for run, status in head.steps.values() if run not in kept and status is not StepStatus.SKIPPED]

@@ -47,7 +47,7 @@ class Worker:
         self._stores = stores
         self._specs = specs
         self.incarnation_id = incarnation_id
-        self._slots = slots
+        self.slots = slots
         self.counted = False  # whether the default queue has a limit too: each end may make another thread due
         self._grace = grace
         self._max_recoveries = max_recoveries
@@ -75,7 +75,7 @@ class Worker:
     @property
     def free(self) -> int:
         """Slots that nobody holds."""
-        return self._slots - self._taken
+        return self.slots - self._taken
 
     @property
     def claims(self) -> Claims:
@@ -116,7 +116,7 @@ class Worker:
 
     def reserve(self, thread_id: str) -> bool:
         """Take a slot for a thread that is about to be born or steered, unless others wait before it."""
-        if self._leaving or self._claims.backlog or self._taken >= self._slots or not self.may_start():
+        if self._leaving or self._claims.backlog or self._taken >= self.slots or not self.may_start():
             self._claims.backlog = True
             return False
         self._taken += 1

@@ -43,6 +43,7 @@ class Registration:
     run_in: RunIn
     input_schema: Mapping[str, Any] | None = None
     limits: Mapping[str, Any] | None = None
+    checkpoint: Mapping[str, Any] | None = None
     about: Agent | None = None
 
 
@@ -95,16 +96,19 @@ def workflow(
     *,
     input: Mapping[str, Any] | None = None,  # noqa: A002 - as in a document
     limits: Mapping[str, Any] | None = None,
+    checkpoint: Mapping[str, Any] | None = None,
 ) -> Callable[[Doer], Doer]:
     """Register the decorated async function `(ctx, input)` as the workflow `name` (see domain.flow).
 
-    `input` is a JSON Schema, `limits` are as in a document.
+    `input` is a JSON Schema, `limits` and `checkpoint` are as in a document.
     """
 
     def decorate(doer: Doer) -> Doer:
         if not inspect.iscoroutinefunction(doer):
             raise TypeError(f"{name}: a workflow is an async function")
-        mark = Registration(kind="workflow", name=name, run_in="loop", input_schema=input, limits=limits)
+        mark = Registration(
+            kind="workflow", name=name, run_in="loop", input_schema=input, limits=limits, checkpoint=checkpoint
+        )
         setattr(doer, _MARK, mark)
         return doer
 

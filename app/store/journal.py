@@ -12,7 +12,7 @@ from app.domain.errors import Conflict, Fenced, NotFound, Unavailable
 from app.domain.hints import Hint
 from app.domain.ports import Journal, StartOutcome
 from app.domain.queues import NAMED_LIMIT
-from app.store import db, flush, quarantine
+from app.store import db, flush, quarantine, versions
 from app.store.gathering import BATCH
 from app.store.hints import PostgresHints
 from app.store.queries import load
@@ -180,6 +180,7 @@ class PostgresJournal(Journal):
     async def _write_rest(connection: Any, transition: Transition) -> None:
         """What only a steering writes."""
         await quarantine.put_aside(connection, transition)
+        await versions.show(connection, transition)
         if transition.moved is not None:
             await connection.execute(_QUERIES["move"], *flush.move(transition, transition.moved))
 

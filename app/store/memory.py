@@ -8,7 +8,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 from app.domain import wishes
 from app.domain.errors import Conflict, Fenced, NotFound
@@ -33,7 +32,7 @@ class MemoryJournal(Journal):
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = tables.locks
 
     async def start(self, start: Start) -> StartOutcome:
         """Write a new thread, unless its id or its Idempotency-Key is taken; the key is looked at first."""
@@ -76,6 +75,7 @@ class MemoryJournal(Journal):
                 self._write(transition)
                 self._tables.put_aside(thread_id, transition.quarantined)
                 self._tables.move(transition)
+                self._tables.show(thread_id, transition.shown)
             if idempotency is not None:
                 execution_id = idempotency.execution_id if transition is None else transition.execution_id
                 kept = replace(idempotency, execution_id=execution_id)

@@ -29,6 +29,8 @@ class MemoryGates(GateBook):
     async def open(self, key: GateKey, run_id: str, question: Question) -> GateRecord:
         """See GateBook."""
         known, now, q = self._tables.gates.get(key), self._tables.clock(), question
+        if key.thread_id not in self._tables.threads:
+            raise refusal(key, None)
         timeout_at = None if q.timeout is None else now + q.timeout * _SECOND
         if known is None:
             self._tables.gates[key] = GateRecord(

@@ -37,6 +37,7 @@ class MemoryGraphCheckpoints(GraphCheckpoints):
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
         self._runs: dict[tuple[str, str], _Run] = {}
+        tables.on_forget.append(self._forget_threads)
 
     async def open(self, thread_id: str, run_key: str, epoch: int | None = None) -> GraphRun:
         """Raise the fence of a run, or make it."""
@@ -89,6 +90,12 @@ class MemoryGraphCheckpoints(GraphCheckpoints):
         _forget(held, held.checkpoints.keys() - set(kept))
         still = {(known.ns, *version) for known in held.checkpoints.values() for version in known.versions.items()}
         held.values = {key: value for key, value in held.values.items() if key in still}
+
+    def _forget_threads(self, gone: Collection[str]) -> int:
+        dead = [key for key in self._runs if key[0] in gone]
+        for key in dead:
+            del self._runs[key]
+        return len(dead)
 
     def _held(self, run: GraphRun) -> _Run:
         held = self._runs.get((run.thread_id, run.run_key))

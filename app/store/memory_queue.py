@@ -27,6 +27,10 @@ class MemoryQueues(Queues):
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
 
+    def assume(self, usual: int) -> None:
+        """See Queues."""
+        self._tables.queue_limit = usual
+
     async def ensure(self, name: str) -> QueueSettings:
         """See Queues."""
         self._find_room(name)

@@ -41,6 +41,7 @@ class MemoryRegistry(Registry):
                 created_at=self._tables.clock(),
             )
             self._tables.workflows[known.id] = known
+        self._tables.used_at[known.id] = self._tables.clock()
         if known.version is None and not ad_hoc:
             known.version = 1 + max((each.version or 0 for each in self._of(tenant) if each.name == name), default=0)
         return replace(known)

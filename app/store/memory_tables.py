@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 from app.domain.breakers import BreakerRecord
 from app.domain.events import Event
@@ -27,9 +29,11 @@ from app.domain.status import StepStatus
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from app.domain.transition import Transition
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,11 +80,16 @@ class MemoryTables:
     """The events of each commit; its transaction id is the place here + 1."""
     gates: dict[GateKey, GateRecord] = field(default_factory=dict[GateKey, GateRecord])
     keys: dict[tuple[str, str], IdempotencyRecord] = field(default_factory=dict[tuple[str, str], IdempotencyRecord])
-
     quarantine: dict[str, dict[str, Quarantined]] = field(
         default_factory=lambda: defaultdict[str, dict[str, Quarantined]](dict)
     )
     """By thread and id."""
+    used_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """When a definition was last started directly."""
+    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
+    """Of threads' rows, while somebody holds or awaits them."""
+    on_forget: list[Callable[[Collection[str]], int]] = field(default_factory=list["Callable[[Collection[str]], int]"])
+    """Who else keeps something of threads; they forget it and tell how many rows those were."""
 
     def put_aside(self, thread_id: str, items: Sequence[Quarantined]) -> None:
         """Keep what was found damaged, each damage once, and put back what a copy mends."""
@@ -101,6 +110,12 @@ class MemoryTables:
         if new.completed_at is not None:
             new.error, new.context = old.error, old.context
 
+    def show(self, thread_id: str, version: int | None) -> None:
+        """People see that version from now on."""
+        for checkpoint in self.checkpoints.get(thread_id, ()):
+            if checkpoint.version == version:
+                checkpoint.hidden = False
+
     def put_items(self, thread_id: str, items: Sequence[ItemRecord]) -> None:
         """Write items; one that completed is never overwritten, unless its text is not the one that was written."""
         for item in items:
@@ -119,9 +134,27 @@ class MemoryTables:
         for note in notes:
             self.notes[thread_id][note.key_execution_id, note.step_id, note.item, note.place] = replace(note)
 
+    def forget(self, gone: Collection[str]) -> int:
+        """Delete threads with all that is kept of them; how many rows those were."""
+        count = sum(forget(gone) for forget in self.on_forget)
+        for table in (self.runs, self.items, self.notes, self.checkpoints, self.events, self.quarantine):
+            count += sum(len(table.pop(thread_id, ())) for thread_id in gone)
+        for number, events in enumerate(self.feed):
+            if any(event.thread_id in gone for event in events):
+                self.feed[number] = [event for event in events if event.thread_id not in gone]
+        executions = [key for key, execution in self.executions.items() if execution.thread_id in gone]
+        keys = [key for key, record in self.keys.items() if record.thread_id in gone]
+        gates = [key for key in self.gates if key.thread_id in gone]
+        count += _drop(self.executions, executions) + _drop(self.keys, keys) + _drop(self.gates, gates)
+        return count + _drop(self.threads, list(gone))
+
     def append_events(self, events: Sequence[Event]) -> None:
         """The events of one commit, without the results that they carry: those are stored elsewhere."""
         bare = [replace(event, result=None, _frame=None) for event in events]
         for event in bare:
             self.events[event.thread_id].append(event)
         self.feed.append(sorted(bare, key=lambda event: event.seq))
+
+
+def _drop(table: dict[_Key, Any], keys: Collection[_Key]) -> int:
+    return sum(table.pop(key, None) is not None for key in keys)

@@ -27,6 +27,10 @@ class PostgresQueues(Queues):
         self._pool = pool
         self._usual = usual
 
+    def assume(self, usual: int) -> None:
+        """See Queues."""
+        self._usual = usual
+
     async def ensure(self, name: str) -> QueueSettings:
         """See Queues."""
         rows = await self._fetch("settings", name)

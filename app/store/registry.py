@@ -43,7 +43,9 @@ class PostgresRegistry(Registry):
         An ad hoc document that is registered later gets its version then.
         """
         known = await self._one("by_hash", tenant, hash)
-        if known is not None and (ad_hoc or known.version is not None):
+        if known is not None and known.version is not None:
+            return known
+        if known is not None and ad_hoc and await self._fetch("touch", known.id):  # else retention has just deleted it
             return known
         row = (uuid7(), tenant, name, hash, document, ad_hoc)
         if ad_hoc:

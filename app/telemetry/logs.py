@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import Processor
 
+_OUT: Final = "backstitch stdout"
 _NOISY: Final = (
     *("alembic", "anthropic", "asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "openai", "sse_starlette"),
     "uvicorn",
@@ -59,9 +60,18 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setLevel(level.upper())
     handler.setFormatter(_Formatter(as_json=not out.isatty(), foreign_pre_chain=shared, processors=last))
+    handler.set_name(_OUT)
+    logging.getLogger().handlers[:] = [handler]
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """From which level on records are told on stdout from now on; others who listen hear what they did."""
     root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    for handler in root.handlers:
+        if handler.name == _OUT:
+            handler.setLevel(level.upper())
+    root.setLevel(min(handler.level for handler in root.handlers))
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
 

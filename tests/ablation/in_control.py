@@ -106,8 +106,8 @@ control(
 steering = Room("app/engine/steering.py", promise="G7")
 steering(
     "steering raises the epoch",
-    "self._draft.transition.new_epoch = thread.epoch + 1",
-    "self._draft.transition.new_epoch = thread.epoch",
+    "transition.recoveries = thread.epoch + 1, True, 0",
+    "transition.recoveries = thread.epoch, True, 0",
     OVERTAKEN + "test_every_steering_raises_the_epoch",
 )
 steering(

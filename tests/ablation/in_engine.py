@@ -227,7 +227,7 @@ worker(
 )
 worker(
     "slots are bounded",
-    "self._taken >= self._slots",
+    "self._taken >= self.slots",
     "self._taken < 0",
     SLOTS + "test_a_slot_that_is_not_there_is_not_given",
     promise="G11",

@@ -15,11 +15,13 @@ import httpx
 from app.api.app import create_app
 from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
+from app.bootstrap.config import LiveSettings
 from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.moving import Moves, Outcome, Reason
 from app.domain.records import IdempotencyRecord
+from app.domain.retention import RetentionPolicy
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
 from app.domain.status import Status
@@ -29,12 +31,15 @@ from app.engine.agents import Directory
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.gates import Gates
+from app.engine.retention import Retention
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
+from app.settings import load_settings
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
+from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
 from app.store.memory_logs import MemoryLogs
@@ -42,6 +47,7 @@ from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
 from app.telemetry.keeping import LogKeeper
@@ -145,6 +151,9 @@ class Control:
         self._note("pause")
         return await self._thread(thread_id)
 
+    async def checkpoint(self, thread_id: str) -> int:
+        return (await self._thread(thread_id)).head_version
+
     async def wait(self, thread_id: str, timeout: float) -> bool:  # noqa: ASYNC109 - as the engine has it
         self._note(("wait", timeout))
         if not self.ends_in_time:
@@ -219,18 +228,27 @@ class Service:
         self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
-        self.durable = True
-        self.traced = False
-        self.fallback = None
+        self.durable, self.traced, self.fallback = True, False, None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self._open_policies(tables)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.upkeep = MemoryUpkeep(tables)
         self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
         self.workflow: WorkflowRecord
+
+    def _open_policies(self, tables: MemoryTables) -> None:
+        self.retention = Retention(
+            MemoryRetention(tables, self.agent_tables),
+            self.reads,
+            usual=lambda: RetentionPolicy(days=30),
+            agent_days=lambda: 90,
+            every=lambda: 3600,
+        )
+        self.config = LiveSettings(load_settings(), MemoryConfig())
 
     async def moves(self, command: Any) -> Moves:
         """One that was moved and one that was not."""

@@ -208,3 +208,37 @@ async def test_an_execution_tells_what_it_kept_from_before(client: httpx.AsyncCl
 async def test_an_execution_that_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/api/workflow/execution/{uuid7()}")
     assert (answer.status_code, answer.json()["code"]) == (404, "execution_not_found")
+
+
+async def test_history_leaves_out_what_the_policy_hides_unless_all_are_asked_for(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    driver = await service.drive(thread_id="thinned")
+    for name in ("analyst", "marketer", "publish"):
+        move = driver.end_step(name, {"by": name})
+        move.checkpoints[0].hidden = True
+        await service.move(driver, move)
+    path = "/api/invoke/history/thinned"
+    told, every = (await client.get(path)).json(), (await client.get(path, params={"all": True})).json()
+    assert [one["version"] for one in told["history"]] == [1, 4]
+    assert [one["hidden"] for one in every["history"]] == [False, True, True, True]
+    assert every["history"][-1] == told["history"][-1]
+    assert told["history"][-1]["completed_steps"] == ["analyst", "marketer", "publish"]
+    page = (await client.get(path, params={"limit": 1})).json()
+    assert [one["version"] for one in page["history"]] == [1]
+    following = await client.get(path, params={"limit": 1, "cursor": page["next_cursor"]})
+    assert [one["version"] for one in following.json()["history"]] == [4]
+
+
+async def test_the_state_at_a_hidden_version_is_not_found_and_the_nearest_are_named(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    driver = await service.drive(thread_id="thinned")
+    for name in ("analyst", "marketer"):
+        move = driver.end_step(name, None)
+        move.checkpoints[0].hidden = True
+        await service.move(driver, move)
+    refused = await client.get("/api/invoke/history/thinned/2")
+    assert (refused.status_code, refused.json()["code"]) == (404, "version_not_found")
+    assert "nearest that are: 1 and 3" in refused.json()["detail"]
+    assert (await client.get("/api/invoke/history/thinned/3")).status_code == 200

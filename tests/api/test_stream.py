@@ -318,3 +318,17 @@ async def test_last_events_that_are_gone_are_a_gap_and_the_end_of_the_stream(
     assert found[-1].data["data"] == {"from_seq": 4, "to_seq": 4}
     async with reading(served.http, PATH, last="3") as (answer, _):
         assert answer.status_code == 204  # whoever comes back has been told
+
+
+async def test_a_reader_of_a_thread_that_is_deleted_is_told_at_once_and_the_stream_ends(
+    served: Served, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_the_bus(served, monkeypatch)
+    async with reading(served.http, PATH) as (_, messages):
+        first = [await anext(messages), await anext(messages)]
+        assert seqs(first) == [1]
+        served.service.reads._tables.forget({"thread"})
+        served.service.bus.poke(["thread"])
+        last = [message async for message in messages]
+    assert [message.comment for message in last] == ["the thread is gone"]
+    assert (await served.http.get(PATH)).status_code == 404

@@ -111,8 +111,11 @@ def test_modules_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
         ("POSTGRES_SCHEMA", 'x"; drop'),
         ("LEASE_SECONDS", "0"),
         ("CHECKPOINT_FREQUENCY", "every_10"),
-        ("CHECKPOINT_INTERVAL", "2"),
-        ("RETENTION_DAYS", "30"),
+        ("CHECKPOINT_INTERVAL", "0"),
+        ("CHECKPOINT_INTERVAL", "inf"),
+        ("RETENTION_DAYS", "0"),
+        ("RETENTION_STATUS_DAYS", "running=3"),
+        ("RETENTION_STATUS_DAYS", "failed"),
     ],
 )
 def test_a_wrong_setting_gives_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

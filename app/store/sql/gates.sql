@@ -29,9 +29,12 @@ FROM gates AS gate JOIN threads AS thread USING (thread_id)
 WHERE {key};
 
 -- open --
--- $6: the step run, $11: seconds until the timeout.  A step run that has ended asks nothing anew.
+-- $6: the step run, $11: seconds until the timeout.  A step run that has ended asks nothing anew, nor does one of a thread that
+-- has been deleted.
 INSERT INTO gates AS gate (thread_id, key_execution_id, step_name, item, round, run_id, title, show, form, assignees, timeout_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11))
+SELECT thread_id, $2::uuid, $3::text, $4::int, $5::int, $6::uuid, $7::text, $8::json, $9::json, $10::text[],
+    now() + make_interval(secs => $11)
+FROM threads WHERE thread_id = $1 FOR KEY SHARE
 ON CONFLICT (thread_id, key_execution_id, step_name, item, round) DO UPDATE
 SET run_id = EXCLUDED.run_id, opened_at = now(), timeout_at = EXCLUDED.timeout_at
 WHERE gate.answered_at IS NULL AND gate.run_id <> EXCLUDED.run_id AND EXISTS (

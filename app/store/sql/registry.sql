@@ -9,13 +9,17 @@ INSERT INTO workflows AS w (id, tenant, name, version, hash, document)
 SELECT $1, $2, $3, CASE WHEN $6::boolean THEN NULL ELSE COALESCE(max(version), 0) + 1 END, $4, $5
 FROM workflows
 WHERE tenant = $2 AND name = $3
-ON CONFLICT (tenant, hash) DO UPDATE SET version = COALESCE(w.version, EXCLUDED.version)
+ON CONFLICT (tenant, hash) DO UPDATE SET version = COALESCE(w.version, EXCLUDED.version), used_at = now()
 RETURNING id, tenant, name, version, hash, document, created_at;
 
 -- by_hash --
 SELECT id, tenant, name, version, hash, document, created_at
 FROM workflows
 WHERE tenant = $1 AND hash = $2;
+
+-- touch --
+-- Somebody starts it directly now: retention leaves it alone for a while.
+UPDATE workflows SET used_at = now() WHERE id = $1 RETURNING id;
 
 -- by_name --
 SELECT id, tenant, name, version, hash, document, created_at

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.domain.breakers import BreakerPolicy
+from app.domain.checkpoints import EVERY_STEP, CheckpointPolicy
 from app.domain.commands import ResumeCommand, RollbackCommand, StartCommand
 from app.domain.ids import uuid7
 from app.domain.records import IncarnationRecord
@@ -39,6 +40,7 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
+from app.store.memory_versions import MemoryVersions
 from tests.agents import agent_runner
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ class House:
     wires: tuple[Wire, ...] = ()
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     may_start: bool = True
+    checkpoints: CheckpointPolicy = EVERY_STEP
 
     async def is_dead(self, incarnation_id: str) -> bool:
         """Whether a process is not entered any more."""
@@ -231,6 +234,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
         queues=queue_store,
         breakers=breaker_store,
         gates=gate_book,
+        versions=MemoryVersions(tables),
     )
     functions, bus, children = Functions(), Bus(), WorkflowRunner()
     python = PythonRunner(functions, threads=2, processes=1)
@@ -268,6 +272,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
             is_dead=house.is_dead,
             max_value_bytes=10_000,
             now=clock,
+            checkpoints=lambda: house.checkpoints,
         )
 
     return house, deps

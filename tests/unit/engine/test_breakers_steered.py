@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def endless_ramp(house: House) -> None:
     """However long the test takes, one attempt at a time."""
-    house.breakers._policy = replace(house.breakers._policy, ramp_seconds=100_000.0)
+    house.breakers.policy = replace(house.breakers.policy, ramp_seconds=100_000.0)
 
 
 async def test_opened_by_hand_it_holds_everything_until_it_is_closed_by_hand(house: House) -> None:
@@ -219,7 +219,7 @@ def taken_since(house: House, thread_id: str, epoch: int) -> bool:
 
 
 async def test_the_steps_of_an_agent_that_is_disabled_by_itself_wait_until_it_is_enabled(house: House) -> None:
-    house.breakers._policy = replace(house.breakers._policy, disable_after=1)
+    house.breakers.policy = replace(house.breakers.policy, disable_after=1)
     house.on("analyst", Failing(BROKEN, times=6), agent=True)
     thread_id = await parked(house, ask(retry={"max_attempts": 100, **QUICK}))
     house.later(31)

@@ -119,4 +119,4 @@ async def settle(house: House) -> None:
     else:
         pytest.fail(f"these go on for ever: {going_on}")
     await house.until(lambda: house.worker.running == 0)
-    await house.until(lambda: house.worker.free == house.worker._slots)
+    await house.until(lambda: house.worker.free == house.worker.slots)

@@ -1,0 +1,223 @@
+"""Retention at work: in one process at a time, in small batches, with pauses in proportion to the time that they took.
+
+What runs is not hurt by it: rows of threads that somebody holds are passed over, and most of the time it rests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain.errors import Conflict, NotFound, Unavailable
+from app.domain.ids import uuid7
+from app.domain.retention import DELETABLE, EndedThread, RetentionPolicy, RetentionRun
+from app.domain.times import utc_now
+from app.engine.sweep import Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from app.domain.ports import Reads
+    from app.domain.records import ThreadRecord
+    from app.domain.retention import Deleted, RetentionStore, WorkflowRetention
+    from app.domain.status import Status
+
+POLL: Final = 15.0
+"""Seconds between two looks whether the next run is due."""
+LEASE: Final = 60.0
+"""Seconds after which another process may take the work over from one that does not go on."""
+_TRIES: Final = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one run is told beyond the policy: of a workflow or a status only, other numbers; `by`: who asks."""
+
+    days: float | None = None
+    max_per_workflow: int | None = None
+    workflow: str | None = None
+    status: Status | None = None
+    by: str | None = None
+
+    def value(self, *, dry_run: bool) -> dict[str, Any]:
+        """As it is stored."""
+        told = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return {"dry_run": dry_run, **told}
+
+
+class Retention:
+    """One for the process.  `usual` gives the policy of the service, `agent_days` and `every` (seconds) what goes with it;
+    `told` is called with the threads that are gone.
+    """
+
+    def __init__(
+        self,
+        store: RetentionStore,
+        reads: Reads,
+        *,
+        usual: Callable[[], RetentionPolicy],
+        agent_days: Callable[[], float],
+        every: Callable[[], float],
+    ) -> None:
+        self.store = store
+        self._reads = reads
+        self.usual, self._agent_days, self.every = usual, agent_days, every
+        self.told: Callable[[Sequence[str]], Awaitable[None]] = _tell_nobody
+        self._owner = uuid7()
+        self._wanted: list[tuple[RetentionPolicy, RetentionRun]] = []
+        self._wake = asyncio.Event()
+        self._held_at = 0.0
+        self._busy = False
+
+    # ---- for people
+    async def policy(self) -> RetentionPolicy:
+        """What holds now.  Raises Unavailable."""
+        own = await self.store.policies()
+        return dataclasses.replace(self.usual(), workflows={each.workflow: each for each in own})
+
+    async def set_policy(self, policy: WorkflowRetention) -> None:
+        """Tell a workflow how long its threads are kept.  Raises Unavailable."""
+        await self.store.set_policy(policy)
+        _log.info("retention of workflow %s: %s", policy.workflow, policy)
+
+    async def drop_policy(self, workflow: str) -> None:
+        """Tell it nothing any more.  Raises NotFound, Unavailable."""
+        if not await self.store.drop_policy(workflow):
+            raise NotFound(f"workflow {workflow} has no retention of its own", code="policy_not_found")
+        _log.info("retention of workflow %s: as all others", workflow)
+
+    async def preview(self, asked: Asked) -> RetentionRun:
+        """What a run would delete; nothing changes.  Raises Unavailable."""
+        run = self._new_run(asked, dry_run=True)
+        sweep = Sweep(self.store, await self._policy(asked), run, hold=self._hold, told=self.told)
+        await sweep.look()
+        run.ended_at = utc_now()
+        return run
+
+    async def begin(self, asked: Asked) -> RetentionRun:
+        """Begin a run, which goes on by itself.  Raises Conflict (retention_running), Unavailable."""
+        if self._busy or self._wanted or not await self.store.take(self._owner, LEASE):
+            raise Conflict("a retention run is under way: wait for its end", code="retention_running")
+        self._held_at = monotonic()
+        run = self._new_run(asked, dry_run=False)
+        await self.store.note(run)
+        self._wanted.append((await self._policy(asked), run))
+        self._wake.set()
+        return run
+
+    async def delete(self, thread_id: str) -> Deleted:
+        """Delete one thread with its sub-workflows.
+
+        Raises NotFound, Conflict (thread_running, also for a sub-workflow of it; thread_has_parent), Unavailable.
+        """
+        for attempt in range(_TRIES):
+            thread = await self._deletable(thread_id)
+            seen = EndedThread(
+                thread_id=thread_id,
+                workflow="",
+                status=thread.status,
+                ended_at=thread.updated_at,
+                epoch=thread.epoch,
+                rev=thread.rev,
+            )
+            deleted = await self.store.delete([seen])
+            if deleted.threads:
+                _log.info("thread %s was deleted on request, with %d threads in all", thread_id, len(deleted.threads))
+                await self.told(deleted.threads)
+                return deleted
+            await asyncio.sleep(0.05 * (attempt + 1))  # somebody holds one of its rows
+        raise Unavailable(f"a row of thread {thread_id} is held by somebody", retry_after=1)
+
+    async def _deletable(self, thread_id: str) -> ThreadRecord:
+        thread = await self._reads.thread(thread_id)
+        if thread is None:
+            raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
+        parent = thread.parent_thread_id
+        if parent is not None and await self._reads.thread(parent) is not None:
+            raise Conflict(f"thread {thread_id} belongs to {parent}: delete that one", code="thread_has_parent")
+        family = [thread]
+        for member in family:  # which grows as it goes
+            if member.status not in DELETABLE or member.incarnation_id is not None:
+                told = f"thread {member.thread_id} is {member.status}: only what has ended can be deleted"
+                raise Conflict(told, code="thread_running")
+            family += await self._reads.children(member.thread_id)
+        return thread
+
+    # ---- the work
+    async def run(self) -> None:
+        """Do what is due, and what was asked for, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._turn()
+            except Unavailable as error:
+                _log.debug("retention waits for the store: %s", error)
+            except Exception:  # noqa: BLE001 - a fault here must not take the service down
+                _log.exception("retention broke off")
+
+    async def _turn(self) -> None:
+        if self._wanted:
+            policy, run = self._wanted.pop(0)
+        elif await self.store.take(self._owner, LEASE, every=self.every()):
+            self._held_at = monotonic()
+            policy, run = await self.policy(), self._new_run(Asked(), dry_run=False)
+        else:
+            return
+        self._busy = True
+        try:
+            await self._work(policy, run)
+        finally:
+            self._busy = False
+            await self.store.release(self._owner)
+
+    async def _work(self, policy: RetentionPolicy, run: RetentionRun) -> None:
+        sweep = Sweep(self.store, policy, run, hold=self._hold, told=self.told)
+        error: BaseException | None = None
+        try:
+            await sweep.delete()
+            await sweep.tidy(self._agent_days())
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            run.ended_at = utc_now()
+            run.error = None if error is None else f"broke off: {str(error) or type(error).__name__}"[:500]
+            if run.threads or run.definitions or run.agent_events or run.error or len(run.asked) > 1:
+                _log.info("retention: %d threads, %d rows deleted, %s", run.threads, run.rows, run.reasons)
+                await self.store.note(run)
+
+    async def _hold(self) -> None:
+        """Renew the lease in time.  Raises Unavailable when another process has taken it."""
+        if monotonic() - self._held_at > LEASE / 3:
+            if not await self.store.take(self._owner, LEASE):
+                raise Unavailable("another process goes on with the retention")
+            self._held_at = monotonic()
+
+    async def _policy(self, asked: Asked) -> RetentionPolicy:
+        """The policy as one run is told: numbers of its own go before all others, but for what is to be kept."""
+        policy = await self.policy()
+        own = dict(policy.workflows)
+        if asked.days is not None:
+            own = {name: dataclasses.replace(each, days=None, status_days={}) for name, each in own.items()}
+            policy = dataclasses.replace(policy, days=asked.days, status_days={})
+        if asked.max_per_workflow is not None:
+            own = {name: dataclasses.replace(each, max_threads=None) for name, each in own.items()}
+            policy = dataclasses.replace(policy, max_per_workflow=asked.max_per_workflow)
+        return dataclasses.replace(policy, workflows=own, only_workflow=asked.workflow, only_status=asked.status)
+
+    @staticmethod
+    def _new_run(asked: Asked, *, dry_run: bool) -> RetentionRun:
+        return RetentionRun(id=uuid7(), asked=asked.value(dry_run=dry_run), started_at=utc_now())
+
+
+async def _tell_nobody(_: Sequence[str]) -> None:
+    """For who has nobody to tell."""
