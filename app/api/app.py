@@ -24,9 +24,11 @@ from app.api import (
     problem,
     queues,
     repair,
+    replay,
     start,
     steer,
     tasks,
+    travel,
     usage,
     workflows,
 )
@@ -40,7 +42,17 @@ if TYPE_CHECKING:
 
     from app.api.services import AppState, Services
 
-_INVOKE: Final = (start.router, follow.router, steer.router, gates.router, fork.router, look.router, repair.router)
+_INVOKE: Final = (
+    start.router,
+    follow.router,
+    steer.router,
+    gates.router,
+    fork.router,
+    travel.router,
+    replay.router,
+    look.router,
+    repair.router,
+)
 _OTHERS: Final = (
     follow.feed_router,
     gates.open_router,

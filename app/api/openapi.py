@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api import examples, requests, requests_agents, requests_steer, requests_tasks, schemas_service
+from app.api import (
+    examples,
+    requests,
+    requests_agents,
+    requests_steer,
+    requests_tasks,
+    requests_travel,
+    schemas_service,
+)
 from app.api.problem import MEDIA_TYPE, problem
 from app.domain import jsontext
 
@@ -23,6 +31,7 @@ _TAGS: Final = [
     {"name": "follow", "description": "Where a thread stands, and its events live."},
     {"name": "steer", "description": "Resume, roll back, cancel, pause."},
     {"name": "fork", "description": "New threads from a version of another, and two executions side by side."},
+    {"name": "replay", "description": "A recorded step, done again in a thread of its own."},
     {"name": "gates", "description": "Questions that steps ask, and their answers."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "usage", "description": "What work has cost."},
@@ -107,6 +116,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests_steer.ResumeRequest,
     requests_steer.RollbackRequest,
     requests.ForkRequest,
+    requests_travel.ReplayRequest,
     requests_tasks.TaskRequest,
     requests_steer.CancelRequest,
     requests_steer.PauseRequest,

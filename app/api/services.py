@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
+    from app.engine.travel import Travel
     from app.engine.undo import Undone
 
 
@@ -162,6 +163,8 @@ class Services(Protocol):
     def mcp(self) -> Mcp: ...
     @property
     def gates(self) -> Gates: ...
+    @property
+    def travel(self) -> Travel: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -24,6 +24,8 @@ from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
+from app.engine.replay import Replays
+from app.engine.travel import Travel
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class Services:
     gates: Gates
     agents: AgentDesk
     mcp: McpServers
+    travel: Travel
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`."""
@@ -126,6 +129,11 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         gates=Gates(store.stores, worker),
         agents=agents,
         mcp=doers.mcp,
+        travel=Travel(
+            reads=store.stores.reads,
+            lines=store.travels,
+            replays=Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow),
+        ),
     )
 
 

@@ -30,9 +30,11 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_travel import MemoryTravels
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.travel import PostgresTravels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
     from app.domain.graph_checkpoints import GraphCheckpoints
+    from app.domain.travel import Travels
     from app.settings import Settings
     from app.store.writer import GroupWriter
 
@@ -54,6 +57,7 @@ class Store:
     agents: AgentStore
     agent_health: AgentHealthStore
     graph_checkpoints: GraphCheckpoints
+    travels: Travels
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -111,6 +115,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         agents=PostgresAgents(pool),
         agent_health=PostgresAgentHealth(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
+        travels=PostgresTravels(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -133,6 +138,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         agents=MemoryAgents(agents),
         agent_health=MemoryAgentHealth(agents),
         graph_checkpoints=MemoryGraphCheckpoints(tables),
+        travels=MemoryTravels(tables),
         durable=False,
         fallback=reason,
     )
