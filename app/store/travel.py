@@ -71,4 +71,6 @@ class PostgresTravels(Travels):
 
 
 def _segment(row: Record) -> Segment:
-    return Segment(**{**row, "execution_id": str(row["execution_id"])})
+    values: dict[str, Any] = dict(row)
+    values["execution_id"] = str(values["execution_id"])
+    return Segment(**values)

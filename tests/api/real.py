@@ -46,9 +46,10 @@ class Real:
 
 
 @asynccontextmanager
-async def open_real() -> AsyncGenerator[Real]:
-    """All of it, with the agents of tests.api.agents."""
-    async with open_services(load_settings(checkpointer="memory", modules="tests.api.agents")) as services:
+async def open_real(**settings: Any) -> AsyncGenerator[Real]:
+    """All of it, with the agents of tests.api.agents; in memory unless the settings say otherwise."""
+    given = {"modules": "tests.api.agents", **({} if "database_url" in settings else {"checkpointer": "memory"})}
+    async with open_services(load_settings(**given | settings)) as services:
 
         @asynccontextmanager
         async def there() -> AsyncGenerator[Any]:
