@@ -28,6 +28,7 @@ from app.api import (
     start,
     steer,
     tasks,
+    transfer,
     travel,
     usage,
     workflows,
@@ -50,6 +51,7 @@ _INVOKE: Final = (
     fork.router,
     travel.router,
     replay.router,
+    transfer.router,
     look.router,
     repair.router,
 )

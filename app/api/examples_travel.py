@@ -119,3 +119,19 @@ REPLAY: Final[Json] = {
     "error": None,
     "links": LINKS,
 }
+EXPORT: Final = (
+    '{"row":"backstitch-thread","format":1,"backstitch":"0.1.0","thread_id":"post-1",'
+    '"exported_at":"2026-11-21T09:30:00.123Z","counts":{"definition":1,"thread":1},"children":0}\n'
+    '{"row":"end","lines":1,"sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}\n'
+)
+IMPORTED: Final[Json] = {
+    "thread_id": THREAD,
+    "source_thread_id": "post-1",
+    "status": "paused",
+    "head_version": 2,
+    "last_version": 4,
+    "renamed": True,
+    "counts": {"definition": 1, "thread": 1, "execution": 2, "step": 3, "checkpoint": 4, "event": 12},
+    "durable": True,
+    "links": LINKS,
+}

@@ -32,6 +32,7 @@ _TAGS: Final = [
     {"name": "steer", "description": "Resume, roll back, cancel, pause."},
     {"name": "fork", "description": "New threads from a version of another, and two executions side by side."},
     {"name": "replay", "description": "A recorded step, done again in a thread of its own."},
+    {"name": "transfer", "description": "A thread as one file."},
     {"name": "gates", "description": "Questions that steps ask, and their answers."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "usage", "description": "What work has cost."},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -42,3 +42,19 @@ class ReplayRequest(Body):
     allow_effects: Annotated[bool, Field(description="Also where it may change something outside.")] = False
     new_thread_id: Annotated[ThreadId | None, Field(description="The id of the scratch thread.")] = None
     triggered_by: ShortText | None = None
+
+
+class ExportQuery(Query):
+    """How the file comes."""
+
+    gzip: Annotated[bool, Field(description="Packed with gzip.")] = False
+
+
+class ImportQuery(Query):
+    """Under which id a thread comes in."""
+
+    thread_id: Annotated[ThreadId | None, Field(description="The one in the file without it.")] = None
+    on_conflict: Annotated[
+        Literal["refuse", "rename"],
+        Field(description="When there is a thread of the file's id: refuse, or give the imported one a new id."),
+    ] = "refuse"

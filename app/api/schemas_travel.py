@@ -177,3 +177,17 @@ class ReplayAnswer(BaseModel):
     input: Any
     error: ErrorDocument | None
     links: Links
+
+
+class ImportedAnswer(BaseModel):
+    """A thread that came in; `renamed`: its executions and step runs have new ids, since the old ones are here already."""
+
+    thread_id: str
+    source_thread_id: str
+    status: Status
+    head_version: int
+    last_version: int
+    renamed: bool
+    counts: dict[str, int]
+    durable: bool
+    links: Links

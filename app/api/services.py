@@ -114,6 +114,11 @@ class Limits(Protocol):
         ...
 
     @property
+    def max_import_bytes(self) -> int:
+        """The largest file of a thread."""
+        ...
+
+    @property
     def heartbeat_seconds(self) -> float:
         """Seconds between two comments on a stream."""
         ...

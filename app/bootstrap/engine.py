@@ -25,6 +25,7 @@ from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.replay import Replays
+from app.engine.transfer import Transfers
 from app.engine.travel import Travel
 from app.engine.worker import Worker
 
@@ -46,6 +47,7 @@ class Limits:
     """What the HTTP side is bounded by."""
 
     max_body_bytes: int
+    max_import_bytes: int
     heartbeat_seconds: float
 
 
@@ -119,7 +121,11 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
         bus=bus,
         durable=store.durable,
         fallback=store.fallback,
-        limits=Limits(max_body_bytes=settings.max_body_bytes, heartbeat_seconds=settings.sse_heartbeat_seconds),
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            max_import_bytes=settings.import_max_bytes,
+            heartbeat_seconds=settings.sse_heartbeat_seconds,
+        ),
         shutting_down=asyncio.Event(),
         worker=worker,
         queues=admission,
@@ -133,6 +139,13 @@ async def open_engine(settings: Settings, store: Store, code: Code, stack: Async
             reads=store.stores.reads,
             lines=store.travels,
             replays=Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow),
+            transfers=Transfers(
+                store.stores.reads,
+                store.archive,
+                max_bytes=settings.import_max_bytes,
+                max_value_bytes=settings.max_value_bytes,
+                told=lambda: bus.poke(()),
+            ),
         ),
     )
 

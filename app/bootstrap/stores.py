@@ -30,10 +30,12 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from app.domain.agent_health import AgentHealthStore
     from app.domain.agents import AgentStore
     from app.domain.graph_checkpoints import GraphCheckpoints
+    from app.domain.transfer import Archive
     from app.domain.travel import Travels
     from app.settings import Settings
     from app.store.writer import GroupWriter
@@ -58,6 +61,7 @@ class Store:
     agent_health: AgentHealthStore
     graph_checkpoints: GraphCheckpoints
     travels: Travels
+    archive: Archive
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -116,6 +120,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         agent_health=PostgresAgentHealth(pool),
         graph_checkpoints=PostgresGraphCheckpoints(pool),
         travels=PostgresTravels(pool),
+        archive=PostgresArchive(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -124,6 +129,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
 
 def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
+    graphs = MemoryGraphCheckpoints(tables)
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
@@ -137,8 +143,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         stores=stores,
         agents=MemoryAgents(agents),
         agent_health=MemoryAgentHealth(agents),
-        graph_checkpoints=MemoryGraphCheckpoints(tables),
+        graph_checkpoints=graphs,
         travels=MemoryTravels(tables),
+        archive=MemoryArchive(tables, graphs),
         durable=False,
         fallback=reason,
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.domain.replay import ReplayCommand
     from app.domain.travel import Travels
     from app.engine.replay import Replays
+    from app.engine.transfer import Transfers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Travel:
     reads: Reads
     lines: Travels
     replays: Replays
+    transfers: Transfers
 
     async def difference(self, thread_id: str, one: int, other: int) -> Difference:
         """See engine.difference."""
