@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import agents, fork, gates, look, start, state, steer, steps
+from app.cli import agents, export, fork, gates, look, start, state, steer, steps, travel
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -33,12 +33,16 @@ start.register(app)
 look.register(app)
 steer.register(app)
 fork.register(app)
+travel.register(app)
 gates.register(app)
 steps.register(app)
 
 workflow = typer.Typer(name="workflow", help="What is stored of workflows.", no_args_is_help=True)
-state_group = typer.Typer(name="state", help="The stored state of threads: verify and repair it.", no_args_is_help=True)
+state_group = typer.Typer(
+    name="state", help="The stored state of threads: verify, repair, move it.", no_args_is_help=True
+)
 state.register(state_group)
+export.register(state_group)
 workflow.add_typer(state_group)
 app.add_typer(workflow)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 from contextlib import asynccontextmanager
@@ -48,17 +47,21 @@ async def at_gate(real: Real, **more: Any) -> str:
     """A thread that waits for its answer."""
     body = {"workflow": WORKFLOW, "input": {"topic": "thread"}, "context": {"mood": "good", "nul": "\x00"}, **more}
     thread = (await real.post("/api/invoke/async", body))["thread_id"]
-    while (await real.get(f"/api/invoke/status/{thread}"))["status"] != "waiting":
-        await asyncio.sleep(0)
+    await until(real, thread, "waiting")
     return thread
+
+
+async def until(real: Real, thread: str, *statuses: str) -> dict[str, Any]:
+    """The status of a thread, once it is one of these."""
+    while (found := await real.get(f"/api/invoke/status/{thread}"))["status"] not in statuses:
+        pass
+    return found
 
 
 async def answered(real: Real, thread: str) -> dict[str, Any]:
     """The thread, once it has its answer and has ended."""
     await real.post(f"/api/invoke/gates/{thread}/approve", {"answer": "yes", "by": "ana"})
-    while (found := await real.get(f"/api/invoke/status/{thread}"))["status"] in ("pending", "running", "waiting"):
-        await asyncio.sleep(0)
-    return found
+    return await until(real, thread, "completed", "failed")
 
 
 async def file_of(real: Real, thread: str, **query: Any) -> bytes:
@@ -93,9 +96,7 @@ async def test_what_has_ended_is_the_same_elsewhere(real: Real) -> None:
     thread = await at_gate(real)
     await answered(real, thread)
     await real.post(f"/api/invoke/rollback/{thread}", {"to_version": 2, "reason": "again"})
-    await asyncio.sleep(0)
-    while (await real.get(f"/api/invoke/status/{thread}"))["status"] != "waiting":
-        await asyncio.sleep(0)
+    await until(real, thread, "waiting")
     await answered(real, thread)
     data = await file_of(real, thread)
     async with another() as other:

@@ -63,7 +63,9 @@ async def test_a_difference_to_no_version_is_not_found(real: Real) -> None:
     thread = await run(real)
     found = await real.get(f"/api/invoke/history/{thread}/diff", expect=404, **{"from": 2, "to": 9})
     assert found["code"] == "version_not_found"
-    assert (await real.get(f"/api/invoke/history/{thread}/diff", expect=422, **{"from": 2}))["code"] == "invalid_request"
+    assert (await real.get(f"/api/invoke/history/{thread}/diff", expect=422, **{"from": 2}))[
+        "code"
+    ] == "invalid_request"
 
 
 async def test_the_tree_tells_where_each_timeline_left_its_parent_and_why(real: Real) -> None:
@@ -88,7 +90,8 @@ async def test_a_tree_is_read_page_by_page(real: Real) -> None:
     seen: list[Any] = []
     cursor: str | None = None
     while cursor is not None or not seen:
-        page = await real.get(f"/api/invoke/tree/{thread}", limit=2, **({"cursor": cursor} if cursor else {}))
+        where: dict[str, Any] = {"cursor": cursor} if cursor else {}
+        page = await real.get(f"/api/invoke/tree/{thread}", limit=2, **where)
         seen += page["branches"]
         cursor = page["next_cursor"]
     assert [one["first_version"] for one in seen] == [1, 5, 7, 9, 11]
@@ -115,8 +118,7 @@ async def test_a_tree_names_forks_and_what_it_was_forked_from(real: Real) -> Non
 async def test_a_tree_names_sub_workflows_and_their_parent(real: Real) -> None:
     await real.post("/api/workflows", {**WORKFLOW, "name": "child"}, expect=201)
     parent = {"name": "parent", "steps": [{"id": "mail", "workflow": "child", "input": {"topic": "x"}}]}
-    body = {"workflow": {**parent, "steps": [{**parent["steps"][0]}]}}  # type: ignore[dict-item]
-    thread = (await real.post("/api/invoke", body, expect=200))["thread_id"]
+    thread = (await real.run(parent))["thread_id"]
     [child] = (await real.get(f"/api/invoke/tree/{thread}"))["children"]
     assert child["step_id"] == "mail"
     found = await real.get(f"/api/invoke/tree/{child['thread_id']}")

@@ -32,12 +32,16 @@ if TYPE_CHECKING:
 
 def travels_of(store: Store) -> Travels:
     reads: Any = store.reads
-    return PostgresTravels(reads._fetcher) if isinstance(reads, PostgresReads) else MemoryTravels(reads._tables)
+    return PostgresTravels(reads._fetcher) if on_postgres(store) else MemoryTravels(reads._tables)
+
+
+def on_postgres(store: Store) -> bool:
+    return isinstance(store.reads, PostgresReads)
 
 
 def archive_of(store: Store) -> Archive:
     reads: Any = store.reads
-    if isinstance(reads, PostgresReads):
+    if on_postgres(store):
         return PostgresArchive(reads._fetcher)
     return MemoryArchive(reads._tables, MemoryGraphCheckpoints(reads._tables))
 
@@ -87,7 +91,10 @@ async def test_what_came_of_a_thread_is_found_by_its_origin(store: Store) -> Non
         ("fork", Parameters(forked_from=Origin(thread_id="source", version=2), skip={"nul": "\x00"})),
         ("fork", Parameters(forked_from=Origin(thread_id="source", version=3))),
         ("fork", Parameters(forked_from=Origin(thread_id="other", version=3))),
-        ("invoke", Parameters(replay_of=ReplayOf(thread_id="source", execution_id="e", run_id="r", step_id="s", version=1))),
+        (
+            "invoke",
+            Parameters(replay_of=ReplayOf(thread_id="source", execution_id="e", run_id="r", step_id="s", version=1)),
+        ),
         ("invoke", Parameters()),
     ):
         start = new_start(store.workflow)
@@ -123,7 +130,12 @@ async def test_where_a_step_began_and_what_outputs_weigh_is_told(store: Store) -
 def test_a_timeline_holds_what_the_head_came_from_and_nothing_that_is_gone() -> None:
     def run(first: int, last: int, parent: int | None) -> Segment:
         return Segment(
-            execution_id="", first_version=first, last_version=last, parent_version=parent, shown=1, created_at=utc_now()
+            execution_id="",
+            first_version=first,
+            last_version=last,
+            parent_version=parent,
+            shown=1,
+            created_at=utc_now(),
         )
 
     segments = [run(1, 4, None), run(5, 6, 2), run(7, 9, 5)]
@@ -150,11 +162,22 @@ def _plain(value: Any) -> Any:
 
 def invented(what: str) -> Row:
     """A row with something in every field."""
-    kinds = {
-        "text": "a", "texts": ["b", "\N{SNOWMAN}"], "json": '{"n": 1.50, "nul": "\\u0000"}', "uuid": uuid7(), "thread": "parent",
-        "time": utc_now(), "int": 3, "long": 2**40, "float": 0.1, "bool": True, "digest": b"\x01" * 32, "data": b"\x00\xff",
-        "status": "completed", "step": "completed",
-    }  # fmt: skip
+    kinds: dict[str, Any] = {
+        "text": "a",
+        "texts": ["b", "\N{SNOWMAN}"],
+        "json": '{"n": 1.50, "nul": "\\u0000"}',
+        "uuid": uuid7(),
+        "thread": "parent",
+        "time": utc_now(),
+        "int": 3,
+        "long": 2**40,
+        "float": 0.1,
+        "bool": True,
+        "digest": b"\x01" * 32,
+        "data": b"\x00\xff",
+        "status": "completed",
+        "step": "completed",
+    }
     return {name: kinds[field.kind] for name, field in ROWS[what].items()}
 
 
@@ -180,7 +203,10 @@ async def test_every_kind_of_row_comes_back_as_it_went_in(store: Store) -> None:
     archive, rows = archive_of(store), a_thread("t")
     await restore(archive, "t", rows)
     found = await rows_of(archive, "t")
-    seq = {"graph_run": {"last_seq": 3 if isinstance(store.reads, PostgresReads) else 1}, "graph_checkpoint": {"seq": 3}}
+    seq = {
+        "graph_run": {"last_seq": 3 if on_postgres(store) else 1},
+        "graph_checkpoint": {"seq": 3},
+    }
     seq["graph_checkpoint"]["seq"] = found["graph_checkpoint"][0]["seq"]
     for what in ROWS:
         if what == "definition":

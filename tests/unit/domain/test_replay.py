@@ -28,7 +28,14 @@ def again(spec: StepSpec) -> Any:
 @pytest.mark.parametrize(
     "parts",
     [
-        {"http": {"url": "http://host/{input.x}", "method": "PUT", "headers": {"X-Y{": "{context.c}"}, "json": "{input}"}},
+        {
+            "http": {
+                "url": "http://host/{input.x}",
+                "method": "PUT",
+                "headers": {"X-Y{": "{context.c}"},
+                "json": "{input}",
+            }
+        },
         {"http": {"url": "http://host", "query": {"q": ["{input.n}", "{input.x}"]}}},
         {"mcp": {"server": "s", "tool": "t", "arguments": {"deep": {"er": "{input.list}"}, "text": "a {input.x}"}}},
         {"mcp": {"server": "s", "tool": "t", "arguments": "{input}"}},

@@ -54,7 +54,11 @@ async def test_a_step_is_done_again_on_its_recorded_input_and_the_thread_is_left
     thread_id = await house.run(step("a", input={"n": "{input.n}"}), step("b", input="{a.output}"), input={"n": 7})
     before = (await house.thread(thread_id), len(await house.events(thread_id)), await house.versions(thread_id))
     assert await replayed(house, thread_id, "b") == {"n": 7}
-    assert (await house.thread(thread_id), len(await house.events(thread_id)), await house.versions(thread_id)) == before
+    assert (
+        await house.thread(thread_id),
+        len(await house.events(thread_id)),
+        await house.versions(thread_id),
+    ) == before
     assert [house.called(name) for name in "ab"] == [1, 2]
     assert len(set(house.keys("b"))) == 2
 
@@ -72,7 +76,10 @@ async def test_a_replay_says_what_it_does_again(house: House) -> None:
 
 
 async def test_a_long_input_is_filled_in_from_the_state_that_the_step_saw(house: House) -> None:
-    steps = (step("a", assign="x"), step("b", input={"long": "{a.output.long}", "x": "{context.x}", "m": "{context.m}"}))
+    steps = (
+        step("a", assign="x"),
+        step("b", input={"long": "{a.output.long}", "x": "{context.x}", "m": "{context.m}"}),
+    )
     thread_id = await house.run(*steps, step("c", assign="m"), input={"long": LONG}, context={"m": 1})
     assert await replayed(house, thread_id, "b") == {"long": LONG, "x": {"long": LONG}, "m": 1}
 
@@ -133,7 +140,9 @@ async def test_a_sub_workflow_is_replayed_as_a_new_child(house: House) -> None:
 
 async def test_a_gate_asks_anew_in_the_scratch_thread(house: House) -> None:
     form = {"type": "integer"}
-    thread_id = (await house.start(step("a", gate={"show": "{input}", "form": form}), input={"x": "{"})).thread.thread_id
+    thread_id = (
+        await house.start(step("a", gate={"show": "{input}", "form": form}), input={"x": "{"})
+    ).thread.thread_id
     await house.until_status(thread_id, "waiting")
     scratch = (await replay(house, thread_id, "a")).thread.thread_id
     await house.until_status(scratch, "waiting")

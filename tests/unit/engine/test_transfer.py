@@ -275,7 +275,16 @@ async def test_rows_twice_out_of_order_missing_or_cut_off_are_refused(lines: lis
     assert await refused([lines[0], lines[2], lines[1], *lines[3:]]) == "invalid_export"
     assert await refused(lines[1:]) == "invalid_export"
     assert await refused([lines[0], *lines]) == "invalid_export"
-    for data in (whole[:-1], whole[: len(whole) // 2], whole + b"{}\n", b"", b"[]\n", b"\xff\n", b"\n", b"{" * 9 + b"\n"):
+    for data in (
+        whole[:-1],
+        whole[: len(whole) // 2],
+        whole + b"{}\n",
+        b"",
+        b"[]\n",
+        b"\xff\n",
+        b"\n",
+        b"{" * 9 + b"\n",
+    ):
         assert await refused(lines, data=data) == "invalid_export"
 
 
