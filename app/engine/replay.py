@@ -44,6 +44,7 @@ class Replays:
         flows: Callable[[str], Function | None],
     ) -> None:
         self._reads = stores.reads
+        self._registry = stores.registry
         self._travels = travels
         self._catalog = catalog
         self._starts = starts
@@ -71,6 +72,7 @@ class Replays:
         check_run(run)
         version = await self._version(thread, run)
         recorded = await Recall(self._reads, thread, spec, run, version).recall(command.item, self._flows)
+        recorded = await self._as_it_was(recorded, run)
         await self._check_effects(recorded.step, command)
         document, given = document_of(self._changed(recorded, command))
         try:
@@ -132,6 +134,17 @@ class Replays:
         execution = await self._reads.execution(run.execution_id)
         elsewhere = execution is None or execution.thread_id != thread.thread_id
         return 1 if elsewhere else thread.head_version
+
+    async def _as_it_was(self, recorded: Recorded, run: StepRecord) -> Recorded:
+        """With the version of a sub-workflow that ran then, where that is known."""
+        child = None
+        if recorded.step.kind == "workflow" and run.session_id is not None:
+            child = await self._reads.thread(run.session_id)
+        record = await self._registry.definition(child.definition_id) if child is not None else None
+        if record is None or record.version is None:
+            return recorded
+        target = f"{record.name}@{record.version}"
+        return dataclasses.replace(recorded, step=recorded.step.done_by(target), target=target)
 
     def _changed(self, recorded: Recorded, command: ReplayCommand) -> Recorded:
         """With the command's agent and input.  Raises InvalidRequest."""

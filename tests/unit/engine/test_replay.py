@@ -136,6 +136,8 @@ async def test_a_sub_workflow_is_replayed_as_a_new_child(house: House) -> None:
     thread_id = await house.run(step("a", workflow="child", input={"n": 3}))
     assert await replayed(house, thread_id, "a") == {"inner": 3}
     assert house.called("inner") == 2
+    await house.control.register({"name": "child", "steps": [step("newer", input="{input.n}")]})
+    assert await replayed(house, thread_id, "a") == {"inner": 3}
 
 
 async def test_a_gate_asks_anew_in_the_scratch_thread(house: House) -> None:
