@@ -35,9 +35,8 @@ class History(OfThread):
     execution: Annotated[str | None, typer.Option(metavar="ID", help="Only versions of this execution.")] = None
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only versions from then on.")] = None
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only versions before then.")] = None
-    timeline: Annotated[
-        bool | None, typer.Option("--on-timeline/--left", help="Only what the head came from; only what was left.")
-    ] = None
+    on_timeline: Annotated[bool, typer.Option("--on-timeline", help="Only what the head came from.")] = False
+    left: Annotated[bool, typer.Option("--left", help="Only what a rollback left.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ async def history(service: Backstitch, o: History) -> int:
         print_json(await service.request("GET", f"/api/invoke/history/{quote(o.thread, safe='')}/{o.version}"))
         return 0
     where = {"step": o.step, "execution_id": o.execution, "since": o.since, "until": o.until}
-    timeline = None if o.timeline is None else str(o.timeline).lower()
+    timeline = None if o.on_timeline == o.left else str(o.on_timeline).lower()
     found = await _whole_history(service, o.thread, {**where, "on_timeline": timeline})
     if o.json:
         print_json(found)
