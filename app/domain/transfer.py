@@ -6,19 +6,15 @@ hexadecimal, bytes base64.  Nothing of agents is in it, and so no secret of thei
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
-from uuid import UUID
 
 from app.domain import jsontext
 from app.domain.errors import InvalidRequest, JsonError, Problem
-from app.domain.ids import THREAD_ID
-from app.domain.status import Status, StepStatus
+from app.domain.transfer_fields import FROM_JSON, TO_JSON
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -39,36 +35,36 @@ WHAT: Final = "row"
 _ROWS: Final = {
     "definition": "id:uuid name:text version:int? hash:text document:json",
     "thread": (
-        "thread_id:thread definition_id:uuid execution_id:uuid status:status epoch:int rev:long head_version:int "
-        "last_version:int last_seq:long wake_at:time? queue:text priority:int recoveries:int parent_thread_id:thread? "
-        "parent_run_id:uuid? created_at:time updated_at:time"
+        "thread_id:thread definition_id:uuid execution_id:uuid status:status epoch:int rev:long head_version:number "
+        "last_version:number last_seq:number wake_at:time? queue:queue priority:priority recoveries:int "
+        "parent_thread_id:thread? parent_run_id:uuid? created_at:time updated_at:time"
     ),
     "execution": (
-        "id:uuid workflow_id:uuid? workflow_name:text workflow_version:int? kind:text status:status input:json? "
+        "id:uuid workflow_id:uuid? workflow_name:text workflow_version:int? kind:kind status:status input:json? "
         "input_sha256:digest? parameters:json? triggered_by:text? external_run_id:text? created_at:time started_at:time? "
         "completed_at:time? output:json? output_sha256:digest? context:json? error:json?"
     ),
     "step": (
-        "id:uuid execution_id:uuid key_execution_id:uuid step_id:text step_index:int status:step agent:text? "
+        "id:uuid execution_id:uuid key_execution_id:uuid step_id:name step_index:int status:step agent:text? "
         "agent_version:int? variant:text? call:text? attempt:int retry_count:int input:json? output:json? "
         "output_sha256:digest? error:json? session_id:text? started_at:time? completed_at:time? duration_ms:long? "
         "next_attempt_at:time? input_tokens:long? output_tokens:long? cost_usd:float?"
     ),
     "item": (
-        "key_execution_id:uuid step_id:text item:int status:step attempt:int retry_count:int agent:text? agent_version:int? "
+        "key_execution_id:uuid step_id:name item:int status:step attempt:int retry_count:int agent:text? agent_version:int? "
         "output:json? output_sha256:digest? error:json? session_id:text? started_at:time completed_at:time? "
         "next_attempt_at:time?"
     ),
-    "note": "key_execution_id:uuid step_id:text item:int place:int name:text value:json sha256:digest created_at:time",
+    "note": "key_execution_id:uuid step_id:name item:int place:int name:text value:json sha256:digest created_at:time",
     "checkpoint": (
-        "version:int parent_version:int? base_version:int execution_id:uuid step_id:text trigger:text manifest:json "
+        "version:int parent_version:int? base_version:int execution_id:uuid step_id:name trigger:text manifest:json "
         "sha256:digest size_bytes:long progress:float created_at:time hidden:bool format:int"
     ),
     "event": (
-        "seq:long execution_id:uuid name:text step_id:text? run_id:uuid? attempt:int? version:int at:time data:json"
+        "seq:long execution_id:uuid name:name step_id:name? run_id:uuid? attempt:int? version:int at:time data:object"
     ),
     "gate": (
-        "key_execution_id:uuid step_id:text item:int round:int run_id:uuid title:text? show:json? form:json? "
+        "key_execution_id:uuid step_id:name item:int round:int run_id:uuid title:text? show:json? form:json? "
         "assignees:texts opened_at:time timeout_at:time? answer:json? answer_sha256:digest? answered_by:text? "
         "answered_at:time? via:text?"
     ),
@@ -155,7 +151,7 @@ class Archive(Protocol):
 def line_of(what: str, values: Mapping[str, Any]) -> bytes:
     """One line of the file; a row's values by its fields."""
     fields = ROWS.get(what)
-    told = {name: _TO_JSON[field.kind](values[name]) for name, field in fields.items()} if fields else dict(values)
+    told = {name: TO_JSON[field.kind](values[name]) for name, field in fields.items()} if fields else dict(values)
     return jsontext.dumps({WHAT: what, **told}).encode() + b"\n"
 
 
@@ -193,106 +189,6 @@ def _read(value: Any, field: Field, number: int, name: str) -> Any:
             return None
         raise bad(number, "may not be null", name)
     try:
-        return _FROM_JSON[field.kind](value)
+        return FROM_JSON[field.kind](value)
     except (ValueError, TypeError, JsonError, binascii.Error) as error:
         raise bad(number, str(error)[:200] or f"no {field.kind}", name) from None
-
-
-def _number(bits: int) -> Callable[[Any], int]:
-    most = 2 ** (bits - 1)
-
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not -most <= value < most:
-            raise ValueError("not an integer of that size")
-        return value
-
-    return read
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError("not a text")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError("not a list of texts")  # noqa: TRY004 - it is the file that is wrong
-    return [_text(each) for each in cast("list[Any]", value)]
-
-
-def _json(value: Any) -> str:
-    jsontext.loads(_plain(value))
-    return value
-
-
-def _plain(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not JSON as text")  # noqa: TRY004 - it is the file that is wrong
-    return value
-
-
-def _uuid(value: Any) -> str:
-    if not isinstance(value, str) or str(UUID(value)) != value:
-        raise ValueError("not a UUID in small letters")
-    return value
-
-
-def _thread(value: Any) -> str:
-    if not isinstance(value, str) or THREAD_ID.match(value) is None:
-        raise ValueError("not a thread's id")
-    return value
-
-
-def _time(value: Any) -> datetime:
-    at = datetime.fromisoformat(_plain(value))
-    if at.tzinfo is None:
-        raise ValueError("a time without an offset")
-    return at.astimezone(UTC)
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")  # noqa: TRY004 - it is the file that is wrong
-    return float(value)
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("neither true nor false")  # noqa: TRY004 - it is the file that is wrong
-    return value
-
-
-def _digest(value: Any) -> bytes:
-    found = bytes.fromhex(_plain(value))
-    if len(found) != _SHA256:
-        raise ValueError("not a SHA-256")
-    return found
-
-
-_SHA256: Final = 32
-_FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "text": _text,
-    "texts": _texts,
-    "json": _json,
-    "uuid": _uuid,
-    "thread": _thread,
-    "time": _time,
-    "int": _number(32),
-    "long": _number(64),
-    "float": _float,
-    "bool": _bool,
-    "digest": _digest,
-    "data": lambda value: base64.b64decode(_plain(value), validate=True),
-    "status": Status,
-    "step": StepStatus,
-}
-_TO_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(_FROM_JSON, lambda value: value),
-    "time": lambda value: None if value is None else value.astimezone(UTC).isoformat(),
-    "digest": lambda value: None if value is None else value.hex(),
-    "data": lambda value: None if value is None else base64.b64encode(value).decode(),
-    "uuid": lambda value: None if value is None else str(value),
-    "status": str,
-    "step": str,
-}

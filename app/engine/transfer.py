@@ -216,6 +216,8 @@ class _Entry:
             "thread_id": self._thread_id,
             "definition_id": known[row["definition_id"]].id,
             "status": self.status,
+            "epoch": 1,  # nobody has driven it here, nor written anything
+            "rev": 0,
             "wake_at": None,
             "recoveries": 0,
             "last_seq": row["last_seq"] + self._paused,

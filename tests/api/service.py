@@ -247,7 +247,7 @@ class Service:
         self.durable = True
         self.fallback = None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)
-        self.travel = Travel(self, tables)
+        self.travel: Any = Travel(self, tables)
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)

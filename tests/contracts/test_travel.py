@@ -164,6 +164,12 @@ def invented(what: str) -> Row:
     """A row with something in every field."""
     kinds: dict[str, Any] = {
         "text": "a",
+        "name": "one",
+        "queue": "default",
+        "kind": "fork",
+        "priority": 3,
+        "number": 4,
+        "object": '{"n":1}',
         "texts": ["b", "\N{SNOWMAN}"],
         "json": '{"n": 1.50, "nul": "\\u0000"}',
         "uuid": uuid7(),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.engine.transfer import Imported
 
 Line = dict[str, Any]
+MINE = ("epoch", "rev")
+"""What says who drives a thread, and how often it was written."""
 OTHER = "01993c5e-7c1f-7d3a-9a55-0d5b2f6c8d11"
 KINDS = {
     "definition", "thread", "execution", "step", "item", "note", "checkpoint", "event", "gate", "graph_run",
@@ -135,7 +137,10 @@ async def test_what_comes_in_is_what_went_out(house: House, lines: list[Line]) -
     assert (imported.renamed, other.told) == (False, 1)
     again = await other.export("source")
     definition, thread, execution = (first(again, row) for row in ("definition", "thread", "execution"))
-    changed = {"definition_id": first(lines, "definition")["id"]}
+    changed = {
+        "definition_id": first(lines, "definition")["id"],
+        **{name: first(lines, "thread")[name] for name in MINE},
+    }
     assert definition | {"id": changed["definition_id"]} == first(lines, "definition")
     assert thread | changed | {"updated_at": first(lines, "thread")["updated_at"]} == first(lines, "thread")
     same = [line for line in again[1:-1] if line["row"] not in ("definition", "thread")]
@@ -238,6 +243,15 @@ async def test_a_changed_value_is_seen_though_the_file_was_signed_again(
         ("event", {"data": {}}),
         ("event", {"name": "a\x00b"}),
         ("event", {"row": "odd"}),
+        ("event", {"step_id": 'a","b":"'}),
+        ("event", {"name": "a\n\nevent: b"}),
+        ("event", {"data": "{\n}"}),
+        ("event", {"data": "[]"}),
+        ("step", {"input": "1\r"}),
+        ("execution", {"kind": "odd"}),
+        ("thread", {"queue": "a b"}),
+        ("thread", {"priority": 2**31 - 1}),
+        ("thread", {"last_version": 2**31 - 1}),
         ("event", {"row": ["odd"]}),
         ("checkpoint", {"hidden": 0}),
         ("thread", {"thread_id": "other"}),
