@@ -31,14 +31,9 @@ WORKFLOW = {
 }
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return {} if request.param == "memory" else {"database_url": request.getfixturevalue("database_url")}
-
-
 @pytest.fixture
-async def real(settings: dict[str, Any]) -> AsyncGenerator[Real]:
-    async with open_real(**settings, http_allow_private=True) as real:
+async def real(database_url: str) -> AsyncGenerator[Real]:
+    async with open_real(database_url=database_url, http_allow_private=True) as real:
         yield real
 
 

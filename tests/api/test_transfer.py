@@ -1,4 +1,4 @@
-"""Threads as files: what goes out of one store comes into another as it was, or not at all."""
+"""Threads as files, between PostgreSQL and memory: what goes out of the one comes into the other as it was."""
 
 from __future__ import annotations
 
@@ -25,14 +25,9 @@ WORKFLOW = {
 }
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return {} if request.param == "memory" else {"database_url": request.getfixturevalue("database_url")}
-
-
 @pytest.fixture
-async def real(settings: dict[str, Any]) -> AsyncGenerator[Real]:
-    async with open_real(**settings) as real:
+async def real(database_url: str) -> AsyncGenerator[Real]:
+    async with open_real(database_url=database_url) as real:
         yield real
 
 
