@@ -125,7 +125,7 @@ class Backstitch:
     """The service at `url`, as `async with Backstitch() as service: ...`.
 
     Every method raises ApiError when the service refuses and UnreachableError when it does not answer within `timeout`
-    seconds. Answers are the JSON documents of the HTTP API.
+    seconds. Answers are the JSON documents of the HTTP API. `http` is the connection, for whoever needs more than those.
     """
 
     def __init__(self, url: str = "http://127.0.0.1:8000", *, timeout: float = 30.0) -> None:
@@ -134,20 +134,20 @@ class Backstitch:
         # Loading the authorities takes longer than a request; plain HTTP needs none, and trusting none is safe.
         tls = True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # A proxy of the environment is never the way to this machine itself.
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not local, verify=tls)
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=not local, verify=tls)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        await self.http.aclose()
 
     async def request(
         self, method: str, path: str, *, json: Fields = None, params: Fields = None, headers: Fields = None
     ) -> JsonObject:
         """The JSON answer of any route under `url`; parameters that are None are left out."""
         try:
-            answer = await self._http.request(method, path, json=json, params=_given(params or {}), headers=headers)
+            answer = await self.http.request(method, path, json=json, params=_given(params or {}), headers=headers)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise _unreachable(error) from error
         return _document(answer)
@@ -186,7 +186,7 @@ class Backstitch:
         return await self.request("POST", _path("pause", thread_id))
 
     async def history(self, thread_id: str, **filters: object) -> JsonObject:
-        """A page of the thread's checkpoints, oldest first; `filters`: from_version, to_version, limit, cursor."""
+        """A page of the thread's checkpoints, oldest first; `filters`: from_version, to_version, step, ..., limit, cursor."""
         return await self.request("GET", _path("history", thread_id), params=filters)
 
     async def executions(self, **filters: object) -> JsonObject:
@@ -206,7 +206,7 @@ class Backstitch:
         `on_cut` is told why, once for each outage. A snapshot comes with each connection. Only the first connection may
         raise UnreachableError; ApiError ends the stream at any time. Close it (`aclosing`) when leaving early.
         """
-        reader = _Reader(self._http, _path("stream", thread_id), after)
+        reader = _Reader(self.http, _path("stream", thread_id), after)
         failures = 0
         while True:
             async with aclosing(reader.connection()) as messages:
@@ -226,7 +226,7 @@ class _Reader:
     """The cursor of one stream across its connections."""
 
     def __init__(self, http: httpx.AsyncClient, path: str, after: int) -> None:
-        self._http = http
+        self.http = http
         self._path = path
         self._cursor = after
         self._last = ""
@@ -239,7 +239,7 @@ class _Reader:
         """The events of one connection that are new; afterwards either `ended` is set or `cut` says what happened."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(self._cursor)} if self._cursor else {})
         try:
-            async with self._http.stream("GET", self._path, headers=headers, timeout=_PATIENCE) as answer:
+            async with self.http.stream("GET", self._path, headers=headers, timeout=_PATIENCE) as answer:
                 if not answer.is_success:
                     await answer.aread()
                     _document(answer)

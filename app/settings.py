@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     otel_sdk_disabled: bool = False
     max_body_bytes: Bytes = 10_000_000
     max_value_bytes: Bytes = 16_000_000
+    import_max_bytes: Bytes = 268_435_456
 
     _given: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 

@@ -74,6 +74,16 @@ def created(cursor: str | None) -> tuple[datetime, str] | None:
     return cast("datetime", when), execution_id
 
 
+def one_id(cursor: str | None) -> str | None:
+    """The id of the last entry of the page before."""
+    if cursor is None:
+        return None
+    [found] = decode(cursor, str)
+    if not is_uuid(found):
+        decode("", name="cursor")
+    return found
+
+
 def gate(cursor: str | None) -> tuple[datetime, GateKey] | None:
     """(opened_at, key) of the last gate of the page before."""
     if cursor is None:

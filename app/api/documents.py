@@ -15,8 +15,9 @@ from app.domain.records import ErrorInfo, ExecutionRecord
 from app.domain.retry import CORRUPT
 from app.domain.state import Refs
 from app.domain.status import StepStatus
+from app.domain.travel import Timeline
 from app.domain.views.executions import execution_document
-from app.domain.views.history import history_entry, states, timeline
+from app.domain.views.history import history_entry, states
 from app.domain.views.status import Aside, kept_runs, status_document
 
 if TYPE_CHECKING:
@@ -129,19 +130,19 @@ async def chunks_of(services: Services, thread_id: str, first: int, last: int) -
 
 async def history_of(services: Services, thread: ThreadRecord, query: HistoryQuery, after: int) -> Document:
     """A page of the thread's versions above `after`."""
-    page, more = await _page(services, thread, query, after)
+    timeline = await timeline_of(services, thread)
+    page, more = await _page(services, thread, (query, timeline), after)
     if not page:
         return _history(thread, [], None)
     lowest = min(one.base_version for one in page)
     known: list[CheckpointRecord] = []
     async for chunk in chunks_of(services, thread.thread_id, lowest, page[-1].version):
         known += chunk
-    reached = await timeline_of(services, thread, page[0].version, known)
     wanted = {one.version for one in page}
     # One after the other they cost a manifest each, and all alone each a whole state.
     every = known if any(one.hidden for one in known) else page
     entries = [
-        history_entry(one, refs, on_timeline=one.version in reached)
+        history_entry(one, refs, on_timeline=timeline.holds(one.version))
         for one, refs in states(known, every)
         if one.version in wanted
     ]
@@ -158,19 +159,21 @@ def _history(thread: ThreadRecord, entries: list[Document], last: int | None) ->
 
 
 async def _page(
-    services: Services, thread: ThreadRecord, query: HistoryQuery, after: int
+    services: Services, thread: ThreadRecord, where: tuple[HistoryQuery, Timeline], after: int
 ) -> tuple[list[CheckpointRecord], bool]:
     """The versions that the filters leave, at most `limit`, and whether there are more."""
+    query, timeline = where
     first = max(after + 1, query.from_version or 1)
     last = min(thread.last_version, query.to_version or thread.last_version)
     found: list[CheckpointRecord] = []
     wanted = query.limit + 1
-    size = min(_CHUNK, wanted)
+    size = _CHUNK if query.is_sparse else min(_CHUNK, wanted)
     while first <= last and len(found) < wanted:
         chunk = await services.reads.checkpoints(thread.thread_id, first=first, last=last, limit=size)
         if not chunk:
             break
-        found += [one for one in chunk if _in_time(one, query) and (query.all or is_shown(one, thread.head_version))]
+        shown = chunk if query.all else [one for one in chunk if is_shown(one, thread.head_version)]
+        found += [one for one in shown if _in_time(one, query) and _is_wanted(one, query, timeline)]
         size = _CHUNK if any(one.hidden for one in chunk) else size
         if query.until is not None and chunk[-1].created_at >= query.until:
             break
@@ -183,10 +186,15 @@ def _in_time(checkpoint: CheckpointRecord, query: HistoryQuery) -> bool:
     return since and (query.until is None or checkpoint.created_at < query.until)
 
 
-async def timeline_of(services: Services, thread: ThreadRecord, lowest: int, known: list[CheckpointRecord]) -> set[int]:
-    """The versions from `lowest` on that the head came from; only what `known` lacks is read."""
-    parents = {one.version: one.parent_version for one in known}
-    first = max(parents, default=lowest - 1) + 1
-    async for chunk in chunks_of(services, thread.thread_id, first, thread.head_version):
-        parents.update((one.version, one.parent_version) for one in chunk)
-    return timeline(parents, thread.head_version)
+def _is_wanted(checkpoint: CheckpointRecord, query: HistoryQuery, timeline: Timeline) -> bool:
+    return (
+        query.step in (None, checkpoint.step_id)
+        and query.trigger in (None, checkpoint.trigger)
+        and query.execution_id in (None, checkpoint.execution_id)
+        and query.on_timeline in (None, timeline.holds(checkpoint.version))
+    )
+
+
+async def timeline_of(services: Services, thread: ThreadRecord) -> Timeline:
+    """The versions that the head came from."""
+    return Timeline(await services.travel.lines.segments(thread.thread_id), thread.head_version)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log: Final = logging.getLogger(__name__)
+_IMPORTS: Final = ("/api/invoke/import", "/invoke/import")
 
 
 class TooLarge(Exception):
@@ -35,7 +36,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit: int = scope["state"]["services"].limits.max_body_bytes
+        limit = _limit(scope)
         started = False
 
         async def sending(message: Message) -> None:
@@ -67,6 +68,12 @@ def _refusal(scope: Scope, error: Exception, limit: int) -> Response:
     _log.error("unexpected error %s in %s %s", reference, scope["method"], where, exc_info=error)
     detail = f"an unexpected error; the service's log tells more under {reference}"
     return response(problem(500, "internal_error", detail, instance=where, reference=reference))
+
+
+def _limit(scope: Scope) -> int:
+    """How large the body may be: a thread that is imported has a limit of its own."""
+    limits = scope["state"]["services"].limits
+    return limits.max_import_bytes if scope["path"] in _IMPORTS else limits.max_body_bytes
 
 
 def _declared(scope: Scope) -> int:

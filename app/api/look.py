@@ -78,8 +78,8 @@ async def version(thread_id: str, version: Annotated[int, FromPath(ge=0)], reque
         raise NotFound(message, code="version_not_found")
     await check_shown(services.reads, thread, found[0])
     state = await services.control.load_state(thread_id, version)
-    reached = await timeline_of(services, thread, version, found)
-    return answer(state_document(found[0], state, on_timeline=version in reached))
+    timeline = await timeline_of(services, thread)
+    return answer(state_document(found[0], state, on_timeline=timeline.holds(version)))
 
 
 @execution_router.get(

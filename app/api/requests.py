@@ -240,6 +240,15 @@ class HistoryQuery(Page):
     since: Time | None = None
     until: Time | None = None
     all: Annotated[bool, Field(description="Those too that the checkpoint policy hides.")] = False
+    step: Annotated[ShortText | None, Field(description="Written by this step, START or END.")] = None
+    trigger: Annotated[ShortText | None, Field(description="Such as start, step, end, fork.")] = None
+    execution_id: Annotated[ShortText | None, Field(description="Written by this execution.")] = None
+    on_timeline: Annotated[bool | None, Field(description="Whether the head came from it.")] = None
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether few of the versions may be meant."""
+        return any(one is not None for one in (self.step, self.trigger, self.execution_id, self.on_timeline))
 
 
 class ExecutionsQuery(Page):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.retention import Retention
+    from app.engine.travel import Travel
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
 
@@ -119,6 +120,11 @@ class Limits(Protocol):
     @property
     def max_body_bytes(self) -> int:
         """The largest request body."""
+        ...
+
+    @property
+    def max_import_bytes(self) -> int:
+        """The largest file of a thread."""
         ...
 
     @property
@@ -218,6 +224,8 @@ class Services(Protocol):
     def retention(self) -> Retention: ...
     @property
     def config(self) -> Config: ...
+    @property
+    def travel(self) -> Travel: ...
     @property
     def durable(self) -> bool: ...
     @property

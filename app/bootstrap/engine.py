@@ -28,6 +28,9 @@ from app.engine.hearing import Hearing
 from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.moving import Mover
+from app.engine.replay import Replays
+from app.engine.transfer import Transfers
+from app.engine.travel import Travel
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class Limits:
     """What the HTTP side is bounded by."""
 
     max_body_bytes: int
+    max_import_bytes: int
     heartbeat_seconds: float
 
 
@@ -91,6 +95,7 @@ class Services:
     traced: bool
     retention: Retention
     config: LiveSettings
+    travel: Travel
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""
@@ -139,7 +144,11 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
         bus=bus,
         durable=store.durable,
         fallback=store.fallback,
-        limits=Limits(max_body_bytes=settings.max_body_bytes, heartbeat_seconds=settings.sse_heartbeat_seconds),
+        limits=Limits(
+            max_body_bytes=settings.max_body_bytes,
+            max_import_bytes=settings.import_max_bytes,
+            heartbeat_seconds=settings.sse_heartbeat_seconds,
+        ),
         shutting_down=asyncio.Event(),
         worker=worker,
         queues=admission,
@@ -160,6 +169,18 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
         traced=tracing.on,
         retention=retention,
         config=config,
+        travel=Travel(
+            reads=store.stores.reads,
+            lines=store.travels,
+            replays=Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow),
+            transfers=Transfers(
+                store.stores.reads,
+                store.archive,
+                max_bytes=settings.import_max_bytes,
+                max_value_bytes=settings.max_value_bytes,
+                told=lambda: bus.poke(()),
+            ),
+        ),
     )
 
 

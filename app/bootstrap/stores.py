@@ -37,6 +37,8 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
+from app.store.memory_transfer import MemoryArchive
+from app.store.memory_travel import MemoryTravels
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
 from app.store.metrics import PostgresMetrics
@@ -45,6 +47,8 @@ from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 from app.store.retention import PostgresRetention
 from app.store.timelines import PostgresTimelines
+from app.store.transfer import PostgresArchive
+from app.store.travel import PostgresTravels
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
 
@@ -59,6 +63,8 @@ if TYPE_CHECKING:
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.timeline import Timelines
+    from app.domain.transfer import Archive
+    from app.domain.travel import Travels
     from app.domain.upkeep import Upkeep
     from app.settings import Settings
     from app.store.pool import Pool
@@ -81,6 +87,8 @@ class Store:
     logs: LogBook
     retention: RetentionStore
     config: ConfigStore
+    travels: Travels
+    archive: Archive
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -151,6 +159,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         logs=PostgresLogs(pool),
         retention=PostgresRetention(pool),
         config=PostgresConfig(pool),
+        travels=PostgresTravels(pool),
+        archive=PostgresArchive(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -161,6 +171,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
 
 def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
+    graphs = MemoryGraphCheckpoints(tables)
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
@@ -175,13 +186,15 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         stores=stores,
         agents=MemoryAgents(agents),
         metrics=MemoryMetrics(tables),
-        graph_checkpoints=MemoryGraphCheckpoints(tables),
         upkeep=MemoryUpkeep(tables),
         events=MemoryEvents(tables),
         timelines=MemoryTimelines(tables),
         logs=MemoryLogs(),
         retention=MemoryRetention(tables, agents),
         config=MemoryConfig(),
+        graph_checkpoints=graphs,
+        travels=MemoryTravels(tables),
+        archive=MemoryArchive(tables, graphs),
         durable=False,
         fallback=reason,
     )

@@ -31,6 +31,12 @@ class History(OfThread):
     """Options of `history`."""
 
     version: Annotated[int | None, typer.Option(metavar="N", help="The whole state at this version.")] = None
+    step: Annotated[str | None, typer.Option(help="Only versions that this step wrote, START or END.")] = None
+    execution: Annotated[str | None, typer.Option(metavar="ID", help="Only versions of this execution.")] = None
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only versions from then on.")] = None
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only versions before then.")] = None
+    on_timeline: Annotated[bool, typer.Option("--on-timeline", help="Only what the head came from.")] = False
+    left: Annotated[bool, typer.Option("--left", help="Only what a rollback left.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,9 @@ async def history(service: Backstitch, o: History) -> int:
     if o.version is not None:
         print_json(await service.request("GET", f"/api/invoke/history/{quote(o.thread, safe='')}/{o.version}"))
         return 0
-    found = await _whole_history(service, o.thread)
+    where = {"step": o.step, "execution_id": o.execution, "since": o.since, "until": o.until}
+    timeline = None if o.on_timeline == o.left else str(o.on_timeline).lower()
+    found = await _whole_history(service, o.thread, {**where, "on_timeline": timeline})
     if o.json:
         print_json(found)
     else:
@@ -160,11 +168,11 @@ def _question(step: dict[str, Any]) -> str:
     return f"thread {session}" if session.startswith("sub:") else ""
 
 
-async def _whole_history(service: Backstitch, thread: str) -> dict[str, Any]:
-    found = await service.history(thread, limit=1000)
+async def _whole_history(service: Backstitch, thread: str, where: dict[str, Any]) -> dict[str, Any]:
+    found = await service.history(thread, limit=1000, **where)
     cursor = found["next_cursor"]
     while cursor:
-        page = await service.history(thread, limit=1000, cursor=cursor)
+        page = await service.history(thread, limit=1000, cursor=cursor, **where)
         found["history"] += page["history"]
         cursor = page["next_cursor"]
     return {**found, "next_cursor": None}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import agents, cleanup, fork, gates, look, start, state, steer, steps, tail, upkeep
+from app.cli import agents, cleanup, export, fork, gates, look, start, state, steer, steps, tail, travel, upkeep
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -33,18 +33,20 @@ start.register(app)
 look.register(app)
 steer.register(app)
 fork.register(app)
+travel.register(app)
 gates.register(app)
 steps.register(app)
 tail.register(app)
 
 workflow = typer.Typer(name="workflow", help="What is stored of workflows.", no_args_is_help=True)
 state_group = typer.Typer(
-    name="state", help="The stored state of threads: verify, repair, clean up.", no_args_is_help=True
+    name="state", help="The stored state of threads: verify, repair, clean up, move it.", no_args_is_help=True
 )
 state.register(state_group)
 upkeep.register_upgrade(state_group)
 upkeep.register_migrate(workflow)
 cleanup.register(state_group)
+export.register(state_group)
 workflow.add_typer(state_group)
 app.add_typer(workflow)
 

@@ -58,6 +58,14 @@ class Rollback(OfThread):
         bool, typer.Option("--compensate", help="First run what the undone steps declare as undoing them.")
     ] = False
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Leave the thread paused there.")] = False
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a variable of the context; may be repeated."),
+    ] = None
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="STEP=JSON", help="Replace its agent or input; may be repeated."),
+    ] = None
     reason: Annotated[str | None, typer.Option(help="Why; kept with the event.")] = None
     expected_version: Expected = None
 
@@ -99,8 +107,10 @@ async def resume(service: Backstitch, o: Resume) -> int:
 async def rollback(service: Backstitch, o: Rollback) -> int:
     """Move a thread back to an earlier version and run on from there; later versions stay in its history."""
     if o.dry_run:
-        if o.compensate or o.no_resume:
-            raise typer.BadParameter("--dry-run changes nothing: leave --compensate and --no-resume out")
+        if o.compensate or o.no_resume or o.set or o.override:
+            raise typer.BadParameter(
+                "--dry-run changes nothing: leave --compensate, --no-resume, --set and --override out"
+            )
         return _previewed(o, await service.rollback(o.thread, o.to, dry_run=True, expected_version=o.expected_version))
     answer = await service.rollback(
         o.thread,
@@ -108,6 +118,8 @@ async def rollback(service: Backstitch, o: Rollback) -> int:
         resume=not o.no_resume,
         compensate=o.compensate or None,
         reason=o.reason,
+        context=values.pairs(o.set, "--set", lenient=True),
+        overrides=values.pairs(o.override, "--override"),
         expected_version=o.expected_version,
     )
     head, left = answer.get("rolled_back_to_version"), answer.get("rolled_back_from_version")

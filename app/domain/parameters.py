@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import jsontext, tracing
 from app.domain.commands import StepOverride
@@ -30,13 +30,30 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOf:
+    """Which step run a replay does again; `item`: which part of it, `version`: the state that its templates saw."""
+
+    thread_id: str
+    execution_id: str
+    run_id: str
+    step_id: str
+    version: int
+    item: int | None = None
+
+    def value(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """`reset`: steps to run again; `context`: variables to set; `keys`: the execution in the idempotency key of a step
     that an earlier execution began and did not finish; `quiet`: steps of `reset` whose variable was set anew since, so that
     their running again must not set it; `limits`: instead of the workflow's; `sessions`: those that steps of `keys` had kept;
     `marks`: which list the items were of that a step of `keys` had begun;
     `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`;
-    `forked_from`: a fork's, on its first execution only; `trace`: which one the execution is told of in.
+    `forked_from`: a fork's, `replay_of`: a replay's, on its first execution only; `trace`: which one the execution is told
+    of in.
     """
 
     reset: tuple[str, ...] = ()
@@ -52,6 +69,7 @@ class Parameters:
     hold: bool = False
     forked_from: Origin | None = None
     trace: Trace = NO_TRACE
+    replay_of: ReplayOf | None = None
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -72,6 +90,7 @@ class Parameters:
                 **({"undo": [list(pair) for pair in self.undo], "hold": self.hold} if self.undo else {}),
                 **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
                 **({"trace": self.trace.value()} if self.trace != NO_TRACE else {}),
+                **({"replay_of": self.replay_of.value()} if self.replay_of else {}),
             }
         )
 
@@ -81,6 +100,7 @@ class Parameters:
 
 
 NOTHING = Parameters()
+_OF_REPLAY: Final = {"thread_id", "execution_id", "run_id", "step_id"}
 
 
 def parse(text: str | None) -> Parameters:
@@ -105,6 +125,7 @@ def parse(text: str | None) -> Parameters:
         hold=value.get("hold") is True,
         forked_from=_origin(value.get("forked_from")),
         trace=tracing.read(_table(value.get("trace", {}))),
+        replay_of=_replay_of(value.get("replay_of")),
     )
 
 
@@ -138,6 +159,17 @@ def _origin(value: Any) -> Origin | None:
             return Origin(thread_id=thread_id, version=version, variant=variant)
         case _:
             raise ValueError("not the origin of a fork")
+
+
+def _replay_of(value: Any) -> ReplayOf | None:
+    if value is None:
+        return None
+    match _table(value):
+        case {"version": int(version), "item": int() | None as item, **names} if names.keys() == _OF_REPLAY:
+            texts = _texts(names)
+            return ReplayOf(version=version, item=item, **texts)
+        case _:
+            raise ValueError("not what a replay does again")
 
 
 def _table(value: Any) -> dict[str, Any]:

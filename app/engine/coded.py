@@ -121,6 +121,11 @@ class Coded:
         """What the function returned."""
         return self._flow.result
 
+    def asked_for(self, step_id: str) -> StepSpec | None:
+        """The step as the function has asked for it, if it has."""
+        call = self._calls.get(step_id)
+        return None if call is None else call.spec
+
     def _on_call(self, call: Call) -> None:
         step_id = call.spec.id
         try:

@@ -60,6 +60,11 @@ class Control:
         self._forks = Forks(stores, catalog, self._starts)
         self._definite = Definite(stores, catalog, self._steer)
 
+    @property
+    def starts(self) -> Starts:
+        """How new threads come into the world."""
+        return self._starts
+
     async def start(self, command: StartCommand) -> Accepted:
         """Start a new thread, or go on with the one that the command names.
 

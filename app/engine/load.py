@@ -89,14 +89,14 @@ async def load_refs(reads: Reads, thread_id: str, version: int) -> Refs:
 
 async def load_state(reads: Reads, thread_id: str, version: int) -> State:
     """The state at `version` with all its values.  Raises NotFound, Corrupt."""
-    return await _fill(reads, thread_id, await load_refs(reads, thread_id, version))
+    return await fill(reads, thread_id, await load_refs(reads, thread_id, version))
 
 
 async def load_variables(reads: Reads, thread_id: str, version: int) -> State:
     """The state at `version`, the head, with its variables alone, neither input nor steps.  Raises Corrupt."""
     refs = resolve(await manifests(reads, thread_id, version, is_head=True), version)
     refs.steps, refs.input = {}, ""
-    state = await _fill(reads, thread_id, refs)
+    state = await fill(reads, thread_id, refs)
     state.size_bytes -= len("null")
     return state
 
@@ -121,7 +121,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
         await _reset(reads, thread, refs, writer, asked)
-    state = await _fill(reads, thread.thread_id, refs, asked.context if fresh else (), known=execution)
+    state = await fill(reads, thread.thread_id, refs, asked.context if fresh else (), known=execution)
     if fresh:
         set_literals(asked.context, state, writer)
     steps = await reads.steps(thread.thread_id, execution_id=execution.id, values=False)
@@ -215,7 +215,7 @@ def set_literals(values: dict[str, Any], state: State, writer: ManifestWriter) -
         writer.literal(name, value)
 
 
-async def _fill(
+async def fill(
     reads: Reads, thread_id: str, refs: Refs, given: Collection[str] = (), *, known: ExecutionRecord | None = None
 ) -> State:
     """The state with its values, without those of the variables in `given`, which are about to be set."""

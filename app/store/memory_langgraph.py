@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from app.domain.errors import Fenced
-from app.domain.graph_checkpoints import GraphCheckpoints, GraphRun, StoredGraph
+from app.domain.graph_checkpoints import (
+    ChannelValue,
+    GraphCheckpoint,
+    GraphCheckpoints,
+    GraphRun,
+    GraphWrite,
+    StoredGraph,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQuery, GraphWrite
+    from app.domain.graph_checkpoints import GraphQuery
     from app.store.memory_tables import MemoryTables
 
     Place = tuple[str, str]
@@ -97,11 +104,55 @@ class MemoryGraphCheckpoints(GraphCheckpoints):
             del self._runs[key]
         return len(dead)
 
+    def dump(self, thread_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All of a thread's runs, as rows of domain.transfer."""
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in _ROWS}
+        for (owner, run_key), held in sorted(self._runs.items()):
+            if owner == thread_id:
+                _dump(found, run_key, held)
+        return found
+
+    def load(self, thread_id: str, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+        """What `dump` gave, for a thread that has no runs yet."""
+        for row in rows.get("graph_run", []):
+            self._runs[thread_id, row["run_key"]] = _Run(row["fence"])
+        for row in sorted(rows.get("graph_checkpoint", []), key=lambda row: row["seq"]):
+            values = {name: row[name] for name in _CHECKPOINT}
+            versions = dict(zip(row["channels"], row["versions"], strict=True))
+            held = self._runs[thread_id, row["run_key"]]
+            held.checkpoints[row["ns"], row["checkpoint_id"]] = GraphCheckpoint(**values, versions=versions)
+        for row in rows.get("graph_value", []):
+            value = ChannelValue(**{name: row[name] for name in ("channel", "version", "kind", "data")})
+            self._runs[thread_id, row["run_key"]].values[row["ns"], value.channel, value.version] = value
+        for row in rows.get("graph_write", []):
+            write = GraphWrite(**{name: row[name] for name in _WRITE})
+            place = self._runs[thread_id, row["run_key"]].writes.setdefault((row["ns"], row["checkpoint_id"]), {})
+            place[write.task_id, write.idx] = write
+
     def _held(self, run: GraphRun) -> _Run:
         held = self._runs.get((run.thread_id, run.run_key))
         if held is None or held.fence != run.fence or run.thread_id not in self._tables.threads:
             raise Fenced(f"the graph's run {run.run_key} of thread {run.thread_id} has another writer, or is gone")
         return held
+
+
+_ROWS = ("graph_run", "graph_checkpoint", "graph_value", "graph_write")
+_CHECKPOINT = ("ns", "checkpoint_id", "parent_id", "run_id", "kind", "data", "metadata")
+_WRITE = ("task_id", "idx", "task_path", "channel", "kind", "data")
+
+
+def _dump(found: dict[str, list[dict[str, Any]]], run_key: str, held: _Run) -> None:
+    """Add one run."""
+    found["graph_run"].append({"run_key": run_key, "fence": held.fence, "last_seq": len(held.checkpoints)})
+    for seq, one in enumerate(held.checkpoints.values(), start=1):
+        row = {"run_key": run_key, "seq": seq, **{name: getattr(one, name) for name in _CHECKPOINT}}
+        row |= {"channels": list(one.versions), "versions": list(one.versions.values())}
+        found["graph_checkpoint"].append(row)
+    for (ns, _, _), value in held.values.items():
+        found["graph_value"].append({"run_key": run_key, "ns": ns, **asdict(value)})
+    for (ns, checkpoint_id), writes in held.writes.items():
+        place = {"run_key": run_key, "ns": ns, "checkpoint_id": checkpoint_id}
+        found["graph_write"].extend({**place, **asdict(write)} for write in writes.values())
 
 
 def _forget(held: _Run, places: Collection[Place]) -> None:

@@ -1,13 +1,13 @@
 """Indexes for lists of executions by workflow and by who started them.
 
 Revision ID: 0015
-Revises: 0010
+Revises: 0012
 """
 
 from alembic import op
 
 revision = "0015"
-down_revision = "0010"
+down_revision = "0012"
 
 UP = """
 CREATE INDEX workflow_executions_workflow ON workflow_executions (workflow_name, status, created_at DESC, id DESC);

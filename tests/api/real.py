@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Real:
     """A client of it; what it asks must be answered as expected."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, services: Any, application: Any) -> None:
         self.http = http
+        self.services = services
+        self.application = application
 
     async def post(self, path: str, body: Any = None, *, expect: int = 202, key: str | None = None) -> dict[str, Any]:
         """The answer to a POST."""
@@ -46,9 +48,10 @@ class Real:
 
 
 @asynccontextmanager
-async def open_real() -> AsyncGenerator[Real]:
-    """All of it, with the agents of tests.api.agents."""
-    async with open_services(load_settings(checkpointer="memory", modules="tests.api.agents")) as services:
+async def open_real(**settings: Any) -> AsyncGenerator[Real]:
+    """All of it, with the agents of tests.api.agents; in memory unless the settings say otherwise."""
+    given = {"modules": "tests.api.agents", **({} if "database_url" in settings else {"checkpointer": "memory"})}
+    async with open_services(load_settings(**given | settings)) as services:
 
         @asynccontextmanager
         async def there() -> AsyncGenerator[Any]:
@@ -62,4 +65,4 @@ async def open_real() -> AsyncGenerator[Real]:
 
             transport = httpx.ASGITransport(app=call, raise_app_exceptions=True)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-                yield Real(http)
+                yield Real(http, services, call)

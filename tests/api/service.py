@@ -20,6 +20,7 @@ from app.domain.breakers import BreakerPolicy
 from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.moving import Moves, Outcome, Reason
+from app.domain.parameters import Parameters, ReplayOf
 from app.domain.records import IdempotencyRecord
 from app.domain.retention import RetentionPolicy
 from app.domain.spec import StepSpec, WorkflowSpec
@@ -30,8 +31,10 @@ from app.engine.admission import Admission
 from app.engine.agents import Directory
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
+from app.engine.difference import Difference, difference
 from app.engine.gates import Gates
 from app.engine.retention import Retention
+from app.engine.transfer import Transfers
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
@@ -42,6 +45,7 @@ from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_gates import MemoryGates
+from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_logs import MemoryLogs
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
@@ -49,6 +53,8 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
+from app.store.memory_transfer import MemoryArchive
+from app.store.memory_travel import MemoryTravels
 from app.store.memory_upkeep import MemoryUpkeep
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
@@ -63,6 +69,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.replay import ReplayCommand
     from app.domain.transition import Transition
     from app.engine.undo import Undone
 
@@ -201,6 +208,36 @@ class Control:
         return thread
 
 
+class Travel:
+    """Time travel over the tables; a replay does nothing."""
+
+    def __init__(self, service: Service, tables: MemoryTables) -> None:
+        self._service = service
+        self.lines = MemoryTravels(tables)
+        archive = MemoryArchive(tables, MemoryGraphCheckpoints(tables))
+        self.transfers = Transfers(
+            MemoryReads(tables), archive, max_bytes=1_000_000, max_value_bytes=10_000, told=lambda: None
+        )
+
+    async def difference(self, thread_id: str, one: int, other: int) -> Difference:
+        return await difference(self._service.reads, self.lines, thread_id, one, other)
+
+    async def replay(self, command: ReplayCommand) -> Accepted:
+        service = self._service
+        [run, *_] = await service.reads.steps(command.thread_id)
+        start = new_start(service.workflow)
+        origin = ReplayOf(
+            thread_id=command.thread_id,
+            execution_id=run.execution_id,
+            run_id=run.id,
+            step_id=command.step_id,
+            version=1,
+        )
+        start.execution.parameters = Parameters(replay_of=origin).text()
+        assert (await service.journal.start(start)).created
+        return Accepted(thread=start.thread, execution_id=start.execution.id, created=True)
+
+
 class Service:
     """The stand-in for bootstrap's services."""
 
@@ -229,7 +266,8 @@ class Service:
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable, self.traced, self.fallback = True, False, None
-        self.limits: Any = SimpleNamespace(max_body_bytes=100_000, heartbeat_seconds=15.0)
+        self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)
+        self.travel: Any = Travel(self, tables)
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)

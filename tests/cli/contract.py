@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents, examples_look, examples_steps, examples_upkeep
+from app.api import examples_agents, examples_look, examples_steps, examples_travel, examples_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,6 +64,7 @@ class State:
     released: int = 1000  # events that exist so far
     cuts: int = 0  # connections still to be cut at a random place
     deaf: bool = False  # sends everything again, whatever the cursor
+    taken_in: bytes = b""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     refusal: Response | None = None
     reached: threading.Event = field(default_factory=threading.Event)  # a reader has all that is released
@@ -154,6 +155,10 @@ def _app(service: Service) -> Starlette:
     async def answer(request: Request) -> Response:
         raw = await request.body()
         state = service.state
+        if request.url.path == "/api/invoke/import":
+            state.taken_in, raw = raw, b""
+        if request.url.path == f"/api/invoke/export/{THREAD}":
+            return Response(b'{"row":"end"}\n', media_type="application/x-ndjson")
         state.asked.append((f"{request.method} {request.url.path}", json.loads(raw) if raw else None))
         if state.refusal is not None:
             return state.refusal
@@ -266,6 +271,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     f"/api/invoke/history/{THREAD}": {
         "thread_id": THREAD, "head_version": 4, "history": HISTORY, "next_cursor": None,
     },
+    f"/api/invoke/history/{THREAD}/diff": examples_travel.DIFF,
+    f"/api/invoke/tree/{THREAD}": examples_travel.TREE,
+    f"/api/invoke/replay/{THREAD}/marketer": {**examples_travel.REPLAY_STARTED, "thread_id": THREAD},
+    f"/api/invoke/replay/{THREAD}": {**examples_travel.REPLAY, "thread_id": THREAD},
+    "/api/invoke/import": {**examples_travel.IMPORTED, "thread_id": THREAD},
     f"/api/invoke/history/{THREAD}/2": {"version": 2, "state": {"context": {}}},
     f"/api/invoke/verify/{THREAD}": {
         "thread_id": THREAD, "status": "failed", "valid": False, "head_version": 4, "head_valid": False,

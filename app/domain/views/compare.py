@@ -88,36 +88,36 @@ class _Pairs:
     def of_states(self, a: Side, b: Side, part: Callable[[State], Any]) -> Document:
         """The same part of two states."""
         if a.state is None or b.state is None:
-            return _told(equal=None, omitted=self._without)
+            return told(equal=None, omitted=self._without)
         return self.of_values(part(a.state), part(b.state))
 
     def of_texts(self, a: str | None, b: str | None) -> Document:
         """Two JSON texts; None is null."""
         if a == b:
-            return _told(equal=True)
+            return told(equal=True)
         if len(a or "") + len(b or "") > min(PAIR_LIMIT, self._left):
-            return _told(equal=False, omitted=TOO_LARGE)
+            return told(equal=False, omitted=TOO_LARGE)
         return self.of_values(jsontext.loads(a or "null"), jsontext.loads(b or "null"))
 
     def of_values(self, a: Any, b: Any) -> Document:
         """Two JSON values."""
         texts = jsontext.dumps(a), jsontext.dumps(b)
         if texts[0] == texts[1]:
-            return _told(equal=True)
+            return told(equal=True)
         size = len(texts[0]) + len(texts[1])
         if size > min(PAIR_LIMIT, self._left):
-            return _told(equal=False, omitted=TOO_LARGE)
+            return told(equal=False, omitted=TOO_LARGE)
         self._left -= size
         patch = _patch(a, b)
-        return _told(equal=False, a=a, b=b, patch=patch) if patch else _told(equal=True)
+        return told(equal=False, a=a, b=b, patch=patch) if patch else told(equal=True)
 
     def of_outputs(self, a: Side, b: Side, runs: tuple[StepRecord | None, StepRecord | None]) -> Document:
         """The outputs of a step: by their digests, and where these differ by their values."""
         digests = [run.output_sha256 if run is not None else None for run in runs]
         if digests[0] == digests[1]:
-            return _told(equal=True)
+            return told(equal=True)
         if a.state is None or b.state is None:
-            return _told(equal=False, omitted=self._without)
+            return told(equal=False, omitted=self._without)
         return self.of_values(_output(a.state, runs[0]), _output(b.state, runs[1]))
 
 
@@ -127,10 +127,16 @@ def _output(state: State, run: StepRecord | None) -> Any:
     return state.scope[run.step_id]["output"]
 
 
-def _told(
+def told(
     *, equal: bool | None, a: Any = None, b: Any = None, patch: Any = None, omitted: str | None = None
 ) -> Document:
+    """What is told of two values."""
     return {"equal": equal, "a": a, "b": b, "patch": [] if equal else patch, "omitted": omitted}
+
+
+def values_of_texts(a: str | None, b: str | None) -> Document:
+    """Two JSON texts, as the comparison tells of values."""
+    return _Pairs(None).of_texts(a, b)
 
 
 def _patch(a: Any, b: Any) -> list[dict[str, Any]]:

@@ -63,13 +63,13 @@ def history_entry(checkpoint: CheckpointRecord, refs: Refs, *, on_timeline: bool
 
 def state_document(checkpoint: CheckpointRecord, state: State, *, on_timeline: bool) -> Document:
     """One version with the whole state: input, context, every step's output, and what it says of itself."""
-    steps: dict[str, Any] = {each: _told(state.scope[each]) for each in state.refs.steps if each in state.scope}
+    steps: dict[str, Any] = {each: told(state.scope[each]) for each in state.refs.steps if each in state.scope}
     entry = history_entry(checkpoint, state.refs, on_timeline=on_timeline)
     metadata = {name: entry[name] for name in ("current_step", "completed_steps", "progress", "trigger")}
     document = {"input": state.scope["input"], "context": state.context, "steps": steps, "metadata": metadata}
     return {"thread_id": checkpoint.thread_id, **entry, "state": document}
 
 
-def _told(step: dict[str, Any]) -> dict[str, Any]:
+def told(step: dict[str, Any]) -> dict[str, Any]:
     """A step of the state; its error only if it failed."""
     return {name: value for name, value in step.items() if name != "error" or value is not None}
