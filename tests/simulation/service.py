@@ -29,6 +29,7 @@ from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
+from app.store.memory_versions import MemoryVersions
 from tests.agents import agent_runner
 from tests.simulation.loop import Place
 from tests.simulation.store import Wire, WireReads
@@ -133,6 +134,7 @@ class Process:
             queues=queues,
             breakers=breakers,
             gates=self._reach(MemoryGates(world.tables)),
+            versions=self._reach(MemoryVersions(world.tables)),
         )
         self.bus, children = Bus(), WorkflowRunner()
         known = functions(world, self.place)
