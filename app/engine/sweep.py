@@ -23,8 +23,10 @@ PAGE: Final = 500
 _REST: Final = 4.0
 """Rests so many times as long as it has worked."""
 _LEAST_REST: Final = 0.002
-_QUICK, _SLOW = 0.03, 0.1
-"""Seconds that a batch may take before the next ones are made larger, or smaller."""
+_ROWS: Final = 4_000
+"""Rows that a batch is to have, by what the one before it had: some 20 ms of the database."""
+_SLOW: Final = 1.0
+"""Seconds from which on a batch was too large, whatever it had: values of many megabytes are no rows of their own."""
 _LEAST, _FIRST, _MOST = 1, 10, 100
 """Threads in a batch."""
 _LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -111,9 +113,10 @@ class Sweep:
         if deleted.threads:
             await self._told(deleted.threads)
         await _rest(began, _REST)
-        if took < _QUICK:
-            return min(_MOST, size * 2)
-        return max(_LEAST, size // 2) if took > _SLOW else size
+        if took > _SLOW:
+            return max(_LEAST, size // 2)
+        fitting = len(batch) * _ROWS // deleted.rows if deleted.rows else size
+        return max(_LEAST, min(_MOST, fitting))
 
 
 async def _rest(began: float, times: float) -> None:

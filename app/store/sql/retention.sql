@@ -29,7 +29,10 @@ WITH RECURSIVE given AS (
     SELECT t.thread_id AS root, t.thread_id AS member
     FROM given JOIN threads AS t ON t.thread_id = given.root
     UNION
-    SELECT family.root, t.thread_id FROM family JOIN threads AS t ON t.parent_thread_id = family.member
+    SELECT family.root, child.thread_id
+    FROM family CROSS JOIN LATERAL (
+        SELECT t.thread_id FROM threads AS t WHERE t.parent_thread_id = family.member OFFSET 0 -- a look into the index each
+    ) AS child
 ), held AS MATERIALIZED (
     SELECT t.thread_id AS member, t.epoch, t.rev
     FROM threads AS t

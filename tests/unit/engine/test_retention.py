@@ -152,7 +152,7 @@ async def test_it_rests_in_proportion_to_the_time_that_a_batch_took(desk: Desk, 
         rests.append(round(seconds, 3))
 
     async def delete(threads: Any) -> Any:
-        now[0] += 0.2
+        now[0] += 2.0
         return await MemoryRetention.delete(desk.store, threads)
 
     monkeypatch.setattr(sweep, "_FIRST", 2)
@@ -162,7 +162,23 @@ async def test_it_rests_in_proportion_to_the_time_that_a_batch_took(desk: Desk, 
     run = await desk.retention.begin(Asked(max_per_workflow=0))
     policy = await desk.retention._policy(Asked(max_per_workflow=0))
     await sweep.Sweep(desk.store, policy, run, hold=_nothing, told=_nothing).delete()
-    assert rests == [0.002, 0.8, 0.8], "the second batch is smaller, for the first one was slow"
+    assert rests == [0.002, 8.0, 8.0], "the second batch is smaller, for the first one was slow"
+
+
+async def test_batches_are_as_large_as_the_rows_of_their_threads_allow(desk: Desk, monkeypatch: Any) -> None:
+    for _ in range(6):
+        await desk.house.run(step("a"))
+    sizes: list[int] = []
+
+    async def delete(threads: Any) -> Any:
+        sizes.append(len(threads))
+        return await MemoryRetention.delete(desk.store, threads)
+
+    monkeypatch.setattr(sweep, "_FIRST", 1)
+    monkeypatch.setattr(sweep, "_ROWS", 35)
+    monkeypatch.setattr(desk.store, "delete", delete)
+    await desk.run(Asked(max_per_workflow=0))
+    assert sizes == [1, 3, 2]
 
 
 async def _nothing(*_: Any) -> None:
