@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     sse_heartbeat_seconds: Seconds = 15
     max_body_bytes: Bytes = 10_000_000
     max_value_bytes: Bytes = 16_000_000
+    kill_point: str | None = None
 
     @property
     def is_durable(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
+from app.bootstrap.kill_point import arm
 from app.bootstrap.mcp import health_of
 from app.domain.breakers import BreakerPolicy
 from app.domain.hints import Hint
@@ -92,7 +93,10 @@ class Services:
 
 async def open_engine(settings: Settings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
-    bus, doers = Bus(), await open_doers(settings, store, code, stack)
+    bus = Bus()
+    if settings.kill_point is not None:
+        arm(settings.kill_point, store, bus)
+    doers = await open_doers(settings, store, code, stack)
     catalog, breakers = Catalog(store.stores.registry, doers.runners), _breakers(settings, store)
     agents = agent_desk(settings, store, doers.directory, breakers)
     lease, worker = _lease_and_worker(settings, store, catalog)

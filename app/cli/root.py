@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import agents, fork, gates, look, start, state, steer, steps
+from app.cli import agents, fork, gates, look, start, state, steer, steps, verify
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ steer.register(app)
 fork.register(app)
 gates.register(app)
 steps.register(app)
+verify.register(app)
 
 workflow = typer.Typer(name="workflow", help="What is stored of workflows.", no_args_is_help=True)
 state_group = typer.Typer(name="state", help="The stored state of threads: verify and repair it.", no_args_is_help=True)
