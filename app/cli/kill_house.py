@@ -7,20 +7,19 @@ import json
 import secrets
 import shutil
 import signal
-import tempfile
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.cli.kill_verdict import End, plain
+from app.cli.kill_borrow import borrow
+from app.cli.kill_verdict import End, Hopeless, plain
 from app.cli.kill_witness import entries, look
 from app.cli.process import Server, ServerError
 from app.client import ApiError, UnreachableError
 from app.client_gates import Gates
 from app.domain.status import ENDED, Status
-from app.engine.kill_points import KillPoint
+from app.domain.times import utc_now
 from app.settings import environment
 from app.store.db import open_pool
 from app.store.embedded import embedded_postgres
@@ -28,6 +27,7 @@ from app.store.reads import PostgresReads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
+    from pathlib import Path
 
     from app.client import Backstitch
     from app.domain.ports import Reads
@@ -38,18 +38,18 @@ _LAST_BREATH: Final = 1.0
 """Seconds in which a process dies that was to die at its thread's last commit."""
 
 
-class Hopeless(Exception):
-    """The workflow cannot be verified as it was asked; the message is one line."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is run, again and again; `answers` by step, `patience` in seconds for one run."""
+    """What is run, again and again; `answers` by step, `patience` in seconds for one run.
+
+    `origin` is where the user's own service may be.
+    """
 
     workflow: str | dict[str, Any]
     input: object
     answers: Mapping[str, Any]
     patience: float
+    origin: str
 
 
 class House:
@@ -64,24 +64,36 @@ class House:
         self.name = f"verify-{secrets.token_hex(4)}"
 
     async def restart(self, thread: str = "-", **point: Any) -> None:
-        """End the process, if it lives, and start another one, which dies at `point` of `thread` (see KillPoint)."""
+        """End the process, if it lives, and start another one, which dies at `point` of `thread` (see engine.kill_points)."""
         if self._server.alive:
             await self._server.kill()
-        given = asdict(KillPoint(thread=thread, ledger=str(self._ledger), **{"number": 0, **point}))
+        given = {"thread": thread, "ledger": str(self._ledger), "number": 0, **point}
         await self._server.start({"KILL_POINT": json.dumps(given)})
         await self._server.ready(self.service)
 
     async def start(self, thread: str) -> bool:
         """Start the workflow, or ask for that again; False when the process died before it answered."""
-        work = self._work
-        more = {"thread_id": thread, "idempotency_key": thread, "triggered_by": "verify"}
         try:
-            await self.service.invoke(work.workflow, input=work.input, **more)
+            await self._invoke(thread)
         except UnreachableError:
             if not await self._server.ends_within(_LAST_BREATH):
                 raise
             return False
         return True
+
+    async def start_or_borrow(self, thread: str) -> None:
+        """Start the workflow for the first time; what is missing may be had from the user's own service."""
+        try:
+            await self._invoke(thread)
+        except ApiError as error:
+            work = self._work
+            self._work = replace(work, workflow=await borrow(error, work.origin, self.service, work.workflow))
+            await self._invoke(thread)
+
+    async def _invoke(self, thread: str) -> None:
+        work = self._work
+        more = {"thread_id": thread, "idempotency_key": thread, "triggered_by": "verify"}
+        await self.service.invoke(work.workflow, input=work.input, **more)
 
     async def died(self, thread: str) -> bool:
         """Wait for the process to be killed by its own hand; False when the thread ends without that."""
@@ -92,7 +104,7 @@ class House:
                 until = time.monotonic() + _LAST_BREATH
             if until is not None and time.monotonic() > until:
                 return False
-            await self._pause(thread, deadline)
+            await self._pause(deadline)
         noted = [one for one in entries(self._ledger) if one["what"] == "killed"]
         if self._server.returncode != -signal.SIGKILL or not noted or noted[-1]["pid"] != self._server.pid:
             raise ServerError(f"the service ended by itself, with {self._server.returncode}: see {self._server.log}")
@@ -102,12 +114,14 @@ class House:
         """Wait for the end of the thread, answering its gates.  Raises Hopeless."""
         deadline = time.monotonic() + self._work.patience
         while not await self._is_over(thread):
-            await self._pause(thread, deadline)
+            await self._pause(deadline)
         seen = await look(self.reads, thread)
         found = await self.service.request("GET", f"/api/invoke/history/{thread}/{seen.head}")
         told = await self.service.status(thread)
         state = found["state"]
-        state["metadata"]["completed_steps"] = sorted(state["metadata"]["completed_steps"])  # in any order, side by side
+        state["metadata"]["completed_steps"] = sorted(
+            state["metadata"]["completed_steps"]
+        )  # in any order, side by side
         error = told["error"] and {name: told["error"].get(name) for name in ("kind", "message", "step_id")}
         document = {"status": told["status"], "version": seen.head, "error": error, "output": told["output"], **state}
         return End(seen=seen, document=plain(document, thread))
@@ -119,7 +133,7 @@ class House:
             found = await self.reads.thread(thread)
             if found is None or found.epoch > epoch or found.status in _OVER:
                 return
-            if found.incarnation_id is None and found.wake_at is None:
+            if found.incarnation_id is None and (found.wake_at is None or found.wake_at > utc_now()):
                 return
             await asyncio.sleep(_POLL)
 
@@ -131,15 +145,15 @@ class House:
         found = await self.reads.thread(thread)
         return found is not None and found.status in _OVER
 
-    async def _pause(self, thread: str, deadline: float) -> None:
+    async def _pause(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             message = f"the workflow does not end within {self._work.patience:g} s: give it more with --timeout"
             raise Hopeless(message)
         if self._server.alive:
-            await self._answer(thread)
+            await self._answer()
         await asyncio.sleep(_POLL)
 
-    async def _answer(self, thread: str) -> None:
+    async def _answer(self) -> None:
         """Answer every open gate; one whose answer got lost with the process is still open."""
         gates = Gates(self.service)
         try:
@@ -157,23 +171,31 @@ class House:
                 raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it all happens; the folder is new, and goes afterwards unless it is to `keep`."""
+
+    port: int
+    folder: Path
+    keep: bool = False
+
+
 @asynccontextmanager
 async def open_house(
-    service: Backstitch, work: Work, *, port: int, folder: Path | None, settings: Mapping[str, str]
+    service: Backstitch, work: Work, place: Place, settings: Mapping[str, str]
 ) -> AsyncGenerator[House]:
-    """A house with an empty database; nothing of it is left afterwards, unless it was given a `folder`."""
-    # Not made here: the database makes its folder with the mode that it needs.
-    place = folder or Path(tempfile.gettempdir()) / f"backstitch-verify-{secrets.token_hex(4)}"
+    """A house with an empty database; `settings` go before the user's."""
     async with AsyncExitStack() as stack:
         stack.enter_context(_bare_errors())
-        if folder is None:
-            stack.callback(shutil.rmtree, place, ignore_errors=True)
-        dsn = await stack.enter_async_context(embedded_postgres(place / "database"))
+        folder = place.folder
+        if not place.keep:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        dsn = await stack.enter_async_context(embedded_postgres(folder / "database"))
         pool = await stack.enter_async_context(open_pool(dsn, size=2))
-        given = _environment(dsn, place, settings)
-        server = Server(host="127.0.0.1", port=port, data_dir=place / "service", environment=given)
+        given = _environment(dsn, folder, settings)
+        server = Server(host="127.0.0.1", port=place.port, data_dir=folder / "service", environment=given)
         stack.push_async_callback(server.stop)
-        yield House(service, server, PostgresReads(pool), place / "ledger", work)
+        yield House(service, server, PostgresReads(pool), folder / "ledger", work)
 
 
 @contextmanager
@@ -184,16 +206,16 @@ def _bare_errors() -> Generator[None]:
     except BaseExceptionGroup as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
-            error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+            error = cast("BaseException", error.exceptions[0])  # pyright: ignore[reportUnknownMemberType]
         raise error from None
 
 
-def _environment(dsn: str, place: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def _environment(dsn: str, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """The user's own, with this database in place of theirs, however they named it."""
     ours = {
         "DATABASE_URL": dsn,
         "POSTGRES_SCHEMA": "public",
-        "DATA_DIR": str(place / "service"),
+        "DATA_DIR": str(folder / "service"),
         "CHECKPOINTER": "postgres",
         "USE_POSTGRES_SAVER": "true",
         "CHECKPOINT_ENABLED": "true",

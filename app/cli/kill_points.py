@@ -1,4 +1,4 @@
-"""`verify --kill-points`: runs a workflow twice undisturbed, then once for each commit with a kill there, and judges each run."""
+"""`verify --kill-points`: runs a workflow twice undisturbed, then once with a kill at each commit, and judges each run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.cli.kill_house import Hopeless
-from app.cli.kill_verdict import Measure, Seen, faults, ran_again
+from app.cli.kill_verdict import Hopeless, Measure, Seen, faults, ran_again
 from app.cli.kill_witness import look
 
 if TYPE_CHECKING:
@@ -104,16 +103,16 @@ async def _measured(house: House, at: At, skip: Sequence[str], tell: Callable[[s
         tell(f"undisturbed run {number} of 2")
         thread = f"{house.name}-u{number:03}"
         await house.restart(thread)
-        await house.start(thread)
+        await house.start_or_borrow(thread)
         ends.append(await house.ended(thread))
-        points = points or list(_points(house.noted(), at))
+        points = points or list(_points(house.noted(), at, thread))
     statuses = [str(end.document["status"]) for end in ends]
     if statuses[0] != statuses[1]:
         raise Hopeless(f"two undisturbed runs do not end alike ({' and '.join(statuses)}): nothing can be proven")
     return Report(measure=Measure(end=ends[0], other=ends[1], skip=skip), points=points)
 
 
-def _points(noted: list[dict[str, Any]], at: At) -> Iterator[Point]:
+def _points(noted: list[dict[str, Any]], at: At, thread: str) -> Iterator[Point]:
     """Before and after each commit that holds versions, or each commit; a commit of several versions is one place."""
     number = place = 0
     for one in noted:
@@ -124,6 +123,8 @@ def _points(noted: list[dict[str, Any]], at: At) -> Iterator[Point]:
         if not held:
             continue
         what = _of_versions(held) if at == "boundaries" else _of_commit(first, one)
+        if one["thread"] != thread:
+            what += f" of {one['workflow'] or one['thread']}"
         for moment in ("before", "after"):
             place += 1
             yield Point(place=place, number=first, moment=moment, what=what)

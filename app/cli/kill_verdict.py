@@ -25,6 +25,10 @@ _MILESTONES: Final = frozenset(
 """Events of which a crash adds none and takes none; of others (a resumption, a retry, progress) it may."""
 
 
+class Hopeless(Exception):
+    """Nothing can be proven as it was asked; the message is one line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """An event as it is stored."""
@@ -99,21 +103,25 @@ def plain(value: Any, thread: str) -> Any:
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Where two JSON values differ: JSON pointers to the smallest parts, with both; 1, 1.0 and true are three values."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        a, b = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        for name in sorted(a.keys() | b.keys()):
-            place = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
-            if name in a and name in b:
-                yield from differences(a[name], b[name], place)
-            else:
-                yield place, a.get(name, "(nothing)"), b.get(name, "(nothing)")
-    elif isinstance(one, list) and isinstance(other, list) and len(cast("list[Any]", one)) == len(
-        cast("list[Any]", other)
-    ):
-        for number, (a, b) in enumerate(zip(cast("list[Any]", one), cast("list[Any]", other), strict=True)):
-            yield from differences(a, b, f"{path}/{number}")
-    elif type(one) is not type(other) or one != other:
-        yield path, one, other
+    a, b = _parts(one), _parts(other)
+    alike = type(cast("object", one)) is type(cast("object", other))
+    if a is None or b is None or not alike or (isinstance(one, list) and len(a) != len(b)):
+        if not alike or one != other:
+            yield path, one, other
+        return
+    for name in sorted(a.keys() | b.keys(), key=str):
+        place = f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
+        if name in a and name in b:
+            yield from differences(a[name], b[name], place)
+        else:
+            yield place, a.get(name, "(nothing)"), b.get(name, "(nothing)")
+
+
+def _parts(value: Any) -> dict[str | int, Any] | None:
+    """The parts of an object or a list by their names or places."""
+    if isinstance(value, dict):
+        return cast("dict[str | int, Any]", value)
+    return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else None
 
 
 def is_under(path: str, skipped: Iterable[str]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import statistics
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -54,7 +56,8 @@ class Verify(Common):
         ),
     ] = None
     only: Annotated[
-        list[int] | None, typer.Option("--only", min=1, metavar="N", help="Only this row of the table; may be repeated.")
+        list[int] | None,
+        typer.Option("--only", min=1, metavar="N", help="Only this row of the table; may be repeated."),
     ] = None
     modules: Annotated[str | None, typer.Option(metavar="A,B", help="As MODULES, in its place.")] = None
     workflows_dir: Annotated[
@@ -83,7 +86,7 @@ def verify(o: Verify) -> int:
     if o.data_dir is not None and o.data_dir.exists() and any(o.data_dir.iterdir()):
         raise typer.BadParameter(f"--data-dir {o.data_dir} is not empty: name a new folder")
     from app.cli.demo import guarded  # noqa: PLC0415 - the service's modules are for this command alone
-    from app.cli.kill_house import Hopeless  # noqa: PLC0415
+    from app.cli.kill_verdict import Hopeless  # noqa: PLC0415
     from app.cli.process import free_port, url_of  # noqa: PLC0415
     from app.domain.errors import StartupError  # noqa: PLC0415
 
@@ -102,12 +105,14 @@ def verify(o: Verify) -> int:
 
 async def _proven(service: Backstitch, o: Verify, port: int) -> int:
     from app.cli import kill_points  # noqa: PLC0415
-    from app.cli.kill_house import open_house  # noqa: PLC0415
+    from app.cli.kill_house import Place, open_house  # noqa: PLC0415
 
     settings = {"MODULES": o.modules, "WORKFLOWS_DIR": o.workflows_dir and str(o.workflows_dir)}
     given = {name: value for name, value in settings.items() if value is not None}
-    work = _work(o)
-    async with open_house(service, work, port=port, folder=o.data_dir, settings=given) as house:
+    # Not made here: the database makes its folder with the mode that it needs.
+    folder = o.data_dir or Path(tempfile.gettempdir()) / f"backstitch-verify-{secrets.token_hex(4)}"
+    place = Place(port=port, folder=folder, keep=o.data_dir is not None)
+    async with open_house(service, _work(o, folder), place, given) as house:
         report = await kill_points.verify(
             house, at=o.at, only=o.only or (), skip=o.ignore or (), tell=lambda line: narrate(o, line)
         )
@@ -118,11 +123,11 @@ async def _proven(service: Backstitch, o: Verify, port: int) -> int:
     return 0 if report.proven else 1
 
 
-def _work(o: Verify) -> Work:
+def _work(o: Verify, folder: Path) -> Work:
     from app.cli.kill_house import Work  # noqa: PLC0415
     from app.domain.times import seconds  # noqa: PLC0415
 
-    given = _example(o.workflow) if o.input is None else values.json_value(o.input, "--input")
+    given = _example(o.workflow, folder) if o.input is None else values.json_value(o.input, "--input")
     try:
         patience = seconds(float(o.timeout) if o.timeout.replace(".", "", 1).isdecimal() else o.timeout)
     except ValueError as error:
@@ -132,12 +137,15 @@ def _work(o: Verify) -> Work:
         input=values.merged(given, values.pairs(o.set, "--set", lenient=True)),
         answers=values.pairs(o.answer, "--answer") or {},
         patience=patience,
+        origin=o.service,
     )
 
 
-def _example(workflow: str) -> object:
-    """The example reads this project's docs and rests after each page, for people to watch: not here."""
-    return {"pace_ms": 0} if workflow == WORKFLOW else None
+def _example(workflow: str, folder: Path) -> object:
+    """The example rests after each page for people to watch, and writes where the service runs: not here."""
+    if workflow != WORKFLOW:
+        return None
+    return {"pace_ms": 0, "out_dir": str(folder.resolve() / "reports")}
 
 
 def _show(report: Report) -> None:
@@ -191,7 +199,8 @@ def _sum_up(report: Report) -> None:
     if bad:
         say(f"\nNOT PROVEN: {bad} of {len(killed)} kills were not survived unharmed; {took}")
     else:
-        say(f"\nproven: {len(killed)} kills, each with the same end state, no event lost, no step run twice; {took}")
+        count = f"{len(killed)} kills, each" if len(killed) > 1 else "1 kill"
+        say(f"\nproven: {count} with the same end state, no event lost, no step run twice; {took}")
 
 
 def _document(o: Verify, report: Report) -> dict[str, Any]:

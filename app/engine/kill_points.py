@@ -62,11 +62,14 @@ class Ledger(Watcher):
 
     def committed(self, what: Start | Transition) -> None:
         """A commit that was counted, with the versions that it holds."""
-        thread = what.thread.thread_id if isinstance(what, Start) else what.thread_id
-        kept = [what.checkpoint] if isinstance(what, Start) else what.checkpoints
+        if isinstance(what, Start):
+            thread, workflow = what.thread.thread_id, what.execution.workflow_name
+            kept, told = [what.checkpoint], [what.event]
+        else:
+            thread, workflow, kept, told = what.thread_id, what.workflow, what.checkpoints, what.events
         versions = [{"version": one.version, "step": one.step_id} for one in kept]
-        told = [what.event] if isinstance(what, Start) else what.events
-        self.note("commit", thread=thread, versions=versions, events=[one.name for one in told])
+        events = [one.name for one in told]
+        self.note("commit", thread=thread, workflow=workflow, versions=versions, events=events)
 
     def note(self, what: str, **fields: Any) -> None:
         """One line of JSON, in one write."""

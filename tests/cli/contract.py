@@ -277,5 +277,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/gates": {"gates": [GATE], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}/approve": {"thread_id": THREAD, "step_id": "approve", "status": "waiting"},
+    "/api/workflows/mail": {"document": {"name": "mail", "steps": []}},
+    "/api/workflows/content-strategy": {"document": {"name": "content-strategy", "steps": []}},
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
 }  # fmt: skip
