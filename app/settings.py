@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -21,9 +23,13 @@ Bytes = Annotated[int, Field(ge=1024)]
 
 
 class SettingsError(StartupError):
-    """A setting is wrong; the message is one line that names it."""
+    """A setting is wrong; the message is one line that names it, `problems` has a line for each."""
 
     code = "invalid_settings"
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class Settings(BaseSettings):
@@ -168,9 +174,26 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from None
-    except OSError as error:
-        raise SettingsError(f".env cannot be read: {error.strerror}") from None
+        raise SettingsError(*(_line(problem) for problem in error.errors())) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(error) from None
+
+
+def env_file() -> tuple[dict[str, str], list[int]] | None:
+    """What stands in .env, and the lines that say nothing and are passed over; None without one.  Raises SettingsError."""
+    try:
+        text = Path(".env").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(error) from None
+    read = list(parse_stream(StringIO(text)))
+    vain = [one.original.line for one in read if one.error or (one.key and one.value is None)]
+    return {one.key: one.value for one in read if one.key and one.value is not None}, vain
+
+
+def _unreadable(error: OSError | UnicodeDecodeError) -> SettingsError:
+    return SettingsError(f".env cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}")
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents, examples_steps
+from app.api import examples, examples_agents, examples_steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -162,7 +162,7 @@ def _app(service: Service) -> Starlette:
     return Starlette(
         routes=[
             Route("/api/invoke/stream/{thread}", stream),
-            Route("/{path:path}", answer, methods=["GET", "POST", "PATCH", "DELETE"]),
+            Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
 
@@ -273,6 +273,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "thread_id": THREAD, "execution_id": "e-1", "status": "failed", "repaired": True, "from_version": 4,
         "to_version": 2, "reruns": ["marketer"], "findings": [FINDING | {"quarantined": True}],
     },
+    "/api/queue": examples.QUEUES,
+    "/api/queue/mail": examples.QUEUE,
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
     "/api/gates": {"gates": [GATE], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
