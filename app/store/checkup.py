@@ -30,8 +30,10 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """What was found.  `revision` None: there are no tables of ours, "": which one this role may not read; `skew` is how far the server's clock is ahead, in seconds,
-    and never more than the time of the question off.  The rows are those of sql/checkup.sql.
+    """What was found; the rows are those of sql/checkup.sql.
+
+    `revision` None: there are no tables of ours, "": this role may not read which.  `skew` is how far the server's clock is
+    ahead, in seconds, less what the question itself may have taken.
     """
 
     server: Mapping[str, Any]

@@ -47,7 +47,7 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
 
 @function("bench_state")
 async def large_first(given: dict[str, Any]) -> dict[str, Any]:
-    """The first returns most of the state, each later one about a kilobyte; each takes its own time, so that no two keep step."""
+    """The first returns most of the state, a later one about a kilobyte; each takes its own time, so that no two keep step."""
     if Shared.pause:
         await asyncio.sleep(Shared.pause * random.uniform(0.5, 1.5))
     return {"step": given["step"], "data": payload(LARGE) if given["step"] == 0 else payload(SMALL)}
