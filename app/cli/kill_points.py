@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.cli.kill_verdict import Hopeless, Measure, Seen, faults, ran_again
@@ -43,6 +43,28 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Survivor:
+    """A run that was cut and went on to its end; `attempts` are the keys under which steps were tried after the cut."""
+
+    cut: Cut
+    end: End
+    attempts: list[str]
+    recovery: float
+
+    def judged(self, measure: Measure) -> Verdict:
+        """What is to be said of it."""
+        return Verdict(
+            point=self.cut.point,
+            faults=faults(measure, self.cut.seen, self.end, self.attempts),
+            kept=len(self.cut.seen.ended),
+            ran_again=len(ran_again(self.cut.seen, self.attempts)),
+            versions=sum(map(len, self.end.seen.versions.values())),
+            events=self.end.seen.event_count,
+            recovery=self.recovery,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What became of one run; `reached` is False where the thread ended without that commit (and was not killed)."""
 
@@ -56,13 +78,12 @@ class Verdict:
     recovery: float | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All of it."""
 
     measure: Measure
-    points: list[Point]
-    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    verdicts: list[Verdict]
 
     @property
     def proven(self) -> bool:
@@ -74,42 +95,64 @@ async def verify(
     house: House, *, at: At, only: Collection[int], skip: Sequence[str], tell: Callable[[str], None]
 ) -> Report:
     """Run and judge.  Raises Hopeless where nothing can be proven, ServerError, ApiError."""
-    report = await _measured(house, at, skip, tell)
-    points = [point for point in report.points if not only or point.place in only]
-    if not points:
-        raise Hopeless(f"there are the points 1 to {len(report.points)}")
+    tell("undisturbed run 1 of 2")
+    first = await _undisturbed(house, 1)
+    points = list(_points(house.noted(), at, _name(house, "u", 1)))
+    tell("undisturbed run 2 of 2")
+    measure = Measure(end=first, others=[await _undisturbed(house, 2)], skip=skip)
+    _alike(measure)
+    chosen = [point for point in points if not only or point.place in only]
+    if not chosen:
+        raise Hopeless(f"there are the points 1 to {len(points)}")
+    survivors = await _killed(house, at, chosen, tell)
+    if any(one.faults for one in _judged(measure, chosen, survivors)):
+        # What it reads may have changed since the first runs: then those that were cut are not to blame.
+        tell("undisturbed run 3, since runs differ")
+        measure = replace(measure, others=[*measure.others, await _undisturbed(house, 3)])
+        _alike(measure)
+    return Report(measure=measure, verdicts=list(_judged(measure, chosen, survivors)))
+
+
+def _name(house: House, kind: str, number: int) -> str:
+    """Of a thread; all are of one length, so that a result which tells the length of its own text stays the same."""
+    return f"{house.name}-{kind}{number:04}"
+
+
+async def _undisturbed(house: House, number: int) -> End:
+    """A run in a process that has done nothing else."""
+    thread = _name(house, "u", number)
+    await house.restart(thread)
+    await house.start_or_borrow(thread)
+    return await house.ended(thread)
+
+
+def _alike(measure: Measure) -> None:
+    statuses = sorted({str(end.document["status"]) for end in (measure.end, *measure.others)})
+    if len(statuses) > 1:
+        raise Hopeless(f"undisturbed runs do not end alike ({' and '.join(statuses)}): nothing can be proven")
+
+
+async def _killed(house: House, at: At, points: Sequence[Point], tell: Callable[[str], None]) -> dict[Point, Survivor]:
+    """One run for each point; a process goes on with the thread of the last one and is killed in its own."""
+    survivors: dict[Point, Survivor] = {}
     cut: Cut | None = None
-    for number, point in enumerate([*points, None]):
-        if point is None:
-            await house.restart()
-        else:
-            tell(f"kill {number + 1} of {len(points)}: {point.moment} {point.what}")
-            thread = f"{house.name}-{point.place:04}"
-            await house.restart(thread, at=at, number=point.number, moment=point.moment)
+    for number, point in enumerate(points):
+        tell(f"kill {number + 1} of {len(points)}: {point.moment} {point.what}")
+        thread = _name(house, "k", point.place)
+        await house.restart(thread, at=at, number=point.number, moment=point.moment)
         if cut is not None:
-            report.verdicts.append(await _finish(house, report.measure, cut))
-        if point is not None:
-            cut = await _cut(house, point, f"{house.name}-{point.place:04}")
-            if cut is None:
-                report.verdicts.append(Verdict(point=point, faults=[], reached=False))
-    return report
+            survivors[cut.point] = await _finished(house, cut)
+        cut = await _cut(house, point, thread)
+    await house.restart()
+    if cut is not None:
+        survivors[cut.point] = await _finished(house, cut)
+    return survivors
 
 
-async def _measured(house: House, at: At, skip: Sequence[str], tell: Callable[[str], None]) -> Report:
-    """Two undisturbed runs, each in a process of its own, and the points that follow from the first."""
-    ends: list[End] = []
-    points: list[Point] = []
-    for number in (1, 2):
-        tell(f"undisturbed run {number} of 2")
-        thread = f"{house.name}-u{number:03}"
-        await house.restart(thread)
-        await house.start_or_borrow(thread)
-        ends.append(await house.ended(thread))
-        points = points or list(_points(house.noted(), at, thread))
-    statuses = [str(end.document["status"]) for end in ends]
-    if statuses[0] != statuses[1]:
-        raise Hopeless(f"two undisturbed runs do not end alike ({' and '.join(statuses)}): nothing can be proven")
-    return Report(measure=Measure(end=ends[0], other=ends[1], skip=skip), points=points)
+def _judged(measure: Measure, points: Sequence[Point], survivors: dict[Point, Survivor]) -> Iterator[Verdict]:
+    for point in points:
+        survivor = survivors.get(point)
+        yield Verdict(point=point, faults=[], reached=False) if survivor is None else survivor.judged(measure)
 
 
 def _points(noted: list[dict[str, Any]], at: At, thread: str) -> Iterator[Point]:
@@ -155,7 +198,7 @@ async def _cut(house: House, point: Point, thread: str) -> Cut | None:
     )
 
 
-async def _finish(house: House, measure: Measure, cut: Cut) -> Verdict:
+async def _finished(house: House, cut: Cut) -> Survivor:
     if not cut.answered:  # whoever got no answer asks again, under the same Idempotency-Key
         await house.start(cut.thread)
     await house.goes_on(cut.thread, cut.epoch)
@@ -163,12 +206,4 @@ async def _finish(house: House, measure: Measure, cut: Cut) -> Verdict:
     end = await house.ended(cut.thread)
     tried = [one["key"] for one in house.noted()[cut.noted :] if one["what"] == "attempt"]
     mine = [key for key in tried if any(key.startswith(f"{thread}:") for thread in end.seen.versions)]
-    return Verdict(
-        point=cut.point,
-        faults=faults(measure, cut.seen, end, mine),
-        kept=len(cut.seen.ended),
-        ran_again=len(ran_again(cut.seen, mine)),
-        versions=sum(map(len, end.seen.versions.values())),
-        events=end.seen.event_count,
-        recovery=recovery,
-    )
+    return Survivor(cut=cut, end=end, attempts=mine, recovery=recovery)

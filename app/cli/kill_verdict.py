@@ -77,16 +77,17 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What an undisturbed run came to; `skip` are the paths at which nothing is compared."""
+    """What undisturbed runs came to, the first and some others; `skip` are the paths at which nothing is compared."""
 
     end: End
-    other: End
+    others: Sequence[End]
     skip: Sequence[str] = ()
 
     @property
     def varying(self) -> list[str]:
-        """Where two undisturbed runs differ."""
-        return [path for path, _, _ in differences(self.end.document, self.other.document)]
+        """Where undisturbed runs differ from the first."""
+        found = (differences(self.end.document, other.document) for other in self.others)
+        return sorted({path for each in found for path, _, _ in each})
 
 
 def plain(value: Any, thread: str) -> Any:
@@ -155,8 +156,9 @@ def ran_again(cut: Seen, attempts: Iterable[str]) -> list[str]:
 
 
 def _changed_state(measure: Measure, end: End) -> Iterator[str]:
-    skipped = [*measure.skip, *measure.varying]
-    for path, wanted, got in differences(measure.end.document, end.document):
+    found = list(differences(measure.end.document, end.document))
+    skipped = [*measure.skip, *measure.varying] if found else []
+    for path, wanted, got in found:
         if not is_under(path, skipped):
             yield f"the end state differs at {path or '/'}: {_short(got)} instead of {_short(wanted)}"
 
@@ -190,10 +192,11 @@ def _lost(cut: Seen, end: Seen) -> Iterator[str]:
 
 
 def _miscounted(measure: Measure, end: Seen) -> Iterator[str]:
-    wanted, other, got = measure.end.seen.milestones, measure.other.seen.milestones, end.milestones
+    wanted, got = measure.end.seen.milestones, end.milestones
+    others = [other.seen.milestones for other in measure.others]
     for name, step in sorted(wanted | got, key=str):
         count = wanted[name, step]
-        if count == other[name, step] and got[name, step] != count:
+        if got[name, step] != count and all(other[name, step] == count for other in others):
             place = f" of {step}" if step else ""
             yield f"{got[name, step]} events {name}{place} instead of {count}"
 

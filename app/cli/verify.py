@@ -83,8 +83,8 @@ def verify(o: Verify) -> int:
     """
     if not o.kill_points:
         raise typer.BadParameter("say what to verify: --kill-points")
-    if o.data_dir is not None and o.data_dir.exists() and any(o.data_dir.iterdir()):
-        raise typer.BadParameter(f"--data-dir {o.data_dir} is not empty: name a new folder")
+    if o.data_dir is not None and o.data_dir.exists() and (not o.data_dir.is_dir() or any(o.data_dir.iterdir())):
+        raise typer.BadParameter(f"--data-dir {o.data_dir} is no empty folder: name a new one")
     from app.cli.demo import guarded  # noqa: PLC0415 - the service's modules are for this command alone
     from app.cli.kill_verdict import Hopeless  # noqa: PLC0415
     from app.cli.process import free_port, url_of  # noqa: PLC0415
@@ -154,7 +154,7 @@ def _show(report: Report) -> None:
     say("\nundisturbed:", styled(str(end.document["status"])), f" {told}")
     varying = report.measure.varying
     if varying:
-        say("not compared, since two undisturbed runs differ there:", *_some(varying))
+        say("not compared, since undisturbed runs differ there:", *_some(varying))
     say("")
     rows = [
         (

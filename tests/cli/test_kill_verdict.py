@@ -28,7 +28,7 @@ def seen(**given: Any) -> Seen:
 
 
 END = End(seen=seen(), document={"output": {"n": 1}})
-MEASURE = Measure(end=END, other=END)
+MEASURE = Measure(end=END, others=[END])
 CUT = seen(versions={T: [1, 2]}, events={T: seen().events[T][:2]})
 
 
@@ -87,11 +87,11 @@ def test_an_item_of_a_step_that_goes_on_may_be_tried_and_one_that_ended_may_not(
 
 def test_where_two_undisturbed_runs_differ_nothing_is_compared() -> None:
     other = replace(END, document={"output": {"n": 5}})
-    assert judged(End(seen=seen(), document={"output": {"n": 9}}), measure=Measure(end=END, other=other)) == []
+    assert judged(End(seen=seen(), document={"output": {"n": 9}}), measure=Measure(end=END, others=[END, other])) == []
 
 
 def test_what_is_to_be_ignored_is_not_compared() -> None:
-    measure = Measure(end=END, other=END, skip=["/*/n"])
+    measure = Measure(end=END, others=[END], skip=["/*/n"])
     assert judged(End(seen=seen(), document={"output": {"n": 9}}), measure=measure) == []
 
 

@@ -68,7 +68,7 @@ def test_a_workflow_that_keeps_its_state_in_the_process_is_found_out(tmp_path: P
     ("arguments", "fault"),
     [
         (["flow"], "say what to verify"),
-        (["flow", "--kill-points", "--data-dir", "."], "is not empty"),
+        (["flow", "--kill-points", "--data-dir", "."], "is no empty folder"),
         (["flow", "--kill-points", "--answer", "ask"], "--answer takes NAME=VALUE"),
         (["flow", "--kill-points", "--timeout", "soon"], "--timeout"),
         (["flow", "--kill-points", "--at", "steps"], "--at"),
