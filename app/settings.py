@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
-from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.checkpoints import CheckpointPolicy, Frequency
-from app.domain.errors import Problem, StartupError
+from app.domain.errors import Problem
 from app.domain.retention import RetentionPolicy
 from app.domain.status import ENDED, Status
 from app.domain.times import MAX_DURATION
+from app.env_file import NAME, SettingsError, file_values, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,21 +27,11 @@ Bytes = Annotated[int, Field(ge=1024)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
 
 
-class SettingsError(StartupError):
-    """A setting is wrong; the message is one line that names it, `problems` have a pointer for each."""
-
-    code = "invalid_settings"
-
-    def __init__(self, message: str, problems: list[Problem] | None = None) -> None:
-        super().__init__(message)
-        self.problems = problems or []
-
-
 class Settings(BaseSettings):
     """The settings as given. Read `database_dsn` and `is_durable` rather than what they are worked out from."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=NAME,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -117,6 +106,8 @@ class Settings(BaseSettings):
     max_value_bytes: Bytes = 16_000_000
     import_max_bytes: Bytes = 268_435_456
 
+    kill_point: str | None = None
+
     _given: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 
     @property
@@ -154,7 +145,7 @@ class Settings(BaseSettings):
         Both are looked at each time, so that a key that is written into .env counts without a restart.
         """
         found = os.environ.get(name)
-        return (_env_file(file_state()).get(name) if found is None else found) or None
+        return (file_values().get(name) if found is None else found) or None
 
     @property
     def checkpoints(self) -> CheckpointPolicy:
@@ -192,7 +183,7 @@ class Settings(BaseSettings):
             return "command_line"
         if any(each.lower() == name and value for each, value in os.environ.items()):
             return "environment"
-        found = _env_file(file_state())
+        found = file_values()
         return "file" if any(each.lower() == name and value for each, value in found.items()) else "default"
 
     def remember(self, given: dict[str, Any]) -> Self:
@@ -251,32 +242,15 @@ def load_settings(**overrides: Any) -> Settings:
     return _made(Settings, given).remember(given)
 
 
-def file_state() -> tuple[int, ...]:
-    """What tells that .env has changed; () while there is none, or it cannot be looked at."""
-    try:
-        told = Path(".env").stat()
-    except OSError:
-        return ()
-    return (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)
-
-
 def _made(kind: type[_S], values: Mapping[str, Any]) -> _S:
     try:
         return kind(**values)
     except ValidationError as error:
         found = error.errors()
         problems = [Problem("".join(f"/{part}" for part in one["loc"]), _message(one)) for one in found]
-        raise SettingsError("; ".join(_line(problem) for problem in found), problems) from None
+        raise SettingsError(*(_line(problem) for problem in found), problems=problems) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f".env cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
-
-
-@lru_cache(maxsize=1)
-def _env_file(state: tuple[int, ...]) -> dict[str, str | None]:
-    try:
-        return dotenv_values(".env", encoding="utf-8") if state else {}
-    except (OSError, UnicodeDecodeError):
-        return {}
+        raise unreadable(error) from None
 
 
 def environment() -> dict[str, str]:

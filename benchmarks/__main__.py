@@ -30,6 +30,7 @@ BUSY_PERCENT = 10
 MODULES = (
     "benchmarks.ours.work_parts",
     "benchmarks.ours.other_parts",
+    "benchmarks.ours.state_parts",
     "benchmarks.peers.parts",
     "benchmarks.baselines.parts",
 )

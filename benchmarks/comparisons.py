@@ -37,6 +37,23 @@ COMPARISONS = (
         lower_is_better=True,
     ),
     Comparison(
+        key="state-100kb",
+        title="States of 100 KB, 100 workflows in flight: saving a checkpoint (p95), loading it",
+        baseline="steps of 50-150 ms",
+        columns=(
+            "save_p50_ms",
+            "save_p95_ms",
+            "large_save_p50_ms",
+            "large_save_p95_ms",
+            "load_p50_ms",
+            "load_p95_ms",
+            "workflows_per_s",
+            "state_kb",
+            "rss_mb",
+        ),
+        lower_is_better=True,
+    ),
+    Comparison(
         key="accept",
         title="Accepting a start over HTTP, 64 keep-alive clients",
         baseline="bare FastAPI + INSERT",

@@ -120,6 +120,16 @@ TARGETS = (
         below=5,
     ),
     Target(
+        name="p95 of saving a checkpoint in ms, 100 states of 100 KB",
+        measured=lambda seen: seen.column("state-100kb", "steps of 50-150 ms", "save_p95_ms"),
+        below=50,
+    ),
+    Target(
+        name="p95 of loading a checkpoint in ms, 100 states of 100 KB",
+        measured=lambda seen: seen.column("state-100kb", "steps of 50-150 ms", "load_p95_ms"),
+        below=100,
+    ),
+    Target(
         name="peak RSS in MB, engine, 1,000 in flight",
         measured=lambda seen: seen.column("work-1000", "engine", "rss_mb"),
         below=150,

@@ -14,7 +14,8 @@ from app.domain.config import ConfigChange, ShownSetting
 from app.domain.errors import InvalidRequest, NotFound, Problem, Unavailable
 from app.domain.ids import uuid7
 from app.domain.times import utc_now
-from app.settings import Settings, SettingsError, file_state
+from app.env_file import SettingsError, file_state
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -169,7 +170,7 @@ class LiveSettings:
         try:
             return self._base.changed(overrides)
         except SettingsError as error:
-            problems = error.problems or [Problem("", error.message)]
+            problems = list(error.problems) or [Problem("", error.message)]
             raise InvalidRequest(f"{problems[0].pointer}: {problems[0].message}", problems=problems) from None
 
     def _apply(self, after: Settings, overrides: dict[str, Any], changes: Iterable[ConfigChange]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.bootstrap.agents import AgentDesk, agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.health import Parts, open_health
+from app.bootstrap.kill_point import arm
 from app.bootstrap.metrics import service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.bootstrap.traces import open_traces
@@ -104,8 +105,10 @@ class Services:
 
 async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
-    settings = config.now
-    bus, doers = Bus(), await open_doers(settings, store, code, stack)
+    settings, bus = config.now, Bus()
+    if settings.kill_point is not None:
+        arm(settings.kill_point, store, bus)
+    doers = await open_doers(settings, store, code, stack)
     catalog, breakers = Catalog(store.stores.registry, doers.runners), _breakers(settings, store)
     agents = agent_desk(settings, store, doers.directory, breakers)
     lease, worker = _lease_and_worker(settings, store, catalog)

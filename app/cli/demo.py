@@ -7,9 +7,10 @@ import signal
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from app.cli.follow import follow
+from app.cli.options import Common
 from app.cli.process import Server, ServerError, is_healthy, is_taken, url_of
 from app.cli.rendering import complain, failure, narrate, print_json, program, say
 from app.cli.runtime import run
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from app.cli.start import Demo
     from app.client import Backstitch, Event
+
+O = TypeVar("O", bound=Common)  # noqa: E741
 
 WORKFLOW: Final = "content-strategy"
 NOTES: Final = "release-notes"
@@ -33,10 +36,10 @@ def run_demo(o: Demo) -> int:
     return guarded(replace(o, url=url_of(o.host, o.port or PORT)), _demo)
 
 
-def guarded(o: Demo, action: Callable[[Backstitch, Demo], Coroutine[None, None, int]]) -> int:
+def guarded(o: O, action: Callable[[Backstitch, O], Coroutine[None, None, int]]) -> int:
     """`runtime.run`, with one line for a service that cannot start and an orderly end on SIGTERM."""
 
-    async def terminable(service: Backstitch, o: Demo) -> int:
+    async def terminable(service: Backstitch, o: O) -> int:
         task = cast("asyncio.Task[int]", asyncio.current_task())
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -16,7 +16,7 @@ from app.client import ApiError, UnreachableError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from app.client import Backstitch
 
@@ -68,24 +68,50 @@ def _bound(host: str, port: int) -> socket.socket:
 class Server:
     """`backstitch serve` as a child; what it writes goes to the file `log`, which a clean stop removes."""
 
-    def __init__(self, *, host: str, port: int, data_dir: Path | None) -> None:
+    def __init__(
+        self, *, host: str, port: int, data_dir: Path | None, environment: Mapping[str, str] | None = None
+    ) -> None:
         handle, name = tempfile.mkstemp(prefix="backstitch-serve-", suffix=".log")
         os.close(handle)
         self.log = Path(name)
         self.url = url_of(host, port)
         self._process: Process | None = None
         self._killed = False
+        self._environment = environment
         self._arguments = ["serve", "--host", host, "--port", str(port)]
         if data_dir is not None:
             self._arguments += ["--data-dir", str(data_dir)]
 
-    async def start(self) -> None:
-        """Start the process; `ready` tells when it can work."""
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended; None while it lives."""
+        return self._running().returncode
+
+    @property
+    def pid(self) -> int:
+        """The process id of the one that was started last."""
+        return self._running().pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether the process has ended, or does in this time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._running().wait()
+        return not self.alive
+
+    async def start(self, more: Mapping[str, str] | None = None) -> None:
+        """Start the process, with `more` in its environment; `ready` tells when it can work."""
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches this process first, which then stops the child in order.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "app.cli", *self._arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env=None if self._environment is None else {**self._environment, **(more or {})},
             )  # fmt: skip
         self._killed = False
 

@@ -8,7 +8,25 @@ from typing import Annotated
 
 import typer
 
-from app.cli import agents, cleanup, export, fork, gates, look, start, state, steer, steps, tail, travel, upkeep
+from app.cli import (
+    agents,
+    cleanup,
+    doctor,
+    export,
+    fork,
+    gates,
+    look,
+    queues,
+    start,
+    state,
+    state_look,
+    steer,
+    steps,
+    tail,
+    travel,
+    upkeep,
+    verify,
+)
 from app.cli.options import DEFAULT_URL, Common, Json
 
 app = typer.Typer(
@@ -37,22 +55,32 @@ travel.register(app)
 gates.register(app)
 steps.register(app)
 tail.register(app)
+verify.register(app)
+doctor.register(app)
 
-workflow = typer.Typer(name="workflow", help="What is stored of workflows.", no_args_is_help=True)
+workflow = typer.Typer(
+    name="workflow", help="What is stored of workflows, and resuming the last that broke.", no_args_is_help=True
+)
 state_group = typer.Typer(
-    name="state", help="The stored state of threads: verify, repair, clean up, move it.", no_args_is_help=True
+    name="state", help="The stored state of threads: see, verify, repair, clean up, move it.", no_args_is_help=True
 )
 state.register(state_group)
 upkeep.register_upgrade(state_group)
 upkeep.register_migrate(workflow)
 cleanup.register(state_group)
 export.register(state_group)
+state_look.register_states(state_group)
+state_look.register_resume(workflow)
 workflow.add_typer(state_group)
 app.add_typer(workflow)
 
 agents_group = typer.Typer(name="agents", help="Who does the steps: see, enable, change.", no_args_is_help=True)
 agents.register(agents_group)
 app.add_typer(agents_group)
+
+queue_group = typer.Typer(name="queue", help="Where threads wait for a slot: see, change.", invoke_without_command=True)
+queues.register(queue_group)
+app.add_typer(queue_group)
 
 
 def main() -> None:

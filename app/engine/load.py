@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from app.engine.known_parts import KnownParts
 
 _log = logging.getLogger(__name__)
+_NEAR = 16
+"""Versions that are read at once in the hope that the full manifest is among them: one query in place of two."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,10 +78,14 @@ async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool
 
 async def damaged_manifests(reads: Reads, thread_id: str, version: int) -> list[CheckpointRecord]:
     """As `manifests`, but whatever state they are in; none when there is no such version."""
-    found = await reads.checkpoints(thread_id, first=version, last=version)
-    if not found or found[0].base_version >= version:
-        return found
-    return await reads.checkpoints(thread_id, first=found[0].base_version, last=version)
+    first = max(1, version - _NEAR)
+    found = await reads.checkpoints(thread_id, first=first, last=version)
+    if not found or found[-1].version != version:
+        return []
+    base = min(found[-1].base_version, version)
+    if base < first:
+        return await reads.checkpoints(thread_id, first=base, last=version)
+    return [checkpoint for checkpoint in found if checkpoint.version >= base]
 
 
 async def load_refs(reads: Reads, thread_id: str, version: int) -> Refs:

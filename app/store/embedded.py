@@ -204,6 +204,12 @@ class EmbeddedPostgres:
             shutil.rmtree(server.socket_dir, ignore_errors=True)
 
 
+def running_dsn(data_dir: Path) -> str | None:
+    """Where the server of a data folder is reached, if one is ready there; nothing is started, made or changed."""
+    server = find_postmaster(data_dir.expanduser().resolve() / "postgres")
+    return _dsn(server) if server is not None and server.status == "ready" else None
+
+
 @asynccontextmanager
 async def embedded_postgres(data_dir: Path, lock: DataDirLock | None = None) -> AsyncGenerator[str]:
     """Yields the DSN of the data folder's server, for asyncpg over a unix socket. Raises StartupError with one line.

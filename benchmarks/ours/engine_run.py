@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,19 @@ INPUT = {"topic": "AI in Education", "note": "x" * 100}
 class Driver:
     """Starts workflows and hears of their ends on the bus."""
 
-    def __init__(self, services: Services, load: Workload, recording: Recording | None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        load: Workload,
+        recording: Recording | None,
+        *,
+        workflow: str | None = None,
+        value: Any = INPUT,
+    ) -> None:
         self._control = services.control
         self._load = load
+        self._command = StartCommand(workflow=workflow or f"bench-{load.steps}", input=value, has_input=True)
+        self.begun: Callable[[], None] = lambda: None
         self._recording = recording
         self._timed = False
         self._waiting: dict[str, asyncio.Future[str]] = {}
@@ -44,18 +54,19 @@ class Driver:
             if event.name in TERMINAL and (waiting := self._waiting.pop(event.thread_id, None)) is not None:
                 waiting.set_result(event.name)
 
-    async def drive(self, name: str) -> None:
+    async def drive(self, name: str) -> str:
         """One whole workflow.  The engine gives the thread its id: one of our own would cost a look whether it exists."""
         if not self._timed and name.startswith("timed"):
             self._begin()
-        command = StartCommand(workflow=f"bench-{self._load.steps}", input=INPUT, has_input=True)
-        accepted = await self._control.start(command)
+        accepted = await self._control.start(self._command)
         # its first steps are committed by the same loop, so it cannot have ended yet
         ended = self._waiting[accepted.thread.thread_id] = asyncio.get_running_loop().create_future()
         assert await ended == WORKFLOW_COMPLETE
+        return accepted.thread.thread_id
 
     def _begin(self) -> None:
         self._timed = True
+        self.begun()
         if self._load.in_flight == 1:
             Shared.calls, Shared.returns = [], []
         if self._recording is not None:

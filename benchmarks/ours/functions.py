@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import Any
 
 from app.domain.runner import StepContext
 from app.runners.registration import function
-from benchmarks.payload import payload_of_step
+from benchmarks.payload import payload, payload_of_step
 
 PERIOD = 0.4
 READERS = 200
 FILLER = "x" * 100
+LARGE = 90_000
+"""Characters that the first step of `bench_state` returns."""
+SMALL = 900
+"""And each later one."""
 
 
 class Shared:
     """What the driver in the same process sets and reads."""
 
     step_bytes = 200
+    # seconds that a step of `bench_state` takes on average
+    pause = 0.0
     # the times of a step's call and return, kept while this is a list
     calls: list[float] | None = None
     returns: list[float] | None = None
@@ -42,6 +49,12 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
 async def fail(given: Any) -> None:
     """Never succeeds."""
     raise ValueError(str(given)[:20])
+@function("bench_state")
+async def large_first(given: dict[str, Any]) -> dict[str, Any]:
+    """The first returns most of the state, a later one about a kilobyte; each takes its own time, so that no two keep step."""
+    if Shared.pause:
+        await asyncio.sleep(Shared.pause * random.uniform(0.5, 1.5))
+    return {"step": given["step"], "data": payload(LARGE) if given["step"] == 0 else payload(SMALL)}
 
 
 @function("bench_hold")

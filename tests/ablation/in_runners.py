@@ -70,7 +70,7 @@ jsontext(
 )
 jsontext(
     "numbers are read without loss",
-    "_loads_slowly(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)",
+    "_loads_slowly(raw) if _LONG_NUMBER in raw.translate(_DIGITS_AS_ZERO) else orjson.loads(raw)",
     "orjson.loads(raw)",
     JSON + "test_a_long_number_is_read_whole",
 )

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples_agents, examples_look, examples_steps, examples_travel, examples_upkeep
+from app.api import examples, examples_agents, examples_look, examples_steps, examples_travel, examples_upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -167,7 +167,7 @@ def _app(service: Service) -> Starlette:
     return Starlette(
         routes=[
             Route("/api/invoke/stream/{thread}", stream),
-            Route("/{path:path}", answer, methods=["GET", "POST", "PATCH", "DELETE"]),
+            Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
 
@@ -285,6 +285,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "thread_id": THREAD, "execution_id": "e-1", "status": "failed", "repaired": True, "from_version": 4,
         "to_version": 2, "reruns": ["marketer"], "findings": [FINDING | {"quarantined": True}],
     },
+    "/api/queue": examples.QUEUES,
+    "/api/queue/mail": examples.QUEUE,
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
     "/api/gates": {"gates": [GATE], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
@@ -292,5 +294,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/workflows/content-strategy/migrate": examples_upkeep.MIGRATED,
     "/api/workflow/state/formats": examples_upkeep.FORMATS,
     "/api/workflow/state/upgrade": examples_upkeep.UPGRADED,
+    "/api/workflows/mail": {"document": {"name": "mail", "steps": []}},
+    "/api/workflows/content-strategy": {"document": {"name": "content-strategy", "steps": []}},
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
 }  # fmt: skip
