@@ -7,6 +7,8 @@ manifests, step runs and values to the state in memory; each client loads its wo
 
 from __future__ import annotations
 
+import asyncio
+import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -75,11 +77,17 @@ def document(steps: int) -> dict[str, Any]:
 
 
 def loader(
-    services: Services, driver: Driver, loads: list[float], sizes: list[int]
+    services: Services, load: Workload, loads: list[float], sizes: list[int], cleared: Callable[[], None]
 ) -> Callable[[str], Awaitable[None]]:
-    """Drives one workflow and then loads it."""
+    """Drives one workflow and then loads it; `cleared` is called when the warm-up is over."""
+    driver = Driver(services, load, None, workflow=NAME, value={"text": payload(INPUT)})
+    driver.begun = cleared
 
     async def drive(name: str) -> None:
+        if (
+            int(name.rpartition("-")[2]) < load.in_flight
+        ):  # they begin spread over the time of a workflow, as they go on
+            await asyncio.sleep(random.uniform(0, functions.Shared.pause * load.steps))
         thread_id = await driver.drive(name)
         thread = await services.reads.thread(thread_id)
         assert thread is not None
@@ -110,9 +118,8 @@ async def main(load: Workload, pause: float) -> None:
             await services.control.register(document(load.steps))
             tune_garbage_collector()
             await _at_rest(services)
-            driver = Driver(services, load, None, workflow=NAME, value={"text": payload(INPUT)})
-            driver.begun = saves.clear
-            await run(load, loader(services, driver, loads, sizes), lambda: figures(saves, loads, sizes))
+            drive = loader(services, load, loads, sizes, saves.clear)
+            await run(load, drive, lambda: figures(saves, loads, sizes))
 
 
 def figures(saves: Saves, loads: list[float], sizes: list[int]) -> dict[str, Any]:
