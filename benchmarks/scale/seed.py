@@ -100,6 +100,36 @@ async def _statements(connection: asyncpg.Connection) -> list[str]:
     return made
 
 
+_SERIES = """
+INSERT INTO metrics (kind, name, resolution, at, count, errors, sum_ms, histogram)
+SELECT kind, name, span, at, 20, 1, 900, metric_histogram('{0,0,0,3,9,5,2,1}')
+FROM unnest($1::text[], $2::text[]) AS series (kind, name)
+CROSS JOIN LATERAL (
+    SELECT 'minute' AS span, generate_series(date_trunc('minute', now() - interval '2 days'), now(), '1 minute') AS at
+    UNION ALL SELECT 'hour', generate_series(date_trunc('hour', now() - interval '60 days'), now() - interval '1h', '1h')
+    UNION ALL SELECT 'day', generate_series(date_trunc('day', now() - interval '400 days'), now() - interval '1 day', '1 day')
+) AS spans
+"""
+"""Two days of minutes, sixty of hours, four hundred of days."""
+_ROLLED = """
+INSERT INTO metric_rollups (resolution, rolled_until)
+VALUES ('hour', date_trunc('hour', now())), ('day', date_trunc('day', now()))
+ON CONFLICT (tenant, resolution) DO UPDATE SET rolled_until = EXCLUDED.rolled_until
+"""
+AGENTS = 40
+_MARK = f"""
+INSERT INTO event_marks (at, xact)
+VALUES (now() - {DAYS} * interval '1 day' * (1 - $1::float8), pg_current_xact_id()::text::bigint)
+"""
+
+
+async def _series(connection: asyncpg.Connection) -> None:
+    """The time series of all workflows and of some agents; the sum of a kind has no name."""
+    names = [("workflow", name) for name in ("", *TEMPLATES)] + [("agent", f"agent-{n}" if n else "") for n in range(AGENTS)]
+    await connection.execute(_SERIES, [kind for kind, _ in names], [name for _, name in names])
+    await connection.execute(_ROLLED)
+
+
 async def _template(service: Service, name: str) -> str:
     """Run one thread of a workflow to where it stays; its id."""
     steps, _, until = TEMPLATES[name]
@@ -125,13 +155,15 @@ async def seed(dsn: str, threads: int) -> dict[str, float]:
         for first in range(0, threads, BATCH):
             last = min(threads, first + BATCH)
             async with connection.transaction():
+                await connection.execute(_MARK, first / threads)
                 place = first
                 for name, end in _shares(first, last):
                     for statement in statements if end > place else ():
                         await connection.execute(statement, templates[name], place, end - 1, threads)
                     place = end
+        await _series(connection)
         await connection.execute("VACUUM (ANALYZE)")
-        tables = ("threads", "workflow_executions", "workflow_steps", "checkpoints", "workflow_events")
+        tables = ("threads", "workflow_executions", "workflow_steps", "checkpoints", "workflow_events", "metrics")
         rows = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
     return {**rows, "seconds": round(time.monotonic() - began, 1)}
 

@@ -188,9 +188,11 @@ def answers(service: Service, thread: str) -> dict[str, str]:
             "/api/breakers",
         ),
         *("/api/agents", "/api/agents/fail/health", "/api/agents/fail/events", "/api/mcp/servers", "/api/health"),
-        *("/metrics", "/api/config", "/api/metrics/agents", f"/api/invoke/export/{thread}"),  # where they are built
+        *("/metrics", "/api/metrics/agents", "/api/metrics/workflows", "/api/config", "/api/config/changes"),
+        *("/api/retention?preview=true", "/api/workflow/state/formats", f"/api/invoke/export/{thread}"),
+        *(f"/api/invoke/tree/{thread}", f"/api/invoke/history/{thread}/diff?from=1&to=2"),
     ]
-    found = {path: service.http.get(path).text for path in paths}
+    found = {path: service.http.get(path).raise_for_status().text for path in paths}
     found["replayed"] = service.http.get(f"/api/invoke/stream/{thread}").text
     with service.http.stream("GET", f"/api/stream?after={beginning}", timeout=60) as feed:
         seen = ""
