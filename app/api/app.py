@@ -55,8 +55,6 @@ _INVOKE: Final = (
     steer.router,
     gates.router,
     fork.router,
-    look.router,
-    repair.router,
     events.timeline_router,
     travel.router,
     replay.router,

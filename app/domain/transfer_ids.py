@@ -60,6 +60,9 @@ class Names:
         if integrity.check_checkpoint(CheckpointRecord(thread_id="", **row)):
             return renamed
         manifest: dict[str, Any] = jsontext.loads(row["manifest"])
+        if "of" in manifest:
+            version, parent, base, execution, *rest = manifest["of"]
+            manifest["of"] = [version, parent, base, self.executions.get(execution, execution), *rest]
         if "input" in manifest:
             manifest["input"] = self.executions.get(manifest["input"], manifest["input"])
         for entry in manifest.get("steps", {}).values():

@@ -71,7 +71,8 @@ def set_level(level: str) -> None:
     for handler in root.handlers:
         if handler.name == _OUT:
             handler.setLevel(level.upper())
-    root.setLevel(min(handler.level for handler in root.handlers))
+    levels = [handler.level for handler in root.handlers if handler.level]  # one that has none takes what there is
+    root.setLevel(min(levels, default=logging.getLevelNamesMapping()[level.upper()]))
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING if level != "debug" else logging.DEBUG)
 

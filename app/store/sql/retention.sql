@@ -53,7 +53,10 @@ ORDER BY family.member;
 -- delete --
 -- Threads whose rows are held, from every table that knows them; in a statement of its own, to see all that was written before
 -- the lock.  A document that was started directly is spared for a while after its last thread: somebody may start it anew.
-WITH checkpoints_gone AS (
+WITH agent_logs_gone AS (
+    DELETE FROM agent_logs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+checkpoints_gone AS (
     DELETE FROM checkpoints WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
 gates_gone AS (
@@ -98,7 +101,8 @@ workflow_steps_gone AS (
 ), threads_gone AS (
     DELETE FROM threads WHERE thread_id = ANY ($1::text[]) RETURNING 1
 )
-SELECT (SELECT count(*) FROM checkpoints_gone)
+SELECT (SELECT count(*) FROM agent_logs_gone)
+    + (SELECT count(*) FROM checkpoints_gone)
     + (SELECT count(*) FROM gates_gone)
     + (SELECT count(*) FROM idempotency_keys_gone)
     + (SELECT count(*) FROM langgraph_blobs_gone)
