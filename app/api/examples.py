@@ -79,7 +79,6 @@ HISTORY_ENTRY: Final[Json] = {
     "progress": 0.5,
     "size_bytes": 812,
     "on_timeline": True,
-    "hidden": False,
 }
 EXECUTION_ENTRY: Final[Json] = {
     "id": EXECUTION,

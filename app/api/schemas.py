@@ -144,7 +144,7 @@ class StateSummary(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One version; a `hidden` one is shown as the head only, or when all are asked for."""
+    """One version; a `hidden` one is shown as the head only, or when all are asked for, and says so."""
 
     version: int
     parent_version: int | None
@@ -157,7 +157,7 @@ class HistoryEntry(BaseModel):
     progress: float
     size_bytes: int
     on_timeline: bool
-    hidden: bool
+    hidden: bool = False
 
 
 class CheckpointAnswer(BaseModel):

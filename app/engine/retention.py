@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,8 +46,8 @@ class Asked:
 
     def value(self, *, dry_run: bool) -> dict[str, Any]:
         """As it is stored."""
-        told = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return {"dry_run": dry_run, **told}
+        told = {**dataclasses.asdict(self), "status": None if self.status is None else self.status.value}
+        return {"dry_run": dry_run, **{name: value for name, value in told.items() if value is not None}}
 
 
 class Retention:
@@ -167,6 +168,7 @@ class Retention:
     async def _turn(self) -> None:
         if self._wanted:
             policy, run = self._wanted.pop(0)
+            self._held_at = -inf  # one that was due may have given the lease back in between
         elif await self.store.take(self._owner, LEASE, every=self.every()):
             self._held_at = monotonic()
             policy, run = await self.policy(), self._new_run(Asked(), dry_run=False)
@@ -183,6 +185,7 @@ class Retention:
         sweep = Sweep(self.store, policy, run, hold=self._hold, told=self.told)
         error: BaseException | None = None
         try:
+            await self._hold()
             await sweep.delete()
             await sweep.tidy(self._agent_days())
         except BaseException as caught:
@@ -191,9 +194,9 @@ class Retention:
         finally:
             run.ended_at = utc_now()
             run.error = None if error is None else f"broke off: {str(error) or type(error).__name__}"[:500]
-            if run.threads or run.definitions or run.agent_events or run.error or len(run.asked) > 1:
-                _log.info("retention: %d threads, %d rows deleted, %s", run.threads, run.rows, run.reasons)
-                await self.store.note(run)
+            if run.threads or run.error:
+                _log.info("retention: %d threads, %d rows deleted, %s", run.threads, run.rows, run.error or run.reasons)
+            await self.store.note(run)
 
     async def _hold(self) -> None:
         """Renew the lease in time.  Raises Unavailable when another process has taken it."""

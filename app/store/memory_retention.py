@@ -116,10 +116,10 @@ class MemoryRetention(RetentionStore):
     async def note(self, run: RetentionRun) -> None:
         """See RetentionStore."""
         self._runs[run.id] = _copy(run)
+        for other in self._runs.values():
+            if other.ended_at is None and other.id != run.id:
+                other.ended_at, other.error = self._tables.clock(), "the process that did it has ended"
         if run.ended_at is not None:
-            for other in self._runs.values():
-                if other.ended_at is None:
-                    other.ended_at, other.error = self._tables.clock(), "the process that did it has ended"
             for old in (await self.runs(len(self._runs)))[_RUNS:]:
                 del self._runs[old.id]
 

@@ -115,8 +115,8 @@ class PostgresRetention(RetentionStore):
             run.agent_events,
             run.error,
         )
+        await self._fetch("close_others", run.id)
         if run.ended_at is not None:
-            await self._fetch("close_others", run.id)
             await self._fetch("forget", _RUNS)
 
     async def runs(self, limit: int) -> list[RetentionRun]:

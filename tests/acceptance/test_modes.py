@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
         ("DATABASE_URL", "mysql://x"),
         ("POSTGRES_SCHEMA", "Robert'); DROP"),
         ("CHECKPOINT_FREQUENCY", "hourly"),
-        ("RETENTION_DAYS", "7"),
+        ("RETENTION_DAYS", "for ever"),
         ("MAX_CONCURRENT_THREADS", "-1"),
         ("LOG_LEVEL", "loud"),
         ("MODULES", "no.such.module"),

@@ -57,7 +57,7 @@ def history_entry(checkpoint: CheckpointRecord, refs: Refs, *, on_timeline: bool
         "progress": checkpoint.progress,
         "size_bytes": checkpoint.size_bytes,
         "on_timeline": on_timeline,
-        "hidden": checkpoint.hidden,
+        **({"hidden": True} if checkpoint.hidden else {}),
     }
 
 
