@@ -20,6 +20,7 @@ from app.domain.travel import Timeline
 from app.domain.views import diff as diffs
 from app.domain.views import tree as trees
 from app.domain.views.common import when
+from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,8 @@ async def diff(thread_id: str, request: Request, query: Annotated[DiffQuery, Fro
     services = services_of(request)
     thread = await thread_of(services, thread_id)
     found = await services.travel.difference(thread_id, query.from_version, query.to_version)
+    for one in (found.one, found.other):
+        await check_shown(services.reads, thread, one)
     timeline = await timeline_of(services, thread)
     document: dict[str, Any] = {
         "thread_id": thread_id,

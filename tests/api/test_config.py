@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +58,11 @@ async def test_all_settings_are_shown_and_no_secret_is(http: httpx.AsyncClient) 
     assert "hunter2" not in (await http.get("/api/config")).text
 
 
-async def test_what_is_set_takes_effect_at_once_and_is_told_of(http: httpx.AsyncClient, engine: Any) -> None:
-    before = logging.getLogger().level
+async def test_what_is_set_takes_effect_at_once_and_is_told_of(
+    http: httpx.AsyncClient, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels: list[str] = []
+    monkeypatch.setattr("app.bootstrap.policies.logs.set_level", levels.append)
     wanted = {
         "log_level": "ERROR",
         "queue_limit": 2,
@@ -70,11 +72,8 @@ async def test_what_is_set_takes_effect_at_once_and_is_told_of(http: httpx.Async
         "checkpoint_frequency": "manual",
         "retention_status_days": {"failed": 9},
     }
-    try:
-        changed = (await http.put("/api/config", json=wanted, params={"by": "me"})).json()["changes"]
-        assert logging.getLogger().level == logging.ERROR
-    finally:
-        logging.getLogger().setLevel(before)
+    changed = (await http.put("/api/config", json=wanted, params={"by": "me"})).json()["changes"]
+    assert levels == ["error"]
     assert {one["name"] for one in changed} == wanted.keys()
     assert engine.queues.limit == 2
     assert (engine.queues.max_depth, engine.queues.slots, engine.worker.slots) == (3, 4, 4)

@@ -35,7 +35,8 @@ _INDEXED = """
 SELECT DISTINCT c.relname FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indrelid
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-WHERE a.attname = 'thread_id' AND i.indpred IS NULL
+WHERE a.attname = 'thread_id'
+    AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = '(thread_id IS NOT NULL)')
 """
 
 

@@ -102,3 +102,14 @@ def test_a_record_tells_where_it_comes_from() -> None:
     assert {name: here[name] for name in place} == place
     assert not place.keys() & there.keys()
     assert "place" not in here
+
+
+def test_the_level_of_stdout_changes_while_others_hear_what_they_did() -> None:
+    stream, other = io.StringIO(), logging.NullHandler(logging.INFO)
+    logs.configure("debug", stream)
+    logging.getLogger().addHandler(other)
+    logs.set_level("error")
+    logging.getLogger("app.engine").warning("no")
+    logging.getLogger("app.engine").error("yes")
+    assert logging.getLogger().level == logging.INFO
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["yes"]
