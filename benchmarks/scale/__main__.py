@@ -1,7 +1,7 @@
 """A database as after months of work: `make bench-scale`, or `python -m benchmarks.scale [--threads 100000] [--only PART]`.
 
-Parts: cost (bytes a workflow), routes (the routes that look back, with their plans under --plans), retention (how threads
-that run fare while half of all others are deleted).
+Parts: cost (bytes a workflow), routes (the routes that look back, with their plans under --plans).  What retention does to
+threads that run is measured by `python -m benchmarks.retention`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from benchmarks.__main__ import server, warn_when_busy
 from benchmarks.harness import Bench, console
 from benchmarks.ours.service import serve
 from benchmarks.scale.cost import cost
-from benchmarks.scale.deleting import delete_half
 from benchmarks.scale.plans import plans
 from benchmarks.scale.routes import measure
 from benchmarks.scale.seed import seed
@@ -27,9 +26,7 @@ from benchmarks.scale.seed import seed
 DATABASE: Final = "bench_scale"
 P95_MS: Final = 50.0
 """What 95 of 100 requests may take."""
-SLOWER: Final = 1.5
-"""How much longer a step may take while retention runs."""
-PARTS: Final = ("cost", "routes", "retention")
+PARTS: Final = ("cost", "routes")
 COSTS: Final = ((5, 200, 2_000), (50, 200, 200), (5, 10_000, 500))
 """Steps, bytes that each returns, workflows."""
 
@@ -57,17 +54,6 @@ async def show_routes(dsn: str, requests: int) -> bool:
     return all(told["p95_ms"] < P95_MS for told in figures.values())
 
 
-async def show_retention(dsn: str) -> bool:
-    """Milliseconds a step before and meanwhile; whether they are within the limit."""
-    async with serve(dsn) as service:
-        told = await delete_half(service.url)
-    table = Table("", "p50 ms a step", "p95 ms a step", title=f"{told.threads:,} threads deleted in {told.seconds:.0f} s")
-    table.add_row("before", *(f"{each:.2f}" for each in told.before))
-    table.add_row("meanwhile", *(f"{each:.2f}" for each in told.during))
-    console.print(table, f"ratio {told.ratio:.2f}, at most {SLOWER:g}: {'yes' if told.ratio <= SLOWER else 'NO'}")
-    return told.ratio <= SLOWER
-
-
 async def run(given: argparse.Namespace) -> bool:
     """Measure what was asked for; whether every limit is kept."""
     parts: tuple[str, ...] = tuple(given.only or PARTS)
@@ -77,15 +63,12 @@ async def run(given: argparse.Namespace) -> bool:
         warn_when_busy()
         if "cost" in parts:
             await show_costs(bench)
-        if {"routes", "retention"} & set(parts):
+        if "routes" in parts:
             filled = await postgres.fresh_database(dsn, DATABASE)
             console.print(await seed(filled, given.threads))
-            if "routes" in parts:
-                kept = await show_routes(filled, given.requests) and kept
-                for name, plan in (await plans(filled)).items() if given.plans else ():
-                    console.print(f"\n{name}\n{plan}", markup=False)
-            if "retention" in parts:
-                kept = await show_retention(filled) and kept
+            kept = await show_routes(filled, given.requests)
+            for name, plan in (await plans(filled)).items() if given.plans else ():
+                console.print(f"\n{name}\n{plan}", markup=False)
             await postgres.drop_database(dsn, DATABASE)
     return kept
 
