@@ -1,48 +1,72 @@
-"""How PostgreSQL answers the routes that look back, on a filled database: EXPLAIN ANALYZE of the store's own statements."""
+"""How PostgreSQL answers the routes that look back, on a filled database: EXPLAIN ANALYZE of what the store asks it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from app.domain.event_log import EventFilter
+from app.domain.metrics import Kind, Resolution, Span
 from app.domain.ports import ExecutionFilter
 from app.domain.status import Status
-from app.store import queries
 from app.store.db import connect
-from app.store.reads import executions_query
+from app.store.events import PostgresEvents
+from app.store.metrics import PostgresMetrics
+from app.store.reads import PostgresReads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable
+
+    from app.store.db import Connection
 
 _ANY = "SELECT thread_id, created_at FROM threads OFFSET (SELECT count(*) / 2 FROM threads) LIMIT 1"
 
 
+class Explaining:
+    """Stands in for the pool: each statement is run, explained, and answered."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.plans: list[str] = []
+
+    async def fetch(self, query: str, *values: object) -> list[Any]:
+        """The rows; the plan is kept, with its buffers and times."""
+        found = await self._connection.fetch(query, *values)
+        lines = await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, SUMMARY ON) {query}", *values)
+        self.plans.append("\n".join(line[0] for line in lines))
+        return found
+
+
 async def plans(dsn: str) -> dict[str, str]:
-    """The plan of each statement, with its buffers and times."""
+    """The plans of what is asked for each question."""
     connection = await connect(dsn, application="backstitch-bench")
     try:
         await connection.execute("SET enable_seqscan = off")  # as the service's own connections
         row = await connection.fetchrow(_ANY)
         assert row is not None
+        explaining = Explaining(connection)
         made: dict[str, str] = {}
-        for name, query, values in _statements(row["thread_id"], row["created_at"]):
-            await connection.fetch(query, *values)
-            lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {query}", *values)
-            made[name] = "\n".join(line[0] for line in lines)
+        for name, question in _questions(explaining, row["thread_id"], row["created_at"]).items():
+            explaining.plans.clear()
+            await question
+            made[name] = "\n".join(explaining.plans)
         return made
     finally:
         await connection.close()
 
 
-def _statements(thread_id: str, at: datetime) -> Iterator[tuple[str, str, list[Any]]]:
-    reads = queries.load("reads")
-    wheres = {
-        "executions": ExecutionFilter(limit=51),
-        "executions of a status": ExecutionFilter(status=Status.FAILED, limit=51),
-        "executions of a workflow": ExecutionFilter(workflow="orders", before=(at, thread_id), limit=51),
-        "executions of a day": ExecutionFilter(since=at, until=at + timedelta(days=1), limit=51),
+def _questions(pool: Any, thread_id: str, at: Any) -> dict[str, Awaitable[Any]]:
+    reads, events, metrics = PostgresReads(pool), PostgresEvents(pool), PostgresMetrics(pool)
+    since = Resolution.HOUR.floor(at)
+    day = Span(since=since, until=since + timedelta(days=1), resolution=Resolution.HOUR)
+    return {
+        "executions": reads.executions(ExecutionFilter(limit=51)),
+        "executions of a status": reads.executions(ExecutionFilter(status=Status.FAILED, limit=51)),
+        "executions of a workflow": reads.executions(ExecutionFilter(workflow="orders", before=(at, thread_id), limit=51)),
+        "versions of a thread": reads.checkpoints(thread_id, limit=51),
+        "events": events.page(EventFilter()),
+        "events by name, newest": events.page(EventFilter(names=frozenset({"workflow_failed"}), newest_first=True)),
+        "events of a thread": events.page(EventFilter(thread_id=thread_id)),
+        "metrics of workflows over a day": metrics.sums(Kind.WORKFLOW, day),
+        "time series over a day": metrics.points(Kind.WORKFLOW, "orders", day, timed=True),
     }
-    for name, where in wheres.items():
-        yield name, *executions_query("executions", where, where.limit, cursor=True)
-    yield "versions of a thread", reads["checkpoints"], [thread_id, 1, None, 51]
-    yield "events of a thread", reads["events"], [thread_id, 0, 1000]
