@@ -49,6 +49,8 @@ async def small(given: dict[str, Any]) -> dict[str, Any]:
 async def fail(given: Any) -> None:
     """Never succeeds."""
     raise ValueError(str(given)[:20])
+
+
 @function("bench_state")
 async def large_first(given: dict[str, Any]) -> dict[str, Any]:
     """The first returns most of the state, a later one about a kilobyte; each takes its own time, so that no two keep step."""

@@ -62,7 +62,9 @@ def _questions(pool: Any, thread_id: str, at: Any) -> dict[str, Awaitable[Any]]:
     return {
         "executions": reads.executions(ExecutionFilter(limit=51)),
         "executions of a status": reads.executions(ExecutionFilter(status=Status.FAILED, limit=51)),
-        "executions of a workflow": reads.executions(ExecutionFilter(workflow="orders", before=(at, thread_id), limit=51)),
+        "executions of a workflow": reads.executions(
+            ExecutionFilter(workflow="orders", before=(at, thread_id), limit=51)
+        ),
         "versions of a thread": reads.checkpoints(thread_id, limit=51),
         "events": events.page(EventFilter()),
         "events by name, newest": events.page(EventFilter(names=frozenset({"workflow_failed"}), newest_first=True)),

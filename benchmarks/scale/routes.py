@@ -43,9 +43,13 @@ class World:
 ROUTES: dict[str, Callable[[World], str]] = {
     "executions": lambda _: "/workflow/executions",
     "executions, 1,000": lambda _: "/workflow/executions?limit=1000",
-    "executions by status": lambda w: f"/workflow/executions?status={w.chance.choice(['completed', 'failed', 'waiting'])}",
+    "executions by status": lambda w: (
+        f"/workflow/executions?status={w.chance.choice(['completed', 'failed', 'waiting'])}"
+    ),
     "executions by status, few": lambda _: "/workflow/executions?status=running",
-    "executions by workflow": lambda w: f"/workflow/executions?workflow={w.chance.choice(['orders', 'reviews', 'rare'])}",
+    "executions by workflow": lambda w: (
+        f"/workflow/executions?workflow={w.chance.choice(['orders', 'reviews', 'rare'])}"
+    ),
     "executions, nothing found": lambda _: "/workflow/executions?workflow=no-such",
     "executions by workflow, status": lambda _: "/workflow/executions?workflow=rare&status=completed",
     "executions since": lambda w: f"/workflow/executions?since={w.when()}",

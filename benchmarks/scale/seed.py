@@ -125,7 +125,9 @@ VALUES (now() - {DAYS} * interval '1 day' * (1 - $1::float8), pg_current_xact_id
 
 async def _series(connection: asyncpg.Connection) -> None:
     """The time series of all workflows and of some agents; the sum of a kind has no name."""
-    names = [("workflow", name) for name in ("", *TEMPLATES)] + [("agent", f"agent-{n}" if n else "") for n in range(AGENTS)]
+    names = [("workflow", name) for name in ("", *TEMPLATES)] + [
+        ("agent", f"agent-{n}" if n else "") for n in range(AGENTS)
+    ]
     await connection.execute(_SERIES, [kind for kind, _ in names], [name for _, name in names])
     await connection.execute(_ROLLED)
 
