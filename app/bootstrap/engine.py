@@ -16,6 +16,7 @@ from app.bootstrap.kill_point import arm
 from app.bootstrap.metrics import service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.bootstrap.traces import open_traces
+from app.bootstrap.travel import open_travel
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
 from app.domain.hints import Hint
 from app.engine.admission import Admission
@@ -30,8 +31,6 @@ from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.moving import Mover
 from app.engine.replay import Replays
-from app.engine.transfer import Transfers
-from app.engine.travel import Travel
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from app.domain.upkeep import Upkeep
     from app.engine.deps import Spawn
     from app.engine.retention import Retention
+    from app.engine.travel import Travel
     from app.runners.mcp_servers import McpServers
     from app.settings import Settings
     from app.store.pool import Pool
@@ -118,22 +118,13 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
     await stack.enter_async_context(background(logs.run()))
     stack.enter_context(logs.attached())
     watch_flows(settings, bus)
-    admission = Admission(
-        store.stores.queues,
-        worker,
-        limit=settings.queue_limit,
-        max_depth=settings.queue_max_depth,
-        slots=settings.max_concurrent_threads,
-    )
+    admission = _admission(settings, store, worker)
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
     metrics = service_metrics(store, agents.series, bus, worker, breakers, admission)
     tracing = open_traces(settings, bus, store.stores.reads, lease.own.id, stack)
-    watches = [
-        metrics.run(),
-        mark_events(store.events),
-        *([tracing.traces.run()] if tracing.traces is not None else []),
-    ]
+    replays = Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow)
+    watches = [metrics.run(), mark_events(store.events), *tracing.runs()]
     engine = _Engine(config, store, lease, worker, bus, breakers, doers, code, admission, agents, watches)
     retention = open_retention(config, store, bus)
     await engine.set_going(stack)
@@ -147,11 +138,7 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
         bus=bus,
         durable=store.durable,
         fallback=store.fallback,
-        limits=Limits(
-            max_body_bytes=settings.max_body_bytes,
-            max_import_bytes=settings.import_max_bytes,
-            heartbeat_seconds=settings.sse_heartbeat_seconds,
-        ),
+        limits=_limits(settings),
         shutting_down=asyncio.Event(),
         worker=worker,
         queues=admission,
@@ -172,18 +159,7 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
         traced=tracing.on,
         retention=retention,
         config=config,
-        travel=Travel(
-            reads=store.stores.reads,
-            lines=store.travels,
-            replays=Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow),
-            transfers=Transfers(
-                store.stores.reads,
-                store.archive,
-                max_bytes=settings.import_max_bytes,
-                max_value_bytes=settings.max_value_bytes,
-                told=lambda: bus.poke(()),
-            ),
-        ),
+        travel=open_travel(settings, store, bus, replays),
     )
 
 
@@ -243,6 +219,24 @@ class _Engine:
 
     def _may_start(self) -> bool:
         return self.lease.holds and all(writer.available for writer in self.store.writers)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_import_bytes=settings.import_max_bytes,
+        heartbeat_seconds=settings.sse_heartbeat_seconds,
+    )
+
+
+def _admission(settings: Settings, store: Store, worker: Worker) -> Admission:
+    return Admission(
+        store.stores.queues,
+        worker,
+        limit=settings.queue_limit,
+        max_depth=settings.queue_max_depth,
+        slots=settings.max_concurrent_threads,
+    )
 
 
 def _lease_and_worker(settings: Settings, store: Store, catalog: Catalog) -> tuple[Lease, Worker]:

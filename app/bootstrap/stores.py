@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from app.domain.travel import Travels
     from app.domain.upkeep import Upkeep
     from app.settings import Settings
+    from app.store.journal import PostgresJournal
     from app.store.pool import Pool
     from app.store.writer import GroupWriter
 
@@ -121,23 +122,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         lock = DataDirLock(make_data_dir(settings.data_dir))
         dsn = await stack.enter_async_context(embedded_postgres(settings.data_dir, lock))
         alone = lock.is_alone
-    try:
-        await upgrade(dsn, schema)
-        pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
-        journal = await stack.enter_async_context(
-            open_journal(
-                dsn,
-                pool,
-                schema=schema,
-                lanes=settings.journal_lanes,
-                batch=settings.journal_batch,
-                queue_limit=settings.queue_limit,
-            )
-        )
-    except ValueError as error:
-        raise unusable(error) from None
-    except (*LOST, asyncpg.PostgresError) as error:
-        raise StartupError(f"PostgreSQL cannot be used: {describe(error)} (see DATABASE_URL)") from error
+    pool, journal = await _connected(settings, dsn, schema, stack)
     stores = Stores(
         journal=journal,
         reads=PostgresReads(pool),
@@ -167,6 +152,27 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         pool=pool,
         line_down_since=lambda: journal.hints.down_since,
     )
+
+
+async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExitStack) -> tuple[Pool, PostgresJournal]:
+    try:
+        await upgrade(dsn, schema)
+        pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
+        journal = await stack.enter_async_context(
+            open_journal(
+                dsn,
+                pool,
+                schema=schema,
+                lanes=settings.journal_lanes,
+                batch=settings.journal_batch,
+                queue_limit=settings.queue_limit,
+            )
+        )
+    except ValueError as error:
+        raise unusable(error) from None
+    except (*LOST, asyncpg.PostgresError) as error:
+        raise StartupError(f"PostgreSQL cannot be used: {describe(error)} (see DATABASE_URL)") from error
+    return pool, journal
 
 
 def _memory(settings: Settings, reason: str | None) -> Store:

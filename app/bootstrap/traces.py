@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from contextlib import AsyncExitStack
 
     from app.domain.ports import Reads
@@ -34,6 +34,10 @@ class Tracing:
     def on(self) -> bool:
         """Whether executions are traced."""
         return self.traces is not None
+
+    def runs(self) -> list[Coroutine[Any, Any, None]]:
+        """What it does in the background."""
+        return [] if self.traces is None else [self.traces.run()]
 
     def health(self) -> Mapping[str, Any]:
         """How the part `telemetry` is."""
