@@ -179,8 +179,10 @@ def test_what_only_shows_when_the_step_runs_is_final(served: Service) -> None:
 
 
 def test_a_server_that_cannot_be_started_degrades_the_health_and_fails_its_steps(served: Service) -> None:
-    whole = served.get("/api/health")
-    assert whole["status"] == "degraded"
+    for _ in waiting("the server that cannot be started to be told of"):
+        whole = served.get("/api/health")
+        if whole["status"] == "degraded":
+            break
     assert "broken" in whole["parts"]["mcp"]["detail"]
     done = served.run(flow(mcp("a", "x", "broken", more={"retry": {"max_attempts": 1}})))
     assert (done["error"]["kind"], done["error"]["retryable"]) == ("mcp.disconnected", True)
