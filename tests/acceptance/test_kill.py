@@ -78,7 +78,9 @@ class Reported:
 
 
 def branching(index: int) -> dict[str, object]:
-    """A row, or a fan of steps side by side: both of STEPS steps with small sleeps."""
+    """A row, or a fan of steps side by side, of STEPS steps with small sleeps; every tenth is slow enough for any kill."""
+    if index % 10 == 9:
+        return chain("slow", STEPS, sleep=0.5)
     if index % 2:
         return chain("row", STEPS, sleep=0.08)
     steps = [

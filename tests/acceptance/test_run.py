@@ -147,7 +147,9 @@ def test_a_step_tells_how_far_it_is_and_streams_its_text(service: Service, tmp_p
     thread = service.start_thread({"name": "talks", "steps": [{"id": "a", "python": "talk", "input": given}]})
     with service.http.stream("GET", f"/api/invoke/stream/{thread}") as answer:
         messages = sse.live(answer)
-        found = [next(messages)]
+        found: list[sse.Message] = []
+        while not found or found[-1].event != "step_start":  # what comes after it is told live, with the text
+            found.append(next(messages))
         (tmp_path / "go").touch()
         found += list(messages)
     chunks = [one for one in found if one.event == "step_chunk"]
