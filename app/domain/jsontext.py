@@ -9,11 +9,14 @@ import hashlib
 import json
 import math
 from itertools import islice
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
 from app.domain.errors import JsonError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_DEPTH: Final = 200
 """Levels of nesting; orjson writes at most 254."""
@@ -137,16 +140,17 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(value: Any) -> bool:
-    stack: list[Any] = [value]
+    stack: list[Iterable[Any]] = [(value,)]
     while stack:
-        item = stack.pop()
-        if isinstance(item, float):
-            if not math.isfinite(item):
-                return False
-        elif isinstance(item, dict):
-            stack.extend(cast("dict[str, Any]", item).values())
-        elif isinstance(item, list | tuple):
-            stack.extend(cast("list[Any]", item))
+        for item in stack.pop():
+            kind = type(item)  # pyright: ignore[reportUnknownVariableType] - orjson writes no subclass of these
+            if kind is float:
+                if not math.isfinite(item):
+                    return False
+            elif kind is dict:
+                stack.append(item.values())
+            elif kind is list or kind is tuple:
+                stack.append(item)
     return True
 
 
