@@ -37,8 +37,8 @@ rows(
 series = Room("app/telemetry/series.py")
 series(
     "counts that could not be written wait",
-    "                    book.unwritten |= names if book.minute >= oldest else set()\n",
-    "                    book.unwritten |= names if book.minute < oldest else set()\n",
+    "                book.unwritten |= names if book.minute >= oldest else set()\n",
+    "                book.unwritten |= names if book.minute < oldest else set()\n",
     COUNTED + "test_what_could_not_be_written_waits",
 )
 series(
@@ -46,6 +46,18 @@ series(
     "names if book.minute >= oldest else set()",
     "names if book.minute != oldest else set()",
     COUNTED + "test_of_a_long_outage_the_last_hour_is_kept",
+)
+series(
+    "who wants the series while the store hangs is sent away in time",
+    "async with asyncio.timeout(_PATIENCE), self._flushing:\n",
+    "async with self._flushing, asyncio.timeout(_PATIENCE):\n",
+    COUNTED + "test_who_asks_while_the_store_hangs_does_not_wait_for_all_who_asked_before",
+)
+series(
+    "what an outage has held back is not written all at once",
+    "        if rows >= _BATCH:\n",
+    "        if not found:\n",
+    COUNTED + "test_what_an_outage_has_held_back_is_written_a_piece_at_a_time",
 )
 series(
     "names of series are bounded",
