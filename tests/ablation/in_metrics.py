@@ -86,5 +86,11 @@ parts(
     "",
     READ + "test_scrapes_share_what_the_store_was_asked",
 )
+parts(
+    "a store that is back is asked soon",
+    "            return min(took * _SHARE, _RETRY)\n",
+    "            return took * _SHARE\n",
+    READ + "test_the_store_is_asked_again_as_soon_as_its_answers_are_cheap",
+)
 
 ROOMS = (rows, series, engine, figures, parts)
