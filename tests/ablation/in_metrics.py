@@ -92,5 +92,12 @@ parts(
     "            return took * _SHARE\n",
     READ + "test_the_store_is_asked_again_as_soon_as_its_answers_are_cheap",
 )
+spans = Room("app/domain/metric_spans.py")
+spans(
+    "what is told of a time does not change when it is rolled up",
+    "        if begin <= now - unit.span:\n",
+    "        if begin <= now - 10_000 * unit.span:\n",
+    "unit/domain/test_metric_spans.py::test_a_span_ends_where_the_last_of_its_units_does",
+)
 
-ROOMS = (rows, series, engine, figures, parts)
+ROOMS = (rows, series, engine, figures, parts, spans)
