@@ -72,6 +72,18 @@ engine(
     "                doer = (doer[0], doer[1], doer[2])\n",
     TOLD + "test_there_are_never_more_labels_than_so_many",
 )
+engine(
+    "counters that alerts ask for begin at nothing",
+    "            self._recoveries[name] = 0\n",
+    "            return name\n",
+    TOLD + "test_what_alerts_ask_for_begins_at_nothing",
+)
+engine(
+    "what ends without having been met counts for its workflow",
+    "                self._nameless.append(",
+    "                self._over(OTHER, update.status, lasted) or (",
+    TOLD + "test_what_ends_without_having_been_met_here_counts_for_its_workflow",
+)
 figures = Room("app/telemetry/figures.py")
 figures(
     "values of a label are bounded",
