@@ -34,7 +34,7 @@ _REST: Final = 5.0
 """Seconds for which what the store was asked is good."""
 _SHARE: Final = 100
 """So many times as long as the store took it is left alone: whatever there is to count, that takes 1 % of a connection."""
-_RETRY: Final = 60.0
+_RETRY: Final = 20.0
 """Seconds after which a store that did not answer is asked again, however long it was waited for."""
 _LATE: Final = 20.0
 """Seconds without an answer, or a connection to ask over, after which there is none: a statement may take 15."""

@@ -116,7 +116,7 @@ async def test_a_store_that_does_not_answer_at_all_is_down_after_a_while(
         ([(True, 2.0)], 200),  # there is much to count
         ([(True, 0.5), (True, 30.0)], 50),  # it waited for a connection: that costs nothing
         ([(True, 30.0), (True, 30.0)], 3000),
-        ([(True, 0.5), (False, 15.0)], 60),  # the database is back soon, as a rule
+        ([(True, 0.5), (False, 15.0)], 20),  # the database is back soon, as a rule
     ],
 )
 async def test_the_store_is_asked_again_as_soon_as_its_answers_are_cheap(
