@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,6 +141,11 @@ async def test_the_labels_that_the_dashboard_and_the_alerts_ask_for_are_there(re
         for name, selector in re.findall(r"\b(backstitch_[a-z_]+)\{([^}]*)\}", expression):
             if name in labels:
                 assert set(re.findall(r"(\w+)[=!]~?\"", selector)) <= labels[name], expression
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def test_the_alerts_on_processes_that_start_again_hold() -> None:
+    subprocess.run(["promtool", "test", "rules", "alerts_test.yaml"], cwd=DEPLOY / "prometheus", check=True)  # noqa: S607
 
 
 async def test_the_page_on_metrics_names_all_of_them_and_no_other(real: Real) -> None:
