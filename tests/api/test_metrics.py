@@ -145,7 +145,7 @@ async def test_the_labels_that_the_dashboard_and_the_alerts_ask_for_are_there(re
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
 def test_the_alerts_on_processes_that_start_again_hold() -> None:
-    subprocess.run(["promtool", "test", "rules", "alerts_test.yaml"], cwd=DEPLOY / "prometheus", check=True)  # noqa: S607
+    subprocess.run(["promtool", "test", "rules", "alerts_test.yaml"], cwd=DEPLOY / "prometheus", check=True)
 
 
 async def test_the_page_on_metrics_names_all_of_them_and_no_other(real: Real) -> None:
