@@ -21,7 +21,7 @@ def service_metrics(
     store: Store, series: Series, bus: Bus, worker: Worker, breakers: Breakers, queues: Admission
 ) -> Metrics:
     """All of them; from now on the engine's are counted."""
-    engine = EngineMetrics(series)
+    engine = EngineMetrics(series, store.stores.registry)
     bus.watchers.all.append(engine)
     sources = (
         engine.figures,
@@ -30,4 +30,4 @@ def service_metrics(
         WorkerFigures(worker).figures,
         BreakerFigures(breakers.listed).figures,
     )
-    return Metrics(series, StoreFigures(store.metrics, queues.report), sources)
+    return Metrics(series, StoreFigures(store.metrics, queues.report), sources, [engine.run])

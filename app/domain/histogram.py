@@ -68,6 +68,12 @@ class Distribution:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def copy(self) -> Distribution:
+        """What was counted so far."""
+        found = Distribution(self.bounds)
+        found.counts, found.total = self.counts.copy(), self.total
+        return found
+
     def include(self, other: Distribution) -> None:
         """Add another with the same bounds."""
         add(self.counts, other.counts)

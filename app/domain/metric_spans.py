@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.domain.errors import InvalidRequest, Problem
-from app.domain.metrics import Resolution, Span
+from app.domain.metrics import FINER, Resolution, Span
 
 MAX_POINTS: Final = 1_000
 _ENOUGH: Final = 500
@@ -22,12 +22,12 @@ _USUAL: Final = {
 
 
 def window(since: datetime | None, until: datetime | None, now: datetime, *, length: timedelta = WINDOW) -> Span:
-    """The span of a sum, of that length without `since`; it begins up to one of its units early.  Raises InvalidRequest."""
+    """The span of a sum, of that length without `since`; of its units it has the whole.  Raises InvalidRequest."""
     end = until or now
     start = since or _before(end, length)
     _check(start, end)
     resolution = _finest(start, end, now, _ROWS)
-    return Span(since=resolution.floor(start), until=end, resolution=resolution)
+    return Span(since=resolution.floor(start), until=_whole(end, resolution, now), resolution=resolution)
 
 
 def series(resolution: Resolution | None, since: datetime | None, until: datetime | None, now: datetime) -> Span:
@@ -38,9 +38,10 @@ def series(resolution: Resolution | None, since: datetime | None, until: datetim
     if resolution is None:
         resolution = _finest(start, end, now, _ENOUGH)
     elif resolution.kept is not None:
-        start = min(max(start, now - resolution.kept), end)
-    found = Span(since=resolution.floor(start), until=end, resolution=resolution)
-    count = _count(found.since, end, resolution)
+        start = max(start, resolution.floor(now - resolution.kept) + resolution.span)
+    until = _whole(end, resolution, now)
+    found = Span(since=min(resolution.floor(start), until), until=until, resolution=resolution)
+    count = _count(found.since, until, resolution)
     if count > MAX_POINTS:
         message = (
             f"{count:,} points: at most {MAX_POINTS:,} are told at once; ask for a shorter time or a coarser resolution"
@@ -60,6 +61,16 @@ def _before(end: datetime, length: timedelta) -> datetime:
         return end - length
     except OverflowError:
         return datetime.min.replace(tzinfo=UTC)
+
+
+def _whole(end: datetime, resolution: Resolution, now: datetime) -> datetime:
+    """The end of the unit that `end` is in: rows tell of whole ones.  While that is not over it is read from finer rows."""
+    unit: Resolution | None = resolution
+    while unit is not None and (begin := unit.floor(end)) != end:
+        if begin <= now - unit.span:
+            return begin + unit.span
+        unit = FINER.get(unit)
+    return end
 
 
 def _check(start: datetime, end: datetime) -> None:

@@ -140,4 +140,13 @@ def _copy(tally: Tally) -> Tally:
 
 
 def _further(new: Tally, known: Tally) -> bool:
-    return known.count <= new.count and known.retries <= new.retries and known.cost_usd <= new.cost_usd
+    return all(
+        before <= now
+        for before, now in (
+            (known.count, new.count),
+            (known.retries, new.retries),
+            (known.cost_usd, new.cost_usd),
+            (known.input_tokens, new.input_tokens),
+            (known.output_tokens, new.output_tokens),
+        )
+    )

@@ -21,6 +21,7 @@ _SLACK: Final = timedelta(seconds=10)
 """How long a row may be on its way from its statement to its commit."""
 _DIGITS: Final = 12
 """Decimal digits that a bucket has in the number that stands for a histogram."""
+_NONE: Final = "0" * _DIGITS
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -107,7 +108,7 @@ def _row(tally: Tally) -> tuple[Any, ...]:
         tally.cost_usd,
         tally.input_tokens,
         tally.output_tokens,
-        "".join([f"{count:0{_DIGITS}d}" for count in reversed(tally.buckets)]) or "0",
+        "".join([f"{count:0{_DIGITS}d}" if count else _NONE for count in reversed(tally.buckets)]) or "0",
         None if tally.error is None else jsontext.dumps(tally.error),
         tally.error_at,
     )

@@ -5,7 +5,6 @@ They are counted on the event loop in plain numbers; Prometheus's library, which
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +39,8 @@ def frozen(figure: Figure) -> Figure:
     """As it is now: histograms go on counting while they are written down."""
     if figure.kind != "histogram":
         return figure
-    return replace(figure, samples=[(values, copy.deepcopy(counted)) for values, counted in figure.samples])
+    samples = [(values, counted.copy()) for values, counted in figure.samples if isinstance(counted, Distribution)]
+    return replace(figure, samples=samples)
 
 
 def gauge(name: str, help: str, value: float) -> Figure:  # noqa: A002 - what Prometheus calls it

@@ -11,6 +11,8 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from app.domain.known_secrets import KNOWN, without_passwords
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -58,7 +60,7 @@ class Probe:
 
 
 class Health:
-    """All parts.  `secrets` are texts that no part may tell, whatever a library has written into the words of an error."""
+    """All parts.  `secrets` are texts that no part may tell, beside those that the process knows."""
 
     def __init__(self, secrets: Callable[[], list[str]] | None = None) -> None:
         self._probes: dict[str, Probe] = {}
@@ -97,8 +99,9 @@ def judged(part: dict[str, Any], *faults: tuple[str, str | None]) -> Part:
 
 def _masked(part: Part, hidden: list[str]) -> Part:
     detail = part.get("detail")
-    if not isinstance(detail, str) or not hidden:
+    if not isinstance(detail, str):
         return part
+    detail = KNOWN.text(without_passwords(detail))
     for text in hidden:
         detail = detail.replace(text, _MASK)
     return {**part, "detail": detail}

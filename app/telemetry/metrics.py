@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.telemetry.figures import Page, frozen, gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from app.domain.metrics import MetricsStore
     from app.telemetry.figures import Figure, Source
@@ -17,18 +17,27 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """One for the service.  `sources` give what a scrape shows; whoever has something to show adds one."""
+    """One for the service.  `sources` give what a scrape shows; whoever has some adds one.  `works` go on beside."""
 
-    def __init__(self, series: Series, store: StoreFigures, sources: Iterable[Source]) -> None:
+    def __init__(
+        self,
+        series: Series,
+        store: StoreFigures,
+        sources: Iterable[Source],
+        works: Iterable[Callable[[], Coroutine[Any, Any, None]]] = (),
+    ) -> None:
         self._series = series
         self._store = store
+        self._works = [store.run, *works]
         self.sources: list[Source] = [*sources, store.figures, self._own]
         self._page = Page()
         self._scraping = asyncio.Lock()
 
     async def run(self) -> None:
         """Read what only the store knows while somebody scrapes, until cancelled."""
-        await self._store.run()
+        async with asyncio.TaskGroup() as tasks:
+            for work in self._works:
+                tasks.create_task(work())
 
     async def scrape(self, accept: str, more: Iterable[Figure] = ()) -> tuple[bytes, str]:
         """The page in a format that the `Accept` header allows, and its media type; with `more` that only the caller knows."""

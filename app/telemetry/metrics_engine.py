@@ -5,10 +5,13 @@ Labels are the names of workflows, agents and the like, never an id, and of each
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+import logging
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from app.domain.errors import Unavailable
 from app.domain.histogram import Distribution
 from app.domain.metrics import OTHER
 from app.domain.records import NO_USAGE
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from app.domain.ports import Registry
     from app.domain.records import ExecutionRecord, ExecutionUpdate, ThreadRecord, Usage
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Transition
@@ -35,11 +39,13 @@ DOERS: Final = 300
 """Combinations of a workflow, a kind of step and an agent or function."""
 QUEUES: Final = 100
 _DEFINITIONS: Final = 10_000
+_PAUSE: Final = 2.0
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _LONG: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 _SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DOER: Final = ("workflow", "kind", "agent")
 _Doer = tuple[str, str, str]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -55,10 +61,11 @@ class _Work:
 
 
 class EngineMetrics(Watcher):
-    """One for the process."""
+    """One for the process.  `run` looks up, in the `registry`, the names of workflows that it has not met before."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, registry: Registry) -> None:
         self._series = series
+        self._registry = registry
         self._workflow = Names(WORKFLOWS)
         self._queue = Names(QUEUES)
         self._work: dict[_Doer, _Work] = {}
@@ -70,9 +77,12 @@ class EngineMetrics(Watcher):
         self._waits: dict[str, Distribution] = {}
         self._loads = Distribution(_SHORT)
         self._running: dict[str, datetime] = {}
-        """When the executions of the threads that are driven here began to run."""
+        """When the executions that are driven here began to run."""
         self._definitions: dict[str, str] = {}
         """The names of workflows by the ids of their definitions, of those that this process has seen lately."""
+        self._nameless: deque[tuple[str, Status, float | None]] = deque(maxlen=_DEFINITIONS)
+        """Executions that have ended, by their definitions, and how long they took."""
+        self._news = asyncio.Event()
 
     # ---- what the engine tells
     def loaded(self, seconds: float) -> None:
@@ -82,17 +92,18 @@ class EngineMetrics(Watcher):
     def taken_up(self, thread: ThreadRecord, spec: WorkflowSpec, execution: ExecutionRecord) -> None:
         """See Watcher."""
         self._learn(thread.definition_id, spec.name)
+        name = self._named(spec.name)
         if execution.started_at is not None:
-            self._running[thread.thread_id] = execution.started_at
+            self._running[execution.id] = execution.started_at
         else:
             waited = (utc_now() - execution.created_at).total_seconds()
             _of(self._waits, self._queue(thread.queue), _LONG).note(max(0.0, waited))
         if thread.status is Status.RUNNING:
-            self._recoveries[self._workflow(spec.name)] += 1
+            self._recoveries[name] += 1
 
     def let_go(self, thread: ThreadRecord, spec: WorkflowSpec) -> None:  # noqa: ARG002 - the watcher's names
         """See Watcher."""
-        self._running.pop(thread.thread_id, None)
+        self._running.pop(thread.execution_id, None)
 
     def ended(self, attempt: AttemptFact) -> None:
         """See Watcher.  Gathering the items of a step is no attempt, nor is waiting."""
@@ -123,31 +134,63 @@ class EngineMetrics(Watcher):
             self._changed(what, update)
 
     def _begun(self, execution: ExecutionRecord) -> None:
-        self._started[self._workflow(execution.workflow_name), execution.kind] += 1
+        self._started[self._named(execution.workflow_name), execution.kind] += 1
         if execution.status in ENDED:  # a rollback to the end
             self._over(execution.workflow_name, execution.status, 0.0)
 
     def _changed(self, move: Transition, update: ExecutionUpdate) -> None:
-        began = update.started_at or self._running.get(move.thread_id)
+        began = update.started_at or self._running.get(update.id)
         if update.status in ENDED:
-            name = move.workflow or self._definitions.get(move.definition_id or "", OTHER)
-            lasted = update.completed_at - began if began is not None and update.completed_at is not None else None
-            self._over(name, update.status, None if lasted is None else lasted.total_seconds())
+            lasted = (update.completed_at - began).total_seconds() if began and update.completed_at else None
+            name = move.workflow or self._definitions.get(move.definition_id or "")
+            if name is not None:
+                self._over(name, update.status, lasted)
+            else:
+                self._nameless.append((move.definition_id or "", update.status, lasted))
+                self._news.set()
         elif update.started_at is not None:
-            self._running[move.thread_id] = update.started_at
+            self._running[update.id] = update.started_at
 
     def _over(self, workflow: str, status: Status, seconds: float | None) -> None:
-        name = self._workflow(workflow)
+        name = self._named(workflow)
         self._ended[name, status.value] += 1
         if seconds is not None:
             _of(self._lasted, name, _LONG).note(max(0.0, seconds))
         self._series.execution(workflow, status, seconds)
+
+    def _named(self, workflow: str) -> str:
+        """What stands for a workflow; what alerts ask of it begins at 0, else Prometheus would not see the first increase."""
+        name = self._workflow(workflow)
+        if name not in self._recoveries:
+            self._recoveries[name] = 0
+            self._ended.update(dict.fromkeys(((name, status.value) for status in ENDED), 0))
+        return name
 
     def _learn(self, definition_id: str, workflow: str) -> None:
         if definition_id not in self._definitions:
             if len(self._definitions) >= _DEFINITIONS:
                 self._definitions.clear()
             self._definitions[definition_id] = workflow
+
+    async def run(self) -> None:
+        """Count the ends of executions of workflows that were met here for the first time, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._nameless:
+                ended = definition_id, status, seconds = self._nameless.popleft()
+                try:
+                    found = await self._registry.definition(definition_id)
+                except Unavailable:
+                    self._nameless.appendleft(ended)
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                except Exception:  # noqa: BLE001 - what is only counted must not take the service down
+                    _log.exception("the name of a workflow could not be looked up")
+                    found = None
+                if found is not None:
+                    self._learn(definition_id, found.name)
+                self._over(OTHER if found is None else found.name, status, seconds)
 
     def _work_of(self, doer: _Doer) -> _Work:
         work = self._work.get(doer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -33,6 +34,10 @@ _REST: Final = 5.0
 """Seconds for which what the store was asked is good."""
 _SHARE: Final = 100
 """So many times as long as the store took it is left alone: whatever there is to count, that takes 1 % of a connection."""
+_RETRY: Final = 20.0
+"""Seconds after which a store that did not answer is asked again, however long it was waited for."""
+_LATE: Final = 20.0
+"""Seconds without an answer, or a connection to ask over, after which there is none: a statement may take 15."""
 _PATIENCE: Final = 2.0
 """Seconds that a scrape waits for the store; then it shows what is known."""
 _log = logging.getLogger(__name__)
@@ -129,11 +134,13 @@ class StoreFigures:
         self._name = Names(QUEUES)
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
-        self._next = 0.0
+        self._next, self._took = 0.0, math.inf
         self._threads: dict[str, int] = {}
         self._reports: list[QueueReport] = []
         self._read_at: float | None = None
         self._up = True
+        self._asked_at: float | None = None
+        """Since when an answer is waited for."""
 
     async def look(self) -> None:
         """Have the store asked if what is known is too old, and wait a little for that."""
@@ -149,7 +156,7 @@ class StoreFigures:
         """Ask when it is wanted, until cancelled."""
         while True:
             await self._wanted.wait()
-            began = monotonic()
+            began = self._asked_at = monotonic()
             try:
                 self._threads, self._reports = await self._store.thread_counts(), await self._queues()
                 self._up, self._read_at = True, monotonic()
@@ -158,16 +165,23 @@ class StoreFigures:
             except Exception:  # noqa: BLE001 - the next look may succeed
                 _log.exception("the store's figures could not be read")
                 self._up = False
-            took = monotonic() - began
-            self._next = monotonic() + max(_REST, took * _SHARE)
+            took, self._asked_at = monotonic() - began, None
+            self._next = monotonic() + max(_REST, self._rest(took))
             self._wanted.clear()
             self._news.set()
 
+    def _rest(self, took: float) -> float:
+        """How long it is left alone after a look; one that only had to wait, for a connection say, was not dear."""
+        if not self._up:
+            return min(took * _SHARE, _RETRY)
+        before, self._took = self._took, took
+        return min(took, before) * _SHARE
+
     def figures(self) -> Iterator[Figure]:
         """See telemetry.figures.Source."""
-        yield gauge(
-            "backstitch_store_up", "1 when the store answered the last time that it was asked.", float(self._up)
-        )
+        waits = self._asked_at is not None and monotonic() - self._asked_at > _LATE
+        told = "1 when the store answered the last time that it was asked."
+        yield gauge("backstitch_store_up", told, float(self._up and not waits))
         if self._read_at is None:
             return
         age = monotonic() - self._read_at

@@ -34,6 +34,8 @@ _FLUSH_EVERY: Final = 2.0
 _ROLL_EVERY: Final = timedelta(seconds=60)
 _ROWS: Final = 1_000
 """Rows dropped at once."""
+_BATCH: Final = 300
+"""Rows after which a write is full: 10 ms of the event loop."""
 _SPANS: Final = 12
 """Hours or days rolled up at once."""
 _BACKLOG: Final = timedelta(hours=1)
@@ -175,26 +177,28 @@ class Series:
 
     async def flush(self) -> None:
         """Write what was counted.  Raises Unavailable, and what was counted waits."""
-        async with self._flushing:
-            told = [(book, book.unwritten) for book in self._books if book.unwritten]
-            if not told:
-                return
-            rows = {key: tally for book, _ in told for key, tally in book.rows().items()}
-            for book, _ in told:
-                book.unwritten = set()
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await self._store.write(self._writer, rows)
-            except BaseException as error:
-                oldest = self._now() - _BACKLOG
-                for book, names in told:
-                    book.unwritten |= names if book.minute >= oldest else set()
-                if isinstance(error, TimeoutError):
-                    raise Unavailable("the store of the time series does not answer", retry_after=2) from None
-                raise
-            finally:
-                now = (self._agents_now, self._workflows_now)
-                self._books = [book for book in self._books if book.unwritten or book in now]
+        try:
+            async with asyncio.timeout(_PATIENCE), self._flushing:
+                for books in _batches(self._books):
+                    await self._write(books)
+        except TimeoutError:
+            raise Unavailable("the store of the time series does not answer", retry_after=2) from None
+
+    async def _write(self, books: list[_Book]) -> None:
+        told = [(book, book.unwritten) for book in books]
+        rows = {key: tally for book in books for key, tally in book.rows().items()}
+        for book in books:
+            book.unwritten = set()
+        try:
+            await self._store.write(self._writer, rows)
+        except BaseException:
+            oldest = self._now() - _BACKLOG
+            for book, names in told:
+                book.unwritten |= names if book.minute >= oldest else set()
+            raise
+        finally:
+            now = (self._agents_now, self._workflows_now)
+            self._books = [book for book in self._books if book.unwritten or book in now]
 
     async def run(self) -> None:
         """Flush now and then and, beside that, roll up and drop what is too old, until cancelled."""
@@ -206,7 +210,7 @@ class Series:
             try:
                 async with asyncio.timeout(_LAST):
                     await self.flush()
-            except (Unavailable, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - the end goes on without it
                 _log.warning("the last counts of agents and workflows were not written: %s", error)
 
     async def _each(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
@@ -246,3 +250,18 @@ class Series:
             dropped = _ROWS
             while resolution.kept is not None and dropped == _ROWS:
                 dropped = await self._store.prune(resolution, resolution.kept, _ROWS)
+
+
+def _batches(books: list[_Book]) -> list[list[_Book]]:
+    """Those with something to write, the oldest first, a few at a time: after an outage there is an hour of them."""
+    found: list[list[_Book]] = []
+    rows = _BATCH
+    for book in books:
+        if not book.unwritten:
+            continue
+        if rows >= _BATCH:
+            found.append([])
+            rows = 0
+        found[-1].append(book)
+        rows += len(book.unwritten)
+    return found

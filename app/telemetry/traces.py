@@ -197,15 +197,14 @@ class Traces(Watcher):
             await self._news.wait()
             self._news.clear()
             while self._owed:
+                execution_id = self._owed.popleft()
                 try:
-                    execution = await self._reads.execution(self._owed[0])
-                except Unavailable:
-                    await asyncio.sleep(_PAUSE)
-                    continue
-                self._owed.popleft()
-                try:
+                    execution = await self._reads.execution(execution_id)
                     if execution is not None and execution.completed_at is not None:
                         self._root(execution, execution.status, execution.completed_at, execution.error, [])
+                except Unavailable:
+                    self._owed.appendleft(execution_id)
+                    await asyncio.sleep(_PAUSE)
                 except Exception:  # noqa: BLE001 - one that cannot be told of is not the others' trouble
                     _log.exception("the end of an execution could not be told of")
 

@@ -37,8 +37,8 @@ rows(
 series = Room("app/telemetry/series.py")
 series(
     "counts that could not be written wait",
-    "                    book.unwritten |= names if book.minute >= oldest else set()\n",
-    "                    book.unwritten |= names if book.minute < oldest else set()\n",
+    "                book.unwritten |= names if book.minute >= oldest else set()\n",
+    "                book.unwritten |= names if book.minute < oldest else set()\n",
     COUNTED + "test_what_could_not_be_written_waits",
 )
 series(
@@ -46,6 +46,18 @@ series(
     "names if book.minute >= oldest else set()",
     "names if book.minute != oldest else set()",
     COUNTED + "test_of_a_long_outage_the_last_hour_is_kept",
+)
+series(
+    "who wants the series while the store hangs is sent away in time",
+    "async with asyncio.timeout(_PATIENCE), self._flushing:\n",
+    "async with self._flushing, asyncio.timeout(_PATIENCE):\n",
+    COUNTED + "test_who_asks_while_the_store_hangs_does_not_wait_for_all_who_asked_before",
+)
+series(
+    "what an outage has held back is not written all at once",
+    "        if rows >= _BATCH:\n",
+    "        if not found:\n",
+    COUNTED + "test_what_an_outage_has_held_back_is_written_a_piece_at_a_time",
 )
 series(
     "names of series are bounded",
@@ -59,6 +71,18 @@ engine(
     "                doer = (OTHER, doer[1], OTHER)\n",
     "                doer = (doer[0], doer[1], doer[2])\n",
     TOLD + "test_there_are_never_more_labels_than_so_many",
+)
+engine(
+    "counters that alerts ask for begin at nothing",
+    "            self._recoveries[name] = 0\n",
+    "            return name\n",
+    TOLD + "test_what_alerts_ask_for_begins_at_nothing",
+)
+engine(
+    "what ends without having been met counts for its workflow",
+    "                self._nameless.append(",
+    "                self._over(OTHER, update.status, lasted) or (",
+    TOLD + "test_what_ends_without_having_been_met_here_counts_for_its_workflow",
 )
 figures = Room("app/telemetry/figures.py")
 figures(
@@ -74,5 +98,18 @@ parts(
     "",
     READ + "test_scrapes_share_what_the_store_was_asked",
 )
+parts(
+    "a store that is back is asked soon",
+    "            return min(took * _SHARE, _RETRY)\n",
+    "            return took * _SHARE\n",
+    READ + "test_the_store_is_asked_again_as_soon_as_its_answers_are_cheap",
+)
+spans = Room("app/domain/metric_spans.py")
+spans(
+    "what is told of a time does not change when it is rolled up",
+    "        if begin <= now - unit.span:\n",
+    "        if begin <= now - 10_000 * unit.span:\n",
+    "unit/domain/test_metric_spans.py::test_a_span_ends_where_the_last_of_its_units_does",
+)
 
-ROOMS = (rows, series, engine, figures, parts)
+ROOMS = (rows, series, engine, figures, parts, spans)

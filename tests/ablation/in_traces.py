@@ -42,6 +42,12 @@ traces(
     "pass",
     TRACES + "test_the_end_of_what_was_never_driven_here_is_told_of_too",
 )
+traces(
+    "an end that cannot be looked up takes nothing down",
+    "                except Exception:  # noqa: BLE001 - one that",
+    "                except InterruptedError:  # one that",
+    TRACES + "test_an_end_that_cannot_be_looked_up_takes_nothing_down",
+)
 otel = Room("app/telemetry/otel.py")
 otel(
     "a share of the traces is taken by bits that are evenly spread",

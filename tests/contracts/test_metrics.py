@@ -112,6 +112,14 @@ async def test_a_write_that_arrives_late_displaces_nothing_that_is_further(metri
     assert (await metrics.over(Kind.AGENT, "analyst", QUARTER)).count == 2
 
 
+async def test_tokens_without_a_price_are_not_displaced_by_a_late_write_either(metrics: MetricsStore) -> None:
+    writer, key = uuid7(), at("post", minute(), Kind.WORKFLOW)
+    for tokens in ((20, 5), (10, 5), (20, 4)):
+        await metrics.write(writer, {key: Tally(input_tokens=tokens[0], output_tokens=tokens[1])})
+    found = await metrics.over(Kind.WORKFLOW, "post", QUARTER)
+    assert (found.input_tokens, found.output_tokens) == (20, 5)
+
+
 async def test_only_the_window_counts_and_the_last_error_is_told_however_old(metrics: MetricsStore) -> None:
     failure, when = {"kind": "timeout", "message": "late \N{SNOWMAN}"}, minute(30)
     failed = replace(tally(1.0, errors=1), error=failure, error_at=when)

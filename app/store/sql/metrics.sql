@@ -38,7 +38,8 @@ ON CONFLICT (tenant, kind, name, resolution, at, writer) DO UPDATE SET
     sum_ms = EXCLUDED.sum_ms, cost_usd = EXCLUDED.cost_usd, input_tokens = EXCLUDED.input_tokens,
     output_tokens = EXCLUDED.output_tokens, histogram = EXCLUDED.histogram, error = EXCLUDED.error,
     error_at = EXCLUDED.error_at, written_at = clock_timestamp()
-WHERE known.count <= EXCLUDED.count AND known.retries <= EXCLUDED.retries AND known.cost_usd <= EXCLUDED.cost_usd;
+WHERE known.count <= EXCLUDED.count AND known.retries <= EXCLUDED.retries AND known.cost_usd <= EXCLUDED.cost_usd
+    AND known.input_tokens <= EXCLUDED.input_tokens AND known.output_tokens <= EXCLUDED.output_tokens;
 
 -- over --
 WITH minutes AS (

@@ -14,8 +14,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode, get_current_span
 
+from app.domain.errors import Unavailable
 from app.domain.runner import ModelCall, StepFailure, Usage
 from app.runners.registration import function
+from app.store.memory_reads import MemoryReads
+from app.telemetry import traces as module
 from app.telemetry.otel import Even, Outlet
 from app.telemetry.traces import Traces
 from tests.unit.engine.house import QUICK, Failing, Gate, House, open_house, step
@@ -267,6 +270,27 @@ async def test_the_end_of_what_was_never_driven_here_is_told_of_too() -> None:
     root = spans.one("workflow sewing")
     assert (trace_id(root), told(root)["status"]) == (CALLER[3:35], "cancelled")
     assert root.status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("away"), ValueError("broken")])
+async def test_an_end_that_cannot_be_looked_up_takes_nothing_down(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    spans, asked = Spans(), list[str]()
+
+    async def execution(execution_id: str) -> Any:
+        asked.append(execution_id)
+        if len(asked) == 1:
+            raise trouble
+        return await MemoryReads.execution(house.reads, execution_id)
+
+    with looking_up(spans.watch(house)):
+        monkeypatch.setattr(house.reads, "execution", execution)
+        for _ in range(2):
+            await house.control.cancel((await house.start(step("a"), delay=100)).thread.thread_id)
+        await house.until(lambda: spans.named("workflow sewing"))
+    assert len(set(asked)) == 2
 
 
 async def test_calls_of_models_are_spans_with_what_they_used(house: House, spans: Spans) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.known_secrets import KNOWN
 from app.domain.queues import QueueReport, QueueSettings
 from app.engine import pulse
 from app.engine.pulse import Pulse
@@ -74,6 +75,13 @@ async def test_a_secret_in_the_words_of_a_part_is_hidden() -> None:
     health = Health(lambda: ["hunter22", ""])
     health.add("database", lambda: {"status": "unavailable", "detail": "no entry for me:hunter22@db"})
     assert (await health.report())["database"]["detail"] == "no entry for me:***@db"
+
+
+async def test_no_secret_that_the_process_knows_is_in_the_words_of_a_part() -> None:
+    KNOWN.learn("sk-canary-4711")
+    health = Health()
+    health.add("mcp", lambda: {"status": "degraded", "detail": "web: 401 for sk-canary-4711 at https://me:pw@host/"})
+    assert (await health.report())["mcp"]["detail"] == "web: 401 for *** at https://me:***@host/"
 
 
 async def test_a_part_that_there_is_not_is_not_told() -> None:

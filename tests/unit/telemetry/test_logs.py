@@ -16,10 +16,11 @@ from app.telemetry.places import PLACE
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in (None, *logs._NOISY)}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _failure(secret: str) -> ValueError:

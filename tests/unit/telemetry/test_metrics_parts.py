@@ -98,6 +98,47 @@ async def test_a_store_that_hangs_holds_up_no_scrape(
     assert list(told(figures)) == ["store_up"]
 
 
+async def test_a_store_that_does_not_answer_at_all_is_down_after_a_while(
+    store: Store, figures: StoreFigures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.001)
+    store.free.clear()
+    await figures.look()
+    assert told(figures)["store_up"] == {(): 1}
+    monkeypatch.setattr(module, "_LATE", 0.0)
+    assert told(figures)["store_up"] == {(): 0}
+
+
+@pytest.mark.parametrize(
+    ("looks", "rest"),
+    [
+        ([(True, 0.02)], 5),  # quick
+        ([(True, 2.0)], 200),  # there is much to count
+        ([(True, 0.5), (True, 30.0)], 50),  # it waited for a connection: that costs nothing
+        ([(True, 30.0), (True, 30.0)], 3000),
+        ([(True, 0.5), (False, 15.0)], 20),  # the database is back soon, as a rule
+    ],
+)
+async def test_the_store_is_asked_again_as_soon_as_its_answers_are_cheap(
+    store: Store, monkeypatch: pytest.MonkeyPatch, looks: list[tuple[bool, float]], rest: float
+) -> None:
+    figures, now = StoreFigures(store, queues), 0.0
+    monkeypatch.setattr(module, "monotonic", lambda: now)
+    for answers, seconds in looks:
+        store.trouble = None if answers else Unavailable("away")
+        store.free.clear()
+        figures._next = 0.0
+        figures._wanted.set()
+        running = asyncio.create_task(figures.run())
+        await asyncio.sleep(0)
+        now += seconds
+        store.free.set()
+        await figures._news.wait()
+        figures._news.clear()
+        running.cancel()
+    assert figures._next - now == rest
+
+
 async def test_queues_beyond_a_bound_are_summed(figures: StoreFigures) -> None:
     figures._name.limit = 2
     await figures.look()

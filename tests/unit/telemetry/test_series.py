@@ -190,3 +190,58 @@ async def test_a_store_that_is_broken_takes_nothing_down(
     await series._try(series.flush)
     assert "could not be written" in caplog.text
     assert series.unwritten == 1
+
+
+class Slow(Store):
+    """Answers when it is told to."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(MemoryTables(clock=clock))
+        self.free, self.sizes = asyncio.Event(), list[int]()
+
+    async def write(self, writer: str, tallies: Any) -> None:
+        self.sizes.append(len(tallies))
+        await self.free.wait()
+        await super().write(writer, tallies)
+
+
+async def test_who_asks_while_the_store_hangs_does_not_wait_for_all_who_asked_before(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Slow(clock)
+    series = Series(store, All(), clock)
+    series.attempt("analyst", DONE, 0.1)
+    first = asyncio.create_task(series.flush())
+    await asyncio.sleep(0)
+    monkeypatch.setattr(module, "_PATIENCE", 0.001)
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await series.flush()
+    store.free.set()
+    await first
+    assert store.sizes == [2]
+
+
+async def test_what_an_outage_has_held_back_is_written_a_piece_at_a_time(clock: Clock) -> None:
+    store = Slow(clock)
+    store.free.set()
+    series = Series(store, All(), clock)
+    for _ in range(10):
+        for name in range(200):
+            series.execution(f"w{name}", Status.COMPLETED, 1.0)
+        clock.advance(60)
+    await series.flush()
+    assert (sum(store.sizes), len(store.sizes), max(store.sizes)) == (10 * 201, 5, 402)
+
+
+async def test_a_store_that_is_broken_does_not_break_the_end(
+    series: Series, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = asyncio.create_task(series.run())
+    await asyncio.sleep(0)
+    series.attempt("analyst", DONE, 0.1)
+    store.away = RuntimeError("broken")
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert "the last counts of agents and workflows were not written" in caplog.text
