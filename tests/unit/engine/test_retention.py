@@ -108,6 +108,48 @@ async def test_only_one_process_runs_it_at_a_time(desk: Desk) -> None:
         assert caught.value.code == "retention_running"
 
 
+async def test_of_two_runs_that_one_process_is_asked_for_at_once_one_begins(desk: Desk, monkeypatch: Any) -> None:
+    async def take(*_: Any, **__: Any) -> bool:
+        await asyncio.sleep(0)  # as a database does
+        return True
+
+    monkeypatch.setattr(desk.store, "take", take)
+    begin = desk.retention.begin
+    both: list[Any] = await asyncio.gather(begin(Asked()), begin(Asked()), return_exceptions=True)
+    assert [isinstance(each, Conflict) for each in both] == [False, True]
+    async with working(desk.retention):
+        await desk.house.until(lambda: both[0].ended_at)
+    assert len(await desk.store.runs(10)) == 1
+
+
+async def test_a_run_by_hand_that_could_not_begin_leaves_room_for_the_next(desk: Desk, monkeypatch: Any) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "note", away)
+        with pytest.raises(Unavailable):
+            await desk.retention.begin(Asked())
+    assert (await desk.run()).error is None
+
+
+async def test_pages_without_anything_to_delete_renew_the_lease_too(desk: Desk, monkeypatch: Any) -> None:
+    for _ in range(3):
+        await desk.house.run(step("a"))
+    monkeypatch.setattr("app.engine.retention.LEASE", -1.0)
+    monkeypatch.setattr(sweep, "PAGE", 1)
+    taken: list[str] = []
+
+    async def take(owner: str, seconds: float, **_: Any) -> bool:
+        taken.append(owner)
+        return True
+
+    monkeypatch.setattr(desk.store, "take", take)
+    run = await desk.run(Asked(max_per_workflow=100))
+    assert (run.scanned, run.threads) == (3, 0)
+    assert len(taken) >= 4
+
+
 async def test_who_has_lost_the_lease_stops_before_it_deletes(desk: Desk, monkeypatch: Any) -> None:
     await desk.house.run(step("a"))
     monkeypatch.setattr("app.engine.retention.LEASE", 0.0)
