@@ -54,7 +54,7 @@ class Sweep:
         async for going in self._scan(rest=1.0):
             for thread, reason in going:
                 self._run.note(thread, reason)
-            self._run.threads += len(going)
+                self._run.threads += thread.members
 
     async def delete(self) -> None:
         """Delete what is to go; after each page the run is written."""

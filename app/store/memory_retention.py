@@ -117,7 +117,7 @@ class MemoryRetention(RetentionStore):
         """See RetentionStore."""
         self._runs[run.id] = _copy(run)
         for other in self._runs.values():
-            if other.ended_at is None and other.id != run.id:
+            if other.ended_at is None and other.id != run.id and other.started_at <= run.started_at:
                 other.ended_at, other.error = self._tables.clock(), "the process that did it has ended"
         if run.ended_at is not None:
             for old in (await self.runs(len(self._runs)))[_RUNS:]:
@@ -134,18 +134,24 @@ class MemoryRetention(RetentionStore):
             return None
         if thread.parent_thread_id in self._tables.threads:
             return None
-        checkpoints = self._tables.checkpoints.get(thread.thread_id, [])
-        size = next((each.size_bytes for each in checkpoints if each.version == thread.head_version), 0)
-        children = [each for each in self._tables.threads.values() if each.parent_thread_id == thread.thread_id]
+        family = self._family(thread.thread_id)
+        if any(each.status not in DELETABLE or each.incarnation_id is not None for each in family):
+            return None
         return EndedThread(
             thread_id=thread.thread_id,
             workflow=execution.workflow_name,
             status=thread.status,
-            ended_at=max(each.updated_at for each in (thread, *children)),
+            ended_at=max(each.updated_at for each in family),
             epoch=thread.epoch,
             rev=thread.rev,
-            size=size + 2_000 + 1_500 * thread.last_version + 350 * thread.last_seq,
+            size=sum(map(self._size, family)),
+            members=len(family),
         )
+
+    def _size(self, thread: ThreadRecord) -> int:
+        checkpoints = self._tables.checkpoints.get(thread.thread_id, [])
+        size = next((each.size_bytes for each in checkpoints if each.version == thread.head_version), 0)
+        return size + 2_000 + 1_500 * thread.last_version + 350 * thread.last_seq
 
     def _deletable(self, thread: ThreadRecord) -> bool:
         held = thread.thread_id in self._tables.locks

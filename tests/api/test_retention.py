@@ -61,6 +61,17 @@ async def test_a_sub_workflow_goes_with_its_parent_only(real: Real) -> None:
     assert set(deleted.json()["threads"]) == {parent["thread_id"], child}
 
 
+async def test_a_dry_run_tells_of_sub_workflows_as_the_run_does(real: Real) -> None:
+    await real.post("/api/workflows", ONE, expect=201)
+    await real.run({"name": "outer", "steps": [{"id": "inner", "workflow": "one"}]})
+    dry = await real.post("/api/retention/run", {"max_per_workflow": 0, "dry_run": True}, expect=200)
+    await real.post("/api/retention/run", {"max_per_workflow": 0})
+    done = await finished(real)
+    told = ("scanned", "threads", "size_bytes", "reasons", "workflows")
+    assert {name: dry[name] for name in told} == {name: done[name] for name in told}
+    assert (done["threads"], done["workflows"]) == (2, {"outer": 1})
+
+
 async def test_a_run_keeps_the_newest_of_each_workflow_and_says_so(real: Real) -> None:
     ones = [(await real.run(ONE))["thread_id"] for _ in range(3)]
     other = (await real.run(OTHER))["thread_id"]
