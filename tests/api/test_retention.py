@@ -106,6 +106,8 @@ async def test_what_a_workflow_is_told_goes_before_all_others_and_kept_is_kept(r
     assert (await finished(real))["threads"] == 1
     await real.get(f"/api/invoke/status/{kept}")
     await real.get(f"/api/invoke/status/{gone}", expect=404)
+    for no_such in ("on%00e", "one" + "e" * 200):
+        assert (await real.http.delete(f"/api/retention/workflows/{no_such}")).status_code == 422
     assert (await real.http.delete("/api/retention/workflows/one")).status_code == 204
     assert (await real.http.delete("/api/retention/workflows/one")).json()["code"] == "policy_not_found"
 
