@@ -56,12 +56,7 @@ class PostgresRetention(RetentionStore):
     async def tidy(self, agent_days: float, limit: int) -> tuple[int, int]:
         """See RetentionStore."""
         events = (await self._fetch("tidy_events", agent_days, limit))[0]["number"]
-        unused = [row["id"] for row in await self._fetch("unused", UNUSED, limit)]
-        if not unused:
-            return events, 0
-        gone = {row["id"] for row in await self._fetch("tidy_definitions", unused, UNUSED)}
-        await self._fetch("in_use", [one for one in unused if one not in gone])
-        return events, len(gone)
+        return events, len(await self._fetch("tidy_definitions", UNUSED, limit))
 
     async def sizes(self) -> Mapping[str, int]:
         """See RetentionStore."""

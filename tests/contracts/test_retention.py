@@ -272,6 +272,16 @@ async def test_unused_documents_go_after_a_day_and_those_in_use_or_registered_st
     assert [each is not None for each in left] == [False, True, True, True]
 
 
+async def test_documents_in_use_do_not_stand_before_those_that_are_not(kept: Kept) -> None:
+    for place in range(3):
+        used = await kept.registry.register(name="adhoc", document="{}", hash=f"used {place}", ad_hoc=True)
+        await kept.journal.start(new_start(replace(kept.workflow, id=used.id)))
+    for place in range(3):
+        await kept.registry.register(name="adhoc", document="{}", hash=f"unused {place}", ad_hoc=True)
+    await kept.late(2)
+    assert [await kept.retention.tidy(90, 2) for _ in range(3)] == [(0, 2), (0, 1), (0, 0)]
+
+
 async def test_a_document_that_is_started_again_is_in_use_again(kept: Kept) -> None:
     known = await kept.registry.register(name="adhoc", document="{}", hash="h", ad_hoc=True)
     await kept.late(2)

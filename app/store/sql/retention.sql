@@ -145,19 +145,16 @@ WITH old AS (
 )
 SELECT count(*) AS number FROM gone;
 
--- unused --
-SELECT id FROM workflows WHERE version IS NULL AND used_at < now() - $1::interval ORDER BY used_at LIMIT $2;
-
 -- tidy_definitions --
--- Whoever is about to start one has told so less than an hour ago; the condition is looked at again under the row's lock.
+-- Whoever is about to start one has told so less than an hour ago; that is looked at again under the row's lock.
 DELETE FROM workflows AS w
-WHERE w.id = ANY ($1::uuid[]) AND w.version IS NULL AND w.used_at < now() - $2::interval
-    AND NOT EXISTS (SELECT FROM threads AS t WHERE t.definition_id = w.id)
+WHERE w.version IS NULL AND w.used_at < now() - $1::interval AND w.id = ANY (ARRAY(
+    SELECT unused.id FROM workflows AS unused
+    WHERE unused.version IS NULL AND unused.used_at < now() - $1::interval
+        AND NOT EXISTS (SELECT FROM threads AS t WHERE t.definition_id = unused.id)
+    ORDER BY unused.used_at LIMIT $2
+))
 RETURNING w.id;
-
--- in_use --
--- Those that still have threads are not looked at again for another day.
-UPDATE workflows SET used_at = now() WHERE id = ANY ($1::uuid[]);
 
 -- sizes --
 SELECT relname AS name, pg_total_relation_size(oid) AS size
