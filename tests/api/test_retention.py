@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.ids import uuid7
+from app.domain.logs import LogEntry, Place
+from app.domain.times import utc_now
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -39,6 +42,17 @@ async def test_a_deleted_thread_is_not_found_any_more(real: Real) -> None:
         assert (await real.get(f"/api/invoke/{path}/{thread_id}", expect=404))["code"] == "thread_not_found"
     assert (await real.http.delete(f"/api/threads/{thread_id}")).status_code == 404
     await real.post("/api/invoke", {"workflow": ONE, "thread_id": thread_id}, expect=200)
+
+
+async def test_what_was_logged_of_a_thread_goes_with_it(real: Real) -> None:
+    thread_ids = [(await real.run(ONE))["thread_id"] for _ in range(2)]
+    for thread_id in thread_ids:
+        place = Place(thread_id=thread_id, execution_id="x")
+        said = LogEntry(id=uuid7(), at=utc_now(), level=20, logger="app", message="here", place=place)
+        await real.services.logs._book.add([said])
+    await real.http.delete(f"/api/threads/{thread_ids[0]}")
+    left = [len((await real.get("/api/logs", thread_id=each, text="here"))["logs"]) for each in thread_ids]
+    assert left == [0, 1]
 
 
 async def test_a_thread_that_has_not_ended_is_not_deleted(real: Real) -> None:

@@ -70,7 +70,16 @@ ORDER BY family.member;
 -- Threads whose rows are held, from every table that knows them; in a statement of its own, to see all that was written before
 -- the lock.  A document that was started directly is spared for a while after its last thread: somebody may start it anew.
 WITH agent_logs_gone AS (
-    DELETE FROM agent_logs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+    DELETE FROM agent_logs WHERE thread_id = ANY ($1::text[])
+    RETURNING at, octet_length(message) + coalesce(octet_length(context::text), 0) + 300 AS size -- as PostgresLogs adds it up
+), gone_minutes AS (
+    SELECT date_trunc('minute', at, 'UTC') AS minute, count(*) AS entries, sum(size) AS bytes FROM agent_logs_gone GROUP BY 1
+), held_minutes AS (
+    SELECT m.minute FROM agent_log_minutes AS m JOIN gone_minutes USING (minute) ORDER BY m.minute FOR UPDATE OF m
+), fewer AS (
+    UPDATE agent_log_minutes AS m SET entries = m.entries - gone.entries, bytes = m.bytes - gone.bytes
+    FROM gone_minutes AS gone
+    WHERE m.minute = gone.minute AND m.minute IN (SELECT minute FROM held_minutes)
 ),
 checkpoints_gone AS (
     DELETE FROM checkpoints WHERE thread_id = ANY ($1::text[]) RETURNING 1
