@@ -123,7 +123,7 @@ class Retention:
         Raises NotFound, Conflict (thread_running, also for a sub-workflow of it; thread_has_parent), Unavailable.
         """
         for attempt in range(_TRIES):
-            thread = await self._deletable(thread_id)
+            thread = await self._root(thread_id)
             seen = EndedThread(
                 thread_id=thread_id,
                 workflow="",
@@ -137,23 +137,26 @@ class Retention:
                 _log.info("thread %s was deleted on request, with %d threads in all", thread_id, len(deleted.threads))
                 await self.told(deleted.threads)
                 return deleted
+            await self._check_family(thread)
             await asyncio.sleep(0.05 * (attempt + 1))  # somebody holds one of its rows
         raise Unavailable(f"a row of thread {thread_id} is held by somebody", retry_after=1)
 
-    async def _deletable(self, thread_id: str) -> ThreadRecord:
+    async def _root(self, thread_id: str) -> ThreadRecord:
         thread = await self._reads.thread(thread_id)
         if thread is None:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         parent = thread.parent_thread_id
         if parent is not None and await self._reads.thread(parent) is not None:
             raise Conflict(f"thread {thread_id} belongs to {parent}: delete that one", code="thread_has_parent")
+        _check_ended(thread)
+        return thread
+
+    async def _check_family(self, thread: ThreadRecord) -> None:
+        """Whether it is a sub-workflow that keeps it from being deleted; a family may be large, so it is not asked before."""
         family = [thread]
         for member in family:  # which grows as it goes
-            if member.status not in DELETABLE or member.incarnation_id is not None:
-                told = f"thread {member.thread_id} is {member.status}: only what has ended can be deleted"
-                raise Conflict(told, code="thread_running")
+            _check_ended(member)
             family += await self._reads.children(member.thread_id)
-        return thread
 
     # ---- the work
     async def run(self) -> None:
@@ -232,6 +235,12 @@ class Retention:
     @staticmethod
     def _new_run(asked: Asked, *, dry_run: bool) -> RetentionRun:
         return RetentionRun(id=uuid7(), asked=asked.value(dry_run=dry_run), started_at=utc_now())
+
+
+def _check_ended(thread: ThreadRecord) -> None:
+    if thread.status not in DELETABLE or thread.incarnation_id is not None:
+        told = f"thread {thread.thread_id} is {thread.status}: only what has ended can be deleted"
+        raise Conflict(told, code="thread_running")
 
 
 def _under_way() -> Conflict:

@@ -232,6 +232,12 @@ async def test_a_thread_that_nobody_knows_cannot_be_deleted(desk: Desk) -> None:
         await desk.retention.delete("nobody")
 
 
+async def test_deleting_a_family_does_not_read_it_member_by_member(desk: Desk, monkeypatch: Any) -> None:
+    thread_id = await desk.house.run(step("a"))
+    monkeypatch.delattr(type(desk.house.reads), "children")
+    assert (await desk.retention.delete(thread_id)).threads == [thread_id]
+
+
 async def test_a_thread_whose_row_is_held_is_tried_again_and_then_given_up(desk: Desk, monkeypatch: Any) -> None:
     thread_id = await desk.house.run(step("a"))
     monkeypatch.setattr("app.engine.retention._TRIES", 2)
