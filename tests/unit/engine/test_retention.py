@@ -232,6 +232,17 @@ async def test_a_thread_that_nobody_knows_cannot_be_deleted(desk: Desk) -> None:
         await desk.retention.delete("nobody")
 
 
+async def test_a_thread_of_whose_sub_workflows_one_waits_cannot_be_deleted(desk: Desk) -> None:
+    house = desk.house
+    thread_id = await house.run(step("a"))
+    child = (await house.start(step("a", gate={}))).thread.thread_id
+    await house.until_status(child, "waiting")
+    house.tables.threads[child].parent_thread_id = thread_id
+    with pytest.raises(Conflict, match=f"thread {child} is waiting") as caught:
+        await desk.retention.delete(thread_id)
+    assert caught.value.code == "thread_running"
+
+
 async def test_deleting_a_family_does_not_read_it_member_by_member(desk: Desk, monkeypatch: Any) -> None:
     thread_id = await desk.house.run(step("a"))
     monkeypatch.delattr(type(desk.house.reads), "children")
