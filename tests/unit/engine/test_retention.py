@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.commands import ForkCommand, Variant
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.retention import RetentionPolicy, WorkflowRetention
 from app.engine import sweep
 from app.engine.retention import LEASE, Asked, Retention
 from app.store.memory_agents import AgentTables
+from app.store.memory_reads import MemoryReads
 from app.store.memory_retention import MemoryRetention
 from tests.unit.engine.house import Gate, step
 
@@ -256,6 +258,38 @@ async def test_a_thread_whose_row_is_held_is_tried_again_and_then_given_up(desk:
         with pytest.raises(Unavailable):
             await desk.retention.delete(thread_id)
     assert (await desk.retention.delete(thread_id)).threads == [thread_id]
+
+
+async def test_a_start_that_names_a_thread_which_is_just_being_deleted_begins_a_new_one(desk: Desk) -> None:
+    house = desk.house
+    thread_id = await house.run(step("a"), thread_id="mine")
+    steer = house.journal.steer
+
+    async def late(*arguments: Any) -> Any:
+        del house.journal.instead["steer"]
+        house.tables.forget({thread_id})
+        return await steer(*arguments)
+
+    house.journal.instead["steer"] = late
+    accepted = await house.start(step("a"), thread_id="mine", input=1)
+    assert accepted.created
+    assert len(await house.versions(await house.end("mine"))) == 3
+
+
+async def test_a_fork_of_a_thread_which_is_just_being_deleted_finds_none_and_calls_it_not_damaged(
+    desk: Desk, monkeypatch: Any
+) -> None:
+    thread_id = await desk.house.run(step("a"))
+    reads = MemoryReads.steps
+
+    async def late(store: MemoryReads, *arguments: Any, **more: Any) -> Any:
+        desk.house.tables.forget({thread_id} & desk.house.tables.threads.keys())
+        return await reads(store, *arguments, **more)
+
+    monkeypatch.setattr(MemoryReads, "steps", late)
+    with pytest.raises(NotFound) as caught:
+        await desk.house.control.fork(ForkCommand(thread_id=thread_id, version=2, variants=[Variant(name="a")]))
+    assert caught.value.code == "thread_not_found"
 
 
 async def test_a_thread_that_is_resumed_after_it_was_seen_is_left_alone(desk: Desk) -> None:
