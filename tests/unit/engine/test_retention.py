@@ -117,7 +117,7 @@ async def test_of_two_runs_that_one_process_is_asked_for_at_once_one_begins(desk
 
     monkeypatch.setattr(desk.store, "take", take)
     begin = desk.retention.begin
-    both: list[Any] = await asyncio.gather(begin(Asked()), begin(Asked()), return_exceptions=True)
+    both: Any = await asyncio.gather(begin(Asked()), begin(Asked()), return_exceptions=True)
     assert [isinstance(each, Conflict) for each in both] == [False, True]
     async with working(desk.retention):
         await desk.house.until(lambda: both[0].ended_at)
