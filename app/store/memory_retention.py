@@ -19,12 +19,14 @@ from app.domain.retention import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.domain.records import ExecutionRecord, ThreadRecord
     from app.store.memory_agents import AgentTables
     from app.store.memory_tables import MemoryTables
+
+    _Kin = dict[str, list[ThreadRecord]]
 
 _RUNS: Final = 200
 
@@ -46,7 +48,8 @@ class MemoryRetention(RetentionStore):
         if before is not None:
             found = [each for each in found if _place(each) < (before.at, before.execution_id)]
         page = found[:limit]
-        ended = [self._ended(each) for each in page]
+        kin = self._kin()
+        ended = [self._ended(each, kin) for each in page]
         last = Place(page[-1].created_at, page[-1].id) if len(page) == limit else None
         return Scan(ended=[each for each in ended if each is not None], looked_at=len(page), last=last)
 
@@ -54,9 +57,10 @@ class MemoryRetention(RetentionStore):
         """See RetentionStore."""
         roots: list[str] = []
         gone: dict[str, None] = {}
+        kin = self._kin()
         for one in threads:
             root = self._tables.threads.get(one.thread_id)
-            family = self._family(one.thread_id)
+            family = self._family(one.thread_id, kin)
             unchanged = root is not None and (root.epoch, root.rev) == (one.epoch, one.rev)
             if unchanged and all(self._deletable(member) for member in family):
                 roots.append(one.thread_id)
@@ -128,13 +132,13 @@ class MemoryRetention(RetentionStore):
         found = sorted(self._runs.values(), key=lambda run: run.started_at, reverse=True)
         return [_copy(run) for run in found[:limit]]
 
-    def _ended(self, execution: ExecutionRecord) -> EndedThread | None:
+    def _ended(self, execution: ExecutionRecord, kin: _Kin) -> EndedThread | None:
         thread = self._tables.threads.get(execution.thread_id)
         if thread is None or thread.execution_id != execution.id or thread.status not in DELETABLE:
             return None
         if thread.parent_thread_id in self._tables.threads:
             return None
-        family = self._family(thread.thread_id)
+        family = self._family(thread.thread_id, kin)
         if any(each.status not in DELETABLE or each.incarnation_id is not None for each in family):
             return None
         return EndedThread(
@@ -157,18 +161,19 @@ class MemoryRetention(RetentionStore):
         held = thread.thread_id in self._tables.locks
         return thread.status in DELETABLE and thread.incarnation_id is None and not held
 
-    def _family(self, root: str) -> list[ThreadRecord]:
+    def _kin(self) -> _Kin:
+        kin: _Kin = {}
+        for each in self._tables.threads.values():
+            if each.parent_thread_id is not None:
+                kin.setdefault(each.parent_thread_id, []).append(each)
+        return kin
+
+    def _family(self, root: str, kin: _Kin) -> list[ThreadRecord]:
         """A thread with all that come from it; none where it is gone."""
-        members: dict[str, ThreadRecord] = {}
-        wanted: Collection[str] = {root} & self._tables.threads.keys()
-        while wanted:
-            members.update({each: self._tables.threads[each] for each in wanted})
-            wanted = {
-                each.thread_id
-                for each in self._tables.threads.values()
-                if each.parent_thread_id in wanted and each.thread_id not in members
-            }
-        return list(members.values())
+        found = [self._tables.threads[root]] if root in self._tables.threads else []
+        for member in found:  # which grows as it goes
+            found += kin.get(member.thread_id, ())
+        return found
 
 
 def _place(execution: ExecutionRecord) -> tuple[datetime, str]:
