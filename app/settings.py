@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     claude_code_processes: Count = 4
     shutdown_grace_seconds: Seconds = 10
     sse_heartbeat_seconds: Seconds = 15
-    otel_exporter_otlp_endpoint: str | None = None
-    otel_exporter_otlp_traces_endpoint: str | None = None
+    otel_exporter_otlp_endpoint: str | None = Field(default=None, repr=False)
+    otel_exporter_otlp_traces_endpoint: str | None = Field(default=None, repr=False)
     otel_exporter_otlp_headers: str | None = Field(default=None, repr=False)
     otel_exporter_otlp_traces_headers: str | None = Field(default=None, repr=False)
     otel_service_name: str | None = None
@@ -174,8 +174,8 @@ class Settings(BaseSettings):
         return _made(type(self), self._given)
 
     def changed(self, values: Mapping[str, Any]) -> Self:
-        """With some of them changed, all checked again.  Raises SettingsError."""
-        return _made(type(self), {**self.model_dump(), **values})
+        """With some of them changed, all checked again; .env is not looked at.  Raises SettingsError."""
+        return _made(type(self), {"_env_file": None, **self.model_dump(), **values})
 
     def source(self, name: str) -> str:
         """Where a setting comes from: command_line, environment, file or default."""

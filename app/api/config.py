@@ -62,6 +62,9 @@ async def change(request: Request, query: Annotated[ByQuery, FromQuery()]) -> Re
         problem = Problem("", "should be an object with at least one setting")
         raise InvalidRequest("the body is no object of settings", problems=[problem])
     values = {_plain(name): value for name, value in cast("dict[str, Any]", given).items()}
+    if len(values) < len(cast("dict[str, Any]", given)):
+        problem = Problem("", "should name each setting once")
+        raise InvalidRequest("a setting is named twice, in two ways", problems=[problem])
     return answer({"changes": _told(await services_of(request).config.change(values, query.by))})
 
 

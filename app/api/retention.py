@@ -109,11 +109,11 @@ async def set_workflow(workflow: Annotated[QueueName, Path()], request: Request)
     "/retention/workflows/{workflow}",
     operation_id="drop_workflow_retention",
     status_code=204,
-    responses={**problems(404, policy_not_found="workflow x has no retention of its own")},
+    responses={**problems(404, 422, policy_not_found="workflow x has no retention of its own")},
 )
-async def drop_workflow(workflow: str, request: Request) -> Response:
+async def drop_workflow(workflow: Annotated[QueueName, Path()], request: Request) -> Response:
     """Its threads are kept as all others again."""
-    await services_of(request).retention.drop_policy(workflow.replace("\x00", "")[:128])
+    await services_of(request).retention.drop_policy(workflow)
     return Response(status_code=204)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain.config import ConfigChange, ShownSetting
 from app.domain.errors import InvalidRequest, NotFound, Problem, Unavailable
@@ -34,6 +34,7 @@ RELOADABLE: Final = frozenset(
 """Those that take effect at once when they are changed while the service runs; all others take a restart."""
 SECRET: Final = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
 """Those whose values nobody is shown."""
+_NO_SWITCH: Final = "should not be true or false"
 _log = logging.getLogger(__name__)
 
 
@@ -45,11 +46,13 @@ class LiveSettings:
         self._base = settings
         self._store = store
         self._overrides: dict[str, Any] = {}
+        self._stored: dict[str, Any] = {}
+        """What is set in the store; the overrides are those of them that hold here."""
+        self._unwritten: list[ConfigChange] = []
         self._followers: list[Callable[[Settings], None]] = []
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._file = file_state()
-        self._refused = ""
 
     async def open(self) -> None:
         """Take over what was set over the API before.  Raises Unavailable."""
@@ -81,28 +84,34 @@ class LiveSettings:
 
     async def change(self, values: Mapping[str, Any], by: str | None) -> list[ConfigChange]:
         """Set some of the reloadable ones, all of them or none; what that changed.  Raises InvalidRequest, Unavailable."""
-        problems = [Problem(f"/{name}", _why_not(name)) for name in values if name not in RELOADABLE]
+        problems = [Problem(_pointer(name), _why_not(name)) for name in values if name not in RELOADABLE]
+        problems += [Problem(_pointer(name), _NO_SWITCH) for name, value in values.items() if _is_bool(value)]
         if problems:
             raise InvalidRequest(f"{problems[0].pointer}: {problems[0].message}", problems=problems)
         async with self._turn:
+            self._take_over(await self._store.overrides())  # what another process has set just now
             overrides = {**self._overrides, **values}
             after = self._with(overrides)
             plain = after.model_dump(mode="json")
             overrides = {name: plain[name] for name in overrides}
             changes = _changes(self.now, after, "api", by)
-            await self._store.put({name: plain[name] for name in values}, [], changes)
+            told = {name: plain[name] for name in values}
+            await self._store.put(told, [], changes)
+            self._stored = {**self._stored, **told}
             self._apply(after, overrides, changes)
         return changes
 
     async def drop(self, name: str, by: str | None) -> list[ConfigChange]:
         """Take back what was set over the API.  Raises NotFound, InvalidRequest, Unavailable."""
         async with self._turn:
-            if name not in self._overrides:
+            self._take_over(await self._store.overrides())
+            if name not in self._stored:
                 raise NotFound(f"{name[:100]!r} is not set over the API", code="setting_not_found")
             overrides = {each: value for each, value in self._overrides.items() if each != name}
             after = self._with(overrides)
             changes = _changes(self.now, after, "api", by)
             await self._store.put({}, [name], changes)
+            self._stored = {each: value for each, value in self._stored.items() if each != name}
             self._apply(after, overrides, changes)
         return changes
 
@@ -123,6 +132,7 @@ class LiveSettings:
             try:
                 async with self._turn:
                     await self._look_at_file()
+                    await self._write()
                     self._take_over(await self._store.overrides())
             except Unavailable as error:
                 _log.debug("settings wait for the store: %s", error)
@@ -147,24 +157,48 @@ class LiveSettings:
         self._base = base
         changes = _changes(self.now, after, "file", None)
         self._apply(after, self._overrides, changes)
-        if changes:
-            await self._store.put({}, [], changes)
+        self._unwritten += changes
+        self._stored = dict(self._overrides)  # what did not hold may do so now
+
+    async def _write(self) -> None:
+        """Write down what the file has changed, once the store is there."""
+        if self._unwritten:
+            await self._store.put({}, [], self._unwritten)
+            self._unwritten = []
 
     def _take_over(self, stored: dict[str, Any]) -> None:
         """What is set in the store by now; what does not hold here is left out, and told of once."""
-        if stored == self._overrides or str(stored) == self._refused:
+        if stored == self._stored:
             return
-        overrides: dict[str, Any] = {}
-        for name, value in stored.items():
-            try:
-                if name in RELOADABLE:
-                    self._base.changed({**overrides, name: value})
-                    overrides[name] = value
-            except SettingsError as error:
-                _log.error("what was set over the API does not hold here and is left out: %s", error)
-        self._refused = str(stored) if overrides != stored else ""
+        overrides = self._holding({name: value for name, value in stored.items() if name in RELOADABLE})
         after = self._base.changed(overrides)
+        self._stored = stored
         self._apply(after, overrides, _changes(self.now, after, "api", None))
+
+    def _holding(self, found: dict[str, Any]) -> dict[str, Any]:
+        """All of them if they hold together; else without those that are wrong by themselves, or as many as hold by name."""
+        error = self._fault(found)
+        if error is None:
+            return found
+        wrong = {problem.pointer.split("/")[1] for problem in error.problems if problem.pointer} & found.keys()
+        if wrong:
+            _log.error("what was set over the API does not hold here and is left out: %s", error)
+            return self._holding({name: value for name, value in found.items() if name not in wrong})
+        held: dict[str, Any] = {}
+        for name, value in found.items():
+            error = self._fault({**held, name: value})
+            if error is None:
+                held[name] = value
+            else:
+                _log.error("what was set over the API does not hold here and is left out: %s", error)
+        return held
+
+    def _fault(self, overrides: Mapping[str, Any]) -> SettingsError | None:
+        try:
+            self._base.changed(overrides)
+        except SettingsError as error:
+            return error
+        return None
 
     def _with(self, overrides: Mapping[str, Any]) -> Settings:
         try:
@@ -183,8 +217,18 @@ class LiveSettings:
             follower(after)
 
 
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
 def _why_not(name: str) -> str:
     return "takes a restart to change" if name in Settings.model_fields else "no such setting"
+
+
+def _is_bool(value: Any) -> bool:
+    """None of them is a switch, and as a number true would be 1."""
+    inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
+    return isinstance(value, bool) or any(isinstance(each, bool) for each in inner)
 
 
 def _changes(before: Settings, after: Settings, source: str, by: str | None) -> list[ConfigChange]:

@@ -177,7 +177,8 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
 
 def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
-    graphs = MemoryGraphCheckpoints(tables)
+    graphs, logs = MemoryGraphCheckpoints(tables), MemoryLogs()
+    tables.on_forget.append(logs.forget)
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
@@ -195,7 +196,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         upkeep=MemoryUpkeep(tables),
         events=MemoryEvents(tables),
         timelines=MemoryTimelines(tables),
-        logs=MemoryLogs(),
+        logs=logs,
         retention=MemoryRetention(tables, agents),
         config=MemoryConfig(),
         graph_checkpoints=graphs,

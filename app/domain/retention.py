@@ -96,7 +96,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedThread:
-    """A thread that has ended; `epoch` and `rev` tell whether it still is as it was seen, `size` is about its bytes."""
+    """A thread that has ended with all that come from it: `members` in all, the last at `ended_at`, of about `size` bytes.
+
+    `epoch` and `rev` tell whether it still is as it was seen.
+    """
 
     thread_id: str
     workflow: str
@@ -105,6 +108,7 @@ class EndedThread:
     epoch: int
     rev: int
     size: int = 0
+    members: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +193,10 @@ class RetentionStore(Protocol):
     """What retention reads and deletes.  All raise Unavailable."""
 
     async def scan(self, before: Place | None, limit: int) -> Scan:
-        """The next executions, newest first, with the ended threads among them that have no living parent."""
+        """The next executions, newest first, with the threads among them that have ended, as all that come from them have.
+
+        Those of a living parent are not told of.
+        """
         ...
 
     async def delete(self, threads: Sequence[EndedThread]) -> Deleted:

@@ -199,7 +199,12 @@ class Control:
         if command.thread_id is not None:
             existing = await self._stores.reads.thread(command.thread_id)
             if existing is not None:
-                return await self._again(command, record, spec, existing)
+                try:
+                    return await self._again(command, record, spec, existing)
+                except NotFound:
+                    if await self._stores.reads.thread(command.thread_id) is not None:
+                        raise
+                # It has been deleted in between: this one is new.
         command = await fitting(spec, command)
         self._catalog.check(record.id, spec)
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.domain import events
 from app.domain.commands import Fork, Forked, StartCommand
-from app.domain.errors import BackstitchError, Conflict, InvalidRequest, JsonError, NotFound, Problem
+from app.domain.errors import BackstitchError, Conflict, Corrupt, InvalidRequest, JsonError, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.integrity import refuse
 from app.domain.parameters import Origin, Parameters, parse
@@ -85,10 +85,18 @@ class Forks:
                 pairs = zip(command.variants, known, strict=True)
                 forks = [Fork(variant=variant, accepted=before) for variant, before in pairs]
             else:
-                forks = await self._fork(command, version, known)
+                forks = await self._fork_living(command, version, known)
         if all(fork.accepted is None for fork in forks):
             raise next(fork.error for fork in forks if fork.error is not None)
         return Forked(thread_id=command.thread_id, version=version, forks=forks)
+
+    async def _fork_living(self, command: ForkCommand, version: int, known: Sequence[Accepted | None]) -> list[Fork]:
+        """A thread that is deleted while it is read is gone, and not damaged."""
+        try:
+            return await self._fork(command, version, known)
+        except (Corrupt, NotFound):
+            await self._thread(command.thread_id)
+            raise
 
     async def _fork(self, command: ForkCommand, version: int, known: Sequence[Accepted | None]) -> list[Fork]:
         """Make those that are not known yet; of the large states only one is in memory at a time."""

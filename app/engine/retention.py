@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,10 +68,11 @@ class Retention:
         self.usual, self._agent_days, self.every = usual, agent_days, every
         self.told: Callable[[Sequence[str]], Awaitable[None]] = _tell_nobody
         self._owner = uuid7()
-        self._wanted: list[tuple[RetentionPolicy, RetentionRun]] = []
+        self._wanted: tuple[RetentionPolicy, RetentionRun] | None = None
         self._wake = asyncio.Event()
         self._held_at = 0.0
         self._busy = False
+        """A run is about to begin, is wanted or goes on: set before anything is awaited, for the lease is the process's."""
 
     # ---- for people
     async def policy(self) -> RetentionPolicy:
@@ -101,12 +101,19 @@ class Retention:
 
     async def begin(self, asked: Asked) -> RetentionRun:
         """Begin a run, which goes on by itself.  Raises Conflict (retention_running), Unavailable."""
-        if self._busy or self._wanted or not await self.store.take(self._owner, LEASE):
-            raise Conflict("a retention run is under way: wait for its end", code="retention_running")
-        self._held_at = monotonic()
-        run = self._new_run(asked, dry_run=False)
-        await self.store.note(run)
-        self._wanted.append((await self._policy(asked), run))
+        if self._busy:
+            raise _under_way()
+        self._busy = True
+        try:
+            policy = await self._policy(asked)
+            if not await self.store.take(self._owner, LEASE):
+                raise _under_way()
+            self._held_at = monotonic()
+            run = self._new_run(asked, dry_run=False)
+            await self.store.note(run)
+            self._wanted = (policy, run)
+        finally:
+            self._busy = self._wanted is not None
         self._wake.set()
         return run
 
@@ -116,7 +123,7 @@ class Retention:
         Raises NotFound, Conflict (thread_running, also for a sub-workflow of it; thread_has_parent), Unavailable.
         """
         for attempt in range(_TRIES):
-            thread = await self._deletable(thread_id)
+            thread = await self._root(thread_id)
             seen = EndedThread(
                 thread_id=thread_id,
                 workflow="",
@@ -130,23 +137,26 @@ class Retention:
                 _log.info("thread %s was deleted on request, with %d threads in all", thread_id, len(deleted.threads))
                 await self.told(deleted.threads)
                 return deleted
+            await self._check_family(thread)
             await asyncio.sleep(0.05 * (attempt + 1))  # somebody holds one of its rows
         raise Unavailable(f"a row of thread {thread_id} is held by somebody", retry_after=1)
 
-    async def _deletable(self, thread_id: str) -> ThreadRecord:
+    async def _root(self, thread_id: str) -> ThreadRecord:
         thread = await self._reads.thread(thread_id)
         if thread is None:
             raise NotFound(f"there is no thread {thread_id}", code="thread_not_found")
         parent = thread.parent_thread_id
         if parent is not None and await self._reads.thread(parent) is not None:
             raise Conflict(f"thread {thread_id} belongs to {parent}: delete that one", code="thread_has_parent")
+        _check_ended(thread)
+        return thread
+
+    async def _check_family(self, thread: ThreadRecord) -> None:
+        """Whether it is a sub-workflow that keeps it from being deleted; a family may be large, so it is not asked before."""
         family = [thread]
         for member in family:  # which grows as it goes
-            if member.status not in DELETABLE or member.incarnation_id is not None:
-                told = f"thread {member.thread_id} is {member.status}: only what has ended can be deleted"
-                raise Conflict(told, code="thread_running")
+            _check_ended(member)
             family += await self._reads.children(member.thread_id)
-        return thread
 
     # ---- the work
     async def run(self) -> None:
@@ -166,20 +176,22 @@ class Retention:
                 _log.exception("retention broke off")
 
     async def _turn(self) -> None:
-        if self._wanted:
-            policy, run = self._wanted.pop(0)
-            self._held_at = -inf  # one that was due may have given the lease back in between
-        elif await self.store.take(self._owner, LEASE, every=self.every()):
-            self._held_at = monotonic()
-            policy, run = await self.policy(), self._new_run(Asked(), dry_run=False)
-        else:
-            return
+        if self._busy and self._wanted is None:
+            return  # one by hand is about to begin
         self._busy = True
         try:
-            await self._work(policy, run)
+            wanted = self._wanted or await self._due()
+            self._wanted = None
+            if wanted is not None:
+                await self._work(*wanted)
         finally:
             self._busy = False
-            await self.store.release(self._owner)
+
+    async def _due(self) -> tuple[RetentionPolicy, RetentionRun] | None:
+        if not await self.store.take(self._owner, LEASE, every=self.every()):
+            return None
+        self._held_at = monotonic()
+        return await self.policy(), self._new_run(Asked(), dry_run=False)
 
     async def _work(self, policy: RetentionPolicy, run: RetentionRun) -> None:
         sweep = Sweep(self.store, policy, run, hold=self._hold, told=self.told)
@@ -196,7 +208,10 @@ class Retention:
             run.error = None if error is None else f"broke off: {str(error) or type(error).__name__}"[:500]
             if run.threads or run.error:
                 _log.info("retention: %d threads, %d rows deleted, %s", run.threads, run.rows, run.error or run.reasons)
-            await self.store.note(run)
+            try:
+                await self.store.note(run)
+            finally:
+                await self.store.release(self._owner)
 
     async def _hold(self) -> None:
         """Renew the lease in time.  Raises Unavailable when another process has taken it."""
@@ -220,6 +235,16 @@ class Retention:
     @staticmethod
     def _new_run(asked: Asked, *, dry_run: bool) -> RetentionRun:
         return RetentionRun(id=uuid7(), asked=asked.value(dry_run=dry_run), started_at=utc_now())
+
+
+def _check_ended(thread: ThreadRecord) -> None:
+    if thread.status not in DELETABLE or thread.incarnation_id is not None:
+        told = f"thread {thread.thread_id} is {thread.status}: only what has ended can be deleted"
+        raise Conflict(told, code="thread_running")
+
+
+def _under_way() -> Conflict:
+    return Conflict("a retention run is under way: wait for its end", code="retention_running")
 
 
 async def _tell_nobody(_: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ _LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class Sweep:
-    """`hold` is awaited before each batch and raises when the work is not ours any more, `told` with what is gone."""
+    """`hold` is awaited before each page and batch and raises when the work is not ours any more, `told` with what is gone."""
 
     def __init__(
         self,
@@ -54,12 +54,13 @@ class Sweep:
         async for going in self._scan(rest=1.0):
             for thread, reason in going:
                 self._run.note(thread, reason)
-            self._run.threads += len(going)
+                self._run.threads += thread.members
 
     async def delete(self) -> None:
         """Delete what is to go; after each page the run is written."""
         size = _FIRST
         async for going in self._scan(rest=_REST):
+            await self._hold()  # many pages may go by without anything to delete
             place = 0
             while place < len(going):
                 batch = going[place : place + size]

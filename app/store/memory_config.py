@@ -27,7 +27,8 @@ class MemoryConfig(ConfigStore):
         self._overrides.update(values)
         for name in dropped:
             self._overrides.pop(name, None)
-        self._changes += changes
+        known = {each.id for each in self._changes}
+        self._changes += (each for each in changes if each.id not in known)
 
     async def changes(self, before: tuple[datetime, str] | None, limit: int) -> list[ConfigChange]:
         """See ConfigStore."""

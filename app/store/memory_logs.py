@@ -9,7 +9,7 @@ from app.domain.logs import LogBook, LogEntry, LogPage
 from app.domain.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime, timedelta
 
     from app.domain.logs import LogFilter
@@ -49,6 +49,12 @@ class MemoryLogs(LogBook):
                     return LogPage(entries=found, next=_place(found[-1]))
                 found.append(entry)
         return LogPage(entries=found)
+
+    def forget(self, threads: Collection[str]) -> int:
+        """Delete the entries of threads; how many."""
+        known = len(self._entries)
+        self._entries = [one for one in self._entries if one.place is None or one.place.thread_id not in threads]
+        return known - len(self._entries)
 
     async def prune(self, age: timedelta, most_bytes: int, limit: int) -> int:
         """See LogBook."""

@@ -19,12 +19,14 @@ from app.domain.retention import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.domain.records import ExecutionRecord, ThreadRecord
     from app.store.memory_agents import AgentTables
     from app.store.memory_tables import MemoryTables
+
+    _Kin = dict[str, list[ThreadRecord]]
 
 _RUNS: Final = 200
 
@@ -46,7 +48,8 @@ class MemoryRetention(RetentionStore):
         if before is not None:
             found = [each for each in found if _place(each) < (before.at, before.execution_id)]
         page = found[:limit]
-        ended = [self._ended(each) for each in page]
+        kin = self._kin()
+        ended = [self._ended(each, kin) for each in page]
         last = Place(page[-1].created_at, page[-1].id) if len(page) == limit else None
         return Scan(ended=[each for each in ended if each is not None], looked_at=len(page), last=last)
 
@@ -54,9 +57,10 @@ class MemoryRetention(RetentionStore):
         """See RetentionStore."""
         roots: list[str] = []
         gone: dict[str, None] = {}
+        kin = self._kin()
         for one in threads:
             root = self._tables.threads.get(one.thread_id)
-            family = self._family(one.thread_id)
+            family = self._family(one.thread_id, kin)
             unchanged = root is not None and (root.epoch, root.rev) == (one.epoch, one.rev)
             if unchanged and all(self._deletable(member) for member in family):
                 roots.append(one.thread_id)
@@ -117,7 +121,7 @@ class MemoryRetention(RetentionStore):
         """See RetentionStore."""
         self._runs[run.id] = _copy(run)
         for other in self._runs.values():
-            if other.ended_at is None and other.id != run.id:
+            if other.ended_at is None and other.id != run.id and other.started_at <= run.started_at:
                 other.ended_at, other.error = self._tables.clock(), "the process that did it has ended"
         if run.ended_at is not None:
             for old in (await self.runs(len(self._runs)))[_RUNS:]:
@@ -128,41 +132,48 @@ class MemoryRetention(RetentionStore):
         found = sorted(self._runs.values(), key=lambda run: run.started_at, reverse=True)
         return [_copy(run) for run in found[:limit]]
 
-    def _ended(self, execution: ExecutionRecord) -> EndedThread | None:
+    def _ended(self, execution: ExecutionRecord, kin: _Kin) -> EndedThread | None:
         thread = self._tables.threads.get(execution.thread_id)
         if thread is None or thread.execution_id != execution.id or thread.status not in DELETABLE:
             return None
         if thread.parent_thread_id in self._tables.threads:
             return None
-        checkpoints = self._tables.checkpoints.get(thread.thread_id, [])
-        size = next((each.size_bytes for each in checkpoints if each.version == thread.head_version), 0)
-        children = [each for each in self._tables.threads.values() if each.parent_thread_id == thread.thread_id]
+        family = self._family(thread.thread_id, kin)
+        if any(each.status not in DELETABLE or each.incarnation_id is not None for each in family):
+            return None
         return EndedThread(
             thread_id=thread.thread_id,
             workflow=execution.workflow_name,
             status=thread.status,
-            ended_at=max(each.updated_at for each in (thread, *children)),
+            ended_at=max(each.updated_at for each in family),
             epoch=thread.epoch,
             rev=thread.rev,
-            size=size + 2_000 + 1_500 * thread.last_version + 350 * thread.last_seq,
+            size=sum(map(self._size, family)),
+            members=len(family),
         )
+
+    def _size(self, thread: ThreadRecord) -> int:
+        checkpoints = self._tables.checkpoints.get(thread.thread_id, [])
+        size = next((each.size_bytes for each in checkpoints if each.version == thread.head_version), 0)
+        return size + 2_000 + 1_500 * thread.last_version + 350 * thread.last_seq
 
     def _deletable(self, thread: ThreadRecord) -> bool:
         held = thread.thread_id in self._tables.locks
         return thread.status in DELETABLE and thread.incarnation_id is None and not held
 
-    def _family(self, root: str) -> list[ThreadRecord]:
+    def _kin(self) -> _Kin:
+        kin: _Kin = {}
+        for each in self._tables.threads.values():
+            if each.parent_thread_id is not None:
+                kin.setdefault(each.parent_thread_id, []).append(each)
+        return kin
+
+    def _family(self, root: str, kin: _Kin) -> list[ThreadRecord]:
         """A thread with all that come from it; none where it is gone."""
-        members: dict[str, ThreadRecord] = {}
-        wanted: Collection[str] = {root} & self._tables.threads.keys()
-        while wanted:
-            members.update({each: self._tables.threads[each] for each in wanted})
-            wanted = {
-                each.thread_id
-                for each in self._tables.threads.values()
-                if each.parent_thread_id in wanted and each.thread_id not in members
-            }
-        return list(members.values())
+        found = [self._tables.threads[root]] if root in self._tables.threads else []
+        for member in found:  # which grows as it goes
+            found += kin.get(member.thread_id, ())
+        return found
 
 
 def _place(execution: ExecutionRecord) -> tuple[datetime, str]:

@@ -38,7 +38,7 @@ class PostgresRetention(RetentionStore):
         place = (None, None) if before is None else (before.at, before.execution_id)
         rows = await self._fetch("scan", *place, limit)
         last = Place(rows[-1]["created_at"], str(rows[-1]["id"])) if len(rows) == limit else None
-        ended = [_ended(row) for row in rows if row["thread_id"] is not None]
+        ended = [_ended(row) for row in rows if row["members"] is not None]
         return Scan(ended=ended, looked_at=len(rows), last=last)
 
     async def delete(self, threads: Sequence[EndedThread]) -> Deleted:
@@ -56,12 +56,7 @@ class PostgresRetention(RetentionStore):
     async def tidy(self, agent_days: float, limit: int) -> tuple[int, int]:
         """See RetentionStore."""
         events = (await self._fetch("tidy_events", agent_days, limit))[0]["number"]
-        unused = [row["id"] for row in await self._fetch("unused", UNUSED, limit)]
-        if not unused:
-            return events, 0
-        gone = {row["id"] for row in await self._fetch("tidy_definitions", unused, UNUSED)}
-        await self._fetch("in_use", [one for one in unused if one not in gone])
-        return events, len(gone)
+        return events, len(await self._fetch("tidy_definitions", UNUSED, limit))
 
     async def sizes(self) -> Mapping[str, int]:
         """See RetentionStore."""
@@ -115,7 +110,7 @@ class PostgresRetention(RetentionStore):
             run.agent_events,
             run.error,
         )
-        await self._fetch("close_others", run.id)
+        await self._fetch("close_others", run.id, run.started_at)
         if run.ended_at is not None:
             await self._fetch("forget", _RUNS)
 
@@ -139,6 +134,7 @@ def _ended(row: Any) -> EndedThread:
         epoch=row["epoch"],
         rev=row["rev"],
         size=row["size"],
+        members=row["members"],
     )
 
 

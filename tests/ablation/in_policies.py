@@ -38,6 +38,12 @@ delete(
     promise="G1",
 )
 delete(
+    "a scan tells of whole families only",
+    "AS family ON family.whole",
+    "AS family ON true",
+    STORE + "test_the_scan_tells_of_a_family_as_deleting_it_takes_it[postgres]",
+)
+delete(
     "no table of threads is forgotten",
     "DELETE FROM quarantine WHERE thread_id = ANY ($1::text[]) RETURNING 1",
     "SELECT 1",
@@ -63,9 +69,15 @@ registry(
 retention = Room("app/engine/retention.py")
 retention(
     "one retention at a time",
-    "or not await self.store.take(self._owner, LEASE):\n            raise Conflict",
-    "or False:\n            raise Conflict",
+    "if not await self.store.take(self._owner, LEASE):\n                raise _under_way()",
+    "if False:\n                raise _under_way()",
     WORK + "test_only_one_process_runs_it_at_a_time",
+)
+retention(
+    "one run of retention at a time in a process, whose lease both would have",
+    "if self._busy:\n            raise _under_way()",
+    "if False:\n            raise _under_way()",
+    WORK + "test_of_two_runs_that_one_process_is_asked_for_at_once_one_begins",
 )
 retention(
     "who has lost the lease deletes nothing",
@@ -86,6 +98,13 @@ sweep(
     "max(_LEAST_REST, (monotonic() - began) * times)",
     "_LEAST_REST",
     WORK + "test_it_rests_in_proportion_to_the_time_that_a_batch_took",
+)
+
+sweep(
+    "a long scan keeps the lease",
+    "            await self._hold()  # many pages may go by without anything to delete\n",
+    "",
+    WORK + "test_pages_without_anything_to_delete_renew_the_lease_too",
 )
 
 steering = Room("app/engine/steering.py", promise="G4")
@@ -109,6 +128,24 @@ config(
     "for name in values if name not in RELOADABLE]",
     "for name in values if name not in Settings.model_fields]",
     "api/test_config.py::test_what_does_not_hold_is_refused_as_a_whole[wanted1-/port]",
+)
+config(
+    "settings that hold together only are taken up together",
+    "        if error is None:\n            return found\n",
+    "",
+    LIVE + "test_what_holds_together_only_is_taken_up_together_after_a_restart",
+)
+config(
+    "who changes a setting knows what others have set",
+    "            self._take_over(await self._store.overrides())  # what another process has set just now\n",
+    "",
+    LIVE + "test_what_another_process_has_set_just_now_is_known_to_who_changes_it",
+)
+config(
+    "true is no number",
+    "for name, value in values.items() if _is_bool(value)]",
+    "for name, value in values.items() if value is values]",
+    "api/test_config.py::test_what_does_not_hold_is_refused_as_a_whole[wanted4-/retention_days]",
 )
 
 ROOMS = (delete, gates, registry, retention, sweep, steering, config)

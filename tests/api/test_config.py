@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from tests.api.service import Service
 
 
+GIVEN: dict[str, Any] = {
+    "checkpointer": "memory",
+    "database_password": "hunter2",
+    "otel_exporter_otlp_endpoint": "https://me:hunter2@collector",
+    "otel_exporter_otlp_traces_endpoint": "https://me:hunter2@collector/v1/traces",
+    "otel_traces_exporter": "none",
+}
+
+
 @pytest.fixture
 async def engine() -> AsyncGenerator[Any]:
-    async with open_services(load_settings(checkpointer="memory", database_password="hunter2")) as services:
+    async with open_services(load_settings(**GIVEN)) as services:
         yield services
 
 
@@ -94,6 +103,10 @@ async def test_what_is_set_takes_effect_at_once_and_is_told_of(
         ({"queue_limit": 9, "port": 1}, "/port"),
         ({"queue_limit": 9, "nonsense": 1}, "/nonsense"),
         ({"queue_limit": None}, "/queue_limit"),
+        ({"retention_days": True}, "/retention_days"),
+        ({"retention_status_days": {"failed": True}}, "/retention_status_days"),
+        ({"queue_limit": 9, "queueLimit": 8}, "twice"),
+        ({"queue/limit": 9}, "/queue~1limit"),
         ({"queue_limit": 10**12}, "/queue_limit"),
         ({"breaker_open_seconds": "inf"}, "/breaker_open_seconds"),
         ({"checkpoint_frequency": "every_n_steps", "checkpoint_interval": 1.5}, "CHECKPOINT_INTERVAL"),

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.ids import uuid7
+from app.domain.logs import LogEntry, Place
+from app.domain.times import utc_now
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -41,6 +44,17 @@ async def test_a_deleted_thread_is_not_found_any_more(real: Real) -> None:
     await real.post("/api/invoke", {"workflow": ONE, "thread_id": thread_id}, expect=200)
 
 
+async def test_what_was_logged_of_a_thread_goes_with_it(real: Real) -> None:
+    thread_ids = [(await real.run(ONE))["thread_id"] for _ in range(2)]
+    for thread_id in thread_ids:
+        place = Place(thread_id=thread_id, execution_id="x")
+        said = LogEntry(id=uuid7(), at=utc_now(), level=20, logger="app", message="here", place=place)
+        await real.services.logs._book.add([said])
+    await real.http.delete(f"/api/threads/{thread_ids[0]}")
+    left = [len((await real.get("/api/logs", thread_id=each, text="here"))["logs"]) for each in thread_ids]
+    assert left == [0, 1]
+
+
 async def test_a_thread_that_has_not_ended_is_not_deleted(real: Real) -> None:
     thread_id = (await real.post("/api/invoke/async", {"workflow": ASKS}))["thread_id"]
     refused = await real.http.delete(f"/api/threads/{thread_id}")
@@ -59,6 +73,17 @@ async def test_a_sub_workflow_goes_with_its_parent_only(real: Real) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "thread_has_parent")
     deleted = await real.http.delete(f"/api/threads/{parent['thread_id']}")
     assert set(deleted.json()["threads"]) == {parent["thread_id"], child}
+
+
+async def test_a_dry_run_tells_of_sub_workflows_as_the_run_does(real: Real) -> None:
+    await real.post("/api/workflows", ONE, expect=201)
+    await real.run({"name": "outer", "steps": [{"id": "inner", "workflow": "one"}]})
+    dry = await real.post("/api/retention/run", {"max_per_workflow": 0, "dry_run": True}, expect=200)
+    await real.post("/api/retention/run", {"max_per_workflow": 0})
+    done = await finished(real)
+    told = ("scanned", "threads", "size_bytes", "reasons", "workflows")
+    assert {name: dry[name] for name in told} == {name: done[name] for name in told}
+    assert (done["threads"], done["workflows"]) == (2, {"outer": 1})
 
 
 async def test_a_run_keeps_the_newest_of_each_workflow_and_says_so(real: Real) -> None:
@@ -95,6 +120,8 @@ async def test_what_a_workflow_is_told_goes_before_all_others_and_kept_is_kept(r
     assert (await finished(real))["threads"] == 1
     await real.get(f"/api/invoke/status/{kept}")
     await real.get(f"/api/invoke/status/{gone}", expect=404)
+    for no_such in ("on%00e", "one" + "e" * 200):
+        assert (await real.http.delete(f"/api/retention/workflows/{no_such}")).status_code == 422
     assert (await real.http.delete("/api/retention/workflows/one")).status_code == 204
     assert (await real.http.delete("/api/retention/workflows/one")).json()["code"] == "policy_not_found"
 

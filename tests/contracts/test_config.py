@@ -47,3 +47,10 @@ async def test_changes_are_told_newest_first_page_by_page(config: ConfigStore) -
     told = await config.changes(None, 2)
     assert {one.id for one in told} == {second.id, third.id}
     assert await config.changes((told[-1].at, told[-1].id), 2) == [first]
+
+
+async def test_a_change_that_is_told_twice_is_kept_once(config: ConfigStore) -> None:
+    told = change("a", 1)
+    await config.put({}, [], [told])
+    await config.put({}, [], [told, change("b", 2)])
+    assert sorted(one.name for one in await config.changes(None, 10)) == ["a", "b"]

@@ -163,6 +163,22 @@ async def test_the_scan_leaves_out_sub_workflows_and_tells_when_the_last_of_a_fa
     assert found[parent.thread_id].ended_at == later
 
 
+async def test_the_scan_tells_of_a_family_as_deleting_it_takes_it(kept: Kept) -> None:
+    alone = await kept.ended()
+    parent = await kept.ended()
+    child = await kept.ended(parent_thread_id=parent.thread_id, parent_run_id=uuid7())
+    grandchild = await kept.start(parent_thread_id=child.thread_id, parent_run_id=uuid7())
+    told = {one.thread_id: one for one in (await kept.retention.scan(None, 10)).ended}
+    assert told.keys() == {alone.thread_id}, "a run would leave alone what has a part that has not ended"
+    later = utc_now() + timedelta(hours=1)
+    await grandchild.commit(kept.journal, replace(grandchild.complete(1), at=later))
+    told = {one.thread_id: one for one in (await kept.retention.scan(None, 10)).ended}
+    found, least = told[parent.thread_id], told[alone.thread_id].size
+    assert (found.members, found.ended_at) == (3, later)
+    assert 2 * least < found.size < 3 * least
+    assert len((await kept.retention.delete([found])).threads) == found.members
+
+
 async def test_a_deleted_thread_leaves_nothing_and_others_are_not_touched(kept: Kept) -> None:
     one, other = await kept.ended(), await kept.ended()
     deleted = await kept.retention.delete([one])
@@ -256,6 +272,16 @@ async def test_unused_documents_go_after_a_day_and_those_in_use_or_registered_st
     assert [each is not None for each in left] == [False, True, True, True]
 
 
+async def test_documents_in_use_do_not_stand_before_those_that_are_not(kept: Kept) -> None:
+    for place in range(3):
+        used = await kept.registry.register(name="adhoc", document="{}", hash=f"used {place}", ad_hoc=True)
+        await kept.journal.start(new_start(replace(kept.workflow, id=used.id)))
+    for place in range(3):
+        await kept.registry.register(name="adhoc", document="{}", hash=f"unused {place}", ad_hoc=True)
+    await kept.late(2)
+    assert [await kept.retention.tidy(90, 2) for _ in range(3)] == [(0, 2), (0, 1), (0, 0)]
+
+
 async def test_a_document_that_is_started_again_is_in_use_again(kept: Kept) -> None:
     known = await kept.registry.register(name="adhoc", document="{}", hash="h", ad_hoc=True)
     await kept.late(2)
@@ -305,6 +331,15 @@ async def test_runs_are_told_newest_first_and_those_that_nobody_goes_on_with_are
     assert [run.id for run in told] == [second.id, first.id]
     assert told[0] == second
     assert told[1].error == "the process that did it has ended"
+
+
+async def test_who_has_lost_the_lease_does_not_close_the_run_of_who_has_it_now(kept: Kept) -> None:
+    lost = RetentionRun(id=uuid7(), asked={}, started_at=utc_now() - timedelta(hours=1))
+    now = RetentionRun(id=uuid7(), asked={}, started_at=utc_now())
+    await kept.retention.note(now)
+    lost.ended_at, lost.error = utc_now(), "broke off"
+    await kept.retention.note(lost)
+    assert [run.ended_at is None for run in await kept.retention.runs(10)] == [True, False]
 
 
 async def test_the_head_is_shown_when_it_is_asked_for(kept: Kept) -> None:

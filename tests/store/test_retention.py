@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -13,9 +14,12 @@ import pytest
 from app.domain.errors import Fenced, NotFound
 from app.domain.gates import GateKey, Question
 from app.domain.ids import uuid7
+from app.domain.logs import LogEntry, Place
+from app.domain.times import utc_now
 from app.store.db import open_pool
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
+from app.store.logs import PostgresLogs
 from app.store.queries import load
 from app.store.registry import PostgresRegistry
 from app.store.retention import PostgresRetention
@@ -38,6 +42,10 @@ JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
 WHERE a.attname = 'thread_id'
     AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = '(thread_id IS NOT NULL)')
 """
+
+
+def _entry(message: str) -> LogEntry:
+    return LogEntry(id=uuid7(), at=utc_now(), level=20, logger="app", message=message, context='{"a":"ü"}')
 
 
 class Bench:
@@ -88,6 +96,23 @@ async def test_nothing_is_left_in_any_table(bench: Bench) -> None:
     for table in [*tables, "threads"]:
         query = f"SELECT count(*) FROM {table} WHERE thread_id = $1"
         assert await bench.psql.fetchval(query, one.thread_id) == 0, table
+
+
+async def test_the_log_of_a_deleted_thread_takes_no_room_of_the_others_any_more(
+    bench: Bench, database_url: str
+) -> None:
+    one, other = await bench.ended(), await bench.ended()
+    async with open_pool(database_url) as pool:
+        for thread_id in (one.thread_id, one.thread_id, other.thread_id):
+            place = Place(thread_id=thread_id, execution_id=uuid7())
+            await PostgresLogs(pool).add([replace(_entry("ünder way"), place=place), _entry("of nobody")])
+    assert (await bench.retention.delete([one])).threads == [one.thread_id]
+    told = await bench.psql.fetchrow("SELECT sum(entries)::int, sum(bytes)::int FROM agent_log_minutes")
+    sizes = (
+        "SELECT count(*), sum(octet_length(message) + coalesce(octet_length(context::text), 0) + 300) FROM agent_logs"
+    )
+    assert tuple(told) == tuple(await bench.psql.fetchrow(sizes))
+    assert told[0] == 4
 
 
 async def test_a_thread_that_somebody_holds_is_passed_over_at_once_and_others_go(bench: Bench) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from app.bootstrap import config as module
 from app.bootstrap.config import RELOADABLE, LiveSettings
+from app.domain.checkpoints import CheckpointPolicy, Frequency
+from app.domain.errors import Unavailable
 from app.settings import Settings, load_settings
 from app.store.memory_config import MemoryConfig
 
@@ -118,13 +120,78 @@ async def test_what_one_process_is_told_all_take_up() -> None:
         assert len(await store.changes(None, 10)) == 2
 
 
-async def test_what_is_stored_and_does_not_hold_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    store = MemoryConfig()
+class Slow(MemoryConfig):
+    """Counts how often it is looked at, and is away while `away`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.away = False
+
+    async def overrides(self) -> dict[str, Any]:
+        self.looks += 1
+        return await super().overrides()
+
+    async def put(self, *what: Any) -> None:
+        if self.away:
+            raise Unavailable("no database")
+        await super().put(*what)
+
+
+async def test_what_is_stored_and_does_not_hold_is_left_out_and_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = Slow()
     await store.put({"queue_limit": 0, "breaker_failures": 3, "port": 1, "of_a_later_release": 1}, [], [])
     async with live(store) as settings:
+        await until(lambda: store.looks > 3)
         assert (settings.now.queue_limit, settings.now.breaker_failures, settings.now.port) == (5, 3, 8000)
-        await until(lambda: settings.now.breaker_failures == 3)
-    assert caplog.text.count("does not hold here") == 1
+        assert caplog.text.count("does not hold here") == 1
+        assert await settings.drop("queue_limit", None) == []
+    assert (await store.overrides()).keys() == {"breaker_failures", "port", "of_a_later_release"}
+
+
+async def test_what_holds_together_only_is_taken_up_together_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKPOINT_FREQUENCY", "time_based")
+    monkeypatch.setenv("CHECKPOINT_INTERVAL", "0.5")
+    store, wanted = MemoryConfig(), CheckpointPolicy(Frequency.EVERY_N_STEPS, 5)
+    async with live(store) as settings:
+        await settings.change({"checkpoint_frequency": "every_n_steps", "checkpoint_interval": 5}, None)
+        assert settings.now.checkpoints == wanted
+    await store.put({"queue_limit": 0}, [], [])
+    async with live(store) as settings:
+        assert (settings.now.checkpoints, settings.now.queue_limit) == (wanted, 5)
+
+
+async def test_a_file_that_cannot_be_read_keeps_nobody_from_setting_something() -> None:
+    store = MemoryConfig()
+    async with live(store) as one, live(store) as other:
+        Path(".env").write_bytes(b"QUEUE_LIMIT=\xff\n")  # noqa: ASYNC240 - a test
+        await one.change({"queue_limit": 9}, None)
+        await until(lambda: other.now.queue_limit == 9)
+
+
+async def test_what_another_process_has_set_just_now_is_known_to_who_changes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY", 3600.0)
+    store = MemoryConfig()
+    async with live(store) as one, live(store) as other:
+        await one.change({"queue_limit": 9}, None)
+        assert [(each.old, each.new) for each in await other.change({"queue_limit": 5}, None)] == [(9, 5)]
+        assert [each.new for each in await one.change({"queue_limit": 7}, None)] == [7]
+        assert [(each.old, each.new) for each in await other.drop("queue_limit", None)] == [(7, 5)]
+
+
+async def test_a_change_of_the_file_while_the_store_is_away_is_written_down_once_it_is_back() -> None:
+    store = Slow()
+    async with live(store) as settings:
+        store.away = True
+        say("QUEUE_LIMIT=4\n")
+        await until(lambda: settings.now.queue_limit == 4)
+        assert await store.changes(None, 10) == []
+        store.away = False
+        looks = store.looks
+        await until(lambda: store.looks > looks + 2)
+        assert [(each.name, each.new) for each in await store.changes(None, 10)] == [("queue_limit", 4)]
 
 
 async def test_a_hint_makes_the_file_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

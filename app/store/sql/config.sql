@@ -15,7 +15,8 @@ DELETE FROM config_overrides WHERE tenant = 'default' AND name = ANY ($1::text[]
 INSERT INTO config_changes (id, at, name, old, new, source, changed_by)
 SELECT id, at, name, old::json, new::json, source, changed_by
 FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-    AS told (id, at, name, old, new, source, changed_by);
+    AS told (id, at, name, old, new, source, changed_by)
+ON CONFLICT (id) DO NOTHING; -- told again after a reply that was lost
 
 -- changes --
 SELECT id, at, name, old, new, source, changed_by

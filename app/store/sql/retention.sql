@@ -1,11 +1,10 @@
 -- What PostgresRetention asks.
 
 -- scan --
--- $1, $2: the last execution seen, newest first; $3: how many.  A thread stands at its present execution.  What it weighs is
--- reckoned: the values of its state, and about what the rows of a version and an event take with their indexes.
-SELECT x.created_at, x.id, x.workflow_name AS workflow, t.thread_id, t.status, t.epoch, t.rev,
-    greatest(t.updated_at, (SELECT max(kin.updated_at) FROM threads AS kin WHERE kin.parent_thread_id = t.thread_id)) AS ended_at,
-    (coalesce(c.size_bytes, 0) + 2000 + 1500 * t.last_version::bigint + 350 * t.last_seq)::bigint AS size
+-- $1, $2: the last execution seen, newest first; $3: how many.  A thread stands at its present execution, and for all its family.
+-- What it weighs is reckoned: the values of its state, and about what the rows of a version and an event take with their indexes.
+SELECT x.created_at, x.id, x.workflow_name AS workflow, t.thread_id, t.status, t.epoch, t.rev, family.members, family.ended_at,
+    family.size
 FROM (
     SELECT created_at, id, thread_id, workflow_name
     FROM workflow_executions
@@ -17,7 +16,24 @@ LEFT JOIN threads AS t
     ON t.thread_id = x.thread_id AND t.execution_id = x.id
     AND t.status IN ('completed', 'failed', 'cancelled', 'interrupted')
     AND NOT EXISTS (SELECT FROM threads AS parent WHERE parent.thread_id = t.parent_thread_id)
-LEFT JOIN checkpoints AS c ON c.thread_id = t.thread_id AND c.version = t.head_version
+LEFT JOIN LATERAL (
+    WITH RECURSIVE kin AS (
+        SELECT t.thread_id, t.status, t.incarnation_id, t.head_version, t.last_version, t.last_seq, t.updated_at
+        WHERE t.thread_id IS NOT NULL
+        UNION
+        SELECT child.*
+        FROM kin CROSS JOIN LATERAL (
+            SELECT c.thread_id, c.status, c.incarnation_id, c.head_version, c.last_version, c.last_seq, c.updated_at
+            FROM threads AS c WHERE c.parent_thread_id = kin.thread_id OFFSET 0 -- a look into the index each
+        ) AS child
+    )
+    SELECT count(*) AS members, max(kin.updated_at) AS ended_at,
+        bool_and(kin.status IN ('completed', 'failed', 'cancelled', 'interrupted') AND kin.incarnation_id IS NULL) AS whole,
+        sum(2000 + 1500 * kin.last_version::bigint + 350 * kin.last_seq
+            + coalesce((SELECT size_bytes FROM checkpoints WHERE thread_id = kin.thread_id AND version = kin.head_version), 0)
+        )::bigint AS size
+    FROM kin
+) AS family ON family.whole
 ORDER BY x.created_at DESC, x.id DESC;
 
 -- hold --
@@ -54,7 +70,16 @@ ORDER BY family.member;
 -- Threads whose rows are held, from every table that knows them; in a statement of its own, to see all that was written before
 -- the lock.  A document that was started directly is spared for a while after its last thread: somebody may start it anew.
 WITH agent_logs_gone AS (
-    DELETE FROM agent_logs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+    DELETE FROM agent_logs WHERE thread_id = ANY ($1::text[])
+    RETURNING at, octet_length(message) + coalesce(octet_length(context::text), 0) + 300 AS size -- as PostgresLogs adds it up
+), gone_minutes AS (
+    SELECT date_trunc('minute', at, 'UTC') AS minute, count(*) AS entries, sum(size) AS bytes FROM agent_logs_gone GROUP BY 1
+), held_minutes AS (
+    SELECT m.minute FROM agent_log_minutes AS m JOIN gone_minutes USING (minute) ORDER BY m.minute FOR UPDATE OF m
+), fewer AS (
+    UPDATE agent_log_minutes AS m SET entries = m.entries - gone.entries, bytes = m.bytes - gone.bytes
+    FROM gone_minutes AS gone
+    WHERE m.minute = gone.minute AND m.minute IN (SELECT minute FROM held_minutes)
 ),
 checkpoints_gone AS (
     DELETE FROM checkpoints WHERE thread_id = ANY ($1::text[]) RETURNING 1
@@ -129,19 +154,16 @@ WITH old AS (
 )
 SELECT count(*) AS number FROM gone;
 
--- unused --
-SELECT id FROM workflows WHERE version IS NULL AND used_at < now() - $1::interval ORDER BY used_at LIMIT $2;
-
 -- tidy_definitions --
--- Whoever is about to start one has told so less than an hour ago; the condition is looked at again under the row's lock.
+-- Whoever is about to start one has told so less than an hour ago; that is looked at again under the row's lock.
 DELETE FROM workflows AS w
-WHERE w.id = ANY ($1::uuid[]) AND w.version IS NULL AND w.used_at < now() - $2::interval
-    AND NOT EXISTS (SELECT FROM threads AS t WHERE t.definition_id = w.id)
+WHERE w.version IS NULL AND w.used_at < now() - $1::interval AND w.id = ANY (ARRAY(
+    SELECT unused.id FROM workflows AS unused
+    WHERE unused.version IS NULL AND unused.used_at < now() - $1::interval
+        AND NOT EXISTS (SELECT FROM threads AS t WHERE t.definition_id = unused.id)
+    ORDER BY unused.used_at LIMIT $2
+))
 RETURNING w.id;
-
--- in_use --
--- Those that still have threads are not looked at again for another day.
-UPDATE workflows SET used_at = now() WHERE id = ANY ($1::uuid[]);
 
 -- sizes --
 SELECT relname AS name, pg_total_relation_size(oid) AS size
@@ -182,8 +204,9 @@ SET ended_at = excluded.ended_at, scanned = excluded.scanned, threads = excluded
     agent_events = excluded.agent_events, error = excluded.error;
 
 -- close_others --
+-- Those that began earlier: whoever has lost the lease meanwhile does not close the run of who has it now.
 UPDATE retention_runs SET ended_at = now(), error = 'the process that did it has ended'
-WHERE ended_at IS NULL AND id <> $1;
+WHERE ended_at IS NULL AND id <> $1 AND started_at <= $2;
 
 -- forget --
 DELETE FROM retention_runs WHERE id IN (SELECT id FROM retention_runs ORDER BY started_at DESC OFFSET $1);

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.domain.commands import ForkCommand, Variant
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.retention import RetentionPolicy, WorkflowRetention
 from app.engine import sweep
 from app.engine.retention import LEASE, Asked, Retention
 from app.store.memory_agents import AgentTables
+from app.store.memory_reads import MemoryReads
 from app.store.memory_retention import MemoryRetention
 from tests.unit.engine.house import Gate, step
 
@@ -108,6 +110,48 @@ async def test_only_one_process_runs_it_at_a_time(desk: Desk) -> None:
         assert caught.value.code == "retention_running"
 
 
+async def test_of_two_runs_that_one_process_is_asked_for_at_once_one_begins(desk: Desk, monkeypatch: Any) -> None:
+    async def take(*_: Any, **__: Any) -> bool:
+        await asyncio.sleep(0)  # as a database does
+        return True
+
+    monkeypatch.setattr(desk.store, "take", take)
+    begin = desk.retention.begin
+    both: Any = await asyncio.gather(begin(Asked()), begin(Asked()), return_exceptions=True)
+    assert [isinstance(each, Conflict) for each in both] == [False, True]
+    async with working(desk.retention):
+        await desk.house.until(lambda: both[0].ended_at)
+    assert len(await desk.store.runs(10)) == 1
+
+
+async def test_a_run_by_hand_that_could_not_begin_leaves_room_for_the_next(desk: Desk, monkeypatch: Any) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "note", away)
+        with pytest.raises(Unavailable):
+            await desk.retention.begin(Asked())
+    assert (await desk.run()).error is None
+
+
+async def test_pages_without_anything_to_delete_renew_the_lease_too(desk: Desk, monkeypatch: Any) -> None:
+    for _ in range(3):
+        await desk.house.run(step("a"))
+    monkeypatch.setattr("app.engine.retention.LEASE", -1.0)
+    monkeypatch.setattr(sweep, "PAGE", 1)
+    taken: list[str] = []
+
+    async def take(owner: str, seconds: float, **_: Any) -> bool:
+        taken.append(owner)
+        return True
+
+    monkeypatch.setattr(desk.store, "take", take)
+    run = await desk.run(Asked(max_per_workflow=100))
+    assert (run.scanned, run.threads) == (3, 0)
+    assert len(taken) >= 4
+
+
 async def test_who_has_lost_the_lease_stops_before_it_deletes(desk: Desk, monkeypatch: Any) -> None:
     await desk.house.run(step("a"))
     monkeypatch.setattr("app.engine.retention.LEASE", 0.0)
@@ -190,6 +234,23 @@ async def test_a_thread_that_nobody_knows_cannot_be_deleted(desk: Desk) -> None:
         await desk.retention.delete("nobody")
 
 
+async def test_a_thread_of_whose_sub_workflows_one_waits_cannot_be_deleted(desk: Desk) -> None:
+    house = desk.house
+    thread_id = await house.run(step("a"))
+    child = (await house.start(step("a", gate={}))).thread.thread_id
+    await house.until_status(child, "waiting")
+    house.tables.threads[child].parent_thread_id = thread_id
+    with pytest.raises(Conflict, match=f"thread {child} is waiting") as caught:
+        await desk.retention.delete(thread_id)
+    assert caught.value.code == "thread_running"
+
+
+async def test_deleting_a_family_does_not_read_it_member_by_member(desk: Desk, monkeypatch: Any) -> None:
+    thread_id = await desk.house.run(step("a"))
+    monkeypatch.delattr(type(desk.house.reads), "children")
+    assert (await desk.retention.delete(thread_id)).threads == [thread_id]
+
+
 async def test_a_thread_whose_row_is_held_is_tried_again_and_then_given_up(desk: Desk, monkeypatch: Any) -> None:
     thread_id = await desk.house.run(step("a"))
     monkeypatch.setattr("app.engine.retention._TRIES", 2)
@@ -197,6 +258,38 @@ async def test_a_thread_whose_row_is_held_is_tried_again_and_then_given_up(desk:
         with pytest.raises(Unavailable):
             await desk.retention.delete(thread_id)
     assert (await desk.retention.delete(thread_id)).threads == [thread_id]
+
+
+async def test_a_start_that_names_a_thread_which_is_just_being_deleted_begins_a_new_one(desk: Desk) -> None:
+    house = desk.house
+    thread_id = await house.run(step("a"), thread_id="mine")
+    steer = house.journal.steer
+
+    async def late(*arguments: Any) -> Any:
+        del house.journal.instead["steer"]
+        house.tables.forget({thread_id})
+        return await steer(*arguments)
+
+    house.journal.instead["steer"] = late
+    accepted = await house.start(step("a"), thread_id="mine", input=1)
+    assert accepted.created
+    assert len(await house.versions(await house.end("mine"))) == 3
+
+
+async def test_a_fork_of_a_thread_which_is_just_being_deleted_finds_none_and_calls_it_not_damaged(
+    desk: Desk, monkeypatch: Any
+) -> None:
+    thread_id = await desk.house.run(step("a"))
+    reads = MemoryReads.steps
+
+    async def late(store: MemoryReads, *arguments: Any, **more: Any) -> Any:
+        desk.house.tables.forget({thread_id} & desk.house.tables.threads.keys())
+        return await reads(store, *arguments, **more)
+
+    monkeypatch.setattr(MemoryReads, "steps", late)
+    with pytest.raises(NotFound) as caught:
+        await desk.house.control.fork(ForkCommand(thread_id=thread_id, version=2, variants=[Variant(name="a")]))
+    assert caught.value.code == "thread_not_found"
 
 
 async def test_a_thread_that_is_resumed_after_it_was_seen_is_left_alone(desk: Desk) -> None:
