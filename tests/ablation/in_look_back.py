@@ -112,9 +112,15 @@ problems(
 net = Room("app/domain/known_secrets.py")
 net(
     "a secret is found across the pieces of a stream",
-    "        held = self._known.begun(shown)\n",
-    "        held = 0\n",
+    "end = len(text) - self._known.begun(text)",
+    "end = len(text)",
     NET + "test_a_sieve_finds_it_across_pieces",
+)
+net(
+    "a stream that ends in the most of a secret does not tell it",
+    "return held if len(held) < _TELLING else MASK",
+    "return held",
+    NET + "test_a_sieve_does_not_tell_the_most_of_a_secret_when_the_text_ends_in_it",
 )
 net(
     "a secret is found inside of base64",
