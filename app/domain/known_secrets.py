@@ -13,7 +13,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import quote, quote_plus
 
 from app.domain import jsontext
@@ -127,12 +127,24 @@ class KnownSecrets:
         return 0
 
 
+class Net(Protocol):
+    """What takes secrets out of a text."""
+
+    def text(self, text: str, /) -> str:
+        """`text` with `***` for every secret."""
+        ...
+
+    def begun(self, text: str, /) -> int:
+        """How many characters at the end of `text` may be the beginning of a secret that is not whole in it."""
+        ...
+
+
 class Sieve:
     """A text that comes in pieces, without the secrets in it, also where one spans several pieces."""
 
     __slots__ = ("_held", "_known")
 
-    def __init__(self, known: KnownSecrets) -> None:
+    def __init__(self, known: Net) -> None:
         self._known = known
         self._held = ""
 
