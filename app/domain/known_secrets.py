@@ -160,7 +160,7 @@ class Sieve:
     def rest(self) -> str:
         """What was held back, unless it tells too much of a secret: no piece comes any more."""
         held, self._held = self._held, ""
-        return held if len(held) < _TELLING else MASK
+        return self._known.text(held) if len(held) < _TELLING else MASK
 
     def _parted(self, text: str) -> tuple[str, str]:
         """What may be shown of a text, and its end, which may be the beginning of a secret."""

@@ -118,8 +118,8 @@ net(
 )
 net(
     "a stream that ends in the most of a secret does not tell it",
-    "return held if len(held) < _TELLING else MASK",
-    "return held",
+    "return self._known.text(held) if len(held) < _TELLING else MASK",
+    "return self._known.text(held)",
     NET + "test_a_sieve_does_not_tell_the_most_of_a_secret_when_the_text_ends_in_it",
 )
 net(
