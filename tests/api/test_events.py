@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import cursors
+from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
 from tests.api.real import open_real
 
@@ -93,6 +95,12 @@ async def test_what_does_not_hold_is_refused(client: httpx.AsyncClient, query: s
 @pytest.mark.parametrize("query", ["level=loud", "cursor=x", "text=", "surprise=1", "thread_id=a/b"])
 async def test_what_does_not_hold_of_logs_is_refused(client: httpx.AsyncClient, query: str) -> None:
     answer = await client.get(f"/api/logs?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-22T09:30:00"])
+async def test_a_cursor_beyond_all_time_is_refused(client: httpx.AsyncClient, at: str) -> None:
+    answer = await client.get("/api/logs", params={"cursor": cursors.encode(at, uuid7())})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
