@@ -37,6 +37,20 @@ events(
     'after = where.after or FeedPosition(0, "", 0)',
     EVENTS + "test_a_cursor_of_a_database_that_was_further_begins_at_the_present",
 )
+reads = Room("app/store/reads.py", promise="G5")
+reads(
+    "what is left of a thread that is gone hides no event",
+    "            if len(found) == wanted:",
+    "            if len(found) == wanted and len(items) == limit:",
+    "store/test_feed.py::test_what_is_left_of_a_thread_that_is_gone_hides_nothing",
+)
+restored = Room("app/store/sql/events.sql")
+restored(
+    "events of a restored database keep their order",
+    "row_number() OVER (ORDER BY xact) - 1",
+    "row_number() OVER (ORDER BY xact DESC) - 1",
+    "store/test_restored.py::test_more_transactions_than_there_are_places_keep_their_order",
+)
 listing = Room("app/api/events.py")
 listing(
     "a cursor of another list of events is refused",
@@ -143,6 +157,12 @@ references(
 )
 lines = Room("app/telemetry/logs.py")
 lines(
+    "what cannot be told on stdout is not told on stderr",
+    "    def handleError(",
+    "    def handle_error(",
+    "unit/telemetry/test_logs.py::test_what_cannot_be_told_tells_no_secret_on_stderr",
+)
+lines(
     "no secret is logged on stdout",
     "        return KNOWN.json(line) if self._as_json else KNOWN.text(line)\n",
     "        return line\n",
@@ -184,6 +204,6 @@ rotation(
 )
 
 ROOMS = (
-    *(events, listing, step, context, gates, problems, net, references),
+    *(events, reads, restored, listing, step, context, gates, problems, net, references),
     *(lines, keeping, threads, rotation),
 )
