@@ -10,6 +10,7 @@ import pytest
 from app.api import cursors
 from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
+from app.domain.tools import ServerReport, Tool
 from tests.api.real import open_real
 
 if TYPE_CHECKING:
@@ -155,3 +156,15 @@ async def test_a_problem_never_tells_a_secret(client: httpx.AsyncClient) -> None
     answer = await client.get("/api/invoke/status/sk-canary-0123456789")
     assert answer.status_code == 404
     assert "canary" not in answer.json()["detail"] + answer.json()["instance"]
+
+
+async def test_what_tools_say_of_themselves_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "sk-canary-0123456789"
+    KNOWN.learn(secret)
+    tool = Tool(name="t", description=f"calls with {secret}", input_schema={"type": "object", "title": secret})
+    report = ServerReport(name="s", kind="stdio", status="connected", error=None, tools=[tool])
+    async with open_real() as real:
+        monkeypatch.setattr(type(real.services.mcp), "reports", lambda _: [report])
+        [server] = (await real.get("/api/mcp/servers"))["servers"]
+    [told] = server["tools"]
+    assert (told["description"], told["input_schema"]) == ("calls with ***", {"type": "object", "title": "***"})
