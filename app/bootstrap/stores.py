@@ -159,7 +159,9 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
     try:
         await upgrade(dsn, schema)
         if placed := await place_anew(dsn, schema):
-            _log.warning("the database is restored from another server: its %d events have new places in the feed", placed)
+            _log.warning(
+                "the database is restored from another server: its %d events have new places in the feed", placed
+            )
         pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
         journal = await stack.enter_async_context(
             open_journal(

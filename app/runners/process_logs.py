@@ -53,8 +53,8 @@ def say(said: Sequence[Said]) -> None:
     for name, level, message, created in said:
         logger = logging.getLogger(name)
         if logger.isEnabledFor(level):
-            message = KNOWN.excerpt(message)  # which may be cut off within a secret
-            record = logging.makeLogRecord({"name": name, "levelno": level, "msg": message, "created": created})
+            told = KNOWN.excerpt(message)  # which may be cut off within a secret
+            record = logging.makeLogRecord({"name": name, "levelno": level, "msg": told, "created": created})
             record.levelname = logging.getLevelName(level)
             logger.handle(record)
 

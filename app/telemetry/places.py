@@ -1,4 +1,4 @@
-"""What a log record says, and where it comes from: all that is said while a thread is driven, or in an attempt, knows its place."""
+"""What a log record says, and where it comes from: what is said while a thread is driven, or in an attempt, knows its place."""
 
 from __future__ import annotations
 
