@@ -195,6 +195,13 @@ threads(
     "call(*arguments)",
     "unit/engine/test_places.py::test_a_function_s_own_logs_tell_of_its_attempt",
 )
+book = Room("app/store/logs.py")
+book(
+    "a page of log entries ends where the next one begins",
+    '            values += last\n            filters += f" AND (at, id) >= (${len(values) - 1}, ${len(values)}::uuid)"\n',
+    "            pass\n",
+    "store/test_logs.py::test_every_page_begins_where_the_one_before_has_ended[False]",
+)
 rotation = Room("app/store/sql/logs.sql")
 rotation(
     "log entries are dropped by their size",
@@ -205,5 +212,5 @@ rotation(
 
 ROOMS = (
     *(events, reads, restored, listing, step, context, gates, problems, net, references),
-    *(lines, keeping, threads, rotation),
+    *(lines, keeping, threads, book, rotation),
 )
