@@ -1,12 +1,11 @@
 -- What PostgresEvents and PostgresTimelines ask.  Filters go where /* filters */ stands, numbers where theirs do.
 
 -- part columns --
--- Of a long result only its beginning leaves the database; see domain.event_log.LONGEST.
+-- Of a long result, which is taken out of its place once, only its beginning leaves the database; see domain.event_log.LONGEST.
 e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
-    CASE WHEN octet_length(COALESCE(s.output, x.output)::text) > 8192
-        THEN json_build_object('truncated', true, 'size_bytes', octet_length(COALESCE(s.output, x.output)::text),
-            'preview', left(COALESCE(s.output, x.output)::text, 1024))
-        ELSE COALESCE(s.output, x.output) END AS result,
+    CASE WHEN octet_length(value.text) > 8192
+        THEN json_build_object('truncated', true, 'size_bytes', octet_length(value.text), 'preview', left(value.text, 1024))::text
+        ELSE value.text END AS result,
     e.xact, COALESCE(w.name, '') AS workflow, t.status;
 
 -- part joins --
@@ -15,7 +14,8 @@ LEFT JOIN workflows AS w ON w.id = t.definition_id
 LEFT JOIN workflow_steps AS s
     ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
 LEFT JOIN workflow_executions AS x
-    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete';
+    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+CROSS JOIN LATERAL (SELECT COALESCE(s.output, x.output)::text AS text OFFSET 0) AS value;
 
 -- oldest_first --
 -- The index gives whole transactions in their order; within one, which has few events, they are sorted.
