@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
@@ -49,9 +49,9 @@ def _sane(part: str | int) -> bool:
 def _time(text: str) -> datetime | None:
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return None if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return when if when.tzinfo is not None else None
 
 
 def version(cursor: str | None) -> int:

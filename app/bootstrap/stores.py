@@ -45,6 +45,7 @@ from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
+from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
@@ -157,6 +158,10 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
 async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExitStack) -> tuple[Pool, PostgresJournal]:
     try:
         await upgrade(dsn, schema)
+        if placed := await place_anew(dsn, schema):
+            _log.warning(
+                "the database is restored from another server: its %d events have new places in the feed", placed
+            )
         pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
         journal = await stack.enter_async_context(
             open_journal(

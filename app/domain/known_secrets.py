@@ -13,7 +13,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import quote, quote_plus
 
 from app.domain import jsontext
@@ -51,7 +51,7 @@ class KnownSecrets:
         self._secrets: OrderedDict[str, None] = OrderedDict()
         self._forms: tuple[str, ...] = ()
         self._in_json: tuple[str, ...] = ()
-        self._beginnings: frozenset[str] = frozenset()
+        self._by_first: dict[str, list[str]] = {}
         self._longest = 0
 
     def __bool__(self) -> bool:
@@ -68,9 +68,11 @@ class KnownSecrets:
             while len(self._secrets) > _MOST:
                 self._secrets.popitem(last=False)
             forms = {form for secret in self._secrets for form in _forms(secret)}
-            beginnings = {form[:end] for form in forms for end in range(1, len(form))}
+            by_first: dict[str, list[str]] = {}
+            for form in forms:
+                by_first.setdefault(form[0], []).append(form)
+            self._by_first = by_first
             self._longest = max(map(len, forms))
-            self._beginnings = frozenset(beginnings)
             in_json = {text for form in forms for text in _as_json(form)}
             # Long ones first: a secret may begin with another.
             self._in_json = tuple(sorted(in_json, key=len, reverse=True))
@@ -117,10 +119,24 @@ class KnownSecrets:
 
     def begun(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of a secret."""
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            if text[-length:] in self._beginnings:
-                return length
+        by_first = self._by_first
+        for place in range(max(0, len(text) - self._longest + 1), len(text)):
+            end = text[place:] if text[place] in by_first else ""
+            if end and any(len(end) < len(form) and form.startswith(end) for form in by_first[end[0]]):
+                return len(end)
         return 0
+
+
+class Net(Protocol):
+    """What takes secrets out of a text."""
+
+    def text(self, text: str, /) -> str:
+        """`text` with `***` for every secret."""
+        ...
+
+    def begun(self, text: str, /) -> int:
+        """How many characters at the end of `text` may be the beginning of a secret that is not whole in it."""
+        ...
 
 
 class Sieve:
@@ -128,21 +144,28 @@ class Sieve:
 
     __slots__ = ("_held", "_known")
 
-    def __init__(self, known: KnownSecrets) -> None:
+    def __init__(self, known: Net) -> None:
         self._known = known
         self._held = ""
 
     def take(self, piece: str) -> str:
         """What may be shown now; what may be the beginning of a secret is held back until the next piece."""
-        shown = self._known.text(self._held + piece)
-        held = self._known.begun(shown)
-        self._held = shown[len(shown) - held :]
-        return shown[: len(shown) - held]
+        text = self._held + piece
+        shown, self._held = self._parted(text)
+        whole = self._known.text(text)
+        if shown + self._known.text(self._held) != whole:  # a secret reached into what begins another
+            shown, self._held = self._parted(whole)
+        return shown
 
     def rest(self) -> str:
-        """What was held back: no piece comes any more."""
+        """What was held back, unless it tells too much of a secret: no piece comes any more."""
         held, self._held = self._held, ""
-        return held
+        return self._known.text(held) if len(held) < _TELLING else MASK
+
+    def _parted(self, text: str) -> tuple[str, str]:
+        """What may be shown of a text, and its end, which may be the beginning of a secret."""
+        end = len(text) - self._known.begun(text)
+        return self._known.text(text[:end]), text[end:]
 
 
 def without_passwords(text: str) -> str:

@@ -61,10 +61,10 @@ class ServerConfig:
         return "http" if self.command is None else "stdio"
 
     def redact(self, text: str) -> str:
-        """A message without the values that were filled in."""
+        """A message without the values that were filled in; it may have been cut off within one that is known."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        return KNOWN.text(text)
+        return KNOWN.excerpt(text)
 
 
 def load_servers(path: Path, secret: Secret) -> dict[str, ServerConfig]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from app.domain.known_secrets import KNOWN
 from app.runners.aside import aside
 from app.runners.mcp_lines import Lines, LongLine, to_message
 
@@ -190,7 +191,7 @@ async def _receive(process: Process, arriving: Arriving, limit: int) -> None:
                 if message is None:
                     if isinstance(line, LongLine):
                         return  # whose answer it was cannot be told: all that wait are told that the connection is lost
-                    _log.debug("not a message: %r", line[:200])
+                    _log.debug("not a message: %r", KNOWN.excerpt(line[:200].decode("utf-8", "replace")))
                     continue
                 try:
                     await arriving.send(message)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from app.domain.known_secrets import KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -51,7 +53,8 @@ def say(said: Sequence[Said]) -> None:
     for name, level, message, created in said:
         logger = logging.getLogger(name)
         if logger.isEnabledFor(level):
-            record = logging.makeLogRecord({"name": name, "levelno": level, "msg": message, "created": created})
+            told = KNOWN.excerpt(message)  # which may be cut off within a secret
+            record = logging.makeLogRecord({"name": name, "levelno": level, "msg": told, "created": created})
             record.levelname = logging.getLevelName(level)
             logger.handle(record)
 
@@ -62,5 +65,5 @@ def _text(record: logging.LogRecord) -> str:
         if record.exc_info:
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
     except Exception:  # noqa: BLE001 - a message that cannot be made is the function's own fault, and no reason to fail
-        text = str(record.msg)
+        text = record.msg if isinstance(record.msg, str) else f"({type(record.msg).__name__}: cannot be told)"
     return text[:_LONGEST]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from app.domain.known_secrets import KNOWN
+from app.domain.known_secrets import KNOWN, Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,7 +100,7 @@ class Masks:
         """How many characters at the end of `text` may be the beginning of a secret."""
         longest = max((len(secret) for secret in self._secrets), default=0)
         for length in range(min(longest - 1, len(text)), 0, -1):
-            if any(secret.startswith(text[-length:]) for secret in self._secrets):
+            if any(length < len(secret) and secret.startswith(text[-length:]) for secret in self._secrets):
                 return length
         return 0
 
@@ -121,21 +121,16 @@ class Veil:
     """Tells a text that comes in pieces without the secrets in it, also where a secret spans several pieces."""
 
     def __init__(self, masks: Masks, tell: Callable[[str], object]) -> None:
-        self._masks = masks
+        self._sieve = Sieve(masks)
         self._tell = tell
-        self._held = ""
 
     def __call__(self, text: str) -> None:
         """One piece; what may be the beginning of a secret is held back."""
-        shown = self._masks.text(self._held + text)
-        held = self._masks.begun(shown)
-        self._held = shown[len(shown) - held :]
-        self._say(shown[: len(shown) - held])
+        self._say(self._sieve.take(text))
 
     def end(self) -> None:
         """No piece comes any more."""
-        self._say(self._held)
-        self._held = ""
+        self._say(self._sieve.rest())
 
     def _say(self, text: str) -> None:
         if text:

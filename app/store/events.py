@@ -15,6 +15,7 @@ from app.store.db import AGAIN, LOST, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
     from asyncpg import Record
 
@@ -48,10 +49,10 @@ class PostgresEvents(EventLog):
         present = FeedPosition(await self._horizon(), "", 0)
         # One beyond the end is of a database that had come further than this one, before it was restored.
         after = min(where.after or FeedPosition(0, "", 0), present)
-        begin = await self._marked("marked_before", where.since and where.since - CLOCKS)
+        begin = await self._marked("marked_before", _moved(where.since, -CLOCKS))
         if begin is not None and begin > after.xact:
             after = FeedPosition(begin, "", 0)
-        end = min(present.xact, await self._marked("marked_after", where.until and where.until + HELD) or _LAST)
+        end = min(present.xact, await self._marked("marked_after", _moved(where.until, HELD)) or _LAST)
         if after.xact >= end:
             return EventPage(place=after)
         place = (after.xact, end, after.thread_id, after.seq)
@@ -69,10 +70,10 @@ class PostgresEvents(EventLog):
     async def _newest_first(self, where: EventFilter) -> EventPage:
         present = FeedPosition(await self._horizon(), "", 0)
         before = where.after or _AFTER_ALL
-        end = await self._marked("marked_after", where.until and where.until + HELD)
+        end = await self._marked("marked_after", _moved(where.until, HELD))
         if end is not None and end < before.xact:
             before = FeedPosition(end, "", 0)
-        begin = await self._marked("marked_before", where.since and where.since - CLOCKS) or 0
+        begin = await self._marked("marked_before", _moved(where.since, -CLOCKS)) or 0
         place = (before.xact, begin, before.thread_id, before.seq)
         last = await self._looked("newest_first_end", where, place)
         until = _clause('(e.xact, e.thread_id COLLATE "C", e.seq) >= (?, ?::text, ?::bigint)', last)
@@ -125,7 +126,7 @@ class PostgresEvents(EventLog):
     async def _horizon(self) -> int:
         return (await self._fetch(_SQL["horizon"]))[0]["xact"]
 
-    async def _marked(self, query: str, at: Any) -> int | None:
+    async def _marked(self, query: str, at: datetime | None) -> int | None:
         found = [] if at is None else await self._fetch(_SQL[query], at)
         return found[0]["xact"] if found else None
 
@@ -134,6 +135,14 @@ class PostgresEvents(EventLog):
             return await self._pool.fetch(query, *args)
         except (*LOST, *AGAIN) as error:
             raise unavailable(error) from error
+
+
+def _moved(at: datetime | None, by: timedelta) -> datetime | None:
+    """A time that far away, None where there is none: nothing is marked there."""
+    try:
+        return at and at + by
+    except OverflowError:
+        return None
 
 
 def _items(found: Sequence[Record]) -> list[FeedItem]:

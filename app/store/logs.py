@@ -10,7 +10,7 @@ from app.store.db import AGAIN, LOST, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from asyncpg import Record
 
@@ -36,18 +36,22 @@ class PostgresLogs(LogBook):
     async def listed(self, where: LogFilter) -> LogPage:
         """See LogBook."""
         places, filters, values = _clauses(where)
-        bounded = bool(filters)
+        last = await self._looked(places, values, where.look) if filters else None
+        if last is not None:
+            values += last
+            filters += f" AND (at, id) >= (${len(values) - 1}, ${len(values)}::uuid)"
         query = _SQL["listed"].replace("/* places */", places).replace("/* filters */", filters)
-        query = query.replace("ALL /* look */", str(where.look if bounded else where.limit + 1))
         found = await self._fetch(query.replace("ALL /* limit */", str(where.limit + 1)), *values)
         entries = [_entry(row) for row in found[: where.limit]]
         if len(found) > where.limit:
             return LogPage(entries=entries, next=(entries[-1].at, entries[-1].id))
-        if not bounded:
-            return LogPage(entries=entries)
-        query = _SQL["looked"].replace("/* places */", places).replace("0 /* look */", str(where.look - 1))
-        last = await self._fetch(query, *values[: places.count("$")])
-        return LogPage(entries=entries, next=(last[0]["at"], str(last[0]["id"])) if last else None)
+        return LogPage(entries=entries, next=last)
+
+    async def _looked(self, places: str, values: Sequence[Any], look: int) -> tuple[datetime, str] | None:
+        """The last entry that a page looks at, if there are so many: asked for first, since others come and go meanwhile."""
+        query = _SQL["looked"].replace("/* places */", places).replace("0 /* look */", str(look - 1))
+        found = await self._fetch(query, *values[: places.count("$")])
+        return (found[0]["at"], str(found[0]["id"])) if found else None
 
     async def prune(self, age: timedelta, most_bytes: int, limit: int) -> int:
         """See LogBook."""

@@ -180,13 +180,17 @@ class PostgresReads(Reads):
         """
         end = (await self.feed_end()).xact
         items: list[FeedItem] = []
-        start, span = max(0, after.xact), _FIRST_SPAN
-        while start < end and len(items) < limit:
+        start, span, place = max(0, after.xact), _FIRST_SPAN, after
+        while start < end and (wanted := limit - len(items)) > 0:
             stop = min(start + span, end)
-            place = (after.xact, after.thread_id, after.seq)
-            found = await self._fetch(_SQL["feed"], start, stop, *place, limit - len(items))
-            items.extend(rows.feed_item_from_row(row) for row in found)
-            start, span = stop, span * _SPAN_GROWTH
+            where = (place.xact, place.thread_id, place.seq)
+            found = await self._fetch(_SQL["feed"], start, stop, *where, wanted)
+            items.extend(rows.feed_item_from_row(row) for row in found if row["status"] is not None)
+            if len(found) == wanted:  # fewer items than that, where a thread is gone: the span has more
+                place = FeedPosition(found[-1]["xact"], found[-1]["thread_id"], found[-1]["seq"])
+                start = place.xact
+            else:
+                start, span = stop, span * _SPAN_GROWTH
         return items
 
     async def feed_end(self) -> FeedPosition:

@@ -18,7 +18,7 @@ from app.domain.errors import JsonError, Unavailable
 from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN, without_passwords
 from app.domain.logs import MESSAGE, LogEntry
-from app.telemetry.places import place_of
+from app.telemetry.places import message_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -184,16 +184,12 @@ class _Handler(logging.Handler):
         self._keeper = keeper
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            message = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit; the text alone tells something
-            message = str(record.msg)
         entry = LogEntry(
             id=uuid7(),
             at=datetime.fromtimestamp(record.created, UTC),
             level=min(record.levelno, _HIGHEST),
             logger=_plain(record.name)[:200],
-            message=_plain(message[:MESSAGE]),
+            message=_plain(message_of(record)[:MESSAGE]),
             place=place_of(record),
             context=_context(record),
             process=self._keeper.process,
@@ -222,7 +218,7 @@ def _context(record: logging.LogRecord) -> str | None:
 
 def _shown(value: Any) -> str:
     try:
-        return str(value)[:MESSAGE]
+        return KNOWN.excerpt(str(value)[:MESSAGE])
     except Exception:  # noqa: BLE001 - somebody's own class
         return "(cannot be told)"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import structlog.tracebacks
 
 from app.domain.known_secrets import KNOWN, without_passwords
-from app.telemetry.places import place_of
+from app.telemetry.places import message_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -24,6 +25,23 @@ _NOISY: Final = (
     "uvicorn",
 )
 """Libraries whose own news are not ours; their warnings are."""
+
+
+class _Output(logging.StreamHandler["TextIO"]):
+    """Lines on a stream.  What cannot be told there is told of without its arguments, which may hold secrets."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See Handler."""
+        if record.args:
+            message = message_of(record)
+            record = logging.makeLogRecord(record.__dict__)
+            record.msg, record.args = message, None
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that Handler gives it
+        """See Handler."""
+        with suppress(Exception):
+            sys.stderr.write(f"a log entry of {record.name!r} cannot be told: {type(sys.exc_info()[1]).__name__}\n")
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
@@ -57,7 +75,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         # Without the frames' local variables: they hold inputs and connection strings.
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         last += [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
-    handler = logging.StreamHandler(out)
+    handler = _Output(out)
     handler.setLevel(level.upper())
     handler.setFormatter(_Formatter(as_json=not out.isatty(), foreign_pre_chain=shared, processors=last))
     handler.set_name(_OUT)

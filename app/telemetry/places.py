@@ -1,4 +1,4 @@
-"""Where a log line comes from: all that is said while a thread is driven, or in an attempt, knows its place."""
+"""What a log record says, and where it comes from: what is said while a thread is driven, or in an attempt, knows its place."""
 
 from __future__ import annotations
 
@@ -50,3 +50,11 @@ def place_of(record: LogRecord) -> Place | None:
         same = here is not None and here.thread_id == said.thread_id and said.workflow is None
         return replace(said, workflow=here.workflow) if same and here is not None else said
     return here
+
+
+def message_of(record: LogRecord) -> str:
+    """What a record says, also when its arguments do not fit, or cannot be told."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - whoever logs must not fail because of it
+        return record.msg if isinstance(record.msg, str) else f"({type(record.msg).__name__}: cannot be told)"

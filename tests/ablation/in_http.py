@@ -218,8 +218,8 @@ secrets(
 )
 secrets(
     "a secret is in no chunk, also in pieces",
-    "        held = self._masks.begun(shown)\n",
-    "        held = 0\n",
+    "        self._say(self._sieve.take(text))\n",
+    "        self._say(self._sieve._known.text(text))\n",
     AGENT + "test_a_secret_is_in_no_chunk_also_in_pieces",
 )
 claude = Room("app/runners/claude_code_config.py")

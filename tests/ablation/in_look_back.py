@@ -37,6 +37,20 @@ events(
     'after = where.after or FeedPosition(0, "", 0)',
     EVENTS + "test_a_cursor_of_a_database_that_was_further_begins_at_the_present",
 )
+reads = Room("app/store/reads.py", promise="G5")
+reads(
+    "what is left of a thread that is gone hides no event",
+    "            if len(found) == wanted:",
+    "            if len(found) == wanted and len(items) == limit:",
+    "store/test_feed.py::test_what_is_left_of_a_thread_that_is_gone_hides_nothing",
+)
+restored = Room("app/store/sql/events.sql")
+restored(
+    "events of a restored database keep their order",
+    "row_number() OVER (ORDER BY xact) - 1",
+    "row_number() OVER (ORDER BY xact DESC) - 1",
+    "store/test_restored.py::test_more_transactions_than_there_are_places_keep_their_order",
+)
 listing = Room("app/api/events.py")
 listing(
     "a cursor of another list of events is refused",
@@ -112,9 +126,15 @@ problems(
 net = Room("app/domain/known_secrets.py")
 net(
     "a secret is found across the pieces of a stream",
-    "        held = self._known.begun(shown)\n",
-    "        held = 0\n",
+    "end = len(text) - self._known.begun(text)",
+    "end = len(text)",
     NET + "test_a_sieve_finds_it_across_pieces",
+)
+net(
+    "a stream that ends in the most of a secret does not tell it",
+    "return self._known.text(held) if len(held) < _TELLING else MASK",
+    "return self._known.text(held)",
+    NET + "test_a_sieve_does_not_tell_the_most_of_a_secret_when_the_text_ends_in_it",
 )
 net(
     "a secret is found inside of base64",
@@ -136,6 +156,12 @@ references(
     SECRETS + "test_a_reference_is_known_once_it_is_resolved",
 )
 lines = Room("app/telemetry/logs.py")
+lines(
+    "what cannot be told on stdout is not told on stderr",
+    "    def handleError(",
+    "    def handle_error(",
+    "unit/telemetry/test_logs.py::test_what_cannot_be_told_tells_no_secret_on_stderr",
+)
 lines(
     "no secret is logged on stdout",
     "        return KNOWN.json(line) if self._as_json else KNOWN.text(line)\n",
@@ -169,6 +195,13 @@ threads(
     "call(*arguments)",
     "unit/engine/test_places.py::test_a_function_s_own_logs_tell_of_its_attempt",
 )
+book = Room("app/store/logs.py")
+book(
+    "a page of log entries ends where the next one begins",
+    '            values += last\n            filters += f" AND (at, id) >= (${len(values) - 1}, ${len(values)}::uuid)"\n',
+    "            pass\n",
+    "store/test_logs.py::test_every_page_begins_where_the_one_before_has_ended[False]",
+)
 rotation = Room("app/store/sql/logs.sql")
 rotation(
     "log entries are dropped by their size",
@@ -178,6 +211,6 @@ rotation(
 )
 
 ROOMS = (
-    *(events, listing, step, context, gates, problems, net, references),
-    *(lines, keeping, threads, rotation),
+    *(events, reads, restored, listing, step, context, gates, problems, net, references),
+    *(lines, keeping, threads, book, rotation),
 )

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import cursors
+from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
+from app.domain.tools import ServerReport, Tool
 from tests.api.real import open_real
 
 if TYPE_CHECKING:
@@ -96,6 +99,12 @@ async def test_what_does_not_hold_of_logs_is_refused(client: httpx.AsyncClient, 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-22T09:30:00"])
+async def test_a_cursor_beyond_all_time_is_refused(client: httpx.AsyncClient, at: str) -> None:
+    answer = await client.get("/api/logs", params={"cursor": cursors.encode(at, uuid7())})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
 @pytest.mark.parametrize("query", ["items=101", "cursor=x", "cursor=WyJhIl0", "surprise=1"])
 async def test_what_does_not_hold_of_a_timeline_is_refused(
     client: httpx.AsyncClient, service: Service, query: str
@@ -147,3 +156,15 @@ async def test_a_problem_never_tells_a_secret(client: httpx.AsyncClient) -> None
     answer = await client.get("/api/invoke/status/sk-canary-0123456789")
     assert answer.status_code == 404
     assert "canary" not in answer.json()["detail"] + answer.json()["instance"]
+
+
+async def test_what_tools_say_of_themselves_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "sk-canary-0123456789"
+    KNOWN.learn(secret)
+    tool = Tool(name="t", description=f"calls with {secret}", input_schema={"type": "object", "title": secret})
+    report = ServerReport(name="s", kind="stdio", status="connected", error=None, tools=[tool])
+    async with open_real() as real:
+        monkeypatch.setattr(type(real.services.mcp), "reports", lambda _: [report])
+        [server] = (await real.get("/api/mcp/servers"))["servers"]
+    [told] = server["tools"]
+    assert (told["description"], told["input_schema"]) == ("calls with ***", {"type": "object", "title": "***"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,6 +107,13 @@ async def test_times_bound_it(store: Store) -> None:
     assert await whole(store, since=after) == await whole(store, until=before) == []
     assert await whole(store, since=after, newest_first=True) == []
     assert len(await whole(store, since=before, until=after, newest_first=True)) == 20
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_the_ends_of_time_bound_nothing(store: Store, newest_first: bool) -> None:
+    await filled(store)
+    ends = {"since": datetime.min.replace(tzinfo=UTC), "until": datetime.max.replace(tzinfo=UTC)}
+    assert len(await whole(store, newest_first=newest_first, **ends)) == 20
 
 
 @pytest.mark.parametrize("thread_id", [None, "t0"])

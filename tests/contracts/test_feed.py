@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from app.domain import jsontext
+from app.domain.events import preview
 from app.domain.status import Status
 from tests.feeds import BEGINNING, feed_of
 
@@ -46,3 +48,14 @@ async def test_after_the_end_come_only_later_events(store: Store) -> None:
     await driver.commit(store.journal, driver.event("step_progress"))
     assert [item.event.seq for item in await feed_of(store.reads, 1, end)] == [2]
     assert [item.event.seq for item in await store.reads.feed(end_of_nothing)] == [1, 2]
+
+
+async def test_a_long_result_is_told_alike_live_and_from_the_store(store: Store) -> None:
+    driver = await store.drive(thread_id="t")
+    for output in ("ü" * 65_534, "ü" * 65_535):
+        await driver.commit(store.journal, driver.end_step("read", output))
+    of_feed = [item.event for item in await feed_of(store.reads, 3)][1:]
+    for events in (of_feed, await store.reads.events("t", after=1)):
+        short, long = [jsontext.loads(event.json())["data"]["result"] for event in events]
+        assert short == "ü" * 65_534
+        assert long == jsontext.loads(preview(f'"{"ü" * 65_535}"'))

@@ -24,6 +24,11 @@ _EVENT = """
 INSERT INTO workflow_events (thread_id, seq, execution_id, name, version, at, data, xact)
 VALUES ($1, 1, $2, 'step_progress', 1, $3, '{}', COALESCE($4, pg_current_xact_id()::text::bigint))
 """
+_OUTPUT = """
+WITH ended AS (UPDATE workflow_events SET name = 'workflow_complete' RETURNING thread_id, execution_id)
+INSERT INTO workflow_executions (id, thread_id, kind, status, workflow_name, input, input_sha256, created_at, output)
+SELECT execution_id, thread_id, 'invoke', 'completed', 'sewing', '{}', '', now(), to_json($1::text) FROM ended
+"""
 
 
 async def _write(connection: asyncpg.Connection, thread_id: str, xact: int | None = None) -> None:
@@ -78,3 +83,25 @@ class _FarEnd(PostgresReads):
 
     async def feed_end(self) -> FeedPosition:
         return FeedPosition(2**40 + 1, "", 0)
+
+
+async def test_what_is_left_of_a_thread_that_is_gone_hides_nothing(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    for thread_id, xact in (("a", 10), ("gone", 11), ("c", 12), ("d", 13), ("e", 14)):
+        await _write(connection, thread_id, xact)
+    await connection.execute("DELETE FROM threads WHERE thread_id = 'gone'")
+    reads = _FarEnd(connection)
+    first = await reads.feed(BEGINNING, limit=2)
+    assert [item.event.thread_id for item in first] == ["a", "c"]
+    assert [item.event.thread_id for item in await reads.feed(first[-1].position, limit=2)] == ["d", "e"]
+    await connection.close()
+
+
+async def test_of_a_long_result_only_the_beginning_leaves_the_database(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await _write(connection, "a", 10)
+    await connection.execute(_OUTPUT, "x" * 1_000_000)
+    reads = _FarEnd(connection)
+    results = [(await reads.feed(BEGINNING))[0].event.result, (await reads.events("a", after=0))[0].result]
+    assert [result is not None and len(result) < 1_200 for result in results] == [True, True]
+    await connection.close()

@@ -1,12 +1,11 @@
 -- What PostgresEvents and PostgresTimelines ask.  Filters go where /* filters */ stands, numbers where theirs do.
 
 -- part columns --
--- Of a long result only its beginning leaves the database; see domain.event_log.LONGEST.
+-- Of a long result, which is taken out of its place once, only its beginning leaves the database; see domain.event_log.LONGEST.
 e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
-    CASE WHEN octet_length(COALESCE(s.output, x.output)::text) > 8192
-        THEN json_build_object('truncated', true, 'size_bytes', octet_length(COALESCE(s.output, x.output)::text),
-            'preview', left(COALESCE(s.output, x.output)::text, 1024))
-        ELSE COALESCE(s.output, x.output) END AS result,
+    CASE WHEN octet_length(value.text) > 8192
+        THEN json_build_object('truncated', true, 'size_bytes', octet_length(value.text), 'preview', left(value.text, 1024))::text
+        ELSE value.text END AS result,
     e.xact, COALESCE(w.name, '') AS workflow, t.status;
 
 -- part joins --
@@ -15,7 +14,8 @@ LEFT JOIN workflows AS w ON w.id = t.definition_id
 LEFT JOIN workflow_steps AS s
     ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
 LEFT JOIN workflow_executions AS x
-    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete';
+    ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+CROSS JOIN LATERAL (SELECT COALESCE(s.output, x.output)::text AS text OFFSET 0) AS value;
 
 -- oldest_first --
 -- The index gives whole transactions in their order; within one, which has few events, they are sorted.
@@ -121,3 +121,24 @@ CROSS JOIN LATERAL (
     ORDER BY w.item
     LIMIT $4
 ) AS i;
+
+-- strayed --
+-- Whether an event that can be seen is of a transaction that was not over here: it was over elsewhere.
+SELECT coalesce(max(xact), 0) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS strayed FROM workflow_events;
+
+-- keep_out --
+LOCK TABLE workflow_events IN SHARE ROW EXCLUSIVE MODE;
+
+-- unmark --
+DELETE FROM event_marks;
+
+-- place_anew --
+-- Whole transactions keep their order; several may come into one place, where threads and their events are sorted.
+WITH places AS (
+    SELECT xact, row_number() OVER (ORDER BY xact) - 1 AS place, count(*) OVER () AS number
+    FROM (SELECT DISTINCT xact FROM workflow_events) AS all_of_them
+)
+UPDATE workflow_events AS e
+SET xact = 1 + places.place * (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1) / places.number
+FROM places
+WHERE e.xact = places.xact;

@@ -22,10 +22,9 @@ ON CONFLICT (minute) DO UPDATE SET entries = m.entries + excluded.entries, bytes
 -- listed --
 -- The filters that have an index go where /* places */ stands, the others where /* filters */ stands.
 SELECT at, id, level, logger, message, thread_id, execution_id, workflow, step_id, item, attempt, agent, context, process
-FROM (
-    SELECT * FROM agent_logs WHERE true /* places */ ORDER BY at DESC, id DESC LIMIT ALL /* look */
-) AS looked
-WHERE true /* filters */
+FROM agent_logs
+WHERE true /* places */ /* filters */
+ORDER BY at DESC, id DESC
 LIMIT ALL /* limit */;
 
 -- looked --

@@ -174,22 +174,30 @@ FROM quarantine
 WHERE thread_id = $1
 ORDER BY found_at, id;
 
+-- part result --
+-- As domain.events.shorten tells it: of a long result only its beginning leaves the database.
+CASE WHEN length(value.text) > 65536
+        THEN json_build_object('truncated', true, 'size_bytes', octet_length(value.text), 'preview', left(value.text, 1024))::text
+        ELSE value.text END AS result;
+
 -- events --
 SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
-    COALESCE(s.output, x.output) AS result
+    {result}
 FROM workflow_events AS e
 LEFT JOIN workflow_steps AS s
     ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
 LEFT JOIN workflow_executions AS x
     ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+CROSS JOIN LATERAL (SELECT COALESCE(s.output, x.output)::text AS text OFFSET 0) AS value -- taken out of its place once
 WHERE e.thread_id = $1 AND e.seq > $2
 ORDER BY e.seq
 LIMIT $3;
 
 -- feed --
 -- The events of transactions $1 <= xact < $2 that stand after the place ($3, $4, $5); the joins see only the page.
+-- Those of a thread that is gone have no status.
 SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
-    COALESCE(s.output, x.output) AS result, e.xact, COALESCE(w.name, '') AS workflow, t.status
+    {result}, e.xact, COALESCE(w.name, '') AS workflow, t.status
 FROM (
     SELECT *
     FROM workflow_events
@@ -197,12 +205,13 @@ FROM (
     ORDER BY xact, thread_id COLLATE "C", seq
     LIMIT $6
 ) AS e
-JOIN threads AS t ON t.thread_id = e.thread_id
+LEFT JOIN threads AS t ON t.thread_id = e.thread_id
 LEFT JOIN workflows AS w ON w.id = t.definition_id
 LEFT JOIN workflow_steps AS s
     ON s.thread_id = e.thread_id AND s.id = e.run_id AND e.name IN ('step_complete', 'step_skipped')
 LEFT JOIN workflow_executions AS x
     ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
+CROSS JOIN LATERAL (SELECT COALESCE(s.output, x.output)::text AS text OFFSET 0) AS value
 ORDER BY e.xact, e.thread_id COLLATE "C", e.seq;
 
 -- feed_end --

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import tracemalloc
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -112,6 +113,29 @@ def test_a_sieve_finds_it_across_pieces(cut: int) -> None:
 def test_a_sieve_gives_all_of_what_only_began_like_one() -> None:
     sieve = Sieve(known(PLAIN))
     assert sieve.take("ask-c") + sieve.take("ow ") + sieve.take("sk-") + sieve.rest() == "ask-cow sk-"
+
+
+@pytest.mark.parametrize("cut", range(1, len(PLAIN) + 6))
+def test_a_sieve_takes_out_the_longer_of_two_secrets(cut: int) -> None:
+    text = f"{PLAIN}-more."
+    sieve = Sieve(known(PLAIN, f"{PLAIN}-more"))
+    assert sieve.take(text[:cut]) + sieve.take(text[cut:]) + sieve.rest() == f"{MASK}."
+
+
+def test_a_sieve_does_not_tell_the_most_of_a_secret_when_the_text_ends_in_it() -> None:
+    sieve = Sieve(known(PLAIN))
+    assert sieve.take(f"key {PLAIN[:-1]}") + sieve.rest() == f"key {MASK}"
+
+
+def test_a_long_secret_takes_no_more_room_than_it_has_forms() -> None:
+    net, key = KnownSecrets(), "-----BEGIN KEY-----\n" + "".join(f"{number:x}/" for number in range(2_000))
+    tracemalloc.start()
+    net.learn(key)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 100 * len(key)
+    assert net.text(f"a {key} b") == f"a {MASK} b"
+    assert net.excerpt(f"a {key[:-1]}") == f"a {MASK}"
 
 
 def test_the_password_of_a_url_is_taken_out_whatever_it_is() -> None:

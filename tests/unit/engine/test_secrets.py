@@ -11,7 +11,7 @@ from app.domain.agents import Agent
 from app.domain.known_secrets import KNOWN
 from app.domain.runner import Completed, StepFailure
 from app.runners.mcp_config import load_servers
-from app.runners.secret_values import Masks, Secrets
+from app.runners.secret_values import Masks, Secrets, Veil
 from app.settings import load_settings
 from tests.unit.engine.house import Failing, step
 
@@ -166,3 +166,15 @@ def test_the_passwords_of_the_database_are_known(monkeypatch: pytest.MonkeyPatch
 
 def test_settings_do_not_show_the_address_of_the_database() -> None:
     assert "pass" not in repr(load_settings(database_url="postgresql://me:pass@db/x"))
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_the_text_of_an_agent_loses_the_longer_of_its_secrets(cut: int) -> None:
+    masks, told = Masks(), list[str]()
+    masks.add("abcd")
+    masks.add("abcd-efgh")
+    veil = Veil(masks, told.append)
+    for piece in ("a abcd-efgh abcd"[:cut], "a abcd-efgh abcd"[cut:]):
+        veil(piece)
+    veil.end()
+    assert "".join(told) == "a *** ***"

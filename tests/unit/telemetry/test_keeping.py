@@ -84,6 +84,25 @@ async def test_a_message_whose_arguments_do_not_fit_is_kept(keeper: LogKeeper) -
     assert [one.message for one in await kept(keeper)] == ["%d"]
 
 
+class Untold:
+    """Its words cannot be made."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+async def test_what_cannot_be_told_hurts_nobody_who_logs_it(keeper: LogKeeper) -> None:
+    for said in ({"msg": Untold()}, {"msg": "%s", "args": (Untold(),), "thing": Untold()}):
+        keeper.handler.handle(logging.makeLogRecord({"name": log.name, "levelno": 20, **said}))
+    assert [one.message for one in await kept(keeper)] == ["(Untold: cannot be told)", "%s"]
+
+
+async def test_context_that_is_cut_off_within_a_secret_does_not_tell_of_it(keeper: LogKeeper) -> None:
+    KNOWN.learn(2 * SECRET)
+    log.info("odd", extra={"thing": {1: "x" * 7_960 + 2 * SECRET}})
+    assert "sk-canary" not in str(await kept(keeper))
+
+
 async def test_an_entry_knows_its_place(keeper: LogKeeper) -> None:
     place = Place(thread_id="t", execution_id="e", step_id="s", attempt=2, agent="a")
     token = PLACE.set(place)

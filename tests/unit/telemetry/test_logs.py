@@ -83,6 +83,15 @@ def test_no_secret_is_told(stream: io.StringIO) -> None:
         assert json.loads(stream.getvalue().splitlines()[0])["event"] == "key ***"
 
 
+def test_what_cannot_be_told_tells_no_secret_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    logs.configure("info", stream)
+    logging.getLogger("app").info(*("of %s and %s", "sk-canary-0123456789"))
+    logging.getLogger("app").info("odd", extra={"by": {(1, 2): "sk-canary-0123456789"}})
+    assert json.loads(stream.getvalue())["event"] == "of %s and %s"
+    assert capsys.readouterr().err == "a log entry of 'app' cannot be told: TypeError\n"
+
+
 def test_a_record_tells_where_it_comes_from() -> None:
     stream = io.StringIO()
     logs.configure("info", stream)

@@ -1,0 +1,79 @@
+"""The list of events of a database whose dump came from a server that had begun more transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from app.domain.event_log import EventFilter
+from app.domain.ids import uuid7
+from app.domain.times import utc_now
+from app.store.db import open_pool
+from app.store.events import PostgresEvents
+from app.store.restored import place_anew
+from tests.store.test_event_log import _EVENT, _THREAD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_FAR = "UPDATE workflow_events SET xact = 5000000000 + 1000 * seq"
+_MANY = """
+INSERT INTO workflow_events (thread_id, seq, execution_id, name, version, at, data, xact)
+SELECT 't', n, $1, 'step_progress', 1, now(), '{}', n FROM generate_series(1, 20000) AS n
+"""
+_IN_ORDER = """
+SELECT bool_and(xact >= before) FROM (SELECT xact, lag(xact) OVER (ORDER BY seq) AS before FROM workflow_events)
+"""
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    found = await asyncpg.connect(database_url)
+    await found.execute(_THREAD, "t", uuid7(), utc_now())
+    yield found
+    await found.close()
+
+
+async def shown(database_url: str, count: int = 0) -> list[int]:
+    """What the list has, oldest first, once it has so many: it waits for all transactions of the server."""
+    async with open_pool(database_url, size=1) as pool, asyncio.timeout(20):
+        while True:
+            found = (await PostgresEvents(pool).page(EventFilter(limit=1000))).items
+            if len(found) >= count:
+                return [item.event.seq for item in found]
+            await asyncio.sleep(0.02)
+
+
+async def test_restored_events_come_in_their_order_before_what_comes_after(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    for seq in (1, 2, 3):
+        await connection.execute(_EVENT, "t", seq, uuid7(), "step_progress", utc_now())
+    await connection.execute(_FAR)
+    await connection.execute("INSERT INTO event_marks VALUES (now() - interval '1 day', 5000002000)")
+    assert await shown(database_url) == []
+    assert await place_anew(database_url) == 3
+    await connection.execute(_EVENT, "t", 4, uuid7(), "step_progress", utc_now())
+    assert await shown(database_url, 4) == [1, 2, 3, 4]
+    assert await connection.fetchval("SELECT count(*) FROM event_marks") == 0
+
+
+async def test_more_transactions_than_there_are_places_keep_their_order(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(_MANY, uuid7())
+    await connection.execute(_FAR)
+    assert await place_anew(database_url) == 20_000
+    assert await connection.fetchval(_IN_ORDER)
+    assert await connection.fetchval("SELECT min(xact) >= 1 FROM workflow_events")
+    assert (await shown(database_url, 1000))[:3] == [1, 2, 3]
+
+
+async def test_events_of_this_server_stay_where_they_are(database_url: str, connection: asyncpg.Connection) -> None:
+    await connection.execute(_EVENT, "t", 1, uuid7(), "step_progress", utc_now())
+    assert await place_anew(database_url) == 0
+    await connection.execute(_FAR)
+    assert [await place_anew(database_url) for _ in range(2)] == [1, 0]
