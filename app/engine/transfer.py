@@ -230,7 +230,7 @@ class _Entry:
         definition = known.get(row["workflow_id"] or "")
         version = definition.version if definition is not None else None
         named = definition.id if definition is not None and version is not None else None
-        status = row["status"] if row["completed_at"] is not None else self.status
+        status = row["status"] if row["status"] in ENDED else self.status
         return row | {"workflow_id": named, "workflow_version": version, "status": status}
 
 
