@@ -56,7 +56,7 @@ _ROWS: Final = {
     "note": "key_execution_id:uuid step_id:name item:int place:int name:text value:json sha256:digest created_at:time",
     "checkpoint": (
         "version:int parent_version:int? base_version:int execution_id:uuid step_id:name trigger:text manifest:json "
-        "sha256:digest size_bytes:long progress:share created_at:time hidden:bool format:int"
+        "sha256:digest size_bytes:long progress:amount created_at:time hidden:bool format:int"
     ),
     "event": (
         "seq:long execution_id:uuid name:name step_id:name? run_id:uuid? attempt:int? version:int at:time data:object"

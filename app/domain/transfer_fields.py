@@ -139,7 +139,6 @@ FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
     "long": _within(-(2**63), 2**63 - 1),
     "count": _within(0, _SPENT),
     "amount": _up_to(_SPENT),
-    "share": _up_to(1),
     "bool": _bool,
     "digest": _digest,
     "data": lambda value: base64.b64decode(_plain(value), validate=True),

@@ -19,7 +19,7 @@ from app.domain.times import utc_now
 from app.engine.compensation import compensations
 from app.engine.draft import context_for_people, error_from
 from app.engine.known_parts import known_parts
-from app.engine.values import read_values
+from app.engine.values import BIG_JSON, off_loop, read_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.domain.spec import WorkflowSpec
     from app.engine.compensation import Compensation
     from app.engine.known_parts import KnownParts
+    from app.engine.values import Values
 
 _log = logging.getLogger(__name__)
 _NEAR = 16
@@ -227,6 +228,12 @@ async def fill(
     """The state with its values, without those of the variables in `given`, which are about to be set."""
     values = await read_values(reads, thread_id, refs, given, known=known)
     integrity.refuse(thread_id, values.findings)
+    size = sum(len(row.output or "") for row in values.rows.values())
+    size += len((values.execution and values.execution.input) or "")
+    return await off_loop(lambda: _filled(refs, values, given), size, BIG_JSON)
+
+
+def _filled(refs: Refs, values: Values, given: Collection[str]) -> State:
     rows = values.rows
     input_text = (values.execution and values.execution.input) or "null"
     state = State(refs, {"input": jsontext.loads(input_text), "context": {}}, len(input_text))

@@ -180,7 +180,6 @@ def invented(what: str) -> Row:
         "long": 2**40,
         "count": 3,
         "amount": 0.1,
-        "share": 0.1,
         "bool": True,
         "digest": b"\x01" * 32,
         "data": b"\x00\xff",

@@ -296,7 +296,7 @@ async def test_a_changed_value_is_seen_though_the_file_was_signed_again(
         ("event", {"at": "0001-01-01T00:00:00+23:59"}),
         ("thread", {"created_at": "9999-12-31T23:59:59-10:00"}),
         ("checkpoint", {"progress": 10**400}),
-        ("checkpoint", {"progress": 1.5}),
+        ("checkpoint", {"progress": -1}),
         ("step", {"cost_usd": -1}),
         ("step", {"input_tokens": 2**62}),
         ("step", {"error": "[1]"}),
