@@ -109,7 +109,9 @@ class Replays:
     async def _run(self, thread: ThreadRecord, spec: WorkflowSpec, command: ReplayCommand) -> StepRecord:
         """The step run that is meant, with its values.  Raises NotFound."""
         step_id, name = command.step_id, thread.thread_id
-        present = command.run_id is None and command.execution_id is None  # an earlier execution may be of another version
+        present = (
+            command.run_id is None and command.execution_id is None
+        )  # an earlier execution may be of another version
         if present and spec.code is None and step_id.removesuffix(".undo") not in spec.by_id:
             raise _no_step(spec, step_id)
         if command.run_id is not None:

@@ -12,6 +12,7 @@ import pytest
 from app.domain.errors import Conflict, InvalidRequest, Unavailable
 from app.domain.gates import Answer
 from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQuery, GraphWrite
+from app.engine import transfer
 from app.engine.transfer import Transfers
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_reads import MemoryReads
@@ -410,3 +411,27 @@ async def test_only_so_many_files_come_in_at_a_time(office: Office) -> None:
     with pytest.raises(InvalidRequest):
         await office.take_in(b"")
     assert office.transfers._uploads == 0
+
+
+async def test_who_sends_nothing_does_not_keep_others_from_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "_PATIENCE", 0.01)
+    other = Office(MemoryTables())
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    with pytest.raises(InvalidRequest) as found:
+        async with asyncio.timeout(30):
+            await other.transfers.take_in(stuck(), None, rename=False)
+    assert found.value.code == "invalid_export"
+    assert other.transfers._uploads == 0
+
+
+async def test_two_copies_that_come_in_at_once_both_come_in(lines: list[Line]) -> None:
+    other = Office(MemoryTables())
+    data = signed(lines)
+    found = await asyncio.gather(*(other.take_in(data, name) for name in ("one", "two")))
+    assert sorted(one.renamed for one in found) == [False, True]
+    again = await asyncio.gather(*(other.take_in(data, rename=True) for _ in range(2)))
+    assert len({one.thread_id for one in again} | set(other.tables.threads)) == 4
