@@ -13,11 +13,11 @@ from app.domain import events
 from app.domain.errors import BackstitchError, Conflict, InvalidRequest
 from app.domain.moving import MOVABLE, Moved, Moves, Outcome, Pair, Reason, ThreadsOf, misfits, obstacles
 from app.domain.ports import ExecutionFilter
-from app.domain.state import END, Refs, resolve
+from app.domain.state import END, Refs
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import utc_now
 from app.engine.asked import unfinished
-from app.engine.load import asked_of, begun, load_refs, manifests
+from app.engine.load import asked_of, begun, load_refs, manifests, resolved
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Move(Steering):
         asked, before = asked_of(self.thread, old), self.thread.head_version
         chain = await manifests(self._reads, self.thread.thread_id, before, is_head=True)
         written = begun(self.thread, chain, old.id)
-        refs = resolve(chain, before)
+        refs = await resolved(chain, before)
         refs.forget(() if written else asked.reset)
         rows = await self._reads.steps(self.thread.thread_id, execution_id=old.id, values=False)
         self.reasons = [*misfits(self._pair, refs), *obstacles(self._pair, self._runs(rows, refs), asked, refs)]

@@ -9,10 +9,9 @@ from app.domain.commands import Accepted, StartCommand
 from app.domain.errors import Conflict, InvalidRequest, InvalidWorkflow, NotFound, Problem
 from app.domain.parameters import Parameters, ReplayOf
 from app.domain.replay import WITH_INPUT, document_of, effect_of
-from app.domain.state import resolve
 from app.domain.times import utc_now
 from app.engine.birth import give_birth, plain
-from app.engine.load import manifests
+from app.engine.load import load_refs
 from app.engine.recall import Recall, check_run
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Replays:
             rows = await self._reads.steps(name, execution_id=execution_id, values=False)
             ids = [row.id for row in rows if row.step_id == step_id][-1:]
             if not ids and command.execution_id is None:
-                refs = resolve(await manifests(self._reads, name, thread.head_version), thread.head_version)
+                refs = await load_refs(self._reads, name, thread.head_version)
                 ids = [refs.steps[step_id][0]] if step_id in refs.steps else []
         found = await self._reads.steps(name, ids=ids) if ids else []
         if not found or found[0].step_id != step_id:

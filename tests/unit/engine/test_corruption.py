@@ -409,6 +409,24 @@ async def test_a_big_state_is_parsed_beside_the_event_loop(monkeypatch: pytest.M
         assert len(parsed) == 1
 
 
+async def test_big_variables_from_outside_are_parsed_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    async def off_loop(work: Any, size: int, big: int) -> Any:
+        parsed.extend([size] if size > big else [])
+        return work()
+
+    async with open_house() as house:
+        thread_id = await house.run(step("a"), context={"m": "x" * 2_000})
+        thread = await house.thread(thread_id)
+        monkeypatch.setattr(load, "off_loop", off_loop)
+        monkeypatch.setattr(load, "BIG_JSON", 1_000)
+        await load.load_refs(house.reads, thread_id, 2)
+        assert len(parsed) == 2
+        await house.control.head_refs(thread)
+        assert len(parsed) == 3
+
+
 def inspector(house: House) -> Inspector:
     return Inspector(house.worker._stores, house.catalog, house.worker, house.bus)
 
