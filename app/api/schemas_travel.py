@@ -47,7 +47,7 @@ class Branch(BaseModel):
     execution_id: str
     kind: Kind
     status: Status
-    began: Literal["start", "again", "resume", "rollback", "repair", "fork", "replay"]
+    began: Literal["start", "again", "resume", "rollback", "repair", "fork", "replay", "migrate"]
     reason: str | None
     left_version: int | None
     triggered_by: str | None

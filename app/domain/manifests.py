@@ -81,8 +81,11 @@ def _is_manifest(manifest: dict[str, Any], version: int) -> bool:
 def _is_step(entry: Any) -> bool:
     if entry is None:
         return True
-    pair = cast("list[Any]", entry)
-    return isinstance(entry, list) and len(pair) == 2 and isinstance(pair[0], str) and pair[1] in _STATUSES  # noqa: PLR2004
+    match entry:
+        case [str(), str(status)]:
+            return status in _STATUSES
+        case _:
+            return False
 
 
 def _is_reference(entry: Any, version: int) -> bool:

@@ -39,24 +39,24 @@ _ROWS: Final = {
     ),
     "execution": (
         "id:uuid workflow_id:uuid? workflow_name:text workflow_version:int? kind:kind status:status input:json? "
-        "input_sha256:digest? parameters:json? triggered_by:text? external_run_id:text? created_at:time started_at:time? "
-        "completed_at:time? output:json? output_sha256:digest? context:json? error:json?"
+        "input_sha256:digest? parameters:object? triggered_by:text? external_run_id:text? created_at:time started_at:time? "
+        "completed_at:time? output:json? output_sha256:digest? context:json? error:object?"
     ),
     "step": (
         "id:uuid execution_id:uuid key_execution_id:uuid step_id:name step_index:int status:step agent:text? "
         "agent_version:int? variant:text? call:text? attempt:int retry_count:int input:json? output:json? "
-        "output_sha256:digest? error:json? session_id:text? started_at:time? completed_at:time? duration_ms:long? "
-        "next_attempt_at:time? input_tokens:long? output_tokens:long? cost_usd:float?"
+        "output_sha256:digest? error:object? session_id:text? started_at:time? completed_at:time? duration_ms:long? "
+        "next_attempt_at:time? input_tokens:count? output_tokens:count? cost_usd:amount?"
     ),
     "item": (
         "key_execution_id:uuid step_id:name item:int status:step attempt:int retry_count:int agent:text? agent_version:int? "
-        "output:json? output_sha256:digest? error:json? session_id:text? started_at:time completed_at:time? "
+        "output:json? output_sha256:digest? error:object? session_id:text? started_at:time completed_at:time? "
         "next_attempt_at:time?"
     ),
     "note": "key_execution_id:uuid step_id:name item:int place:int name:text value:json sha256:digest created_at:time",
     "checkpoint": (
         "version:int parent_version:int? base_version:int execution_id:uuid step_id:name trigger:text manifest:json "
-        "sha256:digest size_bytes:long progress:float created_at:time hidden:bool format:int"
+        "sha256:digest size_bytes:long progress:amount created_at:time hidden:bool format:int"
     ),
     "event": (
         "seq:long execution_id:uuid name:name step_id:name? run_id:uuid? attempt:int? version:int at:time data:object"

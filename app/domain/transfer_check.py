@@ -71,12 +71,12 @@ class FileCheck:
             if not line.endswith(b"\n"):
                 raise self._bad("the file is cut off here")
             what, row = row_of(line[:-1], self._number)
+            if (what == HEADER) != (self._number == 1):
+                raise self._bad("the header comes first, and once")
             if what == END:
                 self._end(row)
                 continue
             self._sha.update(line)
-            if (what == HEADER) != (self._number == 1):
-                raise self._bad("the header comes first, and once")
             if what == HEADER:
                 self._header(row)
             else:

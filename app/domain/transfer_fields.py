@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
@@ -90,13 +90,18 @@ def _time(value: Any) -> datetime:
     at = datetime.fromisoformat(_plain(value))
     if at.tzinfo is None:
         raise ValueError("a time without an offset")
+    if not MINYEAR < at.year < MAXYEAR:  # in any time zone it must still be one
+        raise ValueError("not a time that could be")
     return at.astimezone(UTC)
 
 
-def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")  # noqa: TRY004 - it is the file that is wrong
-    return float(value)
+def _up_to(most: int) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise ValueError(f"not a number from 0 to {most}")
+        return float(value)
+
+    return read
 
 
 def _bool(value: Any) -> bool:
@@ -115,6 +120,8 @@ def _digest(value: Any) -> bytes:
 _SHA256: Final = 32
 _ROOM: Final = 2**30
 """The highest version and event that a thread may come in with: there is to be room for more."""
+_SPENT: Final = 2**53
+"""The most tokens, or dollars, that a step run may come in with: sums of them are to stay numbers."""
 FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
     "text": _text,
     "texts": _texts,
@@ -125,12 +132,13 @@ FROM_JSON: Final[Mapping[str, Callable[[Any], Any]]] = {
     "object": _object,
     "name": _matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}(\.undo)?", "a name"),
     "queue": _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "the name of a queue"),
-    "kind": _matching("invoke|resume|rollback|fork", "a kind of execution"),
+    "kind": _matching("invoke|resume|rollback|fork|migrate", "a kind of execution"),
     "priority": _within(-MAX_PRIORITY, MAX_PRIORITY),
     "number": _within(1, _ROOM),
     "int": _within(-(2**31), 2**31 - 1),
     "long": _within(-(2**63), 2**63 - 1),
-    "float": _float,
+    "count": _within(0, _SPENT),
+    "amount": _up_to(_SPENT),
     "bool": _bool,
     "digest": _digest,
     "data": lambda value: base64.b64decode(_plain(value), validate=True),

@@ -92,7 +92,9 @@ class Names:
             return text
         keys = {step: self.executions.get(key, key) for step, key in asked.keys.items()}
         undo = tuple((step, self.runs.get(run, run)) for step, run in asked.undo)
-        return replace(asked, keys=keys, undo=undo).text()
+        first = asked.trace.first
+        trace = replace(asked.trace, first=None if first is None else self.executions.get(first, first))
+        return replace(asked, keys=keys, undo=undo, trace=trace).text()
 
     def _reference(self, found: re.Match[str]) -> str:
         return f'"run:{self.runs.get(found[1], found[1])}"'

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import wishes
 from app.domain.commands import Accepted, ResumeCommand
 from app.domain.errors import Conflict, Corrupt, NotFound, Unavailable
-from app.domain.integrity import salvage
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
 from app.engine.asked import check_input, check_place, fitting, key_of
@@ -19,7 +18,7 @@ from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
 from app.engine.definite import Definite
 from app.engine.fork import Forks
-from app.engine.load import asked_of, begun, damaged_manifests, load_state
+from app.engine.load import asked_of, begun, damaged_manifests, load_state, salvaged
 from app.engine.moving import check_version
 from app.engine.starts import Starts
 from app.engine.steering import Steering
@@ -177,12 +176,12 @@ class Control:
 
     async def load_refs(self, thread_id: str, version: int) -> Refs:
         """Where the values of a version are, as far as its manifests are sound: for showing."""
-        return salvage(await damaged_manifests(self._stores.reads, thread_id, version), version)
+        return await salvaged(await damaged_manifests(self._stores.reads, thread_id, version), version)
 
     async def head_refs(self, thread: ThreadRecord) -> Refs:
         """As `load_refs` for the head, without the steps that its execution is about to run again."""
         chain = await damaged_manifests(self._stores.reads, thread.thread_id, thread.head_version)
-        refs = salvage(chain, thread.head_version)
+        refs = await salvaged(chain, thread.head_version)
         if not begun(thread, chain, thread.execution_id):
             execution = await self._stores.reads.execution(thread.execution_id)
             with contextlib.suppress(Corrupt):  # what it was asked for cannot be told

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain.errors import InvalidRequest
-from app.domain.state import Refs, resolve
+from app.domain.state import Refs
 from app.domain.views import diff
-from app.engine.load import fill, manifests
+from app.engine.load import fill, manifests, resolved
 from app.engine.values import off_loop
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def difference(reads: Reads, travels: Travels, thread_id: str, one: int, o
     Raises NotFound (version_not_found), Corrupt, InvalidRequest (diff_too_large).
     """
     chains = [await manifests(reads, thread_id, version) for version in (one, other)]
-    a, b = (resolve(chain, chain[-1].version) for chain in chains)
+    a, b = [await resolved(chain, chain[-1].version) for chain in chains]
     steps, context = diff.unlike(a.steps, b.steps), diff.unlike(a.context, b.context)
     same_input = a.input == b.input
     parts = [_part(refs, steps, context, same_input=same_input) for refs in (a, b)]

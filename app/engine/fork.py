@@ -18,14 +18,14 @@ from app.domain.errors import BackstitchError, Conflict, Corrupt, InvalidRequest
 from app.domain.ids import uuid7
 from app.domain.integrity import refuse
 from app.domain.parameters import Origin, Parameters, parse
-from app.domain.state import END, START, ManifestWriter, Refs, State, resolve
+from app.domain.state import END, START, ManifestWriter, Refs, State
 from app.domain.status import Status
 from app.domain.times import utc_now
 from app.domain.transition import Start
 from app.engine.asked import key_of
 from app.engine.birth import new_execution, new_thread, plain
 from app.engine.draft import Draft
-from app.engine.load import manifests, set_literals
+from app.engine.load import manifests, resolved, set_literals
 from app.engine.moving import check_version
 from app.engine.values import read_values
 from app.engine.versions import check_shown
@@ -160,7 +160,7 @@ class Forks:
         record = await self._registry.definition(thread.definition_id)
         if record is None:
             raise NotFound(f"definition {thread.definition_id} is gone", code="workflow_not_found")
-        refs = resolve(chain, chain[-1].version)
+        refs = await resolved(chain, chain[-1].version)
         values = await read_values(self._reads, thread.thread_id, refs)
         refuse(thread.thread_id, values.findings)
         assert values.execution is not None

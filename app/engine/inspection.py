@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.domain import integrity
@@ -15,7 +16,7 @@ from app.domain.state import Refs
 from app.domain.status import StepStatus
 from app.engine.healing import repair
 from app.engine.load import asked_of
-from app.engine.values import BIG, off_loop
+from app.engine.values import BIG, BIG_JSON, off_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +74,7 @@ class Inspector:
         if self._upkeep is not None:
             gaps = await self._upkeep.missing_events(thread_id, thread.last_seq)
             audit.note(integrity.no_events(first, last) for first, last in gaps)
-        sound = audit.sound()
+        sound = await audit.sound()
         return Report(
             thread=thread,
             checked=thread.last_version,
@@ -107,6 +108,7 @@ class _Audit:
         self._thread = thread
         self.findings: dict[str, Finding] = {}
         self._checkpoints: list[CheckpointRecord] = []
+        self._size = 0
         self._bad_versions: set[int] = set()
         self._bad_values: set[str] = set()
         self.can_be_told = True
@@ -123,10 +125,13 @@ class _Audit:
             self.can_be_told = False
             self.findings |= {finding.id: finding for finding in error.findings}
 
-    def sound(self) -> list[int]:
+    async def sound(self) -> list[int]:
         """The versions whose manifests and values are all as they were written."""
         if not self.findings:
             return [checkpoint.version for checkpoint in self._checkpoints]
+        return await off_loop(self._sound, self._size, BIG_JSON)
+
+    def _sound(self) -> list[int]:
         children = Counter(checkpoint.parent_version for checkpoint in self._checkpoints)
         states: dict[int, Refs] = {}
         found: list[int] = []
@@ -166,7 +171,9 @@ class _Audit:
             page = await self._reads.checkpoints(self._thread.thread_id, first=first, last=last, limit=_PAGE)
             if not page:
                 break
-            self.note(finding for one in page for finding in integrity.check_checkpoint(one))
+            size = sum(len(one.manifest) for one in page)
+            self.note(await off_loop(partial(_faults, page), size, BIG_JSON))
+            self._size += size
             self._checkpoints += page
             first = page[-1].version + 1
             await asyncio.sleep(0)
@@ -174,7 +181,7 @@ class _Audit:
         self.note(integrity.gone(version) for version in range(1, last + 1) if version not in there)
 
     async def _outputs(self) -> None:
-        wanted = self._referred()
+        wanted = await off_loop(self._referred, self._size, BIG_JSON)
         rows = await self._reads.steps(self._thread.thread_id, values=False)
         ids = sorted({row.id for row in rows} | wanted.keys())
         for at in range(0, len(ids), _VALUES):
@@ -207,11 +214,7 @@ class _Audit:
         if len(listed) < _PAGE:
             named = {one.execution_id for one in self._checkpoints if one.version not in self._bad_versions}
             wanted |= named - {one.id for one in listed}  # their rows are gone
-        for checkpoint in self._checkpoints:
-            if checkpoint.version not in self._bad_versions and checkpoint.base_version == checkpoint.version:
-                refs = Refs()
-                integrity.add_if_sound(refs, checkpoint)
-                wanted.add(refs.input)
+        wanted |= await off_loop(self._own_inputs, self._size, BIG_JSON)
         for execution_id in sorted(wanted):
             execution = await self._reads.execution(execution_id)
             if execution is not None and execution.kind not in WITH_INPUT and execution.input is None:
@@ -221,6 +224,16 @@ class _Audit:
                 lambda one=execution, name=execution_id: integrity.check_input(one, name), size, BIG
             )
             self.note(faults)
+
+    def _own_inputs(self) -> set[str]:
+        """The executions whose inputs sound full manifests refer to."""
+        found: set[str] = set()
+        for checkpoint in self._checkpoints:
+            if checkpoint.version not in self._bad_versions and checkpoint.base_version == checkpoint.version:
+                refs = Refs()
+                integrity.add_if_sound(refs, checkpoint)
+                found.add(refs.input)
+        return found
 
     def _referred(self) -> dict[str, str | None]:
         """Every step run that a sound manifest refers to, with its step."""
@@ -247,3 +260,7 @@ class _Audit:
 
 def _copy(refs: Refs) -> Refs:
     return Refs(refs.input, dict(refs.steps), dict(refs.context))
+
+
+def _faults(page: Sequence[CheckpointRecord]) -> list[Finding]:
+    return [finding for one in page for finding in integrity.check_checkpoint(one)]

@@ -19,7 +19,7 @@ from app.domain.times import utc_now
 from app.engine.compensation import compensations
 from app.engine.draft import context_for_people, error_from
 from app.engine.known_parts import known_parts
-from app.engine.values import read_values
+from app.engine.values import BIG_JSON, off_loop, read_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.domain.spec import WorkflowSpec
     from app.engine.compensation import Compensation
     from app.engine.known_parts import KnownParts
+    from app.engine.values import Values
 
 _log = logging.getLogger(__name__)
 _NEAR = 16
@@ -72,8 +73,23 @@ async def manifests(reads: Reads, thread_id: str, version: int, *, is_head: bool
         raise Corrupt(thread_id, [integrity.gone(version)])
     if not found:
         raise NotFound(f"thread {thread_id} has no version {version}", code="version_not_found")
-    integrity.refuse(thread_id, integrity.check_chain(found, version))
+    findings = await off_loop(lambda: integrity.check_chain(found, version), _weight(found), BIG_JSON)
+    integrity.refuse(thread_id, findings)
     return found
+
+
+async def resolved(chain: Sequence[CheckpointRecord], version: int) -> Refs:
+    """What the state at `version` refers to; variables from outside stand in manifests, and may be large."""
+    return await off_loop(lambda: resolve(chain, version), _weight(chain), BIG_JSON)
+
+
+async def salvaged(chain: Sequence[CheckpointRecord], version: int) -> Refs:
+    """See integrity.salvage: for showing."""
+    return await off_loop(lambda: integrity.salvage(chain, version), _weight(chain), BIG_JSON)
+
+
+def _weight(chain: Sequence[CheckpointRecord]) -> int:
+    return sum(len(checkpoint.manifest) for checkpoint in chain)
 
 
 async def damaged_manifests(reads: Reads, thread_id: str, version: int) -> list[CheckpointRecord]:
@@ -90,7 +106,7 @@ async def damaged_manifests(reads: Reads, thread_id: str, version: int) -> list[
 
 async def load_refs(reads: Reads, thread_id: str, version: int) -> Refs:
     """Where the values of the state at `version` are.  Raises NotFound, Corrupt."""
-    return resolve(await manifests(reads, thread_id, version), version)
+    return await resolved(await manifests(reads, thread_id, version), version)
 
 
 async def load_state(reads: Reads, thread_id: str, version: int) -> State:
@@ -100,7 +116,7 @@ async def load_state(reads: Reads, thread_id: str, version: int) -> State:
 
 async def load_variables(reads: Reads, thread_id: str, version: int) -> State:
     """The state at `version`, the head, with its variables alone, neither input nor steps.  Raises Corrupt."""
-    refs = resolve(await manifests(reads, thread_id, version, is_head=True), version)
+    refs = await resolved(await manifests(reads, thread_id, version, is_head=True), version)
     refs.steps, refs.input = {}, ""
     state = await fill(reads, thread_id, refs)
     state.size_bytes -= len("null")
@@ -121,8 +137,8 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     execution = await reads.execution(thread.execution_id)
     asked = asked_of(thread, execution)
     chain = await manifests(reads, thread.thread_id, thread.head_version, is_head=True)
-    refs = resolve(chain, thread.head_version)
-    writer = writer_after(refs, chain, thread.head_version)
+    refs = await resolved(chain, thread.head_version)
+    writer = await off_loop(lambda: writer_after(refs, chain, thread.head_version), _weight(chain), BIG_JSON)
     assert execution is not None
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
@@ -227,6 +243,12 @@ async def fill(
     """The state with its values, without those of the variables in `given`, which are about to be set."""
     values = await read_values(reads, thread_id, refs, given, known=known)
     integrity.refuse(thread_id, values.findings)
+    size = sum(len(row.output or "") for row in values.rows.values())
+    size += len((values.execution and values.execution.input) or "")
+    return await off_loop(lambda: _filled(refs, values, given), size, BIG_JSON)
+
+
+def _filled(refs: Refs, values: Values, given: Collection[str]) -> State:
     rows = values.rows
     input_text = (values.execution and values.execution.input) or "null"
     state = State(refs, {"input": jsontext.loads(input_text), "context": {}}, len(input_text))

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Final
 from app.domain import events
 from app.domain.errors import BackstitchError, Conflict, InvalidRequest
 from app.domain.moving import MOVABLE, Moved, Moves, Outcome, Pair, Reason, ThreadsOf, misfits, obstacles
-from app.domain.state import END, Refs, resolve
+from app.domain.ports import ExecutionFilter
+from app.domain.state import END, Refs
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import utc_now
 from app.engine.asked import unfinished
-from app.engine.load import asked_of, begun, load_refs, manifests
+from app.engine.load import asked_of, begun, load_refs, manifests, resolved
 from app.engine.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from app.domain.moving import MoveCommand
     from app.domain.ports import Reads
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 MISMATCH: Final = "workflow_mismatch"
 _TRIES: Final = 3
+_PAGE: Final = 200
 
 
 class Move(Steering):
@@ -55,7 +58,7 @@ class Move(Steering):
         asked, before = asked_of(self.thread, old), self.thread.head_version
         chain = await manifests(self._reads, self.thread.thread_id, before, is_head=True)
         written = begun(self.thread, chain, old.id)
-        refs = resolve(chain, before)
+        refs = await resolved(chain, before)
         refs.forget(() if written else asked.reset)
         rows = await self._reads.steps(self.thread.thread_id, execution_id=old.id, values=False)
         self.reasons = [*misfits(self._pair, refs), *obstacles(self._pair, self._runs(rows, refs), asked, refs)]
@@ -89,6 +92,7 @@ class Move(Steering):
         transition.moved = Moved(definition_id=self._to.id, runs=runs)
         if status in ACTIVE or command.resume:
             self._hand_over()
+            transition.wake_at = self._when_to_begin()
         else:
             transition.status = execution.status = status
             execution.completed_at = self._draft.at if status in ENDED else None
@@ -101,6 +105,11 @@ class Move(Steering):
         }
         self._draft.event(events.WORKFLOW_MIGRATED, data)
         return transition
+
+    def _when_to_begin(self) -> datetime:
+        """Now, unless it was started with a delay that is not over."""
+        begins = self.thread.wake_at if self.thread.status is Status.PENDING else None
+        return max(begins, self._draft.at) if begins is not None else self._draft.at
 
     async def _close_steps(self, execution_id: str) -> None:
         """None: they go on in the new execution."""
@@ -215,7 +224,14 @@ async def check_version(
         return
     execution = await reads.execution(found[0].execution_id)
     written_by = execution.workflow_id if execution is not None else None
-    if written_by in (None, thread.definition_id):  # one that was started with its document is never moved
+    if written_by == thread.definition_id:
+        return
+    if written_by is None:  # of a workflow without a version, which is never moved
+        if execution is not None and await _was_moved_since(reads, execution):
+            message = (
+                f"version {version} was written before the thread was moved, by a workflow that is not registered here"
+            )
+            raise Conflict(message, code=MISMATCH, reasons=[])
         return
     new = await catalog.spec(thread.definition_id)
     record = await stores.registry.definition(thread.definition_id)
@@ -225,6 +241,19 @@ async def check_version(
         told = [reason.value() for reason in reasons]
         message = f"version {version} was written before the thread was moved, and does not fit: {reasons[0].message}"
         raise Conflict(message, code=MISMATCH, reasons=told)
+
+
+async def _was_moved_since(reads: Reads, execution: ExecutionRecord) -> bool:
+    """Of an execution whose workflow is not known by a version: such a thread was moved before it was imported, if ever."""
+    before: tuple[datetime, str] | None = None
+    while page := await reads.executions(ExecutionFilter(thread_id=execution.thread_id, before=before, limit=_PAGE)):
+        for one in page:
+            if one.id == execution.id:
+                return False
+            if one.kind == "migrate":
+                return True
+        before = (page[-1].created_at, page[-1].id)
+    return False
 
 
 def _impossible(pair: Pair, execution: ExecutionRecord) -> list[Reason]:

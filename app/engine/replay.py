@@ -9,10 +9,9 @@ from app.domain.commands import Accepted, StartCommand
 from app.domain.errors import Conflict, InvalidRequest, InvalidWorkflow, NotFound, Problem
 from app.domain.parameters import Parameters, ReplayOf
 from app.domain.replay import WITH_INPUT, document_of, effect_of
-from app.domain.state import resolve
 from app.domain.times import utc_now
 from app.engine.birth import give_birth, plain
-from app.engine.load import manifests
+from app.engine.load import load_refs
 from app.engine.recall import Recall, check_run
 
 if TYPE_CHECKING:
@@ -67,9 +66,9 @@ class Replays:
         thread = await self._reads.thread(command.thread_id)
         if thread is None:
             raise NotFound(f"there is no thread {command.thread_id}", code="thread_not_found")
-        spec = await self._catalog.spec(thread.definition_id)
-        run = await self._run(thread, spec, command)
+        run = await self._run(thread, await self._catalog.spec(thread.definition_id), command)
         check_run(run)
+        spec = await self._spec_of(thread, run)
         version = await self._version(thread, run)
         recorded = await Recall(self._reads, thread, spec, run, version).recall(command.item, self._flows)
         recorded = await self._as_it_was(recorded, run)
@@ -109,8 +108,11 @@ class Replays:
     async def _run(self, thread: ThreadRecord, spec: WorkflowSpec, command: ReplayCommand) -> StepRecord:
         """The step run that is meant, with its values.  Raises NotFound."""
         step_id, name = command.step_id, thread.thread_id
-        if spec.code is None and step_id.removesuffix(".undo") not in spec.by_id:
-            raise NotFound(f"the workflow {spec.name} has no step {step_id[:128]}", code="step_not_found")
+        present = (
+            command.run_id is None and command.execution_id is None
+        )  # an earlier execution may be of another version
+        if present and spec.code is None and step_id.removesuffix(".undo") not in spec.by_id:
+            raise _no_step(spec, step_id)
         if command.run_id is not None:
             ids = [command.run_id]
         else:
@@ -118,13 +120,22 @@ class Replays:
             rows = await self._reads.steps(name, execution_id=execution_id, values=False)
             ids = [row.id for row in rows if row.step_id == step_id][-1:]
             if not ids and command.execution_id is None:
-                refs = resolve(await manifests(self._reads, name, thread.head_version), thread.head_version)
+                refs = await load_refs(self._reads, name, thread.head_version)
                 ids = [refs.steps[step_id][0]] if step_id in refs.steps else []
         found = await self._reads.steps(name, ids=ids) if ids else []
         if not found or found[0].step_id != step_id:
             told = f"no run of step {step_id[:128]} is recorded there; name another `execution_id` or `run_id`"
             raise NotFound(told, code="run_not_found")
         return found[0]
+
+    async def _spec_of(self, thread: ThreadRecord, run: StepRecord) -> WorkflowSpec:
+        """The workflow in the version that the step run is of: the thread may have been moved since.  Raises NotFound."""
+        execution = await self._reads.execution(run.execution_id)
+        known = execution.workflow_id if execution is not None else None
+        spec = await self._catalog.spec(known or thread.definition_id)
+        if spec.code is None and run.step_id not in spec.by_id:
+            raise _no_step(spec, run.step_id)
+        return spec
 
     async def _version(self, thread: ThreadRecord, run: StepRecord) -> int:
         """The version whose state the step saw.  What a fork took over began in another thread: its first version is near."""
@@ -189,6 +200,10 @@ class Replays:
             if found is not None:
                 return f"in the workflow {child.name}, step {each.id}: {found}"
         return None
+
+
+def _no_step(spec: WorkflowSpec, step_id: str) -> NotFound:
+    return NotFound(f"the workflow {spec.name} has no step {step_id[:128]}", code="step_not_found")
 
 
 def _wrong(pointer: str, message: str) -> InvalidRequest:

@@ -16,13 +16,13 @@ from app.domain.ids import uuid7
 from app.domain.parameters import Parameters
 from app.domain.records import ErrorInfo, ExecutionRecord, ExecutionUpdate, StepUpdate
 from app.domain.retry import EXHAUSTED
-from app.domain.state import END, START, ManifestWriter, resolve
+from app.domain.state import END, START, ManifestWriter
 from app.domain.status import ACTIVE, ENDED, STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
 from app.domain.tracing import called_by
 from app.engine.asked import downstream_of, failed_call, owed_by, present, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
-from app.engine.load import asked_of, begun, context_text, load_variables, manifests, set_literals
+from app.engine.load import asked_of, begun, context_text, load_variables, manifests, resolved, set_literals
 from app.engine.undo import to_undo
 from app.engine.versions import check_shown
 
@@ -247,7 +247,7 @@ class Steering:
         """What the resumed execution is asked for: the command's wishes on top of those that the old one had not met."""
         thread, before = self.thread, asked_of(self.thread, old)
         chain = await manifests(self._reads, thread.thread_id, thread.head_version, is_head=True)
-        refs = resolve(chain, thread.head_version)
+        refs = await resolved(chain, thread.head_version)
         from_step = command.from_step or failed_call(thread, old, spec, refs)
         downstream = await downstream_of(self._reads, thread, spec, refs, from_step)
         again = downstream & set(refs.steps)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import events, jsontext
-from app.domain.errors import Conflict, Unavailable
+from app.domain.errors import Conflict, InvalidRequest, Unavailable
 from app.domain.ids import uuid7
 from app.domain.status import ENDED, Status, StepStatus
 from app.domain.times import rfc3339, utc_now
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _BATCH: Final = 2 * 1024 * 1024
 _UPLOADS: Final = 4
 """Files that come in at a time: each waits in a folder for temporary files until it is whole."""
+_PATIENCE: Final = 60.0
+"""Seconds in which the next piece of a file has to come."""
 _KEEPS_ITS_STATUS: Final = frozenset({*ENDED, Status.PAUSED})
 
 
@@ -101,7 +103,10 @@ class Transfers:
         try:
             await self._receive(spool, pieces)
             whole = await self._check(spool)
-            imported = await self._write(spool, whole, thread_id, rename=rename)
+            try:
+                imported = await self._write(spool, whole, thread_id, rename=rename)
+            except Conflict:  # somebody took its ids just now, or has had them all along: then this says so
+                imported = await self._write(spool, whole, thread_id, rename=rename)
         finally:
             self._uploads -= 1
             spool.close()
@@ -110,7 +115,7 @@ class Transfers:
 
     async def _receive(self, spool: Spool, pieces: AsyncIterator[bytes]) -> None:
         unpacker = Unpacker(self._max_bytes)
-        async for piece in pieces:
+        while (piece := await _next(pieces)) is not None:
             for text in unpacker.unpack(piece):
                 await spool.write(text)
         await spool.write(unpacker.end())
@@ -230,8 +235,17 @@ class _Entry:
         definition = known.get(row["workflow_id"] or "")
         version = definition.version if definition is not None else None
         named = definition.id if definition is not None and version is not None else None
-        status = row["status"] if row["completed_at"] is not None else self.status
+        status = row["status"] if row["status"] in ENDED else self.status
         return row | {"workflow_id": named, "workflow_version": version, "status": status}
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece of a file, None at its end: whoever sends nothing must not keep others from sending theirs."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await anext(pieces, None)
+    except TimeoutError:
+        raise InvalidRequest(f"nothing has come for {_PATIENCE:g} s", code="invalid_export") from None
 
 
 def _version() -> str:

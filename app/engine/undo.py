@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain.state import resolve
 from app.domain.status import STEP_OPEN, StepStatus
-from app.engine.load import manifests
+from app.engine.load import manifests, resolved
 from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
@@ -48,8 +47,9 @@ async def undone_by(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, to_v
     """
     chain = await manifests(reads, thread.thread_id, to_version)
     await check_shown(reads, thread, chain[-1])
-    target = resolve(chain, to_version)
-    head = resolve(await manifests(reads, thread.thread_id, thread.head_version, is_head=True), thread.head_version)
+    target = await resolved(chain, to_version)
+    chain = await manifests(reads, thread.thread_id, thread.head_version, is_head=True)
+    head = await resolved(chain, thread.head_version)
     kept = {run for run, _ in target.steps.values()}
     gone = [run for run, status in head.steps.values() if run not in kept and status is not StepStatus.SKIPPED]
     rows = {row.id: row for row in await reads.steps(thread.thread_id, ids=sorted(gone), values=False)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.domain import integrity, jsontext
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from app.domain.ports import Reads
-    from app.domain.records import ExecutionRecord, StepRecord
+    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord
     from app.domain.state import Refs
 
 T = TypeVar("T")
@@ -89,11 +90,9 @@ async def _older_literals(reads: Reads, thread_id: str, refs: Refs, given: Colle
     found: list[Finding] = []
     for version in sorted({version for name, version in names.items() if (version, name) not in refs.literals}):
         checkpoints = await reads.checkpoints(thread_id, first=version, last=version)
-        faults = _literal_faults(checkpoints, version)
-        if not faults:
-            manifest = jsontext.loads(checkpoints[0].manifest)
-            for name, value in manifest.get("literals", {}).items():
-                refs.literals[version, name] = value
+        size = sum(len(checkpoint.manifest) for checkpoint in checkpoints)
+        faults, literals = await off_loop(partial(_literals, checkpoints, version), size, BIG_JSON)
+        refs.literals |= {(version, name): value for name, value in literals.items()}
         found += faults
     known = {finding.version for finding in found}
     return found + [
@@ -103,5 +102,6 @@ async def _older_literals(reads: Reads, thread_id: str, refs: Refs, given: Colle
     ]
 
 
-def _literal_faults(checkpoints: Sequence[Any], version: int) -> list[Finding]:
-    return integrity.check_checkpoint(checkpoints[0]) if checkpoints else [integrity.gone(version)]
+def _literals(checkpoints: Sequence[CheckpointRecord], version: int) -> tuple[list[Finding], dict[str, Any]]:
+    faults = integrity.check_checkpoint(checkpoints[0]) if checkpoints else [integrity.gone(version)]
+    return faults, {} if faults else jsontext.loads(checkpoints[0].manifest).get("literals", {})

@@ -55,6 +55,18 @@ inspection(
 )
 moving = Room("app/engine/moving.py")
 moving(
+    "a start with a delay keeps it when it is moved",
+    "return max(begins, self._draft.at) if begins is not None else self._draft.at",
+    "return self._draft.at",
+    MOVING + "test_a_start_with_a_delay_begins_when_it_would_have",
+)
+moving(
+    "an imported thread does not go back behind a move that nobody can compare",
+    "if execution is not None and await _was_moved_since(reads, execution):",
+    "if execution is None:",
+    "unit/engine/test_transfer.py::test_a_thread_that_was_moved_comes_in_and_does_not_go_back_to_what_nobody_can_compare",
+)
+moving(
     "what was done must be the same in both versions",
     "[*misfits(self._pair, refs), *obstacles(self._pair, self._runs(rows, refs), asked, refs)]",
     "[*obstacles(self._pair, self._runs(rows, refs), asked, refs)]",

@@ -16,6 +16,15 @@ difference(
     "unit/engine/test_difference.py::test_what_is_too_much_to_compare_is_refused_before_it_is_read",
 )
 
+patches = Room("app/domain/views/patches.py")
+patches(
+    "what takes too long to tell apart is not told apart",
+    "if members > MEMBERS or members**2 > self._left:",
+    "if members < 0:",
+    "unit/engine/test_difference.py::test_lists_that_take_too_long_to_tell_apart_are_replaced_as_a_whole",
+    "unit/engine/test_difference.py::test_many_pairs_share_what_may_be_told_apart",
+)
+
 timeline = Room("app/domain/travel.py")
 timeline(
     "a timeline ends where a version is gone",
@@ -133,6 +142,19 @@ transfer(
     TRANSFER + "test_only_so_many_files_come_in_at_a_time",
 )
 
+transfer(
+    "who sends nothing does not keep others from sending",
+    "async with asyncio.timeout(_PATIENCE):",
+    "async with asyncio.timeout(None):",
+    TRANSFER + "test_who_sends_nothing_does_not_keep_others_from_sending",
+)
+transfer(
+    "two imports at once both come in",
+    "except Conflict:  # somebody",
+    "except ImportError:  # somebody",
+    TRANSFER + "test_two_copies_that_come_in_at_once_both_come_in",
+)
+
 spool = Room("app/engine/spool.py")
 spool(
     "a packed file is counted as it is unpacked",
@@ -150,4 +172,4 @@ archive(
     promise="G6",
 )
 
-ROOMS = (difference, timeline, replay, recall, check, lines, names, transfer, spool, archive)
+ROOMS = (difference, patches, timeline, replay, recall, check, lines, names, transfer, spool, archive)

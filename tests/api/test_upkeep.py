@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api.schemas_travel import TreeAnswer
 from tests.api.real import open_real
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ async def test_all_that_fit_are_moved_and_say_so_everywhere(real: Real) -> None:
     old = await real.get(f"/api/workflow/execution/{listed['executions'][1]['id']}")
     assert old["metadata"]["total_steps"] == 2
     assert listed["executions"][0]["triggered_by"] == "me"
+
+
+async def test_a_tree_tells_of_a_move_as_it_says_it_does(real: Real) -> None:
+    await migrate(real)
+    tree = TreeAnswer.model_validate(await real.get("/api/invoke/tree/a"))
+    assert [branch.began for branch in tree.branches] == ["start", "migrate"]
 
 
 async def test_pages_go_on_where_the_one_before_ended(real: Real) -> None:

@@ -11,6 +11,7 @@ from app.domain.status import StepStatus
 from app.domain.times import duration_ms
 from app.domain.views.common import Document, raw, when
 from app.domain.views.history import timeline
+from app.domain.views.patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -84,6 +85,7 @@ class _Pairs:
     def __init__(self, without: str | None) -> None:
         self._without = without
         self._left = TOTAL_LIMIT
+        self._patches = Patches()
 
     def of_states(self, a: Side, b: Side, part: Callable[[State], Any]) -> Document:
         """The same part of two states."""
@@ -107,8 +109,10 @@ class _Pairs:
         size = len(texts[0]) + len(texts[1])
         if size > min(PAIR_LIMIT, self._left):
             return told(equal=False, omitted=TOO_LARGE)
+        patch = self._patches.between(a, b)
+        if patch is None:
+            return told(equal=False, omitted=TOO_LARGE)
         self._left -= size
-        patch = _patch(a, b)
         return told(equal=False, a=a, b=b, patch=patch) if patch else told(equal=True)
 
     def of_outputs(self, a: Side, b: Side, runs: tuple[StepRecord | None, StepRecord | None]) -> Document:
@@ -137,12 +141,6 @@ def told(
 def values_of_texts(a: str | None, b: str | None) -> Document:
     """Two JSON texts, as the comparison tells of values."""
     return _Pairs(None).of_texts(a, b)
-
-
-def _patch(a: Any, b: Any) -> list[dict[str, Any]]:
-    import jsonpatch  # noqa: PLC0415 - only who compares pays for its import
-
-    return list(jsonpatch.make_patch(a, b).patch)
 
 
 def _side(side: Side, totals: Document) -> Document:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import jsontext
 from app.domain.template import escape
 from app.domain.views.history import history_entry, told
+from app.domain.views.patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,11 +61,12 @@ def unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 def patch(one: Moment, other: Moment) -> list[Operation]:
     """The operations from one state to the other; large values take their time."""
     found: list[Operation] = []
+    patches = Patches()
     if one.refs.input != other.refs.input:
-        found += _values("/input", one.state.scope["input"], other.state.scope["input"])
-    found += _members("/context", one.state.context, other.state.context)
-    found += _members("/steps", one.steps(), other.steps())
-    found += _members("/metadata", one.metadata(), other.metadata())
+        found += _values("/input", one.state.scope["input"], other.state.scope["input"], patches)
+    found += _members("/context", one.state.context, other.state.context, patches)
+    found += _members("/steps", one.steps(), other.steps(), patches)
+    found += _members("/metadata", one.metadata(), other.metadata(), patches)
     return found
 
 
@@ -72,12 +74,12 @@ def _unescaped(token: str) -> str:
     return token.replace("~1", "/").replace("~0", "~")
 
 
-def _members(path: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Operation]:
+def _members(path: str, one: Mapping[str, Any], other: Mapping[str, Any], patches: Patches) -> Iterator[Operation]:
     for name in {**one, **other}:
-        yield from _values(f"{path}/{escape(name)}", one.get(name, _ABSENT), other.get(name, _ABSENT))
+        yield from _values(f"{path}/{escape(name)}", one.get(name, _ABSENT), other.get(name, _ABSENT), patches)
 
 
-def _values(path: str, one: Any, other: Any) -> list[Operation]:
+def _values(path: str, one: Any, other: Any, patches: Patches) -> list[Operation]:
     if other is _ABSENT:
         return [{"op": "remove", "path": path}]
     if one is _ABSENT:
@@ -85,15 +87,7 @@ def _values(path: str, one: Any, other: Any) -> list[Operation]:
     texts = jsontext.dumps(one), jsontext.dumps(other)
     if texts[0] == texts[1]:
         return []
-    if len(texts[0]) + len(texts[1]) > DETAIL:
+    detailed = patches.between(one, other) if len(texts[0]) + len(texts[1]) <= DETAIL else None
+    if detailed is None:
         return [{"op": "replace", "path": path, "value": other}]
-    return _detailed(path, one, other)
-
-
-def _detailed(path: str, one: Any, other: Any) -> list[Operation]:
-    import jsonpatch  # noqa: PLC0415 - only who asks for a difference pays for its import
-
-    return [
-        {**each, **{name: path + each[name] for name in ("path", "from") if name in each}}
-        for each in jsonpatch.make_patch(one, other).patch
-    ]
+    return [{**each, **{name: path + each[name] for name in ("path", "from") if name in each}} for each in detailed]

@@ -124,6 +124,7 @@ def test_any_flipped_bit_of_any_manifest_is_found(place: int, data: st.DataObjec
         '{"steps":{"a":["run"]}}',
         '{"steps":{"a":["run","no status"]}}',
         '{"steps":{"a":{}}}',
+        '{"steps":{"a":["run",[]]}}',
         '{"context":{"x":["where","run"]}}',
         '{"context":{"x":["at",9]}}',
         '{"literals":null}',

@@ -10,7 +10,7 @@ import pytest
 from app.domain import jsontext
 from app.domain.errors import Conflict, Corrupt, UnknownFormat
 from app.domain.status import Status
-from app.engine import values
+from app.engine import load, values
 from app.engine.inspection import Inspector
 from app.engine.load import load_state
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
@@ -390,6 +390,41 @@ async def test_what_is_big_is_hashed_beside_the_event_loop(monkeypatch: pytest.M
         monkeypatch.setattr(values.asyncio, "to_thread", to_thread)
         await house.control.load_state(thread_id, 2)
         assert len(hashed) == 1
+
+
+async def test_a_big_state_is_parsed_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    async def off_loop(work: Any, size: int, big: int) -> Any:
+        parsed.extend([size] if size > big else [])
+        return work()
+
+    async with open_house() as house:
+        thread_id = await house.run(step("a"), input="x" * 500)
+        monkeypatch.setattr(load, "off_loop", off_loop)
+        await house.control.load_state(thread_id, 2)
+        assert parsed == []
+        monkeypatch.setattr(load, "BIG_JSON", 500)
+        await house.control.load_state(thread_id, 2)
+        assert len(parsed) == 1
+
+
+async def test_big_variables_from_outside_are_parsed_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    async def off_loop(work: Any, size: int, big: int) -> Any:
+        parsed.extend([size] if size > big else [])
+        return work()
+
+    async with open_house() as house:
+        thread_id = await house.run(step("a"), context={"m": "x" * 2_000})
+        thread = await house.thread(thread_id)
+        monkeypatch.setattr(load, "off_loop", off_loop)
+        monkeypatch.setattr(load, "BIG_JSON", 1_000)
+        await load.load_refs(house.reads, thread_id, 2)
+        assert len(parsed) == 2
+        await house.control.head_refs(thread)
+        assert len(parsed) == 3
 
 
 def inspector(house: House) -> Inspector:

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.commands import StartCommand
 from app.domain.errors import InvalidRequest
-from app.domain.views import diff
+from app.domain.views import diff, patches
 from app.domain.views.history import state_document
 from app.engine import difference as differing
 from app.engine.difference import difference
@@ -78,3 +78,16 @@ def test_what_a_patch_changes_is_named() -> None:
         {"op": "move", "path": "/steps/b/output", "from": "/steps/a/output"},
     ]
     assert diff.changed(operations) == {"input": True, "context": ["a/b~"], "steps": ["b", "a"]}
+
+
+def test_lists_that_take_too_long_to_tell_apart_are_replaced_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "MEMBERS", 6)
+    found = [patches.Patches().between([1, 2, 3], [3, 2, *rest]) for rest in ([1], [1, 0], [[1]])]
+    assert [each is None for each in found] == [False, True, True]
+    assert patches.Patches().between({"a": [1, 2, 3]}, {"a": [3, 2, 1]}) is None
+
+
+def test_many_pairs_share_what_may_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "_ALL", 100)
+    several = patches.Patches()
+    assert [several.between([1, 2, 3, 4], [5, 6, 7]) is None for _ in range(3)] == [False, False, True]

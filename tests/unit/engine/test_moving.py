@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 A, B = step("a", input={"n": "{input.n}"}, assign="x"), step("b", input="{a.output}")
 HOLD = step("hold", python="hold", input={"x": "{context.x}"})
 END = step("end", input="{hold.output}")
+END_OF_ALL = step("last", input=1)
 
 
 async def begin(house: House, *steps: dict[str, Any], **options: Any) -> str:
@@ -507,3 +508,12 @@ async def test_an_override_for_a_step_that_differs_keeps_the_thread_where_it_is(
         await second(house, A, nap, step("later", input=2))
         [outcome] = await move(house)
         assert [(one.code, one.step_id) for one in outcome.reasons] == [("asked_step_differs", "later")]
+
+
+async def test_a_start_with_a_delay_begins_when_it_would_have(house: House) -> None:
+    thread_id = await begin(house, A, delay=3_600)
+    due = house.tables.threads[thread_id].wake_at
+    await second(house, A, END_OF_ALL)
+    [found] = await move(house)
+    assert found.execution_id is not None
+    assert house.tables.threads[thread_id].wake_at == due

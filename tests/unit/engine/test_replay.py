@@ -18,6 +18,7 @@ from app.store.memory_travel import MemoryTravels
 from tests.unit.engine.house import Failing, step
 from tests.unit.engine.test_corruption import damage_version
 from tests.unit.engine.test_flow import done, put
+from tests.unit.engine.test_moving import A, begin, move, second
 
 if TYPE_CHECKING:
     from app.domain.commands import Accepted
@@ -103,6 +104,27 @@ async def test_a_replay_may_have_another_agent_and_more_input(house: House) -> N
     thread_id = await house.run(step("a", agent="one", input={"n": 1}))
     assert await replayed(house, thread_id, "a", agent="two", input={"m": 2}) == {"by": "other", "n": 1, "m": 2}
     assert await refused(house, thread_id, "a", agent="nobody") == "invalid_request"
+
+
+async def test_a_step_of_before_a_move_is_done_again_as_its_execution_had_it(house: House) -> None:
+    calls: list[Any] = []
+
+    async def bad(value: Any, _: Any) -> Any:
+        calls.append(value)
+        return value if len(calls) > 1 else 1 / 0
+
+    house.on("bad", bad)
+    old = step("b", python="bad", input={"long": LONG}, retry={"max_attempts": 1})
+    thread_id = await begin(house, A, old, step("d"))
+    await house.until_status(thread_id, "failed")
+    before = (await house.thread(thread_id)).execution_id
+    await second(house, A, step("b", input={"n": 2}), step("c"))
+    assert [one.execution_id is not None for one in await move(house, resume=True)] == [True]
+    await house.end(thread_id)
+    assert await replayed(house, thread_id, "b") == {"n": 2}
+    assert await replayed(house, thread_id, "b", execution_id=before) == {"long": LONG}
+    assert await refused(house, thread_id, "d") == "step_not_found"
+    assert await refused(house, thread_id, "d", execution_id=before) == "run_not_found"
 
 
 async def test_a_step_that_failed_is_done_again_as_it_was_overridden(house: House) -> None:

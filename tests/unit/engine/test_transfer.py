@@ -12,6 +12,7 @@ import pytest
 from app.domain.errors import Conflict, InvalidRequest, Unavailable
 from app.domain.gates import Answer
 from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQuery, GraphWrite
+from app.engine import transfer
 from app.engine.transfer import Transfers
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_reads import MemoryReads
@@ -19,6 +20,7 @@ from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from tests.unit.engine.house import House, open_house, step
 from tests.unit.engine.test_corruption import damage_output, damage_version, inspector
+from tests.unit.engine.test_moving import A, begin, move, second
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -164,6 +166,45 @@ async def test_a_copy_is_renamed_throughout(house: House, office: Office, lines:
     assert [write.data for write in graph.writes] == [b"w"]
 
 
+async def test_a_copy_is_told_of_in_traces_of_its_own(house: House, office: Office) -> None:
+    thread_id = await house.run(step("a"), thread_id="source")
+    await house.rollback(thread_id, 1)
+    await house.end(thread_id)
+    lines = await office.export(thread_id)
+    ids = [line["id"] for line in lines if line["row"] == "execution"]
+    assert ids[0] in first([line for line in lines if line.get("kind") == "rollback"], "execution")["parameters"]
+    await office.take_in(signed(lines), "copy")
+    assert not [one for one in ids if one in json.dumps(await office.export("copy"))]
+
+
+async def test_no_execution_runs_in_a_thread_that_does_not(lines: list[Line]) -> None:
+    first(lines, "execution")["status"] = "running"
+    other = Office(MemoryTables())
+    await other.take_in(signed(lines))
+    assert first(await other.export("source"), "execution")["status"] == "completed"
+
+
+async def test_a_thread_that_was_moved_comes_in_and_does_not_go_back_to_what_nobody_can_compare(
+    house: House, office: Office
+) -> None:
+    thread_id = await begin(house, A, step("ask", gate={}))
+    await house.until_status(thread_id, "waiting")
+    await second(house, A, step("ask", gate={}), step("last"))
+    assert [one.execution_id is not None for one in await move(house)] == [True]
+    await house.until_status(thread_id, "waiting")
+    data = signed(await office.export(thread_id))
+    async with open_house(None) as elsewhere:
+        assert (await Office(elsewhere.tables).take_in(data)).status == "paused"
+        with pytest.raises(Conflict) as found:
+            await elsewhere.rollback(thread_id, 1)
+        assert found.value.code == "workflow_mismatch"
+        await elsewhere.resume(thread_id)
+        await elsewhere.gates.answer(thread_id, "ask", Answer(answer_json="1"))
+        await elsewhere.end(thread_id)
+        assert set((await elsewhere.control.load_state(thread_id, 4)).refs.steps) == {"a", "ask", "last"}
+        await elsewhere.rollback(thread_id, 3)
+
+
 async def test_a_running_thread_comes_in_paused_and_its_open_step_is_tried_again(house: House, office: Office) -> None:
     hold: list[Any] = []
 
@@ -253,6 +294,15 @@ async def test_a_changed_value_is_seen_though_the_file_was_signed_again(
         ("thread", {"priority": 2**31 - 1}),
         ("thread", {"last_version": 2**31 - 1}),
         ("event", {"row": ["odd"]}),
+        ("event", {"at": "0001-01-01T00:00:00+23:59"}),
+        ("thread", {"created_at": "9999-12-31T23:59:59-10:00"}),
+        ("checkpoint", {"progress": 10**400}),
+        ("checkpoint", {"progress": -1}),
+        ("step", {"cost_usd": -1}),
+        ("step", {"input_tokens": 2**62}),
+        ("step", {"error": "[1]"}),
+        ("execution", {"error": "[1]"}),
+        ("execution", {"parameters": "[1]"}),
         ("checkpoint", {"hidden": 0}),
         ("thread", {"thread_id": "other"}),
         ("thread", {"thread_id": "a b"}),
@@ -288,6 +338,7 @@ async def test_rows_twice_out_of_order_missing_or_cut_off_are_refused(lines: lis
         assert await refused([*lines[:at], *lines[at + 1 :]]) in ("invalid_export", "export_damaged"), kind
     assert await refused([lines[0], lines[2], lines[1], *lines[3:]]) == "invalid_export"
     assert await refused(lines[1:]) == "invalid_export"
+    assert await refused(lines[-1:]) == "invalid_export"
     assert await refused([lines[0], *lines]) == "invalid_export"
     for data in (
         whole[:-1],
@@ -360,3 +411,27 @@ async def test_only_so_many_files_come_in_at_a_time(office: Office) -> None:
     with pytest.raises(InvalidRequest):
         await office.take_in(b"")
     assert office.transfers._uploads == 0
+
+
+async def test_who_sends_nothing_does_not_keep_others_from_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "_PATIENCE", 0.01)
+    other = Office(MemoryTables())
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    with pytest.raises(InvalidRequest) as found:
+        async with asyncio.timeout(30):
+            await other.transfers.take_in(stuck(), None, rename=False)
+    assert found.value.code == "invalid_export"
+    assert other.transfers._uploads == 0
+
+
+async def test_two_copies_that_come_in_at_once_both_come_in(lines: list[Line]) -> None:
+    other = Office(MemoryTables())
+    data = signed(lines)
+    found = await asyncio.gather(*(other.take_in(data, name) for name in ("one", "two")))
+    assert sorted(one.renamed for one in found) == [False, True]
+    again = await asyncio.gather(*(other.take_in(data, rename=True) for _ in range(2)))
+    assert len({one.thread_id for one in again} | set(other.tables.threads)) == 4
