@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_DEPTH: Final = 200
-"""Levels of nesting; orjson writes at most 254."""
+"""Levels of nesting."""
+_ORJSON_DEPTH: Final = 254
+"""Levels that orjson writes at most."""
 _MAX_DIGITS: Final = 4_000
 _A_VALUE: Final = 50
 """Characters of a long text that take about as long as one value, however short."""
@@ -48,7 +50,7 @@ def loads(text: bytes | str) -> Any:
         value = _loads_slowly(raw) if _LONG_NUMBER in raw.translate(_DIGITS_AS_ZERO) else orjson.loads(raw)
     except (ValueError, RecursionError) as error:
         raise JsonError(f"not valid JSON: {str(error)[:200]}") from None
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _too_deep(value):
         raise JsonError(f"nested more than {MAX_DEPTH} levels deep")
     return value
 
@@ -152,6 +154,17 @@ def _finite(value: Any) -> bool:
             elif kind is list or kind is tuple:
                 stack.append(item)
     return True
+
+
+def _too_deep(value: Any) -> bool:
+    wrapped = value
+    for _ in range(_ORJSON_DEPTH - MAX_DEPTH):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)  # it counts as it writes, which is many times quicker than to walk here
+    except TypeError:  # too deep, or an integer beyond its range
+        return _depth_exceeds(value, MAX_DEPTH)
+    return False
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

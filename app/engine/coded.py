@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import jsontext
 from app.domain.flow import StepFailed
+from app.domain.known_secrets import KNOWN
 from app.domain.records import ErrorInfo
 from app.domain.retry import CODE_CHANGED, CONFIGURATION, EXCEPTION
 from app.domain.status import STEP_OPEN, StepStatus
@@ -64,9 +65,9 @@ class Coded:
             case CodeChanged() as error:
                 return _changed(str(error))
             case StepFailed() as error:
-                return ErrorInfo(kind=error.kind, message=error.message, step_id=error.step_id or None)
+                return ErrorInfo(kind=error.kind, message=KNOWN.text(error.message), step_id=error.step_id or None)
             case error:
-                return ErrorInfo(kind=EXCEPTION, message=f"{type(error).__name__}: {error}"[:4_000])
+                return ErrorInfo(kind=EXCEPTION, message=KNOWN.text(f"{type(error).__name__}: {error}")[:4_000])
 
     def ready(self) -> list[StepSpec]:
         """Those that were asked for, in that order; none while the function has more to say."""

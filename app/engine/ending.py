@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.domain import events, jsontext, retry
 from app.domain.errors import JsonError
+from app.domain.known_secrets import KNOWN
 from app.domain.records import ErrorInfo
 from app.domain.state import END
 from app.domain.status import Status
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def complete(course: Course, state: State, writer: ManifestWriter, draft: Draft) -> ErrorInfo | None:
     """Draw up the completion; the error instead when the workflow's `output` cannot be made."""
     try:
-        output = jsontext.dumps(course.output())
+        output = KNOWN.json(jsontext.dumps(course.output()))
     except (ExpressionError, JsonError) as error:
         return ErrorInfo(kind=retry.EXPRESSION, message=jsontext.clean(f"output: {error}"))
     draft.checkpoint(state, writer, END, trigger="end", progress=1.0)

@@ -209,8 +209,23 @@ rotation(
     "FROM sums WHERE bytes > $2::bigint AND false)",
     LOGS + "test_of_too_many_the_oldest_are_dropped",
 )
+coded = Room("app/engine/coded.py")
+coded(
+    "secrets are no part of why a workflow in Python failed",
+    'KNOWN.text(f"{type(error).__name__}: {error}")[:4_000]',
+    'f"{type(error).__name__}: {error}"[:4_000]',
+    SECRETS + "test_what_a_workflow_in_python_gives_or_raises_loses_it",
+)
+ending = Room("app/engine/ending.py")
+ending(
+    "secrets are no part of what a workflow in Python gives",
+    "KNOWN.json(jsontext.dumps(course.output()))",
+    "jsontext.dumps(course.output())",
+    SECRETS + "test_what_a_workflow_in_python_gives_or_raises_loses_it",
+)
 
 ROOMS = (
+    *(coded, ending),
     *(events, reads, restored, listing, step, context, gates, problems, net, references),
     *(lines, keeping, threads, book, rotation),
 )

@@ -76,7 +76,7 @@ jsontext(
 )
 jsontext(
     "nesting has a limit",
-    'if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):',
+    'if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _too_deep(value):',
     "if value is raw:",
     JSON + "test_what_is_not_json_is_refused",
 )

@@ -56,6 +56,8 @@ def test_a_long_number_is_read_whole() -> None:
 def test_two_hundred_levels_are_read_and_written() -> None:
     text = jsontext.dumps(deep(200))
     assert jsontext.dumps(jsontext.loads(text)) == text
+    big = "[" * 200 + str(2**70) + "]" * 200
+    assert jsontext.dumps(jsontext.loads(big)) == big
 
 
 def test_the_digest_is_of_the_text() -> None:

@@ -14,6 +14,7 @@ from app.runners.mcp_config import load_servers
 from app.runners.secret_values import Masks, Secrets, Veil
 from app.settings import load_settings
 from tests.unit.engine.house import Failing, step
+from tests.unit.engine.test_flow import done, error, output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +118,19 @@ async def test_a_question_loses_it(house: House) -> None:
     await house.until_status(accepted.thread.thread_id, "waiting")
     [gate] = house.tables.gates.values()
     assert (gate.show_json, gate.title) == ('{"said":"as typed ***"}', "with as typed ***")
+
+
+async def test_what_a_workflow_in_python_gives_or_raises_loses_it(house: House) -> None:
+    async def leak(ctx: Any, given: Any) -> Any:
+        return {"with": SECRET}
+
+    async def fails(ctx: Any, given: Any) -> Any:
+        raise ValueError(f"with {SECRET}")
+
+    gave, raised = await done(house, leak), await done(house, fails)
+    assert await output(house, gave) == {"with": "***"}
+    assert (await error(house, raised))["message"] == "ValueError: with ***"
+    assert "canary" not in everything(house)
 
 
 def agent() -> Agent:
