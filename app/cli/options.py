@@ -30,10 +30,11 @@ def service_url(given: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(given)
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        known = whole and not parts.query and not parts.fragment
     except ValueError:  # brackets without an address, a port beyond the highest
         known = False
-    if not known or parts.query or parts.fragment:
+    if not known:
         raise typer.BadParameter(f"{given!r} is no address of a service: write http://HOST:PORT")
     return given
 

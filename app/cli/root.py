@@ -109,6 +109,6 @@ def _have_streams() -> None:
     for name in ("stdin", "stdout", "stderr"):
         stream: object = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
         elif isinstance(stream, io.TextIOWrapper) and name != "stdin":
             stream.reconfigure(errors="replace")
