@@ -160,7 +160,7 @@ class Backstitch:
         self, workflow: str | Mapping[str, Any], *, idempotency_key: str | None = None, **fields: object
     ) -> JsonObject:
         """Start `workflow` (a name, name@version or a document) durably; `fields` as in `POST /api/invoke/async`."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = _given(fields | {"workflow": workflow})
         return await self.request("POST", "/api/invoke/async", json=body, headers=headers)
 

@@ -42,7 +42,7 @@ class Travel:
         self, thread_id: str, step_id: str, *, idempotency_key: str | None = None, **fields: object
     ) -> JsonObject:
         """Do a step again in a thread of its own; `fields`: execution_id, run_id, item, agent, input, allow_effects, ..."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = {name: value for name, value in fields.items() if value is not None}
         where = f"{_path('replay', thread_id)}/{quote(step_id, safe='')}"
         return await self._service.request("POST", where, json=body, headers=headers)

@@ -49,7 +49,7 @@ def read_file() -> tuple[dict[str, str], list[int]] | None:
     """What stands in it, and the lines that say nothing and are passed over; None without one.  Raises SettingsError."""
     try:
         text = Path(NAME).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(error) from None

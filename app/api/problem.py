@@ -77,7 +77,8 @@ def pointer(location: Iterable[int | str]) -> str:
 
 def invalid(found: Sequence[ErrorDetails], prefix: tuple[str, ...] = ()) -> list[errors.Problem]:
     """pydantic's errors as ours."""
-    said = {"extra_forbidden": "unknown field", "missing": "required"}
+    no_object = dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be an object")
+    said = {"extra_forbidden": "unknown field", "missing": "required", **no_object}
     return [
         errors.Problem(pointer((*prefix, *one["loc"])), said.get(one["type"], one["msg"].removeprefix("Value error, ")))
         for one in found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from app.bootstrap.code import load_code, register_workflows
 from app.bootstrap.config import LiveSettings
-from app.bootstrap.engine import Services, open_engine
+from app.bootstrap.engine import open_engine
+from app.bootstrap.services import Services
 from app.bootstrap.stores import open_store
 from app.bootstrap.watching import learn_secrets
 from app.domain.errors import StartupError

@@ -9,12 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.bootstrap.agents import AgentDesk, agent_desk
+from app.bootstrap.agents import agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.health import Parts, open_health
 from app.bootstrap.kill_point import arm
 from app.bootstrap.metrics import service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
+from app.bootstrap.services import Limits, Services
 from app.bootstrap.traces import open_traces
 from app.bootstrap.travel import open_travel
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
@@ -34,77 +35,31 @@ from app.engine.replay import Replays
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Coroutine
 
+    from app.bootstrap.agents import AgentDesk
     from app.bootstrap.code import Code
     from app.bootstrap.config import LiveSettings
     from app.bootstrap.doers import Doers
     from app.bootstrap.stores import Store
-    from app.domain.event_log import EventLog
-    from app.domain.ports import Reads, Registry
-    from app.domain.timeline import Timelines
-    from app.domain.upkeep import Upkeep
+    from app.bootstrap.traces import Tracing
     from app.engine.deps import Spawn
     from app.engine.retention import Retention
-    from app.engine.travel import Travel
-    from app.runners.mcp_servers import McpServers
     from app.settings import Settings
-    from app.store.pool import Pool
-    from app.store.writer import GroupWriter
-    from app.telemetry.health import Health
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What the HTTP side is bounded by."""
-
-    max_body_bytes: int
-    max_import_bytes: int
-    heartbeat_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The wired service, as the API uses it."""
-
-    control: Control
-    reads: Reads
-    registry: Registry
-    bus: Bus
-    durable: bool
-    fallback: str | None
-    limits: Limits
-    shutting_down: asyncio.Event
-    worker: Worker
-    queues: Admission
-    writers: list[GroupWriter]
-    breakers: Breakers
-    inspector: Inspector
-    mover: Mover
-    upkeep: Upkeep
-    gates: Gates
-    agents: AgentDesk
-    mcp: McpServers
-    metrics: Metrics
-    events: EventLog
-    timelines: Timelines
-    logs: LogKeeper
-    pool: Pool | None
-    parts: Health
-    traced: bool
-    retention: Retention
-    config: LiveSettings
-    travel: Travel
-
-    async def health(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every part by name with its `status`; quick, whatever hangs."""
-        return await self.parts.report()
-
-
 async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
+    engine = await _made(config, store, code, stack)
+    await engine.set_going(stack)
+    follow(config, store, engine.worker, engine.admission, engine.breakers)
+    return _services(engine)
+
+
+async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> _Engine:
+    """All its parts, wired to each other; what they hold goes with the stack."""
     settings, bus = config.now, Bus()
     if settings.kill_point is not None:
         arm(settings.kill_point, store, bus)
@@ -121,64 +76,82 @@ async def open_engine(config: LiveSettings, store: Store, code: Code, stack: Asy
     admission = _admission(settings, store, worker)
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
-    metrics = service_metrics(store, agents.series, bus, worker, breakers, admission)
-    tracing = open_traces(settings, bus, store.stores.reads, lease.own.id, stack)
-    replays = Replays(store.stores, store.travels, catalog, control.starts, code.functions.workflow)
-    watches = [metrics.run(), mark_events(store.events), *tracing.runs()]
-    engine = _Engine(config, store, lease, worker, bus, breakers, doers, code, admission, agents, watches)
-    retention = open_retention(config, store, bus)
-    await engine.set_going(stack)
-    for work in (retention.run(), config.run()):
-        await stack.enter_async_context(background(work))
-    follow(config, store, worker, admission, breakers)
-    return Services(
-        control=control,
-        reads=store.stores.reads,
-        registry=store.stores.registry,
+    return _Engine(
+        config=config,
+        store=store,
+        code=code,
         bus=bus,
+        doers=doers,
+        catalog=catalog,
+        breakers=breakers,
+        agents=agents,
+        lease=lease,
+        worker=worker,
+        logs=logs,
+        admission=admission,
+        control=control,
+        metrics=service_metrics(store, agents.series, bus, worker, breakers, admission),
+        tracing=open_traces(settings, bus, store.stores.reads, lease.own.id, stack),
+        retention=open_retention(config, store, bus),
+    )
+
+
+def _services(of: _Engine) -> Services:
+    settings, store, stores = of.config.now, of.store, of.store.stores
+    parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing)
+    replays = Replays(stores, store.travels, of.catalog, of.control.starts, of.code.functions.workflow)
+    return Services(
+        control=of.control,
+        reads=stores.reads,
+        registry=stores.registry,
+        bus=of.bus,
         durable=store.durable,
         fallback=store.fallback,
         limits=_limits(settings),
         shutting_down=asyncio.Event(),
-        worker=worker,
-        queues=admission,
+        worker=of.worker,
+        queues=of.admission,
         writers=store.writers,
-        breakers=breakers,
-        inspector=Inspector(store.stores, catalog, worker, bus, store.upkeep),
-        mover=Mover(store.stores, catalog, worker, bus, store.upkeep),
+        breakers=of.breakers,
+        inspector=Inspector(stores, of.catalog, of.worker, of.bus, store.upkeep),
+        mover=Mover(stores, of.catalog, of.worker, of.bus, store.upkeep),
         upkeep=store.upkeep,
-        gates=Gates(store.stores, worker),
-        agents=agents,
-        mcp=doers.mcp,
-        metrics=metrics,
+        gates=Gates(stores, of.worker),
+        agents=of.agents,
+        mcp=of.doers.mcp,
+        metrics=of.metrics,
         events=store.events,
         timelines=store.timelines,
-        logs=logs,
+        logs=of.logs,
         pool=store.pool,
-        parts=open_health(settings, store, Parts(lease, worker, admission, breakers, agents, doers.mcp, tracing)),
-        traced=tracing.on,
-        retention=retention,
-        config=config,
-        travel=open_travel(settings, store, bus, replays),
+        parts=open_health(settings, store, parts),
+        traced=of.tracing.on,
+        retention=of.retention,
+        config=of.config,
+        travel=open_travel(settings, store, of.bus, replays),
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Engine:
     """Made, and not yet going."""
 
     config: LiveSettings
     store: Store
+    code: Code
+    bus: Bus
+    doers: Doers
+    catalog: Catalog
+    breakers: Breakers
+    agents: AgentDesk
     lease: Lease
     worker: Worker
-    bus: Bus
-    breakers: Breakers
-    doers: Doers
-    code: Code
+    logs: LogKeeper
     admission: Admission
-    agents: AgentDesk
-    watches: Sequence[Coroutine[Any, Any, None]]
-    """More to do in the background."""
+    control: Control
+    metrics: Metrics
+    tracing: Tracing
+    retention: Retention
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
@@ -186,8 +159,7 @@ class _Engine:
         breakers.changed = lambda: hints.tell(Hint(sender=hints.sender, breakers=True))
         await breakers.refresh()
         await agents.open()
-        watches = [agents.directory.run(), agents.series.run(), breakers.run(), *self.watches]
-        for watch in watches if agents.folder is None else [*watches, agents.folder.run()]:
+        for watch in self._watches():
             await stack.enter_async_context(background(watch))
         # Entered before the worker, so that it ends after it: what runs to its end meanwhile keeps its lease.
         await stack.enter_async_context(background(self.lease.run()))
@@ -195,8 +167,14 @@ class _Engine:
         ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
-        await stack.enter_async_context(background(hearing.run()))
-        await stack.enter_async_context(background(self.admission.watch()))
+        for work in (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run()):
+            await stack.enter_async_context(background(work))
+
+    def _watches(self) -> list[Coroutine[Any, Any, None]]:
+        agents, store = self.agents, self.store
+        files = [] if agents.folder is None else [agents.folder.run()]
+        told = [self.metrics.run(), mark_events(store.events), *self.tracing.runs()]
+        return [agents.directory.run(), agents.series.run(), self.breakers.run(), *told, *files]
 
     def _deps(self, spawn: Spawn) -> Deps:
         return Deps(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from app.cli.doctor_findings import Finding, ok, problem, skipped, warning
 from app.store.checkup import Unreachable, examine
@@ -154,12 +154,18 @@ def _is_bloated(table: Any) -> bool:
 
 def _place(dsn: str) -> str:
     """Where it is, without user and password."""
-    parts = urlsplit(dsn)
-    if not parts.hostname:
-        return "its socket"
-    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    try:
+        parts = urlsplit(dsn)
+        host, port = parts.hostname, parts.port or 5432
+    except ValueError:  # several hosts, or an address that is none
+        return "DATABASE_URL"
+    if "@" in parts.path:  # which began in the password
+        return "DATABASE_URL"
+    return f"{host}:{port}{parts.path}" if host else "its socket"
 
 
 def _without_secrets(text: str, settings: Settings) -> str:
-    password = settings.database_password or urlsplit(settings.database_dsn or "").password
-    return text.replace(password, "***") if password else text
+    written = (settings.database_dsn or "").rpartition("@")[0].rpartition(":")[2]
+    for password in filter(None, (settings.database_password, written, unquote(written))):
+        text = text.replace(password, "***")
+    return text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
+
 from app.cli.doctor_findings import Finding, ok, problem, skipped, warning
 from app.client import ApiError, Backstitch, UnreachableError
 
@@ -18,7 +20,7 @@ async def service(url: str) -> tuple[list[Finding], bool]:
     try:
         async with Backstitch(url, timeout=10) as asked:
             found = await asked.health()
-    except UnreachableError as error:
+    except (UnreachableError, ValueError, httpx.InvalidURL) as error:  # the latter of an address that is none
         return [skipped(PART, f"nothing answers at {url} ({error}): start it with `backstitch serve`")], False
     except ApiError as error:
         if "parts" not in error.problem:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.cli.doctor_findings import Finding, ok, problem, warning
-from app.cli.process import is_taken
+from app.cli.process import ServerError, is_taken
 from app.env_file import SettingsError, read_file
 from app.settings import Settings, environment, load_settings
 
@@ -105,8 +105,8 @@ def port(settings: Settings, *, served: bool) -> Finding:
         return ok(PART, "PORT is 0: any free port")
     try:
         taken = is_taken(settings.host, settings.port)
-    except OSError as error:
-        return problem(PART, f"the host {settings.host} cannot be resolved: {error.strerror}", "mend HOST")
+    except ServerError as error:
+        return problem(PART, str(error), "mend HOST, or choose another PORT")
     if not taken:
         return ok(PART, f"{where} is free")
     if served:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from app.cli import values
-from app.cli.options import DEFAULT_URL, Common, OfThread, service_command
+from app.cli.options import DEFAULT_URL, Common, Key, OfThread, service_command
 from app.cli.rendering import duration, print_json, program, remark, say, styled, table
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class Fork(OfThread):
     ] = None
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Leave the new threads paused.")] = False
     reason: Annotated[str | None, typer.Option(help="Why; kept with the event.")] = None
-    idempotency_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Forking twice with one key forks once.")
-    ] = None
+    idempotency_key: Key = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ async def fork(service: Backstitch, o: Fork) -> int:
         "reason": o.reason,
     }
     body = {name: value for name, value in body.items() if value is not None}
-    headers = {"Idempotency-Key": o.idempotency_key} if o.idempotency_key else None
+    headers = {"Idempotency-Key": o.idempotency_key} if o.idempotency_key is not None else None
     path = f"/api/invoke/fork/{quote(o.thread, safe='')}"
     found = await service.request("POST", path, json=body | {"resume": not o.no_resume}, headers=headers)
     failed: list[dict[str, Any]] = found["failed"]

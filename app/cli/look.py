@@ -23,7 +23,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 class Watch(OfThread):
     """Options of `watch`."""
 
-    after: Annotated[int, typer.Option(min=0, metavar="SEQ", help="Only events after this number.")] = 0
+    after: Annotated[int, typer.Option(min=0, max=10**18 - 1, metavar="SEQ", help="Only events after this number.")] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

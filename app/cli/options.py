@@ -10,6 +10,7 @@ import inspect
 import re
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias, TypeVar, cast, get_type_hints
+from urllib.parse import urlsplit
 
 import typer
 
@@ -20,8 +21,43 @@ if TYPE_CHECKING:
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 
+_LONGEST_KEY: Final = 255
+
+
+def service_url(given: str | None) -> str | None:
+    """`given`, if a service can be at it.  Raises BadParameter."""
+    if given is None:
+        return None
+    try:
+        parts = urlsplit(given)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        known = whole and not parts.query and not parts.fragment
+    except ValueError:  # brackets without an address, a port beyond the highest
+        known = False
+    if not known:
+        raise typer.BadParameter(f"{given!r} is no address of a service: write http://HOST:PORT")
+    return given
+
+
+def _key(given: str | None) -> str | None:
+    """`given`, if the service takes it; above all an empty one must not pass for none."""
+    if given is not None and not (given.isascii() and given.isprintable() and 1 <= len(given.strip()) <= _LONGEST_KEY):
+        raise typer.BadParameter(f"write 1 to {_LONGEST_KEY} printable ASCII characters")
+    return given
+
+
 Url: TypeAlias = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help=f"The service; by default $BACKSTITCH_URL or {DEFAULT_URL}.")
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        callback=service_url,
+        help=f"The service; by default $BACKSTITCH_URL or {DEFAULT_URL}.",
+    ),
+]
+Key: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--idempotency-key", metavar="KEY", callback=_key, help="Doing it twice with one key does it once."),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
 Thread: TypeAlias = Annotated[str, typer.Argument(metavar="THREAD", help="The id of a thread.")]

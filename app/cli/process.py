@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -39,11 +40,14 @@ def url_of(host: str, port: int) -> str:
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens on the port already."""
+    """Whether somebody listens on the port already.  Raises ServerError when this machine cannot listen there at all."""
     try:
         _bound(host, port).close()
-    except OSError:
-        return True
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return True
+        why = error.strerror or type(error).__name__
+        raise ServerError(f"port {port} of {host} cannot be listened on: {why}") from error
     return False
 
 

@@ -149,6 +149,15 @@ def encodable(marks: str) -> bool:
     return True
 
 
+def encodes(text: str) -> bool:
+    """Whether `text` is Unicode; what an argument had that is not UTF-8 is not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def mark(status: str) -> str:
     """One character for a status."""
     symbol, plain = MARKS.get(status, ("?", "?"))

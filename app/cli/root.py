@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -27,7 +29,8 @@ from app.cli import (
     upkeep,
     verify,
 )
-from app.cli.options import DEFAULT_URL, Common, Json
+from app.cli.options import DEFAULT_URL, Common, Json, service_url
+from app.cli.rendering import complain, encodes
 
 app = typer.Typer(
     name="backstitch",
@@ -38,7 +41,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RootUrl = Annotated[str, typer.Option("--url", metavar="URL", envvar="BACKSTITCH_URL", help="The service.")]
+RootUrl = Annotated[
+    str,
+    typer.Option("--url", metavar="URL", envvar="BACKSTITCH_URL", callback=service_url, help="The service."),
+]
+_FAILED: Final = 1
+_WRONG: Final = 2
 
 
 @app.callback()
@@ -85,7 +93,22 @@ app.add_typer(queue_group)
 
 def main() -> None:
     """Run the command line and exit the process."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # what an agent wrote must not break an ASCII terminal
-    app(prog_name="backstitch")
+    _have_streams()
+    if any(not encodes(argument) for argument in sys.argv):
+        complain("an argument is not UTF-8")
+        sys.exit(_WRONG)
+    try:
+        app(prog_name="backstitch")
+    except OSError as error:  # stdout on a full disk, above all
+        complain(f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}")
+        sys.exit(_FAILED)
+
+
+def _have_streams() -> None:
+    """Streams that were closed are there and say nothing; what an agent wrote must not break an ASCII terminal."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream: object = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
+        elif isinstance(stream, io.TextIOWrapper) and name != "stdin":
+            stream.reconfigure(errors="replace")

@@ -11,7 +11,7 @@ import typer
 
 from app.cli import values
 from app.cli.follow import ended_well, follow, watch_again
-from app.cli.options import Common, command, service_command
+from app.cli.options import Common, Key, command, service_command
 from app.cli.rendering import failure, print_json, remark, say, styled
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ class Invoke(Common):
         typer.Option("--set", metavar="NAME=VALUE", help="One field of the input: JSON, else text; may be repeated."),
     ] = None
     thread_id: Annotated[str | None, typer.Option(metavar="ID", help="An id of your own for the thread.")] = None
-    idempotency_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Starting twice with one key starts once.")
-    ] = None
+    idempotency_key: Key = None
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="The queue to wait in for a slot.")] = None
     priority: Annotated[
         int | None, typer.Option(min=-1000, max=1000, help="The higher is taken up first. [default: 0]")
@@ -96,9 +94,7 @@ class Task(Common):
     ] = None
     timeout: Annotated[str | None, typer.Option(metavar="DURATION", help="Of one attempt: 90 (seconds), 5m.")] = None
     attempts: Annotated[int | None, typer.Option(min=1, max=1000, help="At most so many. [default: 3]")] = None
-    idempotency_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Starting twice with one key starts once.")
-    ] = None
+    idempotency_key: Key = None
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="The queue to wait in for a slot.")] = None
     watch: Annotated[bool, typer.Option("--watch", help="Follow it live to its end.")] = False
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end and print how it went.")] = False
@@ -170,7 +166,7 @@ async def task(service: Backstitch, o: Task) -> int:
         "triggered_by": "cli",
     }
     body = {name: value for name, value in body.items() if value is not None}
-    headers = {"Idempotency-Key": o.idempotency_key} if o.idempotency_key else None
+    headers = {"Idempotency-Key": o.idempotency_key} if o.idempotency_key is not None else None
     accepted = await service.request("POST", "/api/tasks", json=body, headers=headers)
     return await _after(service, o, {**accepted, "thread_id": accepted["task_id"]})
 

@@ -97,14 +97,14 @@ async def show(service: Backstitch, o: ShowState) -> int:
         return 0
     left = "" if found.get("on_timeline", True) else ", left by a rollback"
     say(f"thread {o.thread}, version {found['version']}{left}")
-    say(f"written by {found['current_step']} at {clock(found['created_at'], date=True)}, {found['size_bytes']} bytes")
+    say(f"written by {found['current_step']} at {clock(found['created_at'], date=True)}, {found['size_bytes']:,} bytes")
     print_json(found["state"])
     return 0
 
 
 async def resume(service: Backstitch, o: Latest) -> int:
     """Resume a thread: the one given, else the latest that failed or was interrupted; what completed does not run again."""
-    thread = o.workflow_id or await _latest_broken(service)
+    thread = await _latest_broken(service) if o.workflow_id is None else o.workflow_id
     if thread is None:
         complain("nothing to resume: no workflow has failed or was interrupted")
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,13 +14,15 @@ _DOCUMENTS: Final = frozenset({".yaml", ".yml", ".json"})
 def json_value(text: str, option: str) -> object:
     """The JSON value that `text` is, or that the file after `@` holds, or stdin for `-`."""
     if text == "-":
-        text = sys.stdin.read()
+        text = _stdin(option)
     elif text.startswith("@"):
         text = _read(Path(text[1:]), option)
+    from app.domain import errors, jsontext  # noqa: PLC0415 - --help need not load them
+
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
+        return jsontext.loads(text)
+    except errors.JsonError as error:
+        raise typer.BadParameter(f"{option}: {error}") from error
 
 
 def pairs(given: list[str] | None, option: str, *, lenient: bool = False) -> dict[str, Any] | None:
@@ -71,10 +72,19 @@ def merged(given: object, pieces: dict[str, Any] | None) -> object:
 
 def scalar(text: str) -> object:
     """A JSON value, or the text itself where it is none."""
+    from app.domain import errors, jsontext  # noqa: PLC0415 - --help need not load them
+
     try:
-        return json.loads(text)
-    except ValueError:
+        return jsontext.loads(text)
+    except errors.JsonError:
         return text
+
+
+def _stdin(option: str) -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{option}: stdin is not UTF-8") from error
 
 
 def _read(path: Path, option: str) -> str:

@@ -91,9 +91,9 @@ class Steering:
                 f"thread {self.thread.thread_id} is {self.thread.status}: pause or cancel it first",
                 code="thread_running",
             )
+        _known(spec, [*command.skip, *command.overrides, *([command.from_step] if command.from_step else [])])
         if self.thread.status is Status.COMPLETED and command.from_step is None:
             return None
-        _known(spec, [*command.skip, *command.overrides, *([command.from_step] if command.from_step else [])])
         old = await self._execution()
         if self.thread.status is Status.PAUSED and not (
             command.from_step or command.skip or command.overrides or command.limits

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from app.store import queries
-from app.store.db import LOST, describe
+from app.store.db import LOST, refusal
 from app.store.migrate import current_revision, newest_revision
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def examine(dsn: str, schema: str) -> Checkup:
                 prepared=await _rows(connection, "prepared"),
             )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
-        raise Unreachable(describe(error)) from error
+        raise Unreachable(refusal(error)) from None
 
 
 @asynccontextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -13,11 +16,27 @@ if TYPE_CHECKING:
 
 
 def make_data_dir(path: Path) -> Path:
-    """The absolute path of the data folder, made if missing: others may pass through it, only its owner may list it."""
-    path = path.expanduser().resolve()
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o711, parents=True)
+    """The absolute path of the data folder, made if missing: others may pass through it, only its owner may list it.
+
+    Raises StartupError in one line.
+    """
+    with usable():
+        path = path.expanduser().resolve()
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o711, parents=True)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(path))
     return path
+
+
+@contextmanager
+def usable() -> Generator[None]:
+    """Turns what the file system refuses in the block into StartupError in one line."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        raise StartupError(f"the data folder cannot be used: {told} (see DATA_DIR)") from error
 
 
 class DataDirLock:
@@ -75,4 +94,5 @@ class DataDirLock:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with usable():
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -101,10 +101,14 @@ async def open_pool(
 
 def unusable(error: BaseException) -> StartupError:
     """What is said when the service cannot start for want of a database; never a piece of the connection string."""
-    told = describe(error)
+    return StartupError(f"PostgreSQL cannot be reached: {refusal(error)}; check DATABASE_URL")
+
+
+def refusal(error: BaseException) -> str:
+    """Why there is no connection; never a piece of the connection string."""
     if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError):
-        told = "the connection string cannot be read (is something in it to be percent-encoded?)"
-    return StartupError(f"PostgreSQL cannot be reached: {told}; check DATABASE_URL")
+        return "the connection string cannot be read (is something in it to be percent-encoded?)"
+    return describe(error)
 
 
 def unavailable(error: BaseException) -> Unavailable:

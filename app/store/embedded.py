@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psutil
 
 from app.domain.errors import StartupError
-from app.store.data_dir import DataDirLock, make_data_dir
+from app.store.data_dir import DataDirLock, make_data_dir, usable
 from app.store.postgres_process import (
     Account,
     Postmaster,
@@ -74,13 +74,14 @@ class EmbeddedPostgres:
 
         Raises StartupError with one line when it cannot.
         """
-        self.lock.acquire()
-        try:
-            with self.lock.turn():
-                return _dsn(self._ready(time.monotonic() + START_SECONDS))
-        except BaseException:
-            self.stop()
-            raise
+        with usable():
+            self.lock.acquire()
+            try:
+                with self.lock.turn():
+                    return _dsn(self._ready(time.monotonic() + START_SECONDS))
+            except BaseException:
+                self.stop()
+                raise
 
     def revive(self) -> bool:
         """Starts the server again, at the same place, if it has died; whether it had. Raises StartupError."""

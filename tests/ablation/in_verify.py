@@ -50,8 +50,22 @@ points(
 database = Room("app/cli/doctor_database.py")
 database(
     "doctor tells where a database is without who may enter it",
-    '    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"\n',
+    '    return f"{host}:{port}{parts.path}" if host else "its socket"\n',
     "    return dsn\n",
     DOCTOR + "test_a_database_that_is_away_is_told_without_its_password",
 )
-ROOMS = (verdict, points, database)
+checkup = Room("app/store/checkup.py")
+checkup(
+    "doctor tells no piece of an address that cannot be read",
+    "raise Unreachable(refusal(error)) from None",
+    "raise Unreachable(str(error)) from None",
+    DOCTOR + "test_an_odd_address_is_a_problem_that_tells_no_piece_of_its_password",
+)
+latest = Room("app/cli/state_look.py")
+latest(
+    "an empty id stands for no other thread",
+    "await _latest_broken(service) if o.workflow_id is None else o.workflow_id",
+    "o.workflow_id or await _latest_broken(service)",
+    "cli/test_state_look.py::test_an_empty_id_resumes_no_other_thread",
+)
+ROOMS = (verdict, points, database, checkup, latest)

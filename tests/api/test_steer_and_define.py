@@ -34,6 +34,14 @@ async def test_a_resume_asks_for_what_its_body_says(client: httpx.AsyncClient, s
     assert command.overrides == {"marketer": StepOverride(agent="marketer-v2", input={"a": 1})}
 
 
+async def test_an_override_that_is_no_object_is_told_in_plain_words(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    await service.drive(thread_id="thread")
+    answer = await client.post("/api/invoke/resume/thread", json={"overrides": {"marketer": 1}})
+    assert answer.json()["problems"] == [{"pointer": "/overrides/marketer", "message": "should be an object"}]
+
+
 async def test_a_resume_with_nothing_to_do_is_200(client: httpx.AsyncClient, service: Service) -> None:
     await service.drive(thread_id="thread")
     service.control.answer = {"nothing_to_do": True, "from_version": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,6 @@ import pytest
 from tests.cli.contract import ANSWERS, AT, THREAD, problem, script
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Cli
     from tests.cli.contract import Service
 
@@ -123,8 +122,20 @@ def test_invoke_sends_a_document_inline(cli: Cli, service: Service, tmp_path: Pa
         ("fork", THREAD, "--set", ".agent=v2"),
         ("compare", THREAD),
         ("task", "writer", "--input", "{nope"),
+        ("task", "writer", "--input", "NaN"),
+        ("invoke", "w", "--input", '{"a": 1e999}'),
+        ("invoke", "w", "--input", '"\\ud800"'),
+        ("invoke", "w", "--input", "[" * 5_000 + "]" * 5_000),
+        ("invoke", "w", "--idempotency-key", ""),
+        ("task", "writer", "--idempotency-key", "\u00e9"),
+        ("fork", THREAD, "--idempotency-key", "a\nb"),
+        ("watch", THREAD, "--after", str(10**18)),
+        ("status", THREAD, "--url", ""),
+        ("status", THREAD, "--url", "localhost:8000"),
+        ("status", THREAD, "--url", "http://[::1"),
+        ("status", THREAD, "--url", "http://127.0.0.1:99999"),
     ],
-    ids=" ".join,
+    ids=lambda arguments: " ".join(arguments)[:60].encode("ascii", "backslashreplace").decode(),
 )
 def test_wrong_arguments_exit_with_2_and_nothing_is_sent(
     cli: Cli, service: Service, arguments: tuple[str, ...]
@@ -205,6 +216,31 @@ def test_an_unreachable_service_is_one_line_that_says_how_to_start_it(cli: Cli, 
     assert (result.exit_code, result.stdout) == (3, "")
     assert "backstitch serve" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        pytest.param(
+            *("status t-1 > /dev/full", 1, "error: No space left on device"),
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here"),
+        ),
+        ("status t-1 >&-", 0, ""),
+        ("invoke w --input - <&-", 2, "--input"),
+        ("status $(printf '\\377')", 2, "error: an argument is not UTF-8"),
+    ],
+)
+def test_odd_surroundings_give_no_traceback(service: Service, command: str, code: int, told: str) -> None:
+    line = f"{sys.executable} -m app.cli --url {service.url} {command}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert result.returncode == code
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_is_not_json_is_text_for_set(cli: Cli, service: Service) -> None:
+    assert cli("invoke", "w", "--set", "a=NaN", "--set", "b=[1]").exit_code == 0
+    assert service.state.asked[0][1]["input"] == {"a": "NaN", "b": [1]}
 
 
 def test_status_shows_steps_and_output(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 from dataclasses import replace
@@ -220,6 +221,42 @@ async def test_a_database_that_is_away_is_told_without_its_password() -> None:
     found = told(await doctor_database.database(given), "problem")
     assert "PostgreSQL at 127.0.0.1:1/app cannot be used" in found
     assert SECRET not in found
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        f"postgresql://u:{SECRET}@[::1/x",
+        f"postgresql://u:{SECRET}/more@127.0.0.1:1/x",
+        f"postgresql://u:12/{SECRET}@127.0.0.1:1/x",
+        f"postgresql://u:{SECRET}@127.0.0.1:1,127.0.0.1:2/x",
+        f"postgresql://u:{SECRET}/more",
+    ],
+)
+async def test_an_odd_address_is_a_problem_that_tells_no_piece_of_its_password(dsn: str) -> None:
+    found = told(await doctor_database.database(settings(database_url=dsn)), "problem")
+    assert "mend DATABASE_URL" in found
+    assert SECRET not in found
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "203.0.113.1"])
+def test_a_host_that_is_not_of_this_machine_is_no_port_that_is_taken(host: str) -> None:
+    found = told([doctor_settings.port(settings(host=host), served=False)], "problem")
+    assert f"port 8000 of {host} cannot be listened on" in found
+
+
+def test_a_host_that_is_none_leaves_the_other_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "300.1.1.1")
+    found = CliRunner().invoke(app, ["doctor"])
+    assert "every setting is valid" in found.stdout
+    assert "cannot be looked at" not in found.stdout
+
+
+async def test_a_start_that_fails_leaves_no_work_unawaited(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    found = told(await doctor_code.code(settings(checkpointer="memory", agents_dir=tmp_path / "none")), "problem")
+    gc.collect()
+    assert "AGENTS_DIR cannot be read" in found
+    assert not [one for one in recwarn if "never awaited" in str(one.message)]
 
 
 async def test_a_real_database_is_looked_at(database_url: str) -> None:

@@ -81,6 +81,12 @@ def test_one_that_has_gone_on_since_is_not_resumed(cli: Cli, service: Service, m
     assert not any(asked.startswith("POST") for asked, _ in service.state.asked)
 
 
+def test_an_empty_id_resumes_no_other_thread(cli: Cli, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, THREAD, status="failed")
+    cli("workflow", "resume", "--workflow-id", "")
+    assert f"POST /api/invoke/resume/{THREAD}" not in dict(service.state.asked)
+
+
 def test_the_thread_that_is_named_is_resumed(cli: Cli, service: Service) -> None:
     assert cli("workflow", "resume", "--workflow-id", THREAD, "--from-step", "analyst", "--json").exit_code == 0
     assert service.state.asked == [(f"POST /api/invoke/resume/{THREAD}", {"from_step": "analyst"})]

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from app.domain.errors import StartupError
 from app.store.data_dir import DataDirLock, make_data_dir
 
 _HOLD = """
@@ -16,6 +19,14 @@ lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_folder_that_cannot_be_made_or_used_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for refused in (lambda: make_data_dir(file), lambda: make_data_dir(file / "below"), DataDirLock(file).acquire):
+        with pytest.raises(StartupError, match=r"the data folder cannot be used: \w.*/file"):
+            refused()
 
 
 def test_one_user_of_a_folder_is_alone_and_two_are_not(tmp_path: Path) -> None:

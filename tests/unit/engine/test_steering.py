@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.commands import StepOverride
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, InvalidRequest
 from app.domain.runner import StepFailure
 from app.engine.run import Run
 from tests.unit.engine.house import Failing, Gate, open_house, step
@@ -134,6 +134,12 @@ async def test_resuming_a_completed_thread_does_nothing(house: House) -> None:
     assert (accepted.nothing_to_do, accepted.from_version) == (True, 3)
     assert await house.thread(thread_id) == before
     assert house.worker.free == 10
+
+
+async def test_what_names_a_step_that_is_not_there_is_refused_of_a_completed_thread_too(house: House) -> None:
+    thread_id = await house.run(step("a"))
+    with pytest.raises(InvalidRequest, match="nope"):
+        await house.resume(thread_id, skip={"nope": 1})
 
 
 async def test_resuming_a_running_thread_is_a_conflict_that_costs_no_slot(house: House) -> None:

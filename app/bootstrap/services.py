@@ -1,0 +1,80 @@
+"""What the API gets: the wired services, and the bounds of the HTTP side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from app.bootstrap.agents import AgentDesk
+    from app.bootstrap.config import LiveSettings
+    from app.domain.event_log import EventLog
+    from app.domain.ports import Reads, Registry
+    from app.domain.timeline import Timelines
+    from app.domain.upkeep import Upkeep
+    from app.engine.admission import Admission
+    from app.engine.breaker import Breakers
+    from app.engine.bus import Bus
+    from app.engine.control import Control
+    from app.engine.gates import Gates
+    from app.engine.inspection import Inspector
+    from app.engine.moving import Mover
+    from app.engine.retention import Retention
+    from app.engine.travel import Travel
+    from app.engine.worker import Worker
+    from app.runners.mcp_servers import McpServers
+    from app.store.pool import Pool
+    from app.store.writer import GroupWriter
+    from app.telemetry.health import Health
+    from app.telemetry.keeping import LogKeeper
+    from app.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the HTTP side is bounded by."""
+
+    max_body_bytes: int
+    max_import_bytes: int
+    heartbeat_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The wired service, as the API uses it."""
+
+    control: Control
+    reads: Reads
+    registry: Registry
+    bus: Bus
+    durable: bool
+    fallback: str | None
+    limits: Limits
+    shutting_down: asyncio.Event
+    worker: Worker
+    queues: Admission
+    writers: list[GroupWriter]
+    breakers: Breakers
+    inspector: Inspector
+    mover: Mover
+    upkeep: Upkeep
+    gates: Gates
+    agents: AgentDesk
+    mcp: McpServers
+    metrics: Metrics
+    events: EventLog
+    timelines: Timelines
+    logs: LogKeeper
+    pool: Pool | None
+    parts: Health
+    traced: bool
+    retention: Retention
+    config: LiveSettings
+    travel: Travel
+
+    async def health(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every part by name with its `status`; quick, whatever hangs."""
+        return await self.parts.report()
