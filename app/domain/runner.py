@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.domain.fresh import empty
 from app.domain.records import NO_USAGE, ErrorInfo, Usage
 from app.domain.retry import TIMEOUT
 
@@ -156,7 +157,7 @@ class Attempt:
     input: Any
     context: StepContext
     waited: float = 0.0
-    asked: list[GateRecord] = field(default_factory=list["GateRecord"])
+    asked: list[GateRecord] = field(default_factory=empty)
 
     @property
     def overdue(self) -> Failed | None:

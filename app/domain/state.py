@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.domain import jsontext
+from app.domain.fresh import blank
 from app.domain.status import STEP_DONE, StepStatus
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class Refs:
     """Where every value of a state lives: what manifests add up to."""
 
     input: str = ""
-    steps: dict[str, tuple[str, StepStatus]] = field(default_factory=dict[str, tuple[str, StepStatus]])
-    context: dict[str, tuple[str, Any]] = field(default_factory=dict[str, tuple[str, Any]])
-    literals: dict[tuple[int, str], Any] = field(default_factory=dict[tuple[int, str], Any])
+    steps: dict[str, tuple[str, StepStatus]] = field(default_factory=blank)
+    context: dict[str, tuple[str, Any]] = field(default_factory=blank)
+    literals: dict[tuple[int, str], Any] = field(default_factory=blank)
 
     def apply(self, version: int, manifest: Mapping[str, Any]) -> None:
         """Add the manifest of `version` on top."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.domain.fresh import empty
 from app.domain.status import Status, StepStatus
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Start:
     checkpoint: CheckpointRecord
     event: Event
     idempotency: IdempotencyRecord | None = None
-    steps: list[StepRecord] = field(default_factory=list["StepRecord"])
+    steps: list[StepRecord] = field(default_factory=empty)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,16 +73,16 @@ class Transition:
     """The name of the thread's workflow where the writer knows it: for who counts, not written."""
     definition_id: str | None = None
     """What the thread is a run of: for who counts, not written."""
-    checkpoints: list[CheckpointRecord] = field(default_factory=list["CheckpointRecord"])
-    steps: list[StepRecord] = field(default_factory=list["StepRecord"])
-    step_updates: list[StepUpdate] = field(default_factory=list["StepUpdate"])
-    executions: list[ExecutionRecord] = field(default_factory=list["ExecutionRecord"])
-    execution_updates: list[ExecutionUpdate] = field(default_factory=list["ExecutionUpdate"])
-    events: list[Event] = field(default_factory=list["Event"])
-    items: list[ItemRecord] = field(default_factory=list["ItemRecord"])
+    checkpoints: list[CheckpointRecord] = field(default_factory=empty)
+    steps: list[StepRecord] = field(default_factory=empty)
+    step_updates: list[StepUpdate] = field(default_factory=empty)
+    executions: list[ExecutionRecord] = field(default_factory=empty)
+    execution_updates: list[ExecutionUpdate] = field(default_factory=empty)
+    events: list[Event] = field(default_factory=empty)
+    items: list[ItemRecord] = field(default_factory=empty)
     """At most one for an item."""
-    notes: list[NoteRecord] = field(default_factory=list["NoteRecord"])
-    quarantined: list[Quarantined] = field(default_factory=list["Quarantined"])
+    notes: list[NoteRecord] = field(default_factory=empty)
+    quarantined: list[Quarantined] = field(default_factory=empty)
     """What was found damaged; written by `steer` only."""
     moved: Moved | None = None
     """Another definition for the thread, and what goes on in it; written by `steer` only."""

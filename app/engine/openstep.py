@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from app.domain.fresh import blank, empty
 from app.domain.notes import Notes
 from app.domain.records import NO_USAGE, Usage
 from app.domain.status import StepStatus
@@ -51,7 +52,7 @@ class OpenStep:
     parts: Parts | None = None
     parent: OpenStep | None = None
     item: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(default_factory=blank)
     notes: Notes | None = None
     usage: Usage = NO_USAGE
     agent_version: int | None = None
@@ -64,7 +65,7 @@ class OpenStep:
     launched_at: float = 0.0
     heard_at: float = 0.0
     stopping: bool = False
-    asked: list[GateRecord] = field(default_factory=list["GateRecord"])
+    asked: list[GateRecord] = field(default_factory=empty)
     at_gate: bool = False
     look_again: bool = False
 
