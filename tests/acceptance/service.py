@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from app.store.data_dir import DataDirLock
 from app.store.embedded import EmbeddedPostgres
 from app.store.migrate import upgrade
 from tests.acceptance.zygote import Forked, Zygote
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,7 +33,6 @@ ROOT = Path(__file__).parents[2]
 How = Literal["new", "measured"]
 ENDED = {"completed", "failed", "cancelled", "interrupted"}
 PATIENCE = 60.0
-_ports: list[int] = []
 # A data folder with a migrated, stopped server: what a service finds in a new folder unless it is to make its own.
 _prepared: list[Path] = []
 # Forks the services of this run, if there is one.
@@ -61,19 +60,6 @@ def forked_services() -> Generator[None]:
     yield
     _zygotes.remove(zygote)
     zygote.close()
-
-
-def free_port() -> int:
-    """A port that nobody has: below the ephemeral ones, each worker of the run, and what runs alone, in a range of its own."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    first = 25_000 + os.getpid() % 500 * 10 if worker is None else 21_000 + int(worker.removeprefix("gw")) * 500
-    for port in range(first, first + 400):
-        with socket.socket() as taken:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if port not in _ports and taken.connect_ex(("127.0.0.1", port)) != 0:
-                _ports.append(port)
-                return port
-    raise AssertionError("no free port")
 
 
 def environment(how: How | None = None, /, **settings: object) -> dict[str, str]:
