@@ -163,7 +163,9 @@ async def test_abandoned_streams_leave_no_task_behind(served: Served) -> None:
         async with reading(served.http, paths[number % 2]) as (_, messages):
             await anext(messages)
     await quiet(served)
-    assert len(asyncio.all_tasks()) <= before
+    async with asyncio.timeout(30):  # what has ended goes in the next turns
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 async def quiet(served: Served) -> None:
