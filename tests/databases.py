@@ -19,15 +19,15 @@ pg_attrdef pg_attribute pg_class pg_constraint pg_depend pg_description pg_enum 
 pg_namespace pg_policy pg_proc pg_publication pg_rewrite pg_statistic pg_trigger pg_type
 """
 _FORM: Final = (
-    "SELECT concat_ws(' ', (SELECT coalesce(string_agg(setconfig::text, ' '), '') FROM pg_db_role_setting), "
+    "SELECT concat_ws(' ', (SELECT string_agg(setconfig::text, ' ') FROM pg_db_role_setting), "
+    "(SELECT xmin::text FROM pg_database WHERE datname = current_database()), "
     + ", ".join(f"(SELECT concat(count(*), '/', max(xmin::text::bigint)) FROM {one})" for one in _CATALOGS.split())
     + ")"
 )
 """Differs after every change of the schema, of settings and of what ANALYZE knows."""
-_TABLES: Final = """
-SELECT oid::regclass::text FROM pg_class
-WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
-"""
+_TABLES: Final = (
+    "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+)
 _SEQUENCES: Final = (
     "SELECT format('%I.%I', schemaname, sequencename) AS name, start_value, last_value FROM pg_sequences"
 )
