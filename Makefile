@@ -34,9 +34,10 @@ run:
 	@$(SETUP) run
 	@exec $(BIN)/backstitch demo --serve --host "$(HOST)" --port "$(PORT)" --data-dir "$(DATA_DIR)"
 
+# Each worker imports all tests and all they try: without what Python keeps of that (.pyc), it costs twice the time.
 test:
 	@$(SETUP) test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
 
 chaos:
 	@$(SETUP) test

@@ -1,9 +1,10 @@
-"""A database for each test: one embedded server for the whole run, a migrated template, a clone for each test."""
+"""A database for each test: one embedded server for the whole run, a migrated template, clones that tests take in turns."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import uuid
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from app.domain.known_secrets import KNOWN
 from app.store.data_dir import DataDirLock
 from app.store.embedded import EmbeddedPostgres
 from app.store.migrate import upgrade
+from tests.databases import Databases, dsn_of, execute
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 _TEMPLATE = "backstitch_template"
 # The tests try our code, not PostgreSQL's promise to keep what it has flushed.
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "autovacuum": "off"}
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores SIGINT, and so would all that the tests start to be interrupted."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -55,30 +63,24 @@ def database_template(database_server: str, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 async def empty_database_url(database_server: str) -> AsyncGenerator[str]:
-    """A new database without any table of ours."""
-    async with _Database(database_server, "template1") as dsn:
-        yield dsn
+    """A new database without any table of ours, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    await execute(database_server, f"CREATE DATABASE {name} STRATEGY file_copy")
+    yield dsn_of(database_server, name)
+    await execute(database_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def databases(database_server: str, database_template: str) -> Databases:
+    """Those of this worker."""
+    return Databases(database_server, database_template)
 
 
 @pytest.fixture
-async def database_url(database_server: str, database_template: str) -> AsyncGenerator[str]:
-    """A new database with all migrations, dropped after the test with whoever is still connected to it."""
-    async with _Database(database_server, database_template) as dsn:
+async def database_url(databases: Databases) -> AsyncGenerator[str]:
+    """A database with all migrations and nothing else; whoever is still connected to it after the test is cut off."""
+    async with databases.lent() as dsn:
         yield dsn
-
-
-class _Database:
-    def __init__(self, server: str, template: str) -> None:
-        self._server = server
-        self._template = template
-        self._name = f"test_{uuid.uuid4().hex}"
-
-    async def __aenter__(self) -> str:
-        await _execute(self._server, f'CREATE DATABASE {self._name} TEMPLATE "{self._template}" STRATEGY file_copy')
-        return _dsn_of(self._server, self._name)
-
-    async def __aexit__(self, *_: object) -> None:
-        await _execute(self._server, f"DROP DATABASE {self._name} WITH (FORCE)")
 
 
 async def _make_template(server: str) -> None:
@@ -89,22 +91,10 @@ async def _make_template(server: str) -> None:
             return
         await connection.execute(f"DROP DATABASE IF EXISTS {_TEMPLATE}")
         await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-        await upgrade(_dsn_of(server, _TEMPLATE))
+        await upgrade(dsn_of(server, _TEMPLATE))
         await connection.execute(f"ALTER DATABASE {_TEMPLATE} IS_TEMPLATE true")
     finally:
         await connection.close()
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _dsn_of(server: str, database: str) -> str:
-    return server.replace("/postgres?", f"/{database}?")
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.service import Service, prepare_data, running
+from tests.acceptance.service import Service, forked_services, prepare_data, running
 from tests.conftest import shared_folder
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Services of this run need not each make a PostgreSQL of their own."""
     prepare_data(shared_folder(tmp_path_factory) / "prepared")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked() -> Generator[None]:
+    """Nor need they each import what they run."""
+    with forked_services():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ def test_watch_goes_on_across_a_restart(tmp_path: Path) -> None:
         service.start().ready()
         rest = [json.loads(line) for line in watching.stdout]
         watching.stdout.close()
-        assert watching.wait(30) == 0
+        assert watching.wait(60) == 0
         sse.without_gap([first, *rest])
         assert rest[-1]["event"] == "workflow_complete"
 
@@ -157,6 +157,6 @@ def test_the_demo_makes_its_report_and_stays_up_until_told(documents: Path, tmp_
         if "stays up" in printed:
             break
     demo.terminate()
-    assert demo.wait(20) == 0, (tmp_path / "out").read_text()
+    assert demo.wait(60) == 0, (tmp_path / "out").read_text()
     assert list((tmp_path / "data" / "reports").iterdir())
     assert all(word in printed for word in ("status", "rollback", "stream"))

@@ -73,7 +73,7 @@ class House:
 
     async def idle(self) -> None:
         """Nothing is driven any more."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.services.worker.running:  # noqa: ASYNC110 - what it waits for is no event of ours
                 await asyncio.sleep(0.005)
 

@@ -285,6 +285,6 @@ def test_the_demo_writes_notes_and_says_that_it_agreed_itself(tmp_path: Path, re
         if "stays up" in printed.read_text():
             break
     demo.terminate()
-    assert demo.wait(20) == 0
+    assert demo.wait(60) == 0
     assert "the demo says yes itself" in printed.read_text()
     assert ADDED in (tmp_path / "data/release-notes/Unreleased.md").read_text("utf-8")

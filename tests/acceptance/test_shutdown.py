@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from tests.acceptance.service import Service
 
+BUSY = 10
+"""Seconds more for a machine that has much else to do; what must not be waited for lasts longer than that."""
+
 
 def watchers(
     service: Service, threads: list[str], begun: threading.Semaphore, goodbyes: list[bool]
@@ -44,14 +47,14 @@ def test_sigterm_ends_in_time_with_streams_and_steps_open(tmp_path: Path) -> Non
                 break
         begun, goodbyes = threading.Semaphore(0), list[bool]()
         readers = watchers(service, threads, begun, goodbyes)
-        assert all(begun.acquire(timeout=20) for _ in readers)
+        assert all(begun.acquire(timeout=60) for _ in readers)
         began = time.monotonic()
         code = service.stop()
         took = time.monotonic() - began
         for reader in readers:
             reader.join(10)
         assert code == 0
-        assert took < 2 + 2, took
+        assert took < 2 + 2 + BUSY, took
         assert goodbyes == [True] * 20
         (tmp_path / "go").touch()
         service.start().ready()
@@ -62,14 +65,14 @@ def test_sigterm_ends_in_time_with_streams_and_steps_open(tmp_path: Path) -> Non
 
 
 def test_a_step_that_ends_within_the_grace_is_kept(tmp_path: Path) -> None:
-    with running(tmp_path, SHUTDOWN_GRACE_SECONDS=10) as service:
+    with running(tmp_path, SHUTDOWN_GRACE_SECONDS=25) as service:
         thread = service.start_thread(chain("short", 2, sleep=1))
         for _ in waiting("s1 runs"):
             if service.calls(thread)["s1"]:
                 break
         began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 20
         service.start().ready()
         assert service.until(thread)["status"] == "completed"
         assert service.calls(thread) == {"s1": 1, "s2": 1}
@@ -85,7 +88,7 @@ def test_a_step_that_cannot_be_stopped_does_not_hold_the_exit(tmp_path: Path, fu
                 break
         began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 1 + 2 + BUSY
 
 
 def test_a_client_that_waits_is_answered_when_the_service_goes(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from app.api.app import create_app
 from app.bootstrap import open_services
 from app.settings import load_settings
+from tests.api.shared import app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -52,12 +52,7 @@ async def open_real(**settings: Any) -> AsyncGenerator[Real]:
     """All of it, with the agents of tests.api.agents; in memory unless the settings say otherwise."""
     given = {"modules": "tests.api.agents", **({} if "database_url" in settings else {"checkpointer": "memory"})}
     async with open_services(load_settings(**given | settings)) as services:
-
-        @asynccontextmanager
-        async def there() -> AsyncGenerator[Any]:
-            yield services
-
-        app = create_app(there)
+        app = app_of(services)
         async with app.router.lifespan_context(app) as state:
 
             async def call(scope: Any, receive: Any, send: Any) -> None:

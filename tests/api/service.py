@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from app.api.app import create_app
 from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
 from app.bootstrap.config import LiveSettings
@@ -60,6 +59,7 @@ from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
+from tests.api.shared import app_of
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -332,7 +332,7 @@ async def new_service() -> Service:
 @asynccontextmanager
 async def in_process(service: Service) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the app without a server; the bodies of its answers come whole."""
-    app: FastAPI = create_app(lambda: nullcontext(service))
+    app: FastAPI = app_of(service)
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "state": {**(state or {})}}, receive, send)
@@ -357,7 +357,7 @@ class Served:
 async def over_http(service: Service) -> AsyncGenerator[Served]:
     """The service on a port of the loopback."""
     with listener("127.0.0.1", 0) as taken:
-        server = Server(configure(create_app(lambda: nullcontext(service)), "info"), service)
+        server = Server(configure(app_of(service), "info"), service)
         port = taken.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[taken]))
         await until_open(port)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from app.api.app import create_app
 from app.bootstrap import open_services
 from app.settings import load_settings
+from tests.api.shared import app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -35,11 +34,7 @@ async def engine() -> AsyncGenerator[Any]:
 
 @pytest.fixture
 async def http(engine: Any) -> AsyncGenerator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def there() -> AsyncGenerator[Any]:
-        yield engine
-
-    app = create_app(there)
+    app = app_of(engine)
     async with app.router.lifespan_context(app) as state:
 
         async def call(scope: Any, receive: Any, send: Any) -> None:

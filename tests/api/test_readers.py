@@ -163,13 +163,15 @@ async def test_abandoned_streams_leave_no_task_behind(served: Served) -> None:
         async with reading(served.http, paths[number % 2]) as (_, messages):
             await anext(messages)
     await quiet(served)
-    assert len(asyncio.all_tasks()) <= before
+    async with asyncio.timeout(30):  # what has ended goes in the next turns
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 async def quiet(served: Served) -> None:
     """Until the server has no connection any more, and what served them has ended."""
     await served.http.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while served.server.server_state.connections or served.server.server_state.tasks:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     served.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", timeout=10, trust_env=False)

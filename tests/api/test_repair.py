@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app.api.app import create_app
 from app.bootstrap import open_services
 from app.settings import load_settings
+from tests.api.shared import app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -60,12 +60,7 @@ class House:
 @asynccontextmanager
 async def opened() -> AsyncGenerator[House]:
     async with open_services(load_settings(checkpointer="memory")) as services:
-
-        @asynccontextmanager
-        async def there() -> AsyncGenerator[Any]:
-            yield services
-
-        app = create_app(there)
+        app = app_of(services)
         async with app.router.lifespan_context(app) as state:
             app.state.lifespan = state
             transport = httpx.ASGITransport(app=_with(app, state), raise_app_exceptions=True)

@@ -28,7 +28,7 @@ async def real() -> AsyncGenerator[Real]:
 
 async def finished(real: Real) -> dict[str, Any]:
     """The last run, once it has ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (found := (await real.get("/api/retention"))["runs"][0])["status"] == "running":  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found

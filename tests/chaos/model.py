@@ -48,7 +48,12 @@ class Machine(RuleBasedStateMachine):
         self._runner = asyncio.Runner()
         self._model = Model(self.dsn)
         self.trail.clear()
-        self._run(self._model.open())
+        try:
+            self._run(self._model.open())
+        except BaseException:  # hypothesis tears down only what has been made
+            self._runner.run(self._model.close())
+            self._runner.close()
+            raise
 
     def teardown(self) -> None:
         try:

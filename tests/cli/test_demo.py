@@ -202,7 +202,7 @@ def test_the_report_is_the_first_file_that_the_output_names(tmp_path: Path) -> N
 
 def test_serve_with_a_wrong_setting_is_one_line_and_exit_code_2() -> None:
     command = [sys.executable, "-m", "app.cli", "serve", "--log-level", "loud"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 2
     assert "LOG_LEVEL" in ended.stderr
     assert "Traceback" not in ended.stderr

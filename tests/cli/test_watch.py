@@ -57,10 +57,10 @@ def test_an_event_that_comes_again_is_not_shown_again(cli: Cli, service: Service
 def test_watch_survives_a_restart_of_the_service(spawn: Spawn, service: Service) -> None:
     service.state.released = 5
     watching = spawn("watch", THREAD, "--json")
-    assert service.state.reached.wait(20)
+    assert service.state.reached.wait(60)
     service.restart()
     service.state.released = 8
-    stdout, stderr = watching.communicate(timeout=20)
+    stdout, stderr = watching.communicate(timeout=60)
     assert seqs(stdout) == ALL
     assert watching.returncode == 0
     assert stderr.startswith("reconnecting")
@@ -83,9 +83,9 @@ def test_watch_goes_on_after_a_failure_that_was_resumed(cli: Cli, service: Servi
 def test_ctrl_c_leaves_with_130_and_says_how_to_watch_again(spawn: Spawn, service: Service) -> None:
     service.state.released = 5
     watching = spawn("watch", THREAD)
-    assert service.state.reached.wait(20)
+    assert service.state.reached.wait(60)
     watching.send_signal(signal.SIGINT)
-    _, stderr = watching.communicate(timeout=20)
+    _, stderr = watching.communicate(timeout=60)
     assert watching.returncode == 130
     assert f"watch {THREAD} --url {service.url}" in stderr
     assert not [asked for asked, _ in service.state.asked if "cancel" in asked]
@@ -111,7 +111,7 @@ def test_a_reader_of_the_pipe_that_leaves_early_is_no_traceback(spawn: Spawn) ->
     assert watching.stdout is not None
     assert watching.stderr is not None
     watching.stdout.close()
-    watching.wait(20)
+    watching.wait(60)
     assert "Traceback" not in watching.stderr.read()
 
 

@@ -132,7 +132,7 @@ async def test_tokens_come_back_with_time(store: Store, queues: Queues) -> None:
     await queues.configure(QueueSettings(name="mail", max_running=50, rate_count=2, rate_seconds=0.02))
     await put(store, *many(6))
     taken: list[str] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(taken) < 6:
             taken += await take(store)
             await asyncio.sleep(0.005)

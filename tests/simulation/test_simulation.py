@@ -20,6 +20,8 @@ SEEDS = 160
 BATCH = 40
 PATIENCE = 250
 """Seeds within which every planted bug is found."""
+LAST_FOUND = {"gaps_are_passed_over": 53, "the_last_answer_wins": 18, "answers_wake_nobody": 6}
+"""Where those that take many seeds were found before, to look there first; they may be found elsewhere any day."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
@@ -31,8 +33,9 @@ def test_all_invariants_hold(first: int) -> None:
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found(plant: Callable[[], tuple[Any, str, Any]]) -> None:
+    seeds = (LAST_FOUND.get(plant.__name__, 0), *range(PATIENCE))
     with planted(plant):
-        assert any(simulate(seed).violation for seed in range(PATIENCE))
+        assert any(simulate(seed).violation for seed in seeds)
 
 
 def test_a_seed_happens_the_same_way_again() -> None:

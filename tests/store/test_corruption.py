@@ -43,7 +43,7 @@ class House:
     calls: list[str] = field(default_factory=list)
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await condition():  # noqa: ASYNC110 - what it waits for is in the database
                 await asyncio.sleep(0.01)
 

@@ -56,7 +56,7 @@ class Old:
 
     async def until(self, query: str) -> Any:
         """The row of a query, once there is one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (row := await self.sql.fetchrow(query)) is None:  # noqa: ASYNC110 - what it waits for is in the database
                 await asyncio.sleep(0.02)
         return row

@@ -47,7 +47,7 @@ class Books:
 async def open_books(dsn: str, journal_dsn: str | None = None, **options: Any) -> AsyncGenerator[Books]:
     async with open_pool(dsn) as pool, open_journal(journal_dsn or dsn, pool, **options) as journal:
         workflow = await PostgresRegistry(pool).register(name="sewing", document='{"name":"sewing"}', hash="1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await journal.hints.up.wait()  # what a test does to connections is meant for the writer's
         yield Books(journal, PostgresReads(pool), pool, workflow)
 

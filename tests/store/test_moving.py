@@ -42,7 +42,7 @@ class House:
 
     async def until(self, thread_id: str, status: Status) -> Any:
         query = "SELECT * FROM threads WHERE thread_id = $1 AND status = $2 AND incarnation_id IS NULL"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (row := await self.sql.fetchrow(query, thread_id, status)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return row

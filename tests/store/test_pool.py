@@ -66,10 +66,10 @@ async def test_a_store_that_is_only_busy_is_reachable(database_url: str, monkeyp
 
 
 async def test_a_statement_that_is_not_answered_still_ends(database_url: str) -> None:
-    async with open_pool(database_url, size=1, patience=0.1) as pool:
+    async with open_pool(database_url, size=1, patience=0.5) as pool:
         reads = PostgresReads(pool)
         with pytest.raises(Unavailable):
-            await reads._fetch("SELECT pg_sleep(5)")
+            await reads._fetch("SELECT pg_sleep(60)")
         assert await pool.fetchval("SELECT 1") == 1
 
 

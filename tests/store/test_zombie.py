@@ -77,7 +77,7 @@ async def test_a_driver_whose_lease_was_taken_over_stops_with_nothing_written(
         )
         before = await all_rows(other)
         held.go.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while services.worker.running:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert await all_rows(other) == before
@@ -96,10 +96,10 @@ async def test_a_process_that_was_taken_for_dead_loses_its_threads_and_takes_new
         await held.entered.wait()
         await services.worker._stores.journal.close_incarnation(services.worker.incarnation_id)
         services.worker.hint()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while held.calls < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         held.go.set()
-        assert await services.control.wait(thread_id, 10)
+        assert await services.control.wait(thread_id, 60)
         assert await other.fetchval("SELECT count(*) FROM workflow_events WHERE name = 'step_complete'") == 1
         assert await other.fetchval("SELECT max(seq) = count(*) FROM workflow_events")

@@ -47,7 +47,7 @@ async def live(store: MemoryConfig | None = None, **given: Any) -> AsyncGenerato
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what it waits for is no event of ours
             await asyncio.sleep(0.002)
 

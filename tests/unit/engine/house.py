@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from app.domain.events import Event
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
 
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "30"))
 """Seconds after which a test that hangs fails."""
 QUICK = {"initial_interval": 0.001, "jitter": False}
 

@@ -230,11 +230,11 @@ async def test_who_waits_for_a_turn_in_vain_is_told_to_come_again(
 
 
 async def test_who_waits_for_a_turn_in_a_line_that_moves_gets_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_TURN", 0.6)
+    monkeypatch.setattr(admission, "_TURN", 1.0)
     write = house.journal._journal.start
 
     async def slow(start: Any) -> Any:
-        await asyncio.sleep(0.08)
+        await asyncio.sleep(0.12)  # ten of them take longer than a turn may
         return await write(start)
 
     house.journal.instead["start"] = slow

@@ -254,12 +254,12 @@ async def test_a_retry_that_is_due_while_another_step_holds_the_pause_up_does_no
 
     house.on("held", gate)
     house.on("flaky", Failing(ValueError("x"), times=1))
-    soon = {"initial_interval": 0.02, "jitter": False}
+    soon = {"initial_interval": 0.9, "jitter": False}  # time for the pause to come first
     thread_id = await waiting_in(house, step("a", python="held"), step("b", python="flaky", needs=[], retry=soon))
     await house.until(lambda: gate.entered and any(e.name == "step_retry" for e in house.tables.events[thread_id]))
     await house.control.pause(thread_id)
     monkeypatch.setattr(Run, "_launch", counted)
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(1.0)
     assert turns < 5
     gate.open()
     await house.end(thread_id)

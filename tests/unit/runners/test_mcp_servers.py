@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.domain.runner import StepFailure
 from app.runners import mcp_servers
 from app.runners.mcp_config import ServerConfig
 from app.runners.mcp_servers import McpServers, pause_after
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -290,13 +290,6 @@ def test_the_pause_before_a_server_is_tried_again_grows_and_is_bounded() -> None
 
 
 # ---- over HTTP
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @asynccontextmanager
