@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -15,8 +15,7 @@ from app.cli.options import Common, OfThread, service_command
 from app.cli.rendering import print_json, program, remark, say, styled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import AbstractContextManager
+    from collections.abc import AsyncIterator, Generator
 
     from app.client import Backstitch
 
@@ -87,13 +86,25 @@ async def import_(service: Backstitch, o: Import) -> int:
     return 0
 
 
-def _opened(path: Path | None) -> AbstractContextManager[IO[bytes]]:
+@contextmanager
+def _opened(path: Path | None) -> Generator[IO[bytes]]:
+    """Where the file goes: one that stands there is replaced once the new one is whole."""
     if path is None:
-        return nullcontext(sys.stdout.buffer)
+        yield sys.stdout.buffer
+        return
+    part = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
     try:
-        return path.open("wb")
+        file = part.open("wb")
     except OSError as error:
         raise typer.BadParameter(f"cannot write {path}: {error.strerror}") from error
+    try:
+        with file:
+            yield file
+        if part is not path:
+            part.replace(path)
+    finally:
+        if part is not path:
+            part.unlink(missing_ok=True)
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

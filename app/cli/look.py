@@ -87,7 +87,11 @@ async def watch(service: Backstitch, o: Watch) -> int:
 
 async def history(service: Backstitch, o: History) -> int:
     """Show a thread's checkpoints, or the whole state at one of them."""
+    if o.on_timeline and o.left:
+        raise typer.BadParameter("--on-timeline and --left leave nothing: give one of them")
     if o.version is not None:
+        if any((o.step, o.execution, o.since, o.until, o.on_timeline, o.left)):
+            raise typer.BadParameter("--version asks for one version: no filter goes with it")
         print_json(await service.request("GET", f"/api/invoke/history/{quote(o.thread, safe='')}/{o.version}"))
         return 0
     where = {"step": o.step, "execution_id": o.execution, "since": o.since, "until": o.until}

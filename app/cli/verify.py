@@ -132,6 +132,8 @@ def _work(o: Verify, folder: Path) -> Work:
         patience = seconds(float(o.timeout) if o.timeout.replace(".", "", 1).isdecimal() else o.timeout)
     except ValueError as error:
         raise typer.BadParameter(f"--timeout: {error}") from error
+    if odd := [path for path in o.ignore or () if not path.startswith("/")]:
+        raise typer.BadParameter(f"--ignore: {odd[0]!r} is no JSON pointer: write one as /output/plan/at")
     return Work(
         workflow=values.workflow(o.workflow),
         input=values.merged(given, values.pairs(o.set, "--set", lenient=True)),

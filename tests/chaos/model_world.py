@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from app.bootstrap import Services
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 30.0
 """Seconds after which what is expected has not happened."""
 _OPENING: ContextVar[Process] = ContextVar("opening")
 

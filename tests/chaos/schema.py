@@ -57,6 +57,14 @@ _ROUND: Final = 10_000
 """Cases after which all operations have had their turn."""
 
 
+def _as_it_is(_: object, value: Any) -> bytes:
+    """Bodies that are no JSON document: the text that was drawn."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+schemathesis.serializer("application/x-ndjson", "application/gzip")(_as_it_is)
+
+
 class Tester:
     """Sends cases and notes what is not as the document says, once for each operation and kind of fault."""
 

@@ -62,10 +62,24 @@ def test_a_thread_is_written_to_a_file_and_taken_in_from_it(cli: Cli, service: S
     assert service.state.taken_in == b'{"row":"end"}\n'
 
 
+def test_an_export_that_breaks_off_leaves_the_file_that_stood_there(cli: Cli, service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "post.ndjson"
+    file.write_text("whole", "utf-8")
+    service.state.refusal = problem(404, "thread_not_found", "Not found", "no such thread")
+    assert cli("workflow", "state", "export", "nobody", "-o", str(file)).exit_code == 1
+    assert (file.read_text("utf-8"), list(tmp_path.iterdir())) == ("whole", [file])
+
+
 def test_a_file_that_cannot_be_read_is_told(cli: Cli, tmp_path: Path) -> None:
     done = cli("workflow", "state", "import", str(tmp_path / "nothing"))
     assert done.exit_code == 2
     assert "cannot read" in done.stderr
+
+
+@pytest.mark.parametrize("given", [["--left", "--on-timeline"], ["--version", "2", "--step", "marketer"]])
+def test_filters_of_a_history_that_do_not_go_together_are_refused(cli: Cli, given: list[str]) -> None:
+    done = cli("history", THREAD, *given)
+    assert (done.exit_code, done.stdout) == (2, "")
 
 
 def test_a_history_is_filtered_and_a_rollback_sets_variables(cli: Cli, service: Service) -> None:

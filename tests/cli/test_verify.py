@@ -72,6 +72,7 @@ def test_a_workflow_that_keeps_its_state_in_the_process_is_found_out(tmp_path: P
         (["flow", "--kill-points", "--answer", "ask"], "--answer takes NAME=VALUE"),
         (["flow", "--kill-points", "--timeout", "soon"], "--timeout"),
         (["flow", "--kill-points", "--at", "steps"], "--at"),
+        (["flow", "--kill-points", "--input", "{}", "--ignore", "banana"], "'banana' is no JSON pointer"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_is_started(arguments: list[str], fault: str) -> None:

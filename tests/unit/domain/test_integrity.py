@@ -150,9 +150,11 @@ def test_a_text_that_is_no_manifest_is_found_though_its_digest_holds(manifest: s
         {"base_version": 0},
     ],
 )
-def test_a_link_that_leads_nowhere_is_found_and_never_followed_for_ever(links: dict[str, Any]) -> None:
+@pytest.mark.parametrize("written", [True, False])
+def test_a_link_that_leads_nowhere_is_found_and_never_followed_for_ever(links: dict[str, Any], written: bool) -> None:
     versions = chain(3)
-    versions[2] = replace(versions[2], **links)
+    wrong = checkpoint(3, {"steps": {"s3": [uuid7(), "completed"]}}, **links)  # and its text says the same
+    versions[2] = wrong if written else replace(versions[2], **links)
     assert integrity.check_chain(versions, 3)
     assert integrity.check_timeline(versions, 3)
     integrity.salvage(versions, 3)
