@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,9 @@ async def _at_rest(services: Services) -> None:
             await asyncio.sleep(0.01)
 
 
-async def main(load: Workload, to: Path | None) -> None:
-    """Open the services, register the workflow, drive it."""
-    recording = record() if to else None
-    Shared.step_bytes = load.step_bytes
+@asynccontextmanager
+async def opened(load: Workload, document: dict[str, Any]) -> AsyncGenerator[Services]:
+    """The services as production wires them, with the workflow registered, at rest."""
     with tempfile.TemporaryDirectory(prefix="backstitch-bench-") as folder:
         settings = load_settings(
             database_url=load.dsn,
@@ -104,10 +104,18 @@ async def main(load: Workload, to: Path | None) -> None:
             max_concurrent_threads=load.in_flight + SPARE,
         )
         async with open_services(settings) as services:
-            await services.control.register(sequence(load.steps))
+            await services.control.register(document)
             tune_garbage_collector()
             await _at_rest(services)
-            await run(load, Driver(services, load, recording).drive, lambda: step_commit(load))
+            yield services
+
+
+async def main(load: Workload, to: Path | None) -> None:
+    """Open the services, register the workflow, drive it."""
+    recording = record() if to else None
+    Shared.step_bytes = load.step_bytes
+    async with opened(load, sequence(load.steps)) as services:
+        await run(load, Driver(services, load, recording).drive, lambda: step_commit(load))
     if recording is not None and to is not None:
         recording.workflows, recording.all_workflows = load.workflows, load.workflows + load.warmup
         recording.steps = load.steps

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from app.bootstrap import Services, open_services, tune_garbage_collector
+from app.bootstrap import Services
 from app.domain.transition import Start, Transition
 from app.engine.load import load_thread
-from app.settings import load_settings
 from app.store.journal import PostgresJournal
 from benchmarks.ours import functions
-from benchmarks.ours.engine_run import SPARE, Driver, _at_rest
+from benchmarks.ours.engine_run import Driver, opened
 from benchmarks.payload import payload
 from benchmarks.stats import percentile
 from benchmarks.workload import Workload, parser, run
@@ -107,19 +104,9 @@ async def main(load: Workload, pause: float) -> None:
     functions.Shared.pause = pause
     saves, loads, sizes = Saves(), list[float](), list[int]()
     saves.listen()
-    with tempfile.TemporaryDirectory(prefix="backstitch-bench-") as folder:
-        settings = load_settings(
-            database_url=load.dsn,
-            data_dir=Path(folder),
-            modules=("benchmarks.ours.functions",),
-            max_concurrent_threads=load.in_flight + SPARE,
-        )
-        async with open_services(settings) as services:
-            await services.control.register(document(load.steps))
-            tune_garbage_collector()
-            await _at_rest(services)
-            drive = loader(services, load, loads, sizes, saves.clear)
-            await run(load, drive, lambda: figures(saves, loads, sizes))
+    async with opened(load, document(load.steps)) as services:
+        drive = loader(services, load, loads, sizes, saves.clear)
+        await run(load, drive, lambda: figures(saves, loads, sizes))
 
 
 def figures(saves: Saves, loads: list[float], sizes: list[int]) -> dict[str, Any]:
