@@ -8,6 +8,9 @@ import jsonschema_rs
 import pytest
 
 from app.api.app import create_app
+from app.domain.records import ErrorInfo
+from app.domain.runner import Failed
+from app.domain.status import Status
 from tests.api.test_gates import at_gate
 
 if TYPE_CHECKING:
@@ -170,6 +173,8 @@ async def test_what_is_answered_fits_what_is_documented(
     await service.move(driver, driver.complete({"done": True}))
     execution = driver.thread.execution_id
     await at_gate(service, "waiting", show={"draft": 1}, form={"type": "object"})
+    service.series.execution("sewing", Status.COMPLETED, 0.5)
+    service.series.attempt("analyst", Failed(error=ErrorInfo(kind="timeout", message="too late", retryable=True)), 0.5)
     calls = [
         ("post", "/api/invoke/async", "", {"workflow": "sewing"}),
         ("post", "/api/invoke", "", {"workflow": "sewing"}),
