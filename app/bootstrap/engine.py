@@ -15,6 +15,7 @@ from app.bootstrap.health import Parts, open_health
 from app.bootstrap.kill_point import arm
 from app.bootstrap.metrics import service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
+from app.bootstrap.reach import World, open_reach
 from app.bootstrap.services import Limits, Services
 from app.bootstrap.traces import open_traces
 from app.bootstrap.travel import open_travel
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from app.bootstrap.code import Code
     from app.bootstrap.config import LiveSettings
     from app.bootstrap.doers import Doers
+    from app.bootstrap.reach import Reach
     from app.bootstrap.stores import Store
     from app.bootstrap.traces import Tracing
     from app.engine.deps import Spawn
@@ -93,12 +95,13 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
         metrics=service_metrics(store, agents.series, bus, worker, breakers, admission),
         tracing=open_traces(settings, bus, store.stores.reads, lease.own.id, stack),
         retention=open_retention(config, store, bus),
+        reach=open_reach(World(settings=settings, store=store, control=control, bus=bus, process=lease.own.id)),
     )
 
 
 def _services(of: _Engine) -> Services:
     settings, store, stores = of.config.now, of.store, of.store.stores
-    parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing)
+    parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing, of.reach)
     replays = Replays(stores, store.travels, of.catalog, of.control.starts, of.code.functions.workflow)
     return Services(
         control=of.control,
@@ -152,6 +155,7 @@ class _Engine:
     metrics: Metrics
     tracing: Tracing
     retention: Retention
+    reach: Reach
 
     async def set_going(self, stack: AsyncExitStack) -> None:
         """Enter the background work, which ends in the reverse order."""
@@ -167,7 +171,8 @@ class _Engine:
         ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
-        for work in (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run()):
+        others = (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run())
+        for work in (*others, *self.reach.runs()):
             await stack.enter_async_context(background(work))
 
     def _watches(self) -> list[Coroutine[Any, Any, None]]:

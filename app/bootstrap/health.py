@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.bootstrap.agents import AgentDesk
+    from app.bootstrap.reach import Reach
     from app.bootstrap.stores import Store
     from app.bootstrap.traces import Tracing
     from app.engine.admission import Admission
@@ -38,6 +39,7 @@ class Parts:
     agents: AgentDesk
     mcp: McpServers
     tracing: Tracing
+    reach: Reach
 
 
 def open_health(settings: Settings, store: Store, of: Parts) -> Health:
@@ -71,6 +73,7 @@ def _loops(of: Parts) -> dict[str, Pulse]:
         "agents": of.agents.directory.pulse,
         "series": of.agents.series.pulse,
         "queues": of.admission.pulse,
+        **of.reach.pulses(),
     }
     if of.agents.folder is not None:
         loops["agent_files"] = of.agents.folder.pulse

@@ -18,6 +18,7 @@ from app.store.data_dir import DataDirLock, make_data_dir
 from app.store.db import LOST, describe, open_pool, unusable
 from app.store.embedded import embedded_postgres
 from app.store.events import PostgresEvents
+from app.store.followers import PostgresPlaces
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
 from app.store.langgraph import PostgresGraphCheckpoints
@@ -27,6 +28,7 @@ from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
+from app.store.memory_followers import MemoryPlaces
 from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.domain.logs import LogBook
+    from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.timeline import Timelines
@@ -91,6 +94,7 @@ class Store:
     config: ConfigStore
     travels: Travels
     archive: Archive
+    places: Places
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -147,6 +151,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         config=PostgresConfig(pool),
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
+        places=PostgresPlaces(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -207,6 +212,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         graph_checkpoints=graphs,
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
+        places=MemoryPlaces(tables),
         durable=False,
         fallback=reason,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
 import time
+import uuid
 from typing import Final
 
 THREAD_ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,128}\Z")
@@ -53,6 +55,13 @@ def uuid7() -> str:
         high, low = (_source.last_ms << 16) | 0x7000 | _source.counter, 0x8000000000000000 | _source.random()
     text = f"{high:016x}{low:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def derived_id(*parts: object) -> str:
+    """The id that belongs to these parts and to no others: a UUIDv8 (RFC 9562, section 5.8) of their SHA-256."""
+    digest = bytearray(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
 
 
 def _after_fork() -> None:

@@ -72,6 +72,22 @@ class Control:
         with self._starts.once(command.tenant, command.idempotency_key):
             return await self._start(command)
 
+    async def start_once(self, command: StartCommand) -> Accepted:
+        """Start the thread that the command names by an id derived from its cause, unless that has been done.
+
+        An existing thread is left as it is, whatever became of it (`created` is False).  Raises as `start`.
+        """
+        assert command.thread_id is not None
+        existing = await self._stores.reads.thread(command.thread_id)
+        if existing is None:
+            accepted = await self._bear(command, *await self._definition(command))
+            if accepted is not None:
+                return accepted
+            existing = await self._stores.reads.thread(command.thread_id)
+            if existing is None:
+                raise NotFound(f"thread {command.thread_id} has been deleted", code="thread_not_found")
+        return Accepted(thread=existing, execution_id=existing.execution_id)
+
     async def fork(self, command: ForkCommand) -> Forked:
         """See Forks.fork."""
         return await self._forks.fork(command)
@@ -204,10 +220,14 @@ class Control:
                     if await self._stores.reads.thread(command.thread_id) is not None:
                         raise
                 # It has been deleted in between: this one is new.
+        return await self._bear(command, record, spec) or await self._start(command)
+
+    async def _bear(self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec) -> Accepted | None:
+        """A new thread; None when there is one of that id."""
         command = await fitting(spec, command)
         self._catalog.check(record.id, spec)
         start, loaded = give_birth(command, record, spec, at=utc_now(), incarnation_id=None)
-        return await self._starts.bear(command, start, loaded) or await self._start(command)
+        return await self._starts.bear(command, start, loaded)
 
     async def _again(
         self, command: StartCommand, record: WorkflowRecord, spec: WorkflowSpec, thread: ThreadRecord

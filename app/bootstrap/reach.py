@@ -1,0 +1,70 @@
+"""Wires what sets threads going, or on, from outside of a request: those who follow events and messages, and what they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.triggers.events import ThreadEvents
+from app.triggers.follow import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from app.bootstrap.stores import Store
+    from app.domain.events import Event
+    from app.domain.messages import Consumer
+    from app.engine.bus import Bus
+    from app.engine.control import Control
+    from app.engine.pulse import Pulse
+    from app.settings import Settings
+
+
+@dataclass(slots=True, kw_only=True)
+class Reach:
+    """What is wired; it is set going with the engine, after the worker, and ends before it."""
+
+    followers: list[Follower]
+
+    def runs(self) -> list[Coroutine[Any, Any, None]]:
+        """The background work."""
+        return [follower.run() for follower in self.followers]
+
+    def pulses(self) -> dict[str, Pulse]:
+        """Of each loop, by its name in the health."""
+        return {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What it works with; `process` is this one's incarnation."""
+
+    settings: Settings
+    store: Store
+    control: Control
+    bus: Bus
+    process: str
+
+
+def open_reach(world: World) -> Reach:
+    """All its parts, not yet going."""
+    return Reach(followers=_followers(world, {}))
+
+
+def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:
+    """One for each consumer of the events of threads, by name."""
+    events = ThreadEvents(world.store.events, world.store.stores.reads)
+    lease = world.settings.lease_seconds
+    followers = [
+        Follower(f"{name}_events", events, consumer, world.store.places, owner=world.process, lease=lease)
+        for name, consumer in consumers.items()
+    ]
+
+    def news(_: Sequence[Event] = ()) -> None:
+        for follower in followers:
+            follower.hint()
+
+    if followers:
+        world.bus.listen(news)
+        world.bus.listen_far(news)
+    return followers
