@@ -193,10 +193,10 @@ def texts() -> dict[Path, str]:
     }
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Write, or with --check compare."""
     found = texts()
-    if "--check" in sys.argv[1:]:
+    if "--check" in arguments:
         old = [path for path, text in found.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
         for path in old:
             print(f"{path.relative_to(ROOT)} is not what the OpenAPI document says: run `make client-types`")
@@ -208,4 +208,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

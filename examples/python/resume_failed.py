@@ -23,7 +23,8 @@ async def main(url: str) -> None:
                     raise
                 continue
             resumed += 1
-            print(f"{thread.thread_id} ({status['workflow']}) goes on after {', '.join(status['completed_steps'])}")
+            done = ", ".join(status["completed_steps"]) or "START"
+            print(f"{thread.thread_id} ({status['workflow']}) goes on after {done}")
     print(f"{resumed} resumed")
 
 

@@ -1,0 +1,59 @@
+"""The client's files: their types are those of the OpenAPI document, and they work without the rest of the project."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHECK = """
+import sys
+import sewing.client
+assert sewing.client.SyncBackstitch("http://127.0.0.1:1", retry_for=0).url == "http://127.0.0.1:1"
+{imports}
+ours = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+assert "app" not in ours, sorted(ours)
+"""
+
+
+def generator() -> Any:
+    """scripts/client_types.py, which is no module of a package."""
+    spec = importlib.util.spec_from_file_location("client_types", ROOT / "scripts/client_types.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    """The script that writes the types."""
+    return generator()
+
+
+def test_the_types_are_those_of_the_openapi_document(script: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    code = script.main(["--check"])
+    assert (code, capsys.readouterr().out) == (0, "")
+
+
+def test_old_types_are_named(script: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "texts", lambda: {ROOT / "app/client_types.py": "other", ROOT / "app/none.py": ""})
+    assert script.main(["--check"]) == 1
+    assert "app/client_types.py is not what" in capsys.readouterr().out
+
+
+def test_a_copy_of_the_files_works_in_another_package(tmp_path: Path) -> None:
+    package = tmp_path / "sewing"
+    package.mkdir()
+    files = sorted((ROOT / "app").glob("client*.py"))
+    for file in files:
+        (package / file.name).write_text(file.read_text("utf-8").replace("app.client", "sewing.client"), "utf-8")
+    code = CHECK.format(imports="\n".join(f"import sewing.{file.stem}" for file in files))
+    ran = subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
