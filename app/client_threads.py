@@ -167,19 +167,16 @@ class Thread:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 with suppress(ClientError):
-                    if await self._saw_end(after):
-                        return
+                    await self._sees_end(after)
+                    return
                 await asyncio.sleep(seconds)
 
-    async def _saw_end(self, after: int) -> bool:
-        if self._service.watching.locked():  # enough streams are open: look now and then
-            return False
+    async def _sees_end(self, after: int) -> None:
         async with self._service.watching, aclosing(self.events(after=after)) as events:
             async for event in events:
                 if event.name in ENDINGS:
-                    return True
-        await asyncio.sleep(_BREATH)
-        return True
+                    return
+        await asyncio.sleep(_BREATH)  # it had ended before, as its status will say
 
     async def _surely(self) -> StatusDocument:
         """Where it stands, however long the service is away."""

@@ -5,10 +5,17 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_type_hints, is_typeddict
 
 import pytest
+
+from app import client_fields, client_listed, client_types
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 CHECK = """
@@ -46,6 +53,15 @@ def test_old_types_are_named(script: Any, capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(script, "texts", lambda: {ROOT / "app/client_types.py": "other", ROOT / "app/none.py": ""})
     assert script.main(["--check"]) == 1
     assert "app/client_types.py is not what" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", [client_types, client_listed, client_fields])
+def test_the_types_refer_to_what_there_is(module: ModuleType) -> None:
+    names = {**vars(client_types), **vars(module), "Mapping": Mapping, "Sequence": Sequence, "datetime": datetime}
+    found = [one for one in vars(module).values() if is_typeddict(one)]
+    assert len(found) > 10
+    for one in found:
+        assert get_type_hints(one, None, names).keys() == one.__annotations__.keys()
 
 
 def test_a_copy_of_the_files_works_in_another_package(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def test_what_was_not_taken_in_is_sent_again(fault: Any) -> None:
 
 async def test_what_may_have_been_done_is_not_done_again() -> None:
     wire = Wire(CUT)
-    async with wire.client() as service:
+    async with wire.client(retry_for=1) as service:
         with pytest.raises(UnreachableError) as cut:
             await service.thread(THREAD).rollback(2)
         wire.answers = [refusal(503)]

@@ -71,7 +71,8 @@ async def test_waiting_is_told_of_the_end_by_the_stream() -> None:
     [refusal(404, "not_found"), httpx.Response(204), httpx.Response(200, html="<p>"), streamed],
 )
 async def test_waiting_needs_no_stream(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.1)
+    monkeypatch.setattr(client_threads, "_BREATH", 0)
     wire = routes(status=[state("running"), state("pending"), state("completed")], stream=stream)
     async with wire.client() as service:
         assert (await service.thread(THREAD).wait(timeout=60))["status"] == "completed"
