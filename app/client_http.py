@@ -117,6 +117,7 @@ class Connection:
                 return await self._once(method, path, given)
             except (UnreachableError, ApiError) as error:
                 if not _may_repeat(error, repeatable=repeatable) or not patience.lasts(error):
+                    error.add_note(f"asked: {method} {self.url}{path}")
                     raise
                 if patience.failures == 1:
                     _log.warning("%s: %s; asking again for %.0f s at most", self.url, error, patience.seconds)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_TOLD: Final = ("Location", "Retry-After", "Idempotency-Replayed")
+_TOLD: Final = ("Location", "Retry-After", "Idempotency-Replayed", "Mcp-Session-Id")
 """The headers of answers that pages may read, beside those that they always may."""
 _REMEMBERED: Final = 600
 

@@ -83,9 +83,10 @@ async def test_a_refusal_for_good_is_raised_at_once(status: int) -> None:
 async def test_asking_again_ends_with_the_time_for_it() -> None:
     wire = Wire(REFUSED)
     async with wire.client(retry_for=0.5) as service:
-        with pytest.raises(UnreachableError, match="refused"):
+        with pytest.raises(UnreachableError, match="refused") as error:
             await service.status(THREAD)
     assert 2 <= len(wire.asked) < 10
+    assert error.value.__notes__ == ["asked: GET http://service/api/invoke/status/t-1"]
 
 
 @pytest.mark.parametrize("said", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
