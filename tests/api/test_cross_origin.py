@@ -40,7 +40,9 @@ async def test_a_page_of_a_named_origin_may_ask_and_read(service: Service) -> No
         found = await client.get("/api/invoke/status/nope", headers={"Origin": PAGE})
     assert (asked.status_code, asked.headers["access-control-allow-headers"]) == (200, "idempotency-key")
     assert asked.headers["access-control-allow-origin"] == found.headers["access-control-allow-origin"] == PAGE
-    assert found.headers["access-control-expose-headers"] == "Location, Retry-After, Idempotency-Replayed, Mcp-Session-Id"
+    assert (
+        found.headers["access-control-expose-headers"] == "Location, Retry-After, Idempotency-Replayed, Mcp-Session-Id"
+    )
     assert "access-control-allow-credentials" not in {*asked.headers, *found.headers}
 
 
