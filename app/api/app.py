@@ -39,12 +39,13 @@ from app.api import (
     usage,
     workflows,
 )
+from app.api.cross_origin import cross_origin
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from app.api.services import AppState, Services
@@ -89,8 +90,13 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
-    """The application over the services that the factory opens when it starts and closes when it ends."""
+def create_app(
+    services_factory: Callable[[], AbstractAsyncContextManager[Services]], *, origins: Sequence[str] = ()
+) -> FastAPI:
+    """The application over the services that the factory opens when it starts and closes when it ends.
+
+    Pages of `origins` ("*": of any) may use it from a browser.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[AppState]:
@@ -110,7 +116,7 @@ def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Servic
         docs_url="/api/docs",
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard)],
+        middleware=[*cross_origin(origins), Middleware(Guard)],
     )
     problem.install(app)
     # The hot way in goes past FastAPI's own handling, which this route makes no use of; its description stays.
