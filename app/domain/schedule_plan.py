@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from app.domain.schedules import BUFFERED, MOST_MISSED, NOT_MADE, Firing, Kind, Move, Outcome, Overlap, Schedule
+from app.domain.schedule_store import Move
+from app.domain.schedules import BUFFERED, MOST_MISSED, NOT_MADE, Firing, Kind, Outcome, Overlap, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,14 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A Move, and the firings to start, oldest first; `waits_for` are the threads whose end lets more of them start."""
+    """A Move, and the firings to start, oldest first; `running` are the schedule's threads that have not ended, and `buffered`:
+    firings wait for their end, and for that of those to be started.
+    """
 
     move: Move
     start: Sequence[Firing]
-    waits_for: Sequence[str]
+    running: Sequence[str]
+    buffered: bool
 
 
 def decide(schedule: Schedule, open_firings: Sequence[Firing], now: datetime) -> Decision:
@@ -73,7 +77,8 @@ class _Desk:
             look_at=look_at,
             stays_claimed=bool(self.start),
         )
-        return Decision(move=move, start=self.start, waits_for=[one.thread_id for one in self.running] if waits else ())
+        running = [one.thread_id for one in self.running]
+        return Decision(move=move, start=self.start, running=running, buffered=waits)
 
     @property
     def _busy(self) -> bool:

@@ -145,12 +145,13 @@ def check_cron(text: str) -> None:
 
 def check_zone(name: str) -> None:
     """Raises ValueError, with a message for its author, for what is no time zone of IANA's."""
+    told = "no time zone of that name: write one of IANA's, such as Europe/Vienna or UTC"
+    if _ZONE.fullmatch(name) is None:
+        raise ValueError(told)
     try:
-        if _ZONE.fullmatch(name) is None:
-            raise ValueError
         _zone(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError("no time zone of that name: write one of IANA's, such as Europe/Vienna or UTC") from None
+        raise ValueError(told) from None
 
 
 @lru_cache(256)

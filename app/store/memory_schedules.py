@@ -6,22 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app.domain.schedules import (
-    NOT_MADE,
-    OPEN,
-    Claimed,
-    Firing,
-    FiringFilter,
-    Outcome,
-    Schedule,
-    ScheduleFilter,
-    ScheduleStore,
-)
+from app.domain.schedule_store import Claimed, FiringFilter, ScheduleFilter, ScheduleStore
+from app.domain.schedules import NOT_MADE, OPEN, Firing, Outcome, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from app.domain.schedules import Move
+    from app.domain.schedule_store import Move
     from app.store.memory_tables import MemoryTables
 
 
@@ -33,7 +24,7 @@ class _Row:
 
 
 class MemorySchedules(ScheduleStore):
-    """See domain.schedules.ScheduleStore."""
+    """See domain.schedule_store.ScheduleStore."""
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables

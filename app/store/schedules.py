@@ -1,4 +1,4 @@
-"""Schedules and their firings on PostgreSQL: claimed for a while under SKIP LOCKED, and every later write demands that claim."""
+"""Schedules and their firings on PostgreSQL: claimed for a while under SKIP LOCKED; each later write demands that claim."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.schedule_document import document, parse
-from app.domain.schedules import Claimed, Firing, Kind, Outcome, Overlap, Schedule, ScheduleStore
+from app.domain.schedule_store import Claimed, ScheduleStore
+from app.domain.schedules import Firing, Kind, Outcome, Overlap, Schedule
 from app.domain.status import Status
 from app.store import db, queries
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from app.domain.schedules import FiringFilter, Move, ScheduleFilter
+    from app.domain.schedule_store import FiringFilter, Move, ScheduleFilter
 
 _SQL: Final = queries.load("schedules")
 _OPEN: Final = 3_000
@@ -24,7 +25,7 @@ _OPEN: Final = 3_000
 
 
 class PostgresSchedules(ScheduleStore):
-    """See domain.schedules.ScheduleStore."""
+    """See domain.schedule_store.ScheduleStore."""
 
     def __init__(self, pool: db.Pool, tenant: str = "default") -> None:
         self._pool = pool
@@ -103,11 +104,7 @@ class PostgresSchedules(ScheduleStore):
             _written(firing for move in moves for firing in move.made),
             _written(firing for move in moves for firing in move.changed),
             jsontext.dumps(
-                [
-                    {"schedule_id": move.schedule.id, "fire_time": at.isoformat()}
-                    for move in moves
-                    for at in move.closed
-                ]
+                [{"schedule_id": move.schedule.id, "fire_time": at.isoformat()} for move in moves for at in move.closed]
             ),
         )
         made: dict[str, set[datetime]] = {}
@@ -151,7 +148,17 @@ class PostgresSchedules(ScheduleStore):
 
 
 def _schedule(row: Any) -> Schedule:
-    names = ("name", "paused", "pause_reason", "revision", "rev", "since", "next_fire_at", "next_due_at", "last_fire_at")
+    names = (
+        "name",
+        "paused",
+        "pause_reason",
+        "revision",
+        "rev",
+        "since",
+        "next_fire_at",
+        "next_due_at",
+        "last_fire_at",
+    )
     told: dict[str, Any] = {name: row[name] for name in (*names, "fired", "created_at", "updated_at")}
     return Schedule(id=str(row["id"]), plan=parse(jsontext.loads(row["plan"])), **told)
 
