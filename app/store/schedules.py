@@ -191,7 +191,7 @@ def _written(firings: Iterable[Firing]) -> str:
                 "decided_at": one.decided_at.isoformat(),
                 "overlap": None if one.overlap is None else one.overlap.value,
                 "reason": one.reason,
-                "error": None if one.error is None else dict(one.error),
+                "error": None if one.error is None else jsontext.dumps(dict(one.error)),
                 "attempts": one.attempts,
                 "missed": one.missed,
                 "until": _iso(one.until),

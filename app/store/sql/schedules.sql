@@ -1,5 +1,6 @@
 -- What PostgresSchedules asks.  Whoever decides about a schedule has claimed it: `owner` is that process, `look_at` when another
 -- may claim it, and each claim and each change by people raises `rev`, which every later write of that process demands.
+-- In what is `given` the error is JSON within a text: json_to_recordset refuses \u0000.
 
 -- part columns --
 id, name, plan, paused, pause_reason, revision, rev, since, next_fire_at, next_due_at, last_fire_at, fired, created_at, updated_at
@@ -10,7 +11,10 @@ f.schedule_id, f.fire_time, f.kind, f.outcome, f.due_at, f.decided_at, f.overlap
 
 -- part given --
 (schedule_id uuid, fire_time timestamptz, kind text, outcome text, due_at timestamptz, decided_at timestamptz, overlap text,
-    reason text, error json, attempts int, missed int, until timestamptz, thread text, watched boolean)
+    reason text, error text, attempts int, missed int, until timestamptz, thread text, watched boolean)
+
+-- part values --
+schedule_id, fire_time, kind, outcome, due_at, decided_at, overlap, reason, error::json, attempts, missed, until, thread, watched
 
 -- part fields --
 schedule_id, fire_time, kind, outcome, due_at, decided_at, overlap, reason, error, attempts, missed, until, thread, watched
@@ -58,7 +62,7 @@ WITH held AS (
     UPDATE schedules SET rev = rev + 1, look_at = now(), owner = NULL WHERE id = $1::uuid RETURNING id
 )
 INSERT INTO schedule_firings AS f ({fields})
-SELECT {fields} FROM json_to_recordset($2::json) AS given {given} JOIN held ON held.id = given.schedule_id
+SELECT {values} FROM json_to_recordset($2::json) AS given {given} JOIN held ON held.id = given.schedule_id
 ON CONFLICT (schedule_id, fire_time) DO UPDATE
 SET kind = excluded.kind, outcome = excluded.outcome, decided_at = excluded.decided_at, overlap = excluded.overlap,
     watched = excluded.watched, reason = NULL, error = NULL, attempts = 0, missed = NULL, until = NULL
@@ -113,7 +117,7 @@ WITH held AS (
     RETURNING s.id
 ), made AS (
     INSERT INTO schedule_firings ({fields})
-    SELECT {fields} FROM json_to_recordset($2::json) AS given {given} WHERE schedule_id IN (SELECT id FROM held)
+    SELECT {values} FROM json_to_recordset($2::json) AS given {given} WHERE schedule_id IN (SELECT id FROM held)
     ON CONFLICT DO NOTHING
     RETURNING schedule_id, fire_time
 ), changed AS (
@@ -130,7 +134,7 @@ WITH held AS (
 SELECT held.id, made.fire_time FROM held LEFT JOIN made ON made.schedule_id = held.id;
 
 -- note --
-UPDATE schedule_firings AS f SET outcome = n.outcome, reason = n.reason, error = n.error, attempts = n.attempts,
+UPDATE schedule_firings AS f SET outcome = n.outcome, reason = n.reason, error = n.error::json, attempts = n.attempts,
     watched = n.watched, started_at = CASE WHEN n.outcome = 'started' THEN now() END
 FROM json_to_recordset($1::json) AS n {given}
 WHERE f.schedule_id = n.schedule_id AND f.fire_time = n.fire_time AND f.outcome = 'starting';
