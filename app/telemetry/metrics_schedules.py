@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from app.domain.schedules import OPEN, Outcome
-from app.telemetry.figures import Figure, gauge
+from app.telemetry.figures import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,6 @@ class ScheduleFigures:
         yield Figure("backstitch_schedule_firings_total", "counter", told, samples, ("outcome",))
         told = "How late the threads of due firings were started."
         yield Figure("backstitch_schedule_lateness_seconds", "histogram", told, [((), tally.lateness)])
-        if tally.next_at is not None:
-            told = "Seconds until the next schedule is due, as far as this process knows."
-            yield gauge("backstitch_schedule_next_due_seconds", told, max(0.0, tally.next_at - monotonic()))
+        told = "Seconds until the next schedule is due, as far as this process knows."
+        due = [] if tally.next_at is None else [((), max(0.0, tally.next_at - monotonic()))]
+        yield Figure("backstitch_schedule_next_due_seconds", "gauge", told, due)

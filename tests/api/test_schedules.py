@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
 TICK: dict[str, Any] = {"name": "tick", "every": "1h", "workflow": "sewing"}
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T02:00:00Z"}
+
+
+PAGE = Path(__file__).parents[2] / "docs/schedules.md"
+SHOWN = re.compile(r"curl -s (?:-XPOST )?\$U(/api/schedules\S*)(?: -X(PATCH))? -d '([^']+)'")
 
 
 async def make(client: httpx.AsyncClient, **parts: Any) -> dict[str, Any]:
@@ -127,3 +134,13 @@ async def test_a_schedule_that_nobody_made_is_not_found(client: httpx.AsyncClien
     for method, rest in (("GET", ""), ("GET", "/firings"), ("PATCH", ""), ("DELETE", ""), ("POST", "/run")):
         answer = await client.request(method, f"/api/schedules/{name}{rest}", json={} if method == "PATCH" else None)
         assert answer.status_code == 404
+
+
+async def test_the_requests_shown_on_the_page_are_taken(client: httpx.AsyncClient, service: Service) -> None:
+    await service.registry.register(name="content-strategy", document='{"name":"content-strategy"}', hash="2")
+    shown = SHOWN.findall(PAGE.read_text(encoding="utf-8"))
+    assert len(shown) == 5
+    for path, method, text in shown:
+        body = {name: value for name, value in json.loads(text).items() if name != "expected_revision"}
+        answer = await client.request(method or "POST", path, json=body)
+        assert answer.status_code in (200, 201, 202), answer.text

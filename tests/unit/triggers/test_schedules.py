@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.domain.errors import QueueFull
+from app.domain.schedule_plan import decide
 from app.domain.schedules import Outcome
 from tests.unit.engine.house import Gate, step
 from tests.unit.triggers.workshop import NOON, Cut
@@ -76,13 +78,42 @@ async def test_who_comes_back_late_with_an_old_claim_writes_nothing(shop: Worksh
     shop.go_on(61)
     async with shop.scheduler():
         await shop.settled(2)
-    from app.domain.schedule_plan import decide  # noqa: PLC0415
-
     late = decide(old.schedules[0], [], old.now)
     assert await shop.store.settle([late.move]) == {}
     await shop.store.let_go([(late.move.schedule, None)])
     assert len(shop.threads()) == 2
     assert (await shop.desk.find("s")).next_fire_at == NOON + 3 * MINUTE
+
+
+class Overtaken:
+    """A store where people change the schedule just before what was decided of it is written."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.overtaken = 0
+
+    async def settle(self, moves: Any) -> Any:
+        if self.overtaken == 0:
+            self.overtaken += 1
+            known = await self._inner.schedule("s")
+            await self._inner.change(replace(known, paused=True, next_fire_at=None, next_due_at=None))
+        return await self._inner.settle(moves)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+async def test_what_was_taken_from_it_meanwhile_is_not_started(shop: Workshop) -> None:
+    await shop.make()
+    store = Overtaken(shop.store)
+    async with shop.scheduler(store) as scheduler:
+        shop.go_on(60)
+        await shop.house.until(lambda: store.overtaken)
+        await shop.desk.run("s")
+        await shop.settled(1)
+        beats = scheduler.pulse.turned_at
+        await shop.house.until(lambda: shop.hint() or scheduler.pulse.turned_at > beats)
+    assert len(shop.threads()) == 1
 
 
 async def test_two_processes_fire_each_time_once(shop: Workshop) -> None:
@@ -201,8 +232,6 @@ async def test_a_workflow_that_is_gone_fails_the_firing_and_not_the_schedule(sho
 async def test_an_input_that_cannot_be_made_fails_the_firing_at_once(shop: Workshop) -> None:
     await shop.make(input={"n": "{int(schedule.name)}"}, name="7")
     schedule = await shop.desk.find("7")
-    from dataclasses import replace  # noqa: PLC0415
-
     await shop.store.change(replace(schedule, plan=replace(schedule.plan, input={"n": "{int('x')}"})))
     async with shop.scheduler():
         shop.go_on(60)
