@@ -25,6 +25,10 @@ def _instant(value: Any) -> datetime:
     raise ValueError("should be a time such as 2026-11-21T09:30:00Z")
 
 
+def _no_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
 _TIME_SCHEMA: Final = {"type": "string", "format": "date-time", "description": "Without an offset it is in UTC."}
 Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema(_TIME_SCHEMA)]
 Reference = Annotated[str, Field(pattern=NAME[:-1] + r"(@[1-9][0-9]{0,8})?$")]
@@ -81,7 +85,9 @@ class ScheduleRequest(_Fields):
 class ScheduleChangeRequest(_Fields):
     """What to change of a schedule; null: as usual. `cron` and `every` take each other's place."""
 
-    workflow: Annotated[Reference | None, Field(description="A registered name, or name@version.")] = None
+    workflow: Annotated[
+        Reference, Field(description="A registered name, or name@version.", json_schema_extra=_no_default)
+    ] = ""
     expected_revision: Annotated[
         int | None, Field(ge=1, le=_MAX_INT, description="Only while this is its revision.")
     ] = None

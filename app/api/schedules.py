@@ -134,8 +134,7 @@ async def one(name: str, request: Request) -> Response:
 async def change(name: str, request: Request) -> Response:
     """Change what is given and leave the rest; null goes back to the usual. A firing that is due already is still made."""
     wanted = await read(request, ScheduleChangeRequest)
-    fields = {name: each for name, each in wanted.told().items() if name != "workflow" or each is not None}
-    changed = await services_of(request).schedules.change(name, fields, wanted.expected_revision)
+    changed = await services_of(request).schedules.change(name, wanted.told(), wanted.expected_revision)
     return await _shown(request, changed)
 
 

@@ -48,7 +48,8 @@ _TIDY: Final = 60.0
 _TIDIED: Final = 1_000
 _TRIM: Final = 50
 """Firings of a schedule after which those beyond the newest are deleted."""
-_LATE: Final = timedelta(seconds=60)
+_LATE: Final = timedelta(seconds=5)
+"""From then on so many times may be due that they are reckoned in a thread."""
 _log: Final = logging.getLogger(__name__)
 
 

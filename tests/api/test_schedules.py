@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.api.real import open_real
+
 if TYPE_CHECKING:
     import httpx
 
@@ -84,6 +86,30 @@ async def test_a_null_goes_back_to_the_usual(client: httpx.AsyncClient) -> None:
     assert (changed["overlap"], changed["jitter_ms"], changed["revision"]) == ("skip", 5000, 2)
     late = await client.patch("/api/schedules/tick", json={"jitter": None, "expected_revision": 1})
     assert (late.status_code, late.json()["code"]) == (409, "version_conflict")
+
+
+async def test_a_workflow_cannot_be_taken_away(client: httpx.AsyncClient) -> None:
+    await make(client)
+    answer = await client.patch("/api/schedules/tick", json={"workflow": None})
+    assert (answer.status_code, answer.json()["problems"][0]["pointer"]) == (422, "/workflow")
+    assert (await client.patch("/api/schedules/tick", json={})).json()["revision"] == 1
+
+
+async def test_a_schedule_fires_on_the_real_service(database_url: str) -> None:
+    async with open_real(database_url=database_url) as real:
+        workflow = {"name": "noted", "steps": [{"id": "a", "agent": "writer", "input": {"at": "{input.at}"}}]}
+        await real.post("/api/workflows", workflow, expect=201)
+        given = {"workflow": "noted", "input": {"at": "{schedule.fire_time}"}}
+        await real.post("/api/schedules", {"name": "tick", "every": "1h", **given}, expect=201)
+        asked = await real.post("/api/schedules/tick/backfill", SPAN)
+        for one in asked["firings"]:
+            while (await real.http.get(f"/api/invoke/status/{one['thread_id']}")).status_code == 404:
+                pass
+            assert (await real.ended(one["thread_id"]))["status"] == "completed"
+        parts = (await real.get("/api/health"))["parts"]["monitor"]
+        assert parts["status"] == "ready", parts
+        metrics = (await real.http.get("/metrics")).text
+    assert 'backstitch_schedule_firings_total{outcome="started"}' in metrics
 
 
 async def test_run_now_answers_with_the_thread(client: httpx.AsyncClient, service: Service) -> None:

@@ -15,7 +15,7 @@ from app.store.memory_schedules import MemorySchedules
 from app.triggers.firing import Starter
 from app.triggers.schedule_desk import Schedules
 from app.triggers.schedules import Scheduler
-from tests.unit.engine.house import step
+from tests.unit.engine.house import PATIENCE, step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -114,7 +114,7 @@ class Workshop:
 
     async def until(self, condition: Callable[[list[Firing]], Any], name: str = "s") -> list[Firing]:
         """The firings, once they are so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not condition(found := await self.firings(name)):
                 self.hint()
                 await asyncio.sleep(0.001)
