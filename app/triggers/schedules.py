@@ -13,17 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
-from app.domain.events import TERMINAL
 from app.domain.schedule_plan import decide
 from app.domain.schedules import Outcome, Tally
-from app.domain.status import ENDED
 from app.engine.pulse import Pulse
+from app.triggers.awaited import Awaited
 from app.triggers.firing_batch import Batch, Handled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from app.domain.events import Event
     from app.domain.ports import Reads
     from app.domain.schedule_plan import Decision
     from app.domain.schedule_store import Claimed, ScheduleStore
@@ -38,10 +36,6 @@ CLAIM: Final = 60.0
 _LOOK: Final = 1.0
 """Seconds after which it looks unasked: another process may have made or changed a schedule."""
 _PACE: Final = 0.005
-_FAR: Final = 0.25
-"""Seconds between two looks at threads that other processes drive."""
-_AWAITED: Final = 10_000
-"""Threads whose end is listened for; others are seen when their schedules are looked at unasked."""
 _LONGEST_PAUSE: Final = 5.0
 _BATCHES: Final = 4
 _TIDY: Final = 60.0
@@ -61,7 +55,6 @@ class Scheduler:
     ) -> None:
         self._store = store
         self._starter = starter
-        self._reads = reads
         self._owner = owner
         self._kept, self._days = kept, days
         self.tally = Tally()
@@ -73,18 +66,13 @@ class Scheduler:
         self._pause = 0.0
         self._unsure = False
         """A claim may be ours without anybody working at it."""
-        self._awaited: dict[str, str] = {}
-        """Threads whose end lets a buffered firing start, with their schedules."""
-        self._freed: set[str] = set()
-        self._far = False
-        self._looked_far = 0.0
+        self._awaited = Awaited(reads, self._due_in)
         self._tidied = monotonic()
         self._made: dict[str, int] = {}
 
     def attach(self, bus: Bus) -> None:
         """Hear of threads that end."""
-        bus.listen(self._heard)
-        bus.listen_far(self._heard_far)
+        self._awaited.attach(bus)
 
     def hint(self) -> None:
         """Something may be due now."""
@@ -129,9 +117,7 @@ class Scheduler:
         try:
             await self._prepare()
             self._until = monotonic() + _LOOK
-            self._unsure = True  # until the answer is here
-            claimed = await self._store.claim(self._owner, CLAIM, PAGE)
-            self._unsure = False
+            claimed = await self._claim()
             self._plan_ahead(claimed)
             if claimed.schedules:
                 group.create_task(self._work(claimed, monotonic()))
@@ -148,6 +134,13 @@ class Scheduler:
         finally:
             if not taken:
                 self._room.release()
+
+    async def _claim(self) -> Claimed:
+        try:
+            return await self._store.claim(self._owner, CLAIM, PAGE)
+        except BaseException:
+            self._unsure = True
+            raise
 
     def _falter(self) -> None:
         self._pause = min(max(0.1, 2 * self._pause), _LONGEST_PAUSE)
@@ -170,18 +163,16 @@ class Scheduler:
 
     async def _prepare(self) -> None:
         if self._unsure:
-            await self._store.release(self._owner)
             self._unsure = False
-        if self._far and monotonic() - self._looked_far > _FAR:
-            self._far, self._looked_far = False, monotonic()
-            await self._look_at(list(self._awaited))
-        if self._freed:
-            freed, self._freed = self._freed, set()
             try:
-                await self._store.touch(freed)
+                await self._store.release(self._owner)
             except BaseException:
-                self._freed |= freed
+                self._unsure = True
                 raise
+        await self._awaited.look()
+        if freed := set(self._awaited.freed):
+            await self._store.touch(freed)
+            self._awaited.freed -= freed
 
     async def _tidy(self) -> None:
         if monotonic() - self._tidied > _TIDY and await self._store.tidy(self._days, _TIDIED) < _TIDIED:
@@ -218,7 +209,7 @@ class Scheduler:
                 self._due_in((decision.move.look_at - claimed.now).total_seconds() - (monotonic() - at))
             self._made[schedule.id] = self._made.get(schedule.id, 0) + len(added)
         await batch.run(lambda done: self._finish(done, claimed, at))
-        await self._await([one for one in held if not one.move.stays_claimed], ())
+        await self._awaited.add([one for one in held if not one.move.stays_claimed], ())
 
     async def _decided(self, claimed: Claimed) -> list[Decision]:
         by_schedule: dict[str, list[Firing]] = {one.id: [] for one in claimed.schedules}
@@ -251,46 +242,4 @@ class Scheduler:
                     self.tally.note(firing.outcome)
             for seconds in one.lateness:
                 self.tally.lateness.note(seconds)
-        await self._await([one.decision for one in done], [one for each in done for one in each.results])
-
-    # ---- threads whose end is awaited
-    async def _await(self, decisions: Sequence[Decision], results: Sequence[Firing]) -> None:
-        """Listen for the end of threads that buffered firings wait for; some may have ended by now."""
-        waiting = {one.move.schedule.id: one for one in decisions if one.buffered}
-        if not waiting:
-            return
-        awaited = {thread_id: key for key, one in waiting.items() for thread_id in one.running}
-        for firing in results:
-            if firing.schedule_id in waiting and firing.outcome is Outcome.STARTED:
-                awaited[firing.thread_id] = firing.schedule_id
-        for thread_id, schedule_id in awaited.items():
-            if len(self._awaited) < _AWAITED:
-                self._awaited[thread_id] = schedule_id
-        await self._look_at(list(awaited), awaited)
-
-    async def _look_at(self, thread_ids: Sequence[str], awaited: dict[str, str] | None = None) -> None:
-        """Whether some of these threads have ended, or are gone."""
-        known = self._awaited if awaited is None else awaited
-        for first in range(0, len(thread_ids), 1_000):
-            page = thread_ids[first : first + 1_000]
-            rows = {row.thread_id: row.status for row in await self._reads.threads(page)}
-            for thread_id in page:
-                if rows.get(thread_id) in ENDED or thread_id not in rows:
-                    self._free(thread_id, known.get(thread_id))
-
-    def _free(self, thread_id: str, schedule_id: str | None) -> None:
-        self._awaited.pop(thread_id, None)
-        if schedule_id is not None:
-            self._freed.add(schedule_id)
-            self.hint()
-
-    def _heard(self, events: Sequence[Event]) -> None:
-        if self._awaited:
-            for event in events:
-                if event.thread_id in self._awaited and event.name in TERMINAL:
-                    self._free(event.thread_id, self._awaited[event.thread_id])
-
-    def _heard_far(self) -> None:
-        if self._awaited:
-            self._far = True
-            self._due_in(_FAR)
+        await self._awaited.add([one.decision for one in done], results)
