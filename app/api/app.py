@@ -30,6 +30,7 @@ from app.api import (
     repair,
     replay,
     retention,
+    schedules,
     start,
     steer,
     tasks,
@@ -80,6 +81,7 @@ _OTHERS: Final = (
     breakers.router,
     mcp.router,
     retention.router,
+    schedules.router,
     config.router,
     health.router,
 )

@@ -13,7 +13,7 @@ from app.bootstrap.agents import agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.health import Parts, open_health
 from app.bootstrap.kill_point import arm
-from app.bootstrap.metrics import service_metrics
+from app.bootstrap.metrics import count_reach, service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.bootstrap.reach import World, open_reach
 from app.bootstrap.services import Limits, Services
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
     engine = await _made(config, store, code, stack)
+    count_reach(engine.metrics, engine.reach)
     await engine.set_going(stack)
     follow(config, store, engine.worker, engine.admission, engine.breakers)
     return _services(engine)
@@ -132,6 +133,7 @@ def _services(of: _Engine) -> Services:
         retention=of.retention,
         config=of.config,
         travel=open_travel(settings, store, of.bus, replays),
+        schedules=of.reach.schedules,
     )
 
 

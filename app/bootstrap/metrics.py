@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_engine import EngineMetrics
 from app.telemetry.metrics_parts import BreakerFigures, JournalFigures, PoolFigures, StoreFigures, WorkerFigures
+from app.telemetry.metrics_schedules import ScheduleFigures
 
 if TYPE_CHECKING:
+    from app.bootstrap.reach import Reach
     from app.bootstrap.stores import Store
     from app.engine.admission import Admission
     from app.engine.breaker import Breakers
@@ -31,3 +33,8 @@ def service_metrics(
         BreakerFigures(breakers.listed).figures,
     )
     return Metrics(series, StoreFigures(store.metrics, queues.report), sources, [engine.run])
+
+
+def count_reach(metrics: Metrics, reach: Reach) -> None:
+    """Show what sets threads going from outside of a request, too."""
+    metrics.sources.append(ScheduleFigures(reach.scheduler.tally).figures)

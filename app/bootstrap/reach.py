@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.triggers.events import ThreadEvents
+from app.triggers.firing import Starter
 from app.triggers.follow import Follower
+from app.triggers.schedule_desk import Schedules
+from app.triggers.schedules import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -25,14 +28,17 @@ class Reach:
     """What is wired; it is set going with the engine, after the worker, and ends before it."""
 
     followers: list[Follower]
+    scheduler: Scheduler
+    schedules: Schedules
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [follower.run() for follower in self.followers]
+        return [*(follower.run() for follower in self.followers), self.scheduler.run()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
-        return {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        return {**followers, "schedules": self.scheduler.pulse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,28 @@ class World:
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    return Reach(followers=_followers(world, {}))
+    starter = Starter(world.control)
+    scheduler = _scheduler(world, starter)
+    return Reach(
+        followers=_followers(world, {}),
+        scheduler=scheduler,
+        schedules=Schedules(
+            world.store.schedules, world.store.stores.registry, world.control, starter, hint=scheduler.hint
+        ),
+    )
+
+
+def _scheduler(world: World, starter: Starter) -> Scheduler:
+    scheduler = Scheduler(
+        world.store.schedules,
+        starter,
+        world.store.stores.reads,
+        owner=world.process,
+        kept=world.settings.schedule_firings_kept,
+        days=world.settings.schedule_firings_days,
+    )
+    scheduler.attach(world.bus)
+    return scheduler
 
 
 def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:

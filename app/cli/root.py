@@ -19,6 +19,7 @@ from app.cli import (
     gates,
     look,
     queues,
+    schedules,
     start,
     state,
     state_look,
@@ -89,6 +90,11 @@ app.add_typer(agents_group)
 queue_group = typer.Typer(name="queue", help="Where threads wait for a slot: see, change.", invoke_without_command=True)
 queues.register(queue_group)
 app.add_typer(queue_group)
+
+
+schedule_group = typer.Typer(name="schedule", help="Start workflows again and again.", no_args_is_help=True)
+schedules.register(schedule_group)
+app.add_typer(schedule_group)
 
 
 def main() -> None:

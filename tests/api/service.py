@@ -51,6 +51,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
+from app.store.memory_schedules import MemorySchedules
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -59,6 +60,8 @@ from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
+from app.triggers.firing import Starter
+from app.triggers.schedule_desk import Schedules
 from tests.api.shared import app_of
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
@@ -127,6 +130,9 @@ class Control:
             thread = await self._thread(outcome.idempotency.thread_id)
             return Accepted(thread=thread, execution_id=thread.execution_id, replayed=True)
         return Accepted(thread=start.thread, execution_id=start.execution.id, created=True)
+
+    async def start_once(self, command: Any) -> Accepted:
+        return await self.start(command)
 
     async def fork(self, command: Any) -> Forked:
         self._note(command)
@@ -287,6 +293,12 @@ class Service:
             every=lambda: 3600,
         )
         self.config = LiveSettings(load_settings(), MemoryConfig())
+        self._open_schedules(tables)
+
+    def _open_schedules(self, tables: MemoryTables) -> None:
+        control: Any = self.control
+        self.schedule_store = MemorySchedules(tables)
+        self.schedules = Schedules(self.schedule_store, self.registry, control, Starter(control), self.hint)
 
     async def moves(self, command: Any) -> Moves:
         """One that was moved and one that was not."""

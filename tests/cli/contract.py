@@ -15,7 +15,15 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples, examples_agents, examples_look, examples_steps, examples_travel, examples_upkeep
+from app.api import (
+    examples,
+    examples_agents,
+    examples_look,
+    examples_schedules,
+    examples_steps,
+    examples_travel,
+    examples_upkeep,
+)
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -250,8 +258,20 @@ AGENTS: dict[str, dict[str, Any]] = {
     "/api/agents/analyst/enable": {**examples_agents.AGENT},
     "/api/agents/analyst/disable": AGENT,
 }
+_SCHEDULE = "/api/schedules/morning-briefing"
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "/api/schedules": {**examples_schedules.SCHEDULE, **examples_schedules.SCHEDULES},
+    "/api/schedules/preview": examples_schedules.PREVIEW,
+    _SCHEDULE: {**examples_schedules.SCHEDULE, **examples_schedules.DELETED},
+    f"{_SCHEDULE}/pause": examples_schedules.PAUSED,
+    f"{_SCHEDULE}/resume": examples_schedules.SCHEDULE,
+    f"{_SCHEDULE}/run": examples_schedules.MANUAL,
+    f"{_SCHEDULE}/backfill": examples_schedules.BACKFILL,
+    f"{_SCHEDULE}/firings": examples_schedules.FIRINGS,
+}
 ANSWERS: dict[str, dict[str, Any]] = {
     **AGENTS,
+    **SCHEDULES,
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
     },
