@@ -21,6 +21,7 @@ from app.store.events import PostgresEvents
 from app.store.followers import PostgresPlaces
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
+from app.store.keys import MemoryKeys, PostgresKeys
 from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
+    from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
@@ -95,6 +97,7 @@ class Store:
     travels: Travels
     archive: Archive
     places: Places
+    keys: Keys
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -152,6 +155,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
+        keys=PostgresKeys(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -213,6 +217,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
         places=MemoryPlaces(tables),
+        keys=MemoryKeys(),
         durable=False,
         fallback=reason,
     )
