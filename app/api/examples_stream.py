@@ -33,3 +33,33 @@ TOKEN: Final[dict[str, Any]] = {
     "expires_at": "2026-11-21T09:45:00.000Z",
     "stream": f"/api/invoke/stream/{examples.THREAD}?token={_TICKET}",
 }
+MONITOR: Final[dict[str, Any]] = {
+    "now": examples.AT,
+    "counts": {"running": 0, "waiting": 1, "pending": 0, "paused": 0},
+    "service": {"able": True, "detail": None},
+    "threads": [
+        {
+            "thread_id": examples.THREAD,
+            "workflow": "content-strategy",
+            "status": "waiting",
+            "progress": 0.5,
+            "current_steps": ["approve"],
+            "queue": "default",
+            "started_at": examples.AT,
+            "last_update": examples.AT,
+            "idle_ms": 90_000,
+            "stuck": True,
+            "why": [
+                {
+                    "reason": "gate",
+                    "step_id": "approve",
+                    "detail": "an answer of ana is waited for: Publish it?",
+                    "until": None,
+                    "item": None,
+                    "round": 0,
+                }
+            ],
+        }
+    ],
+    "more": False,
+}

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from app.api.parsing import Body, Query
-from app.api.requests import MAX_SEQ, Duration
+from app.api.requests import MAX_SEQ, Duration, ShortText
 
 LONGEST_WAIT: Final = 30.0
 LONGEST_TOKEN: Final = 86_400.0
@@ -26,3 +26,11 @@ class TokenRequest(Body):
     """How long the token is to hold."""
 
     ttl: Annotated[Duration | None, Field(ge=1, le=LONGEST_TOKEN, description="15 minutes without it.")] = None
+
+
+class MonitorQuery(Query):
+    """Which threads that have not ended."""
+
+    workflow: Annotated[ShortText | None, Field(description="Of the workflow of that name.")] = None
+    stuck_after: Annotated[Duration, Field(description="How long without progress counts as stuck.")] = 60.0
+    limit: Annotated[int, Field(ge=1, le=200)] = 50

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.api.schemas import ErrorDocument
 from app.domain.status import Status
 
 
@@ -42,3 +43,48 @@ class StreamTokenAnswer(BaseModel):
     token: str
     expires_at: str
     stream: str
+
+
+class Reason(BaseModel):
+    """What holds a thread up; `until`: when that ends by itself, if it does."""
+
+    reason: str
+    step_id: str | None
+    detail: str
+    until: str | None = None
+    error: ErrorDocument | None = None
+    item: int | None = None
+    round: int | None = None
+
+
+class MonitoredThread(BaseModel):
+    """A thread that has not ended. `stuck`: nothing moves, or nothing will without somebody's help."""
+
+    thread_id: str
+    workflow: str
+    status: Status
+    progress: float
+    current_steps: list[str]
+    queue: str
+    started_at: str | None
+    last_update: str
+    idle_ms: int
+    stuck: bool
+    why: list[Reason]
+
+
+class Ability(BaseModel):
+    """Whether the service can work, and what keeps it from it."""
+
+    able: bool
+    detail: str | None
+
+
+class MonitorAnswer(BaseModel):
+    """`counts` are executions by status, counted up to 10,000; `more`: there are threads beyond the limit."""
+
+    now: str
+    counts: dict[str, int]
+    service: Ability
+    threads: list[MonitoredThread]
+    more: bool
