@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -32,23 +32,24 @@ class Answer:
     text: str
 
 
-async def _silent(done: float, total: float | None, message: str | None) -> None:
-    """Nobody asked for progress."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Call:
     """`base` is the address of the service as this client reaches it."""
 
     service: Backstitch
     base: str
-    report: Report = field(default=_silent)
+    report: Report | None = None
     key: str | None = None
     """A key under which the client wants this call to happen once."""
     _told: float = -1.0
 
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the client has asked to be told."""
+        return self.report is not None
+
     async def progress(self, done: float, total: float, message: str) -> None:
         """Tell how far it is; only what is further than what was told before, as the protocol wants it."""
-        if done > self._told:
+        if self.report is not None and done > self._told:
             self._told = done
             await self.report(done, total, message)
