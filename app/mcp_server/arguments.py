@@ -11,7 +11,7 @@ from app.mcp_server.calling import Refused
 
 LONGEST_WAIT: Final = 25.0
 """Seconds; clients give a call up after a minute or less."""
-_A: TypeVar = TypeVar("_A", bound="Arguments")
+_A = TypeVar("_A", bound="Arguments")
 _MOST: Final = 5
 
 

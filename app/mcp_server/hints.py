@@ -10,6 +10,7 @@ from app.mcp_server.calling import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SHOWN: Final = 10
 _HINTS: Final[Mapping[str, str]] = {
     "workflow_not_found": "Read the resource backstitch://workflows for the registered workflows, or pass a whole document.",
     "thread_not_found": "Check the thread_id; workflow_monitor lists those that run, the resource backstitch://threads all.",
@@ -64,5 +65,5 @@ def told(error: Refused) -> str:
 
 
 def _problems(error: Refused) -> list[Mapping[str, Any]]:
-    found: Any = error.more.get("problems")
-    return found[:10] if isinstance(found, list) else []
+    found: list[Mapping[str, Any]] = error.more.get("problems") or []
+    return found[:_SHOWN]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.lowlevel import Server
@@ -61,10 +62,12 @@ class McpServer:
         self._listeners = _Listeners()
         self.listening = ListenHandler(self._listeners)
         self._sessions: list[ServerSession] = []
+        self._known: list[workflows.WorkflowTool] | None = None
 
     def made(self, *, version: str, one_client: bool = False) -> Server[Any]:
         """The SDK's server; `one_client`: it serves one, over pipes, who can be told of changes in the older way too."""
         found = ResourceHandlers(self._desk)
+        call: Any = self._call_tool  # its results may be those of an extension, of which the SDK's types do not know
         server: Server[Any] = Server(
             "backstitch",
             version=version,
@@ -72,7 +75,7 @@ class McpServer:
             instructions=toolbox.INSTRUCTIONS,
             get_tool_input_schema=self._schema,
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,  # pyright: ignore[reportArgumentType] - tasks are results of an extension
+            on_call_tool=call,
             on_list_resources=found.list,
             on_list_resource_templates=found.templates,
             on_read_resource=found.read,
@@ -85,19 +88,18 @@ class McpServer:
 
     async def watch(self) -> None:
         """Tell who listens when there are other workflows, until cancelled."""
-        known: list[workflows.WorkflowTool] | None = None
         while self._tools.some:
             await asyncio.sleep(_LOOK_EVERY)
-            if not (self._listeners.some or self._sessions):
-                known = None
-                continue
-            try:
-                found = await self._tools.listed(self._desk.service)
-            except ClientError:
-                continue
-            if known is not None and found != known:
-                await self._tell()
-            known = found
+            if self._listeners.some or self._sessions:
+                with suppress(ClientError):
+                    await self._workflows()
+
+    async def _workflows(self) -> list[workflows.WorkflowTool]:
+        """Those that are tools now; tells who listens when they are others than when they were last asked for."""
+        before, self._known = self._known, await self._tools.listed(self._desk.service)
+        if before is not None and before != self._known:
+            await self._tell()
+        return self._known
 
     async def _tell(self) -> None:
         await self._listeners.publish(ToolsListChanged())
@@ -118,7 +120,7 @@ class McpServer:
     async def _list_tools(self, _: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
         found = [_tool(tool) for tool in toolbox.TOOLS.values()]
         try:
-            found += [_workflow(tool) for tool in await self._tools.listed(self._desk.service)]
+            found += [_workflow(tool) for tool in await self._workflows()]
         except ClientError as error:  # the others are there all the same, and say what is wrong
             _log.warning("the workflows cannot be listed as tools: %s", error)
         return ListToolsResult(tools=found, ttl_ms=_SHORT_MS if self._tools.some else _LONG_MS)

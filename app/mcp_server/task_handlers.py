@@ -81,5 +81,5 @@ def _check(ctx: Context) -> None:
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(METHOD_NOT_FOUND, "Method not found", ctx.method)
     if not takes_tasks(ctx):
-        data = {"requiredCapabilities": {"extensions": {tasks.EXTENSION: {}}}}
+        data: Document = {"requiredCapabilities": {"extensions": {tasks.EXTENSION: {}}}}
         raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "Missing required client capability", data)
