@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
+OLDEST_NODE = 20
 WRITE = {"id": "write", "agent": "worker"}
 
 
@@ -113,12 +114,15 @@ def inspect(folder: Path, *arguments: str) -> Any:
 
 @pytest.fixture(scope="session")
 def inspector() -> None:
-    """The inspector is there, and can be run."""
+    """The inspector is there, installed by npm once, and can be run."""
     if shutil.which("npx") is None:
         pytest.skip("npx is not installed: it comes with Node.js")
-    command = ["npm", "view", INSPECTOR, "version"]
-    if subprocess.run(command, check=False, capture_output=True, timeout=120).returncode != 0:
-        pytest.skip(f"npm has no {INSPECTOR}: no registry can be reached")
+    node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    if int(node.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
+        pytest.skip(f"the inspector needs Node.js {OLDEST_NODE} or newer, not {node}")
+    command = ["npx", "--yes", INSPECTOR, "--cli", "--version"]
+    if subprocess.run(command, check=False, capture_output=True, timeout=240).returncode != 0:
+        pytest.skip(f"npm cannot install {INSPECTOR}: no registry can be reached")
 
 
 async def test_the_inspector_lists_and_calls_tools_over_http_and_pipes(
