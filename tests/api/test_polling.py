@@ -84,7 +84,7 @@ async def test_an_event_between_reading_and_waiting_is_not_lost(
         return found
 
     monkeypatch.setattr(service.reads, "thread", slow)
-    assert seqs(await poll(client, after=1, wait=30)) == [2]
+    assert seqs(await poll(client, after=1, wait=3)) == [2]
 
 
 async def test_without_news_it_answers_in_time_with_the_same_cursor(client: httpx.AsyncClient, driver: Driver) -> None:
@@ -96,7 +96,7 @@ async def test_events_of_other_processes_are_found_after_a_silence(
     client: httpx.AsyncClient, service: Service, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_SILENCE", 0.01)
-    asked = asyncio.create_task(poll(client, after=1, wait=30))
+    asked = asyncio.create_task(poll(client, after=1, wait=20))
     await waiting(service)
     await driver.commit(service.journal, driver.event(names.STEP_PROGRESS))
     assert seqs(await asked) == [2]
