@@ -11,6 +11,7 @@ from app.api import polling
 from app.domain import events as names
 from app.domain.status import Status
 from tests.api.streams import reading
+from tests.unit.engine.house import PATIENCE
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +41,8 @@ async def tell(service: Service, driver: Driver, count: int = 1) -> None:
 
 
 async def poll(client: httpx.AsyncClient, **params: Any) -> dict[str, Any]:
-    answer = await client.get(PATH, params=params)
+    async with asyncio.timeout(PATIENCE):  # a poll that is answered when its wait is over has missed what it waits for
+        answer = await client.get(PATH, params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -84,7 +86,7 @@ async def test_an_event_between_reading_and_waiting_is_not_lost(
         return found
 
     monkeypatch.setattr(service.reads, "thread", slow)
-    assert seqs(await poll(client, after=1, wait=3)) == [2]
+    assert seqs(await poll(client, after=1, wait=30)) == [2]
 
 
 async def test_without_news_it_answers_in_time_with_the_same_cursor(client: httpx.AsyncClient, driver: Driver) -> None:
@@ -96,7 +98,7 @@ async def test_events_of_other_processes_are_found_after_a_silence(
     client: httpx.AsyncClient, service: Service, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "_SILENCE", 0.01)
-    asked = asyncio.create_task(poll(client, after=1, wait=20))
+    asked = asyncio.create_task(poll(client, after=1, wait=30))
     await waiting(service)
     await driver.commit(service.journal, driver.event(names.STEP_PROGRESS))
     assert seqs(await asked) == [2]

@@ -97,8 +97,8 @@ async def test_a_stream_without_news_ends_in_time_with_its_cursor(house: House) 
 async def test_progress_is_told_in_steps_and_only_rises(house: House) -> None:
     told: list[tuple[float, float | None]] = []
 
-    async def note(done: float, total: float | None, message: str | None) -> None:
-        told.append((done, total))
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total))
 
     async with calling(house.mcp) as caller:
         thread = await caller.start(WRITE, {**WRITE, "id": "again"}, {"id": "rest", "sleep": "100ms"})
