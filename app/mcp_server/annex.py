@@ -12,11 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
-from app.client import Backstitch
 from app.mcp_server.counting import Calls
-from app.mcp_server.workflows import WorkflowTools
+from app.mcp_server.inside import inside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,11 +23,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from app.bootstrap import Services
+    from app.client import Backstitch
     from app.mcp_server.server import McpServer
 
     Made = tuple[McpServer, StreamableHTTPSessionManager]
 
-_INSIDE: Final = "http://backstitch.internal"
 _log: Final = logging.getLogger(__name__)
 
 
@@ -63,7 +60,7 @@ class McpAnnex:
         self._wanted, self._ready, self._manager, self._fault = asyncio.Event(), asyncio.Event(), None, None
         services.metrics.sources.append(self.calls.figures)
         services.parts.add("mcp_server", self._health)
-        async with _inside(application) as service, asyncio.TaskGroup() as group:
+        async with inside(application) as service, asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(service, services))
             yield
             keeper.cancel()
@@ -105,6 +102,7 @@ class McpAnnex:
 
         from app.mcp_server.desk import Desk  # noqa: PLC0415
         from app.mcp_server.server import McpServer  # noqa: PLC0415
+        from app.mcp_server.workflows import WorkflowTools  # noqa: PLC0415
 
         options = self._options
         server = McpServer(Desk(service, self.calls, _base), WorkflowTools(options.exposed))
@@ -125,16 +123,6 @@ class McpAnnex:
         if self._fault is not None:
             return {"status": "degraded", "detail": f"it cannot be loaded: {self._fault}", **told}
         return {"status": "ready", **told}
-
-
-@asynccontextmanager
-async def _inside(application: ASGIApp) -> AsyncGenerator[Backstitch]:
-    """A client of the application that needs no server."""
-    async with Backstitch(_INSIDE) as service:
-        await service.http.aclose()
-        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-        service.http = httpx.AsyncClient(transport=transport, base_url=_INSIDE)
-        yield service
 
 
 def _base(request: Request) -> str:

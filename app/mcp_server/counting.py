@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from app.mcp_server.toolbox import TOOLS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +23,8 @@ class Calls:
 
     def note(self, tool: str, outcome: str) -> None:
         """A call has ended: `ok`, `refused`, `error` or `cancelled`."""
+        from app.mcp_server.toolbox import TOOLS  # noqa: PLC0415 - a service that nobody asks over MCP need not load it
+
         known = tool if tool in TOOLS or tool in METHODS else WORKFLOW
         self._counts[known, outcome] += 1
 

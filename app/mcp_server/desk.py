@@ -75,6 +75,5 @@ class Desk:
         try:
             return await self.counted(name, asking)
         except Refused as error:
-            absent = error.code.endswith("_not_found")
             data = {"code": error.code, **error.more}
-            raise MCPError(INVALID_PARAMS if absent else INTERNAL_ERROR, error.detail, data) from None
+            raise MCPError(INTERNAL_ERROR if error.code in _FAULTS else INVALID_PARAMS, error.detail, data) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from app.client_polling import Polling
+from app.mcp_server.bounds import fitting_state
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import compact, percent
 
@@ -36,7 +37,7 @@ async def invoke_history(call: Call, given: InvokeHistory) -> Answer:
     """The versions of a thread, or the whole state at one of them."""
     if given.version is not None:
         where = f"/api/invoke/history/{quote(given.thread_id, safe='')}/{given.version}"
-        state = await call.service.request("GET", where)
+        state = await fitting_state(await call.service.request("GET", where))
         return Answer({"thread_id": given.thread_id, "state": state}, compact(state, 8_000))
     fields = given.given("cursor", "from_version", "to_version", "step")
     page = await call.service.history(given.thread_id, limit=given.limit, **fields)

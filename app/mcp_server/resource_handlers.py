@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from mcp.shared.exceptions import MCPError
@@ -16,6 +16,7 @@ from mcp_types import (
     TextResourceContents,
 )
 
+from app.domain import jsontext
 from app.mcp_server import resources
 from app.mcp_server.calling import Refused
 
@@ -57,7 +58,7 @@ class ResourceHandlers:
     async def read(self, _: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         """One of them, as JSON."""
         document = await self._desk.asked(_READ, resources.read(self._desk.service, params.uri))
-        text = json.dumps(document, ensure_ascii=False)
+        text = await asyncio.to_thread(jsontext.dumps, document)
         try:
             kept = resources.bounded(text, params.uri)
         except Refused as error:

@@ -122,6 +122,7 @@ class McpServer:
         try:
             found += [_workflow(tool) for tool in await self._workflows()]
         except ClientError as error:  # the others are there all the same, and say what is wrong
+            self._known = []
             _log.warning("the workflows cannot be listed as tools: %s", error)
         return ListToolsResult(tools=found, ttl_ms=_SHORT_MS if self._tools.some else _LONG_MS)
 

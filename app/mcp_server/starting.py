@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import next_text, status_text
 
@@ -30,5 +31,5 @@ def started(accepted: Document) -> Answer:
 
 async def invoke_status(call: Call, given: InvokeStatus) -> Answer:
     """The status document."""
-    status = await call.service.status(given.thread_id)
+    status = await fitting_status(await call.service.status(given.thread_id))
     return Answer(status, f"{status_text(status)}\n{next_text(status['status'], given.thread_id)}")

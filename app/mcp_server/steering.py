@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.client import ApiError
 from app.client_gates import Gates
+from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document, Refused
 from app.mcp_server.hints import refused
 from app.mcp_server.wording import compact, gate_line, next_text, status_text
@@ -51,7 +52,7 @@ def _preview(found: Document) -> str:
 
 async def invoke_cancel(call: Call, given: InvokeCancel) -> Answer:
     """Stop for good."""
-    status = await call.service.cancel(given.thread_id, **given.given("reason", "force"))
+    status = await fitting_status(await call.service.cancel(given.thread_id, **given.given("reason", "force")))
     return Answer(status, f"{status_text(status)}\nWhat it has done is kept; invoke_resume takes it up again.")
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.client import ApiError
 from app.client_gates import Gates
+from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Call, Document, Refused
 from app.mcp_server.hints import told
 from app.mcp_server.steering import open_gates
@@ -31,7 +32,7 @@ _OVER: Final = frozenset({"completed", "failed", "interrupted"})
 
 async def task_of(call: Call, thread_id: str, *, may_ask: bool) -> Document:
     """The task as tasks/get tells of it; `may_ask`: the client can ask its user.  Raises ClientError."""
-    status = await call.service.status(thread_id)
+    status = await fitting_status(await call.service.status(thread_id))
     task = seed(status)
     if task["status"] == "completed":
         return {**task, "result": _result(status)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mcp_server.arguments import LONGEST_WAIT, InvokeStream
+from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document, Refused
 from app.mcp_server.following import invoke_stream
 from app.mcp_server.schemas import wrapped
@@ -114,7 +115,7 @@ async def run(call: Call, tool: WorkflowTool, given: Document | None) -> Answer:
     accepted = await start(call, tool, given)
     wanted = InvokeStream(thread_id=accepted["thread_id"], until="end", max_events=500, wait=LONGEST_WAIT)
     followed = await invoke_stream(call, wanted)
-    status = await call.service.status(accepted["thread_id"])
+    status = await fitting_status(await call.service.status(accepted["thread_id"]))
     return outcome(status, followed.document["next_cursor"])
 
 

@@ -1,0 +1,51 @@
+"""A client of the application in this process: no socket, and long answers are read aside, since the loop is everybody's."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpx
+
+from app.client import ApiError, Backstitch
+from app.domain import jsontext
+from app.domain.errors import JsonError
+from app.runners.aside import aside
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from starlette.types import ASGIApp
+
+    Fields = Mapping[str, Any] | None
+
+_URL: Final = "http://backstitch.internal"
+
+
+class Inside(Backstitch):
+    """See Backstitch."""
+
+    async def request(
+        self, method: str, path: str, *, json: Fields = None, params: Fields = None, headers: Fields = None
+    ) -> dict[str, Any]:
+        """See Backstitch.  The application always answers."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        answer = await self.http.request(method, path, json=json, params=given, headers=headers)
+        try:
+            found: Any = await aside(lambda: jsontext.loads(answer.content), len(answer.content))
+        except JsonError:
+            found = None
+        document = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        if answer.is_success:
+            return document
+        raise ApiError(answer.status_code, document)
+
+
+@asynccontextmanager
+async def inside(application: ASGIApp) -> AsyncGenerator[Backstitch]:
+    """The client, until the block ends."""
+    async with Inside(_URL) as service:
+        await service.http.aclose()
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        service.http = httpx.AsyncClient(transport=transport, base_url=_URL)
+        yield service
