@@ -1,12 +1,13 @@
 """How long a workflow is likely to take: the median of its executions of the last week, from the time series.
 
-Asking costs a look into a table in memory; what is in it is read anew beside, only as long as somebody asks.
+Asking costs a look into a table in memory; what is in it is read anew beside, more often while somebody asks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _BACK: Final = timedelta(days=7)
 _NAMES: Final = 1_000
 _PAUSE: Final = 5.0
+_IDLE: Final = 25.0
+"""How much longer what was read is kept while nobody asks."""
 _SHARE: Final = 100
 """How much longer what was read is kept than reading it took."""
 _log: Final = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ class Estimates:
         return self._known.get(workflow)
 
     async def run(self) -> None:
-        """Read what is known, and again whenever it was asked for since, until cancelled."""
+        """Read what is known, again and again, until cancelled."""
         while True:
             self._asked.clear()
             began = monotonic()
@@ -55,7 +58,9 @@ class Estimates:
             except Exception:  # noqa: BLE001 - what is only estimated must not take the service down
                 _log.exception("how long workflows take could not be read")
             await asyncio.sleep(max(_PAUSE, _SHARE * (monotonic() - began)))
-            await self._asked.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE):
+                    await self._asked.wait()
 
     async def look(self) -> None:
         """Read it now.  Raises Unavailable."""
