@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     agents_dir: Path | None = None
     http_allow_private: bool = False
     mcp_servers: Path | None = None
+    mcp_enabled: bool = True
+    mcp_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_workflow_tools: Annotated[tuple[str, ...], NoDecode] = ()
 
     lease_seconds: Seconds = 10
     max_recoveries: Count = 10
@@ -203,7 +207,11 @@ class Settings(BaseSettings):
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
         return {name.strip().lower(): days.strip() for name, _, days in pairs}
 
-    @field_validator("modules", "api_agent_secrets", "cors_allow_origins", mode="before")
+    @field_validator(
+        *("modules", "api_agent_secrets", "cors_allow_origins"),
+        *("mcp_allowed_hosts", "mcp_allowed_origins", "mcp_workflow_tools"),
+        mode="before",
+    )
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

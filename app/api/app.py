@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, FastAPI
@@ -24,6 +24,7 @@ from app.api import (
     look,
     mcp,
     metrics,
+    monitor,
     openapi,
     problem,
     queues,
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from app.api.annex import Annex
     from app.api.services import AppState, Services
 
 _INVOKE: Final = (
@@ -69,6 +73,7 @@ _OTHERS: Final = (
     gates.open_router,
     look.execution_router,
     events.router,
+    monitor.router,
     logs.router,
     items.router,
     usage.router,
@@ -93,9 +98,12 @@ _DESCRIPTION: Final = (
 
 
 def create_app(
-    services_factory: Callable[[], AbstractAsyncContextManager[Services]], *, origins: Sequence[str] = ()
+    services_factory: Callable[[], AbstractAsyncContextManager[Services]],
+    annexes: Sequence[Annex] = (),
+    *,
+    origins: Sequence[str] = (),
 ) -> FastAPI:
-    """The application over the services that the factory opens when it starts and closes when it ends.
+    """The application over the services that the factory opens when it starts and closes when it ends, with its annexes.
 
     Pages of `origins` ("*": of any) may use it from a browser.
     """
@@ -105,7 +113,10 @@ def create_app(
         async with services_factory() as services, asyncio.TaskGroup() as group:
             state: AppState = {"services": services, "streams": Streams(), "feed": Feed(services)}
             helpers = (group.create_task(state["feed"].run()), group.create_task(_close_streams(state)))
-            yield state
+            async with AsyncExitStack() as stack:
+                for annex in annexes:
+                    await stack.enter_async_context(annex.open(_from_within(app, state), services))
+                yield state
             for helper in helpers:
                 helper.cancel()
 
@@ -125,6 +136,7 @@ def create_app(
     for path in ("/api/invoke/async", "/invoke/async"):
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
     app.router.routes.append(Route("/metrics", metrics.scrape))
+    app.router.routes.extend(Route(annex.path, annex) for annex in annexes)
     for router in (*_INVOKE, *_OTHERS):
         app.include_router(router, prefix="/api")
     bare = APIRouter(include_in_schema=False)
@@ -133,6 +145,15 @@ def create_app(
     app.include_router(bare, include_in_schema=False)
     openapi.describe(app)
     return app
+
+
+def _from_within(app: FastAPI, state: AppState) -> ASGIApp:
+    """The application for who calls it in this process, without a server that brings the state."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {**state}}, receive, send)
+
+    return call
 
 
 async def _close_streams(state: AppState) -> None:

@@ -60,7 +60,7 @@ _UNAVAILABLE: Final = {
         "breakers": {"status": "degraded", "detail": "open: marketer"},
     },
 }
-_ESSENTIAL: Final = frozenset({"database", "journal", "worker", "monitor", "disk", "service"})
+ESSENTIAL: Final = frozenset({"database", "journal", "worker", "monitor", "disk", "service"})
 """Parts without which no thread gets on."""
 _STORE: Final = {
     "kind": "postgres",
@@ -99,7 +99,7 @@ async def health(request: Request) -> Response:
 
 
 def _worst(parts: Mapping[str, Mapping[str, Any]]) -> str:
-    if any(part.get("status") == "unavailable" for name, part in parts.items() if name in _ESSENTIAL):
+    if any(part.get("status") == "unavailable" for name, part in parts.items() if name in ESSENTIAL):
         return "unavailable"
     return "ready" if all(part.get("status") == "ready" for part in parts.values()) else "degraded"
 

@@ -14,6 +14,7 @@ from app.api import (
     requests_policies,
     requests_schedules,
     requests_steer,
+    requests_stream,
     requests_tasks,
     requests_travel,
     requests_upkeep,
@@ -59,6 +60,11 @@ _TAGS: Final = [
 
 _EXAMPLES: Final[dict[int, dict[str, str]]] = {
     400: {"invalid_json": "not valid JSON: unexpected end of data: line 1 column 12 (char 11)"},
+    401: {
+        "token_invalid": "the token is not one of this service",
+        "token_expired": "the token's time is over: ask for another",
+    },
+    403: {"token_mismatch": "the token is for the stream of another thread"},
     404: {"thread_not_found": f"no thread {examples.THREAD}"},
     409: {"thread_running": f"thread {examples.THREAD} is running", "version_conflict": "the head is version 4, not 3"},
     413: {"body_too_large": "the body is larger than 10000000 bytes"},
@@ -125,6 +131,7 @@ WORKFLOW_BODY: Final[Json] = {
 
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.StartRequest,
+    requests_stream.TokenRequest,
     requests_steer.ResumeRequest,
     requests_steer.RollbackRequest,
     requests.ForkRequest,

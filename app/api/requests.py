@@ -19,7 +19,7 @@ from app.domain.times import seconds
 from app.domain.usage import GROUPS
 
 _MAX_INT: Final = 2**31 - 1
-_MAX_SEQ: Final = 2**63 - 1
+MAX_SEQ: Final = 2**63 - 1
 LONGEST_WAIT: Final = 600.0
 MAX_VARIANTS: Final = 20
 _DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
@@ -199,7 +199,10 @@ class WaitQuery(Query):
 class StreamQuery(Query):
     """Where a stream begins."""
 
-    after: Annotated[int, Field(ge=0, le=_MAX_SEQ, description="Only events with a greater `seq`.")] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ, description="Only events with a greater `seq`.")] = 0
+    token: Annotated[
+        str | None, Field(max_length=1_000, description="Lets in whoever has it; one that is wrong: 401.")
+    ] = None
 
 
 class FeedQuery(Query):

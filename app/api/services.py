@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.retention import Retention
+    from app.engine.tickets import Tickets
     from app.engine.travel import Travel
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
@@ -165,6 +166,7 @@ class Metrics(Protocol):
     """What the service tells of itself in numbers."""
 
     async def scrape(self, accept: str, more: Iterable[Figure] = ()) -> tuple[bytes, str]: ...
+    def estimate(self, workflow: str) -> int | None: ...
     async def series(self) -> MetricsStore: ...
 
 
@@ -229,6 +231,8 @@ class Services(Protocol):
     def travel(self) -> Travel: ...
     @property
     def schedules(self) -> Schedules: ...
+    @property
+    def tickets(self) -> Tickets: ...
     @property
     def durable(self) -> bool: ...
     @property

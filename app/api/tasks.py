@@ -138,7 +138,7 @@ async def task(task_id: str, request: Request) -> Response:
     operation_id="stream_task",
     status_code=200,
     response_class=EventStream,
-    responses={**problems(404, 422, task_not_found=f"no task {examples.THREAD!r}"), **follow.STREAMED},
+    responses={**problems(404, 422, 401, 403, task_not_found=f"no task {examples.THREAD!r}"), **follow.STREAMED},
     openapi_extra=follow.LAST_SEQ,
 )
 async def stream(task_id: str, request: Request, query: Annotated[StreamQuery, FromQuery()]) -> Response:

@@ -21,6 +21,7 @@ from app.bootstrap.traces import open_traces
 from app.bootstrap.travel import open_travel
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
 from app.domain.hints import Hint
+from app.domain.times import utc_now
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
@@ -33,6 +34,7 @@ from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.moving import Mover
 from app.engine.replay import Replays
+from app.engine.tickets import Tickets
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ def _services(of: _Engine) -> Services:
         config=of.config,
         travel=open_travel(settings, store, of.bus, replays),
         schedules=of.reach.schedules,
+        tickets=Tickets(store.keys, utc_now),
     )
 
 

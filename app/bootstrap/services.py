@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.engine.inspection import Inspector
     from app.engine.moving import Mover
     from app.engine.retention import Retention
+    from app.engine.tickets import Tickets
     from app.engine.travel import Travel
     from app.engine.worker import Worker
     from app.runners.mcp_servers import McpServers
@@ -76,6 +77,7 @@ class Services:
     config: LiveSettings
     travel: Travel
     schedules: Schedules
+    tickets: Tickets
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

@@ -21,6 +21,7 @@ from app.store.events import PostgresEvents
 from app.store.followers import PostgresPlaces
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
+from app.store.keys import MemoryKeys, PostgresKeys
 from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.schedule_store import ScheduleStore
+    from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
@@ -99,6 +101,7 @@ class Store:
     archive: Archive
     places: Places
     schedules: ScheduleStore
+    keys: Keys
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -157,6 +160,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
         schedules=PostgresSchedules(pool),
+        keys=PostgresKeys(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -219,6 +223,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         archive=MemoryArchive(tables, graphs),
         places=MemoryPlaces(tables),
         schedules=MemorySchedules(tables),
+        keys=MemoryKeys(),
         durable=False,
         fallback=reason,
     )

@@ -18,6 +18,7 @@ from app.cli import (
     fork,
     gates,
     look,
+    mcp,
     queues,
     schedules,
     start,
@@ -66,6 +67,7 @@ steps.register(app)
 tail.register(app)
 verify.register(app)
 doctor.register(app)
+mcp.register(app)
 
 workflow = typer.Typer(
     name="workflow", help="What is stored of workflows, and resuming the last that broke.", no_args_is_help=True
