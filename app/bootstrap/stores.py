@@ -38,6 +38,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
+from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -49,6 +50,7 @@ from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
+from app.store.sdk_threads import PostgresSdkThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
@@ -95,6 +98,7 @@ class Store:
     travels: Travels
     archive: Archive
     places: Places
+    sdk_threads: SdkThreads
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -152,6 +156,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
+        sdk_threads=PostgresSdkThreads(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -213,6 +218,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
         places=MemoryPlaces(tables),
+        sdk_threads=MemorySdkThreads(tables),
         durable=False,
         fallback=reason,
     )
