@@ -213,9 +213,7 @@ def begun(thread: ThreadRecord, checkpoints: Sequence[CheckpointRecord], executi
     return any(c.version == thread.head_version and c.execution_id == execution_id for c in checkpoints)
 
 
-async def reset(
-    reads: Reads, at: tuple[str, int], refs: Refs, writer: ManifestWriter, asked: Parameters
-) -> None:
+async def reset(reads: Reads, at: tuple[str, int], refs: Refs, writer: ManifestWriter, asked: Parameters) -> None:
     """Take the steps that are to run again out of the state `at` a thread's version; a variable that they had set gets back
     what it was before them.
     """

@@ -269,7 +269,6 @@ class Service:
         self.durable, self.traced, self.fallback = True, False, None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)
         self.travel: Any = Travel(self, tables)
-        self.sdk_threads = MemorySdkThreads(tables)
         self.shutting_down = asyncio.Event()
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
@@ -281,6 +280,7 @@ class Service:
         self.workflow: WorkflowRecord
 
     def _open_policies(self, tables: MemoryTables) -> None:
+        self.sdk_threads = MemorySdkThreads(tables)
         self.retention = Retention(
             MemoryRetention(tables, self.agent_tables),
             self.reads,

@@ -126,7 +126,9 @@ async def test_runs_are_kept_and_replaced(sdk: Any) -> None:
     first, other = uuid7(), uuid7()
     await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"a": 1}, strategy="reject"))
     await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"b": 2}, hidden=True))
-    assert await sdk.runs([first, other]) == {first: SdkRun(run_id=first, thread_id="t", metadata={"b": 2}, hidden=True)}
+    assert await sdk.runs([first, other]) == {
+        first: SdkRun(run_id=first, thread_id="t", metadata={"b": 2}, hidden=True)
+    }
     assert await sdk.runs([]) == {}
 
 
