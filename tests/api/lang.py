@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langgraph_sdk import get_client, get_sync_client
@@ -96,15 +96,62 @@ async def talking(given: Any, ctx: StepContext) -> dict[str, str]:
     return {"text": "one two three", "model": "mouth"}
 
 
+class Wire:
+    """What lies between the clients and the service: `cut` breaks all connections that are open, as a network does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open: set[asyncio.StreamWriter] = set()
+        self.url = ""
+        self.connections = 0
+
+    def cut(self) -> None:
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        self.connections += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        self._open |= {writer, back}
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._pass(reader, back))
+                tasks.create_task(self._pass(there, writer))
+        finally:
+            self._open -= {writer, back}
+
+    @staticmethod
+    async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while piece := await source.read(65_536):
+                sink.write(piece)
+                await sink.drain()
+        sink.transport.abort() if sink.transport.is_closing() else sink.close()
+
+
+@asynccontextmanager
+async def wire_to(url: str) -> AsyncGenerator[Wire]:
+    """A wire to a service."""
+    wire = Wire(int(url.rpartition(":")[2]))
+    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+    wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield wire
+    finally:
+        server.close()
+        wire.cut()
+
+
 @dataclass
 class Lang:
-    """A service with its clients; whatever goes over `client` can be cut."""
+    """A service with its clients; whatever goes over the `wire` can be cut."""
 
     real: Real
     url: str
     client: LangGraphClient
     sync: Any
-    drops: list[Any] = field(default_factory=list)
+    wire: Wire
 
     async def register(self, *documents: dict[str, Any]) -> None:
         for document in documents:
@@ -124,10 +171,16 @@ class Lang:
 @asynccontextmanager
 async def open_lang(**settings: Any) -> AsyncGenerator[Lang]:
     """All of it; the workflows above are registered."""
-    given = {"modules": "tests.api.agents,tests.api.lang", "sse_heartbeat_seconds": 1, **settings}
-    async with open_real(**given) as real, served(real.application) as url:
-        client, sync = get_client(url=f"{url}/langgraph", api_key=None), get_sync_client(url=f"{url}/langgraph", api_key=None)
-        lang = Lang(real, f"{url}/langgraph", client, sync)
+    given = {
+        "modules": "tests.api.agents,tests.api.lang",
+        "sse_heartbeat_seconds": 1,
+        "shutdown_grace_seconds": 0.05,
+        **settings,
+    }
+    async with open_real(**given) as real, served(real.application) as url, wire_to(url) as wire:
+        url = f"{wire.url}/langgraph"
+        client, sync = get_client(url=url, api_key=None), get_sync_client(url=url, api_key=None)
+        lang = Lang(real, url, client, sync, wire)
         await lang.register(SEWING, ASKING, SLOW, TALKING)
         async with client:
             yield lang

@@ -210,9 +210,7 @@ async def test_an_idempotency_key_begins_once(lang: Lang) -> None:
     assert calls[0]["run_id"] == calls[1]["run_id"]
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
+REFUSED: list[tuple[dict[str, Any], str]] = [
         ({"interrupt_before": ["cut"]}, "gate"),
         ({"interrupt_after": "*"}, "gate"),
         ({"on_completion": "delete"}, "retention"),
