@@ -127,7 +127,7 @@ class Wire:
             while piece := await source.read(65_536):
                 sink.write(piece)
                 await sink.drain()
-        sink.transport.abort() if sink.transport.is_closing() else sink.close()
+        sink.close()
 
 
 @asynccontextmanager
@@ -161,6 +161,12 @@ class Lang:
         """A call of the synchronous client, which must not hold up the loop that serves it."""
         return await asyncio.to_thread(call, *arguments, **more)
 
+    async def followed(self, thread_id: str) -> None:
+        """Wait until somebody follows the thread."""
+        async with asyncio.timeout(30):
+            while not self.real.services.bus._threads.get(thread_id):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.001)
+
     async def paused_at_gate(self, **more: Any) -> tuple[str, dict[str, Any]]:
         """A thread that asks, and the state that tells of it."""
         thread = await self.client.threads.create()
@@ -173,11 +179,11 @@ async def open_lang(**settings: Any) -> AsyncGenerator[Lang]:
     """All of it; the workflows above are registered."""
     given = {
         "modules": "tests.api.agents,tests.api.lang",
-        "sse_heartbeat_seconds": 1,
+        "sse_heartbeat_seconds": 0.2,
         "shutdown_grace_seconds": 0.05,
         **settings,
     }
-    async with open_real(**given) as real, served(real.application) as url, wire_to(url) as wire:
+    async with open_real(**given) as real, served(real.application) as at, wire_to(at) as wire:
         url = f"{wire.url}/langgraph"
         client, sync = get_client(url=url, api_key=None), get_sync_client(url=url, api_key=None)
         lang = Lang(real, url, client, sync, wire)

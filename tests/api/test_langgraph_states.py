@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,7 +39,7 @@ async def test_the_history_has_all_checkpoints_the_newest_first(lang: Lang) -> N
     assert [one["checkpoint"]["checkpoint_id"] for one in history] == ["5", "4", "3", "2", "1"]
     assert [list(one["next"]) for one in history] == [[], [], ["iron"], ["stitch"], ["cut"]]
     assert [one["metadata"]["source"] for one in history] == ["loop"] * 4 + ["input"]  # type: ignore[index]
-    for one, older in zip(history, history[1:], strict=False):
+    for one, older in pairwise(history):
         assert one["parent_checkpoint"] == older["checkpoint"]
 
 

@@ -215,8 +215,7 @@ async def test_a_thread_is_followed_through_its_runs(lang: Lang) -> None:
                 return
 
     reading = asyncio.create_task(read())
-    while not lang.real.services.bus.subscribers:
-        await asyncio.sleep(0)
+    await lang.followed(thread_id)
     run = await lang.client.runs.create(thread_id, "sewing", input={"topic": "b"})
     await reading
     assert [part.data["run_id"] for part in found if part.event == "metadata"] == [run["run_id"]] * 2

@@ -145,7 +145,7 @@ async def test_what_is_not_supported_is_refused_in_words(lang: Lang) -> None:
 
 async def test_crons_and_the_store_are_not_implemented_and_say_so(lang: Lang) -> None:
     for call in ABSENT:
-        with pytest.raises(InternalServerError, match="this service has no (crons|store)") as raised:
+        with pytest.raises(InternalServerError, match=r"this service has no (crons|store)") as raised:
             await call(lang.client)
         assert raised.value.status_code == 501
 

@@ -26,7 +26,7 @@ from app.domain.views.common import encode
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from app.api.langgraph.telling import Told
     from app.api.services import Services
@@ -206,7 +206,11 @@ class RunStream(ThreadStream):
 
 
 class RunEvents(EventStream):
-    """The response; `cut` is awaited when the reader goes before the end, if the service itself does not end."""
+    """The response; `cut` is awaited when the reader goes before the end, if the service itself does not end.
+
+    Of a stream that ends before its run has come to rest, because the service shuts down, the connection is closed in the middle
+    of the answer: only then does the SDK connect again whatever has become of the run meanwhile.
+    """
 
     def __init__(
         self,
@@ -221,6 +225,11 @@ class RunEvents(EventStream):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the run rests or the reader goes."""
-        await super().__call__(scope, receive, send)
+
+        async def sending(message: Message) -> None:
+            if self._stream.complete or message["type"] != "http.response.body" or message.get("more_body", False):
+                await send(message)
+
+        await super().__call__(scope, receive, sending)
         if self._cut is not None and not self._stream.complete and not self._streams.closing:
             await self._cut()
