@@ -9,6 +9,7 @@ import pytest
 from langgraph_sdk.errors import UnprocessableEntityError
 
 from tests.api.lang import held_of, open_lang, parts, told
+from tests.llm_server import LlmServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -235,3 +236,21 @@ async def test_a_heartbeat_goes_out_while_nothing_happens(lang: Lang) -> None:
                     break
     held_of(thread_id).go.set()
     assert (await lang.client.runs.join(thread_id, run["run_id"]))["hold"] == "let go"
+
+
+async def test_what_a_model_says_is_streamed_token_by_token() -> None:
+    async with (
+        open_lang(http_allow_private=True) as lang,
+        serving(LlmServer([{"pieces": ["Hel", "lo ", "you"]}, {"pieces": ["Bye"]}])) as model,
+    ):
+        config = {"provider": "openai", "model": "m", "base_url": model.openai, "api_key_env": None}
+        await lang.real.post("/api/agents", {"name": "mouth", "kind": "llm", "config": config}, expect=201)
+        await lang.register(
+            {"name": "chat", "steps": [{"id": "say", "agent": "mouth"}, {"id": "part", "agent": "mouth"}]}
+        )
+        found = await parts(lang.client.runs.stream(None, "chat", input="Hi", stream_mode=["messages-tuple", "values"]))
+    said: dict[str, str] = {}
+    for message, about in told(found, "messages"):
+        said[about["langgraph_node"]] = said.get(about["langgraph_node"], "") + message["content"]
+    assert said == {"say": "Hello you", "part": "Bye"}
+    assert told(found, "values")[-1]["say"]["text"] == "Hello you"
