@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.domain.sdk_threads import SdkThread
 
 _REFERENCE: Final = re.compile(r"(?P<name>[^@\x00]{1,200})(?:@(?P<version>[1-9][0-9]{0,8}))?\Z")
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""In JSON text, where a backslash of the value itself is doubled."""
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}\Z")
 
 
@@ -109,6 +111,6 @@ def version_in(checkpoint: Mapping[str, Any] | None, checkpoint_id: str | None, 
 def storable(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """Metadata as the store can keep and search it.  Raises InvalidRequest."""
     found = dict(metadata or {})
-    if "\\u0000" in jsontext.dumps(found):
+    if _NUL.search(jsontext.dumps(found)):
         raise wrong("metadata", "it holds the character \\u0000, which cannot be searched")
     return found

@@ -15,7 +15,7 @@ from app.api.langgraph import bodies
 from app.api.langgraph.lookup import assistant_id_of, known_thread, run_of, thread_that_ran
 from app.api.langgraph.replies import not_supported, nothing, page, reply, selected, wrong
 from app.api.langgraph.resting import Waited
-from app.api.langgraph.starting import Key, begin, key_of, undo_run
+from app.api.langgraph.starting import Caller, begin, caller_of, undo_run
 from app.api.langgraph.stream import RunEvents, RunStream, Watched
 from app.api.langgraph.telling import MODES, USUAL
 from app.api.langgraph.views import error_of, run_document, run_status
@@ -57,7 +57,7 @@ async def create_batch(request: Request) -> Response:
     wanted = [check(bodies.RunAsked, one) for one in cast("list[Any]", value)]
     found: list[dict[str, Any]] = []
     for one in wanted:
-        begun = await begin(services, one.thread_id, one, Key(key=None, digest=b""))
+        begun = await begin(services, one.thread_id, one, Caller())
         found.append(await _document(services, await run_of(services, begun.thread_id, begun.run_id)))
     return reply(found)
 
@@ -190,7 +190,8 @@ async def _begin(request: Request, thread_id: str | None) -> tuple[bodies.RunAsk
     wanted = check(bodies.RunAsked, value)
     if wanted.thread_id is not None:
         raise wrong("thread_id", "unknown field")
-    return wanted, await begin(services_of(request), thread_id, wanted, key_of(request, value))
+    services = services_of(request)
+    return wanted, await begin(services, thread_id, wanted, caller_of(services, request, value))
 
 
 async def _events(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any
 
 from app.api import idempotency
 from app.api.answers import known_form, no_thread
@@ -12,6 +12,8 @@ from app.api.langgraph.lookup import assistant_of, storable, version_in
 from app.api.langgraph.replies import not_supported, wrong
 from app.api.langgraph.states import variables
 from app.api.langgraph.views import TRIGGERED_BY
+from app.api.langgraph.wanting import context_of, refuse
+from app.api.trace_context import traceparent_of
 from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
 from app.domain.errors import Conflict
 from app.domain.ids import uuid7
@@ -26,12 +28,6 @@ if TYPE_CHECKING:
     from app.api.services import Services
     from app.domain.records import ThreadRecord
 
-_RUNNABLE: Final = frozenset(
-    {"tags", "metadata", "run_name", "run_id", "max_concurrency", "recursion_limit", "configurable"}
-)
-"""Keys of a RunnableConfig, of which only `configurable` means something here."""
-_PLACES: Final = frozenset({"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "run_id"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
@@ -43,34 +39,36 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """An Idempotency-Key with what it stands for."""
+class Caller:
+    """What the headers of a request say: its Idempotency-Key with what that stands for, and the span that asks."""
 
-    key: str | None
-    digest: bytes
+    key: str | None = None
+    digest: bytes = b""
+    traceparent: str | None = None
 
 
-def key_of(request: Request, value: Any) -> Key:
+def caller_of(services: Services, request: Request, value: Any) -> Caller:
     """The request's.  Raises BadRequest."""
     key = idempotency.key_of(request)
-    return Key(key=key, digest=idempotency.digest(key, request.url.path, value))
+    digest = idempotency.digest(key, request.url.path, value)
+    return Caller(key=key, digest=digest, traceparent=traceparent_of(services, request))
 
 
-async def begin(services: Services, thread_id: str | None, wanted: RunAsked, key: Key) -> Begun:
+async def begin(services: Services, thread_id: str | None, wanted: RunAsked, caller: Caller) -> Begun:
     """Do what a run asks for.  Raises NotFound, Conflict, InvalidRequest, NotSupported and what control raises."""
-    _refuse(wanted, stateless=thread_id is None)
+    refuse(wanted, stateless=thread_id is None)
     assistant = await assistant_of(services, wanted.assistant_id)
     metadata = storable(wanted.metadata)
-    known = key.key is not None and await services.reads.idempotency("default", key.key) is not None
+    known = caller.key is not None and await services.reads.idempotency("default", caller.key) is not None
     if thread_id is None or known:
-        begun = await _start(services, thread_id or uuid7(), assistant, wanted, key)
+        begun = await _start(services, thread_id or uuid7(), assistant, wanted, caller)
     else:
         before = await services.reads.thread(known_form(thread_id))
         if before is None:
-            begun = await _first(services, thread_id, assistant, wanted, key)
+            begun = await _first(services, thread_id, assistant, wanted, caller)
         else:
             await _check_assistant(services, before, assistant)
-            begun = await _Again(services, before, assistant, wanted, key).begin()
+            begun = await _Again(services, before, assistant, wanted, caller).begin()
     if thread_id is not None:
         own = {"graph_id": assistant.record.name, "assistant_id": assistant.assistant_id}
         await services.sdk_threads.merge(begun.thread_id, own, ran=True)
@@ -80,38 +78,7 @@ async def begin(services: Services, thread_id: str | None, wanted: RunAsked, key
     return begun
 
 
-def _refuse(wanted: RunAsked, *, stateless: bool) -> None:
-    """What has no counterpart here is refused rather than left out in silence."""
-    for field in ("interrupt_before", "interrupt_after"):
-        if getattr(wanted, field):
-            raise not_supported(field, "a workflow says itself where it asks: put a `gate` step there")
-    if wanted.webhook is not None:
-        raise not_supported("webhook", "not supported on runs: subscribe to the events of the thread")
-    if wanted.on_completion == "delete":
-        raise not_supported(
-            "on_completion", "a thread is kept until its retention is over: delete it with threads.delete"
-        )
-    if stateless and (wanted.command is not None or wanted.checkpoint or wanted.checkpoint_id):
-        raise wrong("thread_id", "a command or a checkpoint is of a thread: name it")
-    if wanted.command is not None and wanted.input is not None:
-        raise wrong("command", "give an input or a command, not both")
-
-
-def context_of(wanted: RunAsked) -> dict[str, Any]:
-    """The variables of a run: its context, and what its config calls configurable.  Raises InvalidRequest."""
-    config = wanted.config or {}
-    unknown = sorted(config.keys() - _RUNNABLE)
-    if unknown:
-        raise wrong(f"config/{unknown[0]}", "unknown field")
-    configurable: Any = config.get("configurable")
-    if not isinstance(configurable, dict | None):
-        raise wrong("config/configurable", "should be an object")
-    given = cast("dict[str, Any]", configurable or {}).items()
-    own = {name: value for name, value in given if name not in _PLACES and not name.startswith("__")}
-    return {**own, **(wanted.context or {})}
-
-
-async def _first(services: Services, thread_id: str, assistant: Assistant, wanted: RunAsked, key: Key) -> Begun:
+async def _first(services: Services, thread_id: str, assistant: Assistant, wanted: RunAsked, caller: Caller) -> Begun:
     """The first run of a thread."""
     if wanted.if_not_exists != "create" and await services.sdk_threads.get(thread_id) is None:
         raise no_thread(thread_id)
@@ -120,11 +87,11 @@ async def _first(services: Services, thread_id: str, assistant: Assistant, wante
     if wanted.checkpoint or wanted.checkpoint_id:
         version_in(wanted.checkpoint, wanted.checkpoint_id, thread_id)
         raise Conflict(f"thread {thread_id} has had no run yet: it has no checkpoint", code="thread_not_started")
-    return await _start(services, thread_id, assistant, wanted, key)
+    return await _start(services, thread_id, assistant, wanted, caller)
 
 
 async def _start(
-    services: Services, thread_id: str, assistant: Assistant, wanted: RunAsked, key: Key, after: int = 0
+    services: Services, thread_id: str, assistant: Assistant, wanted: RunAsked, caller: Caller, after: int = 0
 ) -> Begun:
     command = StartCommand(
         workflow=assistant.reference,
@@ -135,8 +102,9 @@ async def _start(
         context=context_of(wanted),
         triggered_by=TRIGGERED_BY,
         delay=wanted.after_seconds or 0.0,
-        idempotency_key=key.key,
-        request_sha256=key.digest,
+        idempotency_key=caller.key,
+        request_sha256=caller.digest,
+        traceparent=caller.traceparent,
     )
     accepted = await services.control.start(command)
     # One that an Idempotency-Key stands for may be another thread, and is told from its beginning.
@@ -155,11 +123,11 @@ class _Again:
     """A run on a thread that has had one."""
 
     def __init__(
-        self, services: Services, thread: ThreadRecord, assistant: Assistant, wanted: RunAsked, key: Key
+        self, services: Services, thread: ThreadRecord, assistant: Assistant, wanted: RunAsked, caller: Caller
     ) -> None:
         self._services, self._control = services, services.control
         self._thread, self._assistant = thread, assistant
-        self._wanted, self._key = wanted, key
+        self._wanted, self._caller = wanted, caller
         self._after = thread.last_seq
         self._id = thread.thread_id
 
@@ -231,7 +199,7 @@ class _Again:
                 RollbackCommand(thread_id=self._id, to_version=version, resume=False, triggered_by=TRIGGERED_BY)
             )
         await self._stand_still()
-        return await _start(self._services, self._id, self._assistant, self._wanted, self._key, self._after)
+        return await _start(self._services, self._id, self._assistant, self._wanted, self._caller, self._after)
 
     async def _go_on(self, version: int | None) -> Begun:
         """No input: from where the thread stands, or from an earlier version."""

@@ -208,8 +208,8 @@ class RunStream(ThreadStream):
 class RunEvents(EventStream):
     """The response; `cut` is awaited when the reader goes before the end, if the service itself does not end.
 
-    Of a stream that ends before its run has come to rest, because the service shuts down, the connection is closed in the middle
-    of the answer: only then does the SDK connect again whatever has become of the run meanwhile.
+    Of a stream that ends before its run has come to rest, because the service shuts down, the connection is closed in the
+    middle of the answer: only then does the SDK connect again whatever has become of the run meanwhile.
     """
 
     def __init__(
