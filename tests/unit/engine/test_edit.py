@@ -34,10 +34,10 @@ async def variables(control: Control, thread_id: str, version: int) -> dict[str,
     return (await control.load_state(thread_id, version)).context
 
 
-async def ran(house: House, **more: Any) -> str:
+async def ran(house: House, **context: Any) -> str:
     for name in "abc":
         house.on(name, Failing(ValueError(), times=0, answer=f"{name}!"))
-    return await house.run(*CHAIN, context={"mood": "calm"}, **more)
+    return await house.run(*CHAIN, context={"mood": "calm", **context})
 
 
 async def test_an_edit_is_a_version_at_once_on_top_of_the_one_it_names(house: House) -> None:
@@ -88,12 +88,14 @@ async def test_the_end_can_be_edited_and_stays_the_end_with_its_output(house: Ho
 
 
 async def test_a_start_can_be_edited_and_keeps_the_variables_that_were_given(house: House) -> None:
-    thread_id = await ran(house)
-    written = await edit(house, thread_id, 1, context={"more": 1})
-    again = await edit(house, thread_id, written, Edit(step_id="a", output="x"))
-    assert await variables(house.control, thread_id, again) == {"mood": "calm", "more": 1, "first": "x"}
-    third = await edit(house, thread_id, again, Edit(step_id="a", output="y"))
-    assert await variables(house.control, thread_id, third) == {"mood": "calm", "more": 1, "first": "y"}
+    thread_id = await ran(house, second="given")
+    await edit(house, thread_id, 1, context={"more": 1})
+    await house.resume(thread_id)
+    await house.end(thread_id)
+    head = (await house.thread(thread_id)).head_version
+    again = await edit(house, thread_id, head, Edit(step_id="a", output="x"))
+    expected = {"mood": "calm", "more": 1, "first": "x", "second": "given"}
+    assert await variables(house.control, thread_id, again) == expected
 
 
 async def test_an_edit_of_a_running_thread_fences_it(house: House) -> None:
