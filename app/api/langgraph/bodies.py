@@ -14,19 +14,6 @@ Names = list[str]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 Order = Literal["asc", "desc"]
-Mode = Literal[
-    "values",
-    "messages",
-    "updates",
-    "events",
-    "tasks",
-    "checkpoints",
-    "debug",
-    "custom",
-    "messages-tuple",
-    "tools",
-    "lifecycle",
-]
 Status = Literal["idle", "busy", "interrupted", "error"]
 
 
@@ -147,7 +134,7 @@ class RunAsked(Body):
     context: Values | None = None
     checkpoint: Values | None = None
     checkpoint_id: str | None = None
-    stream_mode: Mode | list[Mode] | None = None
+    stream_mode: str | Names | None = None
     multitask_strategy: Literal["reject", "interrupt", "rollback", "enqueue"] | None = None
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.api.langgraph.replies import not_supported, wrong
+from app.api.langgraph.telling import MODES
 
 if TYPE_CHECKING:
     from app.api.langgraph.bodies import RunAsked
@@ -13,6 +14,8 @@ _RUNNABLE: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "max_concurrency", "recursion_limit", "configurable"}
 )
 """Keys of a RunnableConfig, of which only `configurable` means something here."""
+_MODES: Final = frozenset({*MODES, "events", "tools", "lifecycle"})
+"""Those that LangGraph knows: of a run that nobody streams they say nothing."""
 _PLACES: Final = frozenset({"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "run_id"})
 
 
@@ -29,6 +32,10 @@ def refuse(wanted: RunAsked, *, stateless: bool) -> None:
         )
     if stateless and (wanted.command is not None or wanted.checkpoint or wanted.checkpoint_id):
         raise wrong("thread_id", "a command or a checkpoint is of a thread: name it")
+    given = [wanted.stream_mode] if isinstance(wanted.stream_mode, str) else wanted.stream_mode or []
+    unknown = [mode for mode in given if mode not in _MODES]
+    if unknown:
+        raise wrong("stream_mode", f"{unknown[0][:40]!r} is no mode")
     if wanted.command is not None and wanted.input is not None:
         raise wrong("command", "give an input or a command, not both")
 
