@@ -180,6 +180,7 @@ async def open_lang(**settings: Any) -> AsyncGenerator[Lang]:
     given = {
         "modules": "tests.api.agents,tests.api.lang",
         "sse_heartbeat_seconds": 0.2,
+        "http_allow_private": True,
         "shutdown_grace_seconds": 0.05,
         **settings,
     }
@@ -191,6 +192,12 @@ async def open_lang(**settings: Any) -> AsyncGenerator[Lang]:
         async with client:
             yield lang
         sync.http.client.close()
+
+
+async def shared_lang() -> AsyncGenerator[Lang]:
+    """One for all tests of a module, which find their own threads in it."""
+    async with open_lang() as found:
+        yield found
 
 
 async def parts(stream: AsyncIterator[StreamPart]) -> list[StreamPart]:

@@ -6,20 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from tests.api.lang import held_of, open_lang, parts, told
+from tests.api.lang import held_of, parts, shared_lang, told
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from tests.api.lang import Lang
 
 
-@pytest.fixture
-async def lang() -> AsyncGenerator[Lang]:
-    async with open_lang() as found:
-        yield found
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
 
 
 async def busy(lang: Lang) -> tuple[str, str]:
@@ -45,7 +42,7 @@ async def test_a_stateless_run_has_a_thread_of_its_own(lang: Lang) -> None:
     [made] = told_
     run = await lang.client.runs.get(made["thread_id"], made["run_id"])
     assert (run["status"], run["thread_id"]) == ("success", made["thread_id"])
-    assert await lang.client.threads.search() == []
+    assert await lang.client.threads.search(ids=[made["thread_id"]]) == []
 
 
 async def test_the_synchronous_client_does_all_of_that(lang: Lang) -> None:
@@ -192,7 +189,7 @@ async def test_an_unknown_thread_is_refused_unless_it_is_to_be_made(lang: Lang) 
         await lang.client.runs.create("mine", "sewing", input={"topic": "a"})
     run = await lang.client.runs.create("mine", "sewing", input={"topic": "a"}, if_not_exists="create")
     assert run["thread_id"] == "mine"
-    assert [one["thread_id"] for one in await lang.client.threads.search()] == ["mine"]
+    assert [one["thread_id"] for one in await lang.client.threads.search(ids=["mine"])] == ["mine"]
 
 
 async def test_a_thread_keeps_its_assistant(lang: Lang) -> None:

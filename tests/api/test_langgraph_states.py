@@ -6,20 +6,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from tests.api.lang import held_of, open_lang, parts, told
+from tests.api.lang import held_of, parts, shared_lang, told
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from tests.api.lang import Lang
 
 
-@pytest.fixture
-async def lang() -> AsyncGenerator[Lang]:
-    async with open_lang() as found:
-        yield found
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
 
 
 async def sewn(lang: Lang, topic: str = "silk", **more: Any) -> str:

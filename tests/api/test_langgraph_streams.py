@@ -6,14 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from langgraph_sdk.errors import UnprocessableEntityError
 
-from tests.api.lang import held_of, open_lang, parts, told
+from tests.api.lang import held_of, parts, shared_lang, told
 from tests.llm_server import LlmServer, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from langgraph_sdk.schema import StreamPart
 
     from tests.api.lang import Lang
@@ -23,10 +22,8 @@ TEXTS = ("messages", "messages/partial", "messages/metadata")
 ALL = ["values", "updates", "messages-tuple", "messages", "custom", "tasks", "checkpoints", "debug"]
 
 
-@pytest.fixture
-async def lang() -> AsyncGenerator[Lang]:
-    async with open_lang() as found:
-        yield found
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
 
 
 async def thread_of(lang: Lang) -> str:
@@ -238,16 +235,12 @@ async def test_a_heartbeat_goes_out_while_nothing_happens(lang: Lang) -> None:
     assert (await lang.client.runs.join(thread_id, run["run_id"]))["hold"] == "let go"
 
 
-async def test_what_a_model_says_is_streamed_token_by_token() -> None:
-    async with (
-        open_lang(http_allow_private=True) as lang,
-        serving(LlmServer([{"pieces": ["Hel", "lo ", "you"]}, {"pieces": ["Bye"]}])) as model,
-    ):
+async def test_what_a_model_says_is_streamed_token_by_token(lang: Lang) -> None:
+    async with serving(LlmServer([{"pieces": ["Hel", "lo ", "you"]}, {"pieces": ["Bye"]}])) as model:
         config = {"provider": "openai", "model": "m", "base_url": model.openai, "api_key_env": None}
         await lang.real.post("/api/agents", {"name": "mouth", "kind": "llm", "config": config}, expect=201)
-        await lang.register(
-            {"name": "chat", "steps": [{"id": "say", "agent": "mouth"}, {"id": "part", "agent": "mouth"}]}
-        )
+        steps = [{"id": "say", "agent": "mouth"}, {"id": "part", "agent": "mouth"}]
+        await lang.register({"name": "chat", "steps": steps})
         found = await parts(lang.client.runs.stream(None, "chat", input="Hi", stream_mode=["messages-tuple", "values"]))
     said: dict[str, str] = {}
     for message, about in told(found, "messages"):

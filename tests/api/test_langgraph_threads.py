@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from langgraph_sdk.errors import ConflictError, InternalServerError, NotFoundError, UnprocessableEntityError
 
-from tests.api.lang import held_of, open_lang
+from tests.api.lang import held_of, shared_lang
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from tests.api.lang import Lang
 
 
-@pytest.fixture
-async def lang() -> AsyncGenerator[Lang]:
-    async with open_lang() as found:
-        yield found
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
 
 
 async def test_a_thread_is_made_before_it_runs_and_is_the_same_afterwards(lang: Lang) -> None:
@@ -41,19 +40,21 @@ async def test_a_thread_is_made_once(lang: Lang) -> None:
 
 
 async def test_threads_are_found_by_metadata_status_and_graph(lang: Lang) -> None:
-    ids = [(await lang.client.threads.create(metadata={"user": user}))["thread_id"] for user in ("ana", "bob")]
+    users = [{"user": user, "of": "found"} for user in ("ana", "bob")]
+    ids = [(await lang.client.threads.create(metadata=user))["thread_id"] for user in users]
     await lang.client.runs.wait(ids[0], "sewing", input={"topic": "a"})
     await lang.client.runs.create(ids[1], "slow", input={})
     await held_of(ids[1]).entered.wait()
 
     async def found(**where: Any) -> list[str]:
-        return [one["thread_id"] for one in await lang.client.threads.search(**where)]
+        mine = {**where, "metadata": {"of": "found", **where.get("metadata", {})}}
+        return [one["thread_id"] for one in await lang.client.threads.search(**mine)]
 
     assert await found(metadata={"user": "ana"}) == [ids[0]]
     assert await found(status="busy") == [ids[1]]
     assert await found(metadata={"graph_id": "slow"}) == [ids[1]]
     assert await found(sort_by="created_at", sort_order="asc", limit=1, offset=1) == [ids[1]]
-    assert await lang.client.threads.count(status="idle") == 1
+    assert await lang.client.threads.count(status="idle", metadata={"of": "found"}) == 1
     [slim] = await lang.client.threads.search(ids=[ids[0]], select=["thread_id", "status"])
     assert slim == {"thread_id": ids[0], "status": "idle"}
 
@@ -71,7 +72,8 @@ async def test_a_thread_that_was_started_elsewhere_is_known_too(lang: Lang) -> N
     assert (thread["status"], thread["metadata"]["graph_id"]) == ("idle", "sewing")  # type: ignore[index]
     found: Any = await lang.client.runs.wait(started["thread_id"], "sewing", input={"topic": "b"})
     assert found["output"] == {"made": "b"}
-    assert [one["thread_id"] for one in await lang.client.threads.search()] == [started["thread_id"]]
+    [kept] = await lang.client.threads.search(ids=[started["thread_id"]])
+    assert kept["status"] == "idle"
 
 
 async def test_a_copy_has_the_same_state_and_goes_its_own_way(lang: Lang) -> None:
@@ -163,13 +165,14 @@ async def test_assistants_are_the_registered_workflows(lang: Lang) -> None:
 
 
 async def test_an_assistant_keeps_its_id_over_versions_and_runs_the_newest(lang: Lang) -> None:
-    before = await lang.client.assistants.get("slow")
-    await lang.register({"name": "slow", "steps": [{"id": "quick", "python": "echo_of"}]})
-    after = await lang.client.assistants.get("slow")
+    await lang.register({"name": "grows", "steps": [{"id": "first", "python": "echo_of"}]})
+    before = await lang.client.assistants.get("grows")
+    await lang.register({"name": "grows", "steps": [{"id": "quick", "python": "echo_of"}]})
+    after = await lang.client.assistants.get("grows")
     assert (after["assistant_id"], after["version"]) == (before["assistant_id"], 2)
     found: Any = await lang.client.runs.wait(None, after["assistant_id"], input=1)
     assert found == {"quick": 1, "input": 1, "output": {"quick": 1}}
-    assert [one["version"] for one in await lang.client.assistants.get_versions("slow")] == [2, 1]
+    assert [one["version"] for one in await lang.client.assistants.get_versions("grows")] == [2, 1]
 
 
 async def test_lists_of_assistants_have_pages(lang: Lang) -> None:
@@ -202,11 +205,11 @@ async def test_the_service_says_that_it_is_there_and_what_it_has(lang: Lang) -> 
 
 async def test_the_synchronous_client_has_threads_and_assistants_too(lang: Lang) -> None:
     def work() -> None:
-        thread_id = lang.sync.threads.create(metadata={"a": 1})["thread_id"]
-        assert lang.sync.threads.search(metadata={"a": 1})[0]["thread_id"] == thread_id
-        assert lang.sync.threads.update(thread_id, metadata={"b": 1})["metadata"] == {"a": 1, "b": 1}
+        thread_id = lang.sync.threads.create(metadata={"by": "sync"})["thread_id"]
+        assert lang.sync.threads.search(metadata={"by": "sync"})[0]["thread_id"] == thread_id
+        assert lang.sync.threads.update(thread_id, metadata={"b": 1})["metadata"] == {"by": "sync", "b": 1}
         assert lang.sync.assistants.search(graph_id="sewing")[0]["graph_id"] == "sewing"
         lang.sync.threads.delete(thread_id)
-        assert lang.sync.threads.count() == 0
+        assert lang.sync.threads.count(metadata={"by": "sync"}) == 0
 
     await lang.aside(work)
