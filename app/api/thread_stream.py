@@ -161,21 +161,29 @@ class ThreadStream:
         What is missing among `stored` events is nowhere; of what the bus told it is in the table.
         """
         piece = Piece()
-        for index, item in enumerate(items):
-            if isinstance(item, bytes):
-                frame = self._relayed(item)
-            elif stored or item.seq <= self._cursor + 1:
-                frame = await self._told(item)
-            else:
-                self._stale, self._rest = True, list(items[index:])
-                break
-            full = piece.add(frame)
-            if self._over:
-                break
-            if full:
-                yield piece.take()
+        try:
+            for index, item in enumerate(items):
+                frame = await self._frame_of(item, stored=stored)
+                if frame is None:
+                    self._stale, self._rest = True, list(items[index:])
+                    break
+                full = piece.add(frame)
+                if self._over:
+                    break
+                if full:
+                    yield piece.take()
+        except Unavailable:  # the cursor is past what has been gathered
+            if chunk := piece.take():
+                yield chunk
+            raise
         if chunk := piece.take():
             yield chunk
+
+    async def _frame_of(self, item: Event | bytes, *, stored: bool) -> bytes | None:
+        """The frame of an item; None of an event before which others are missing, which the table has."""
+        if isinstance(item, bytes):
+            return self._relayed(item)
+        return await self._told(item) if stored or item.seq <= self._cursor + 1 else None
 
     def _relayed(self, frame: bytes) -> bytes:
         """What the bus handed over ready-made: a piece of text, or a word to all streams."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from langgraph_sdk.errors import UnprocessableEntityError
 
+from app.domain.errors import Unavailable
 from tests.api.lang import held_of, parts, shared_lang, told
 from tests.llm_server import LlmServer, serving
 
@@ -187,6 +190,26 @@ async def test_a_cursor_of_another_run_begins_at_the_beginning(lang: Lang) -> No
         )
     )
     assert again == second
+
+
+async def test_a_stream_outlives_an_outage_of_the_store(lang: Lang, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread_id, services, calls = await thread_of(lang), lang.real.services, count(1)
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "a"})
+    [run] = await lang.client.runs.list(thread_id)
+    whole = await parts(lang.client.runs.join_stream(thread_id, run["run_id"], stream_mode=ALL))  # type: ignore[arg-type]
+    load, thread = services.control.load_state, services.reads.thread
+
+    async def failing(call: Any, *arguments: Any) -> Any:
+        if next(calls) in (3, 9):
+            raise Unavailable("away", retry_after=0)
+        return await call(*arguments)
+
+    monkeypatch.setattr("app.api.thread_stream.OUTAGE_PAUSE", 0.01)
+    monkeypatch.setattr(services.control, "load_state", partial(failing, load))
+    monkeypatch.setattr(services.reads, "thread", partial(failing, thread))
+    found = await parts(lang.client.runs.join_stream(thread_id, run["run_id"], stream_mode=ALL))  # type: ignore[arg-type]
+    assert next(calls) > 9
+    assert durable(found) == durable(whole)
 
 
 async def test_a_run_that_another_takes_the_place_of_ends_with_an_error(lang: Lang) -> None:

@@ -7,6 +7,7 @@ has heard of running texts; whoever comes again with one gets what comes after i
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,6 +19,7 @@ from app.api.langgraph.views import error_of
 from app.api.sse import RETRY, EventStream
 from app.api.thread_stream import ThreadStream
 from app.domain import events
+from app.domain.errors import Unavailable
 from app.domain.events import TERMINAL
 from app.domain.sdk_threads import SdkStatus
 from app.domain.status import ENDED, Status
@@ -130,8 +132,9 @@ class RunStream(ThreadStream):
             return gap + (await self._superseded() if self._own else b"")
         frames = gap + await self._frames(event)
         self._own, self._cursor = True, event.seq
-        if event.name in _MAY_REST and self._run_id is not None and (now := await self._now(event.seq)) is not None:
-            frames += await self._at_rest(now)
+        if event.name in _MAY_REST and self._run_id is not None:
+            with suppress(Unavailable):  # then `_ask` finds out
+                frames += await self._rest_after(event.seq)
         return frames
 
     async def _frames(self, event: Event) -> bytes:
@@ -162,10 +165,10 @@ class RunStream(ThreadStream):
         told = {"run_id": event.execution_id, "status": "run_done"}
         return self._frame("metadata", told, f"{event.seq}.{_LAST}")
 
-    async def _now(self, seq: int) -> ThreadRecord | None:
-        """The thread, if this is the last that it tells."""
+    async def _rest_after(self, seq: int) -> bytes:
+        """What ends the stream, if this is the last event of the thread and the run rests."""
         thread = await self._services.reads.thread(self._thread.thread_id)
-        return thread if thread is not None and thread.last_seq == seq else None
+        return await self._at_rest(thread) if thread is not None and thread.last_seq == seq else b""
 
     async def _at_rest(self, thread: ThreadRecord) -> bytes:
         if self._run_id is None:
