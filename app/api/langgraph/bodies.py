@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.api.parsing import Body
 from app.api.requests import ShortText, ThreadId, Values
@@ -17,7 +17,13 @@ Order = Literal["asc", "desc"]
 Status = Literal["idle", "busy", "interrupted", "error"]
 
 
-class ThreadCreate(Body):
+class _Asked(Body):
+    """Made ready when it is first needed: whoever does not use the SDK does not wait for it at each start."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class ThreadCreate(_Asked):
     """POST /threads."""
 
     thread_id: ThreadId | None = None
@@ -27,14 +33,14 @@ class ThreadCreate(Body):
     ttl: Any = None
 
 
-class ThreadPatch(Body):
+class ThreadPatch(_Asked):
     """PATCH /threads/{thread_id}."""
 
     metadata: Values
     ttl: Any = None
 
 
-class ThreadCount(Body):
+class ThreadCount(_Asked):
     """POST /threads/count."""
 
     metadata: Values | None = None
@@ -54,14 +60,14 @@ class ThreadSearch(ThreadCount):
     extract: Any = None
 
 
-class Prune(Body):
+class Prune(_Asked):
     """POST /threads/prune."""
 
     thread_ids: Annotated[list[ThreadId], Field(max_length=1000)]
     strategy: Literal["delete", "keep_latest"] = "delete"
 
 
-class AssistantCount(Body):
+class AssistantCount(_Asked):
     """POST /assistants/count."""
 
     metadata: Values | None = None
@@ -79,7 +85,7 @@ class AssistantSearch(AssistantCount):
     select: Names | None = None
 
 
-class AssistantVersions(Body):
+class AssistantVersions(_Asked):
     """POST /assistants/{assistant_id}/versions."""
 
     metadata: Values | None = None
@@ -87,7 +93,7 @@ class AssistantVersions(Body):
     offset: Offset = 0
 
 
-class StateAt(Body):
+class StateAt(_Asked):
     """POST /threads/{thread_id}/state/checkpoint."""
 
     checkpoint: Values
@@ -95,7 +101,7 @@ class StateAt(Body):
     select: Names | None = None
 
 
-class StateUpdate(Body):
+class StateUpdate(_Asked):
     """POST /threads/{thread_id}/state."""
 
     values: Any = None
@@ -104,7 +110,7 @@ class StateUpdate(Body):
     checkpoint_id: str | None = None
 
 
-class HistoryAsked(Body):
+class HistoryAsked(_Asked):
     """POST /threads/{thread_id}/history."""
 
     limit: Limit = 10
@@ -114,7 +120,7 @@ class HistoryAsked(Body):
     select: Names | None = None
 
 
-class CommandAsked(Body):
+class CommandAsked(_Asked):
     """The `command` of a run: a resume may be null, which says something else than none."""
 
     resume: Any = None
@@ -122,7 +128,7 @@ class CommandAsked(Body):
     goto: Any = None
 
 
-class RunAsked(Body):
+class RunAsked(_Asked):
     """POST to /runs and /threads/{thread_id}/runs, with or without /stream and /wait."""
 
     assistant_id: Text
@@ -153,7 +159,7 @@ class RunAsked(Body):
     langsmith_tracer: Any = None
 
 
-class CancelMany(Body):
+class CancelMany(_Asked):
     """POST /runs/cancel."""
 
     thread_id: ThreadId | None = None
