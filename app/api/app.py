@@ -44,6 +44,7 @@ from app.api import (
 from app.api.cross_origin import cross_origin
 from app.api.feed import Feed
 from app.api.guard import Guard
+from app.api.langgraph import routes as langgraph
 from app.api.sse import Streams
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def create_app(
     for router in _INVOKE:
         bare.include_router(router)
     app.include_router(bare, include_in_schema=False)
+    app.include_router(langgraph.router, include_in_schema=False)
     openapi.describe(app)
     return app
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
     from app.domain.timeline import Timelines
@@ -233,6 +234,8 @@ class Services(Protocol):
     def schedules(self) -> Schedules: ...
     @property
     def tickets(self) -> Tickets: ...
+    @property
+    def sdk_threads(self) -> SdkThreads: ...
     @property
     def durable(self) -> bool: ...
     @property

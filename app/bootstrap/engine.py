@@ -137,6 +137,7 @@ def _services(of: _Engine) -> Services:
         travel=open_travel(settings, store, of.bus, replays),
         schedules=of.reach.schedules,
         tickets=Tickets(store.keys, utc_now),
+        sdk_threads=store.sdk_threads,
     )
 
 

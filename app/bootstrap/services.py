@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.bootstrap.config import LiveSettings
     from app.domain.event_log import EventLog
     from app.domain.ports import Reads, Registry
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.admission import Admission
@@ -78,6 +79,7 @@ class Services:
     travel: Travel
     schedules: Schedules
     tickets: Tickets
+    sdk_threads: SdkThreads
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

@@ -40,6 +40,7 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
+from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -52,6 +53,7 @@ from app.store.registry import PostgresRegistry
 from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
 from app.store.schedules import PostgresSchedules
+from app.store.sdk_threads import PostgresSdkThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.schedule_store import ScheduleStore
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
@@ -102,6 +105,7 @@ class Store:
     places: Places
     schedules: ScheduleStore
     keys: Keys
+    sdk_threads: SdkThreads
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -161,6 +165,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         places=PostgresPlaces(pool),
         schedules=PostgresSchedules(pool),
         keys=PostgresKeys(pool),
+        sdk_threads=PostgresSdkThreads(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -224,6 +229,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         places=MemoryPlaces(tables),
         schedules=MemorySchedules(tables),
         keys=MemoryKeys(),
+        sdk_threads=MemorySdkThreads(tables),
         durable=False,
         fallback=reason,
     )

@@ -66,6 +66,17 @@ class ResumeCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A rollback writes its variables at once, as a version of their own on top of `to_version`, also of the end.
+
+    With `step_id` that step has `output` from then on, as if it had ended with it; all that depends on it begins anew.
+    """
+
+    step_id: str | None = None
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackCommand:
     """Move the head to `to_version`; run on from there, or stay paused.
 
@@ -79,6 +90,7 @@ class RollbackCommand:
     reason: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    edit: Edit | None = None
     expected_version: int | None = None
     triggered_by: str | None = None
 

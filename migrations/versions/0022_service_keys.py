@@ -1,13 +1,13 @@
 """Keys of the service, which all its processes share.
 
 Revision ID: 0022
-Revises: 0020
+Revises: 0021
 """
 
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 UP = """
 CREATE TABLE service_keys (

@@ -55,6 +55,7 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
+from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -288,6 +289,7 @@ class Service:
         self.workflow: WorkflowRecord
 
     def _open_policies(self, tables: MemoryTables) -> None:
+        self.sdk_threads = MemorySdkThreads(tables)
         self.retention = Retention(
             MemoryRetention(tables, self.agent_tables),
             self.reads,

@@ -105,6 +105,12 @@ langgraph_writes_gone AS (
 quarantine_gone AS (
     DELETE FROM quarantine WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
+sdk_runs_gone AS (
+    DELETE FROM sdk_runs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+sdk_threads_gone AS (
+    DELETE FROM sdk_threads WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
 workflow_events_gone AS (
     DELETE FROM workflow_events WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
@@ -135,6 +141,8 @@ SELECT (SELECT count(*) FROM agent_logs_gone)
     + (SELECT count(*) FROM langgraph_runs_gone)
     + (SELECT count(*) FROM langgraph_writes_gone)
     + (SELECT count(*) FROM quarantine_gone)
+    + (SELECT count(*) FROM sdk_runs_gone)
+    + (SELECT count(*) FROM sdk_threads_gone)
     + (SELECT count(*) FROM workflow_events_gone)
     + (SELECT count(*) FROM workflow_executions_gone)
     + (SELECT count(*) FROM workflow_items_gone)
