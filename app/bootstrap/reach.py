@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.bootstrap.webhooks import open_webhooks
 from app.triggers.events import ThreadEvents
 from app.triggers.follow import Follower
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from app.bootstrap.stores import Store
+    from app.bootstrap.webhooks import Webhooks
     from app.domain.events import Event
     from app.domain.messages import Consumer
     from app.engine.bus import Bus
@@ -25,14 +27,17 @@ class Reach:
     """What is wired; it is set going with the engine, after the worker, and ends before it."""
 
     followers: list[Follower]
+    webhooks: Webhooks
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [follower.run() for follower in self.followers]
+        followers = [follower.run() for follower in self.followers]
+        return [*followers, *self.webhooks.runs()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
-        return {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        return {**followers, **self.webhooks.pulses()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,9 @@ class World:
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    return Reach(followers=_followers(world, {}))
+    webhooks = open_webhooks(world.settings, world.store, world.process)
+    consumers: dict[str, Consumer] = {"webhooks": webhooks.deliverer}
+    return Reach(followers=_followers(world, consumers), webhooks=webhooks)
 
 
 def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:

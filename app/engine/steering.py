@@ -101,6 +101,7 @@ class Steering:
             self._draft.execution(Status.PENDING)
         else:
             await self._replace(old, "resume", await self._carried(command, old, spec), command.triggered_by)
+        self._draft.transition.webhook = command.webhook
         data: dict[str, Any] = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
         if command.from_step:
             data["from_step"] = command.from_step
@@ -151,6 +152,7 @@ class Steering:
         execution.input = jsontext.dumps(command.input)
         execution.input_sha256 = jsontext.sha256(execution.input)
         execution.external_run_id = command.external_run_id
+        self._draft.transition.webhook = command.webhook
         state.refs.input, state.size_bytes = execution.id, state.size_bytes + len(execution.input)
         writer = ManifestWriter(state.refs, base_version=0, since_base=0, base_entries=0)
         set_literals(dict(command.context), state, writer)

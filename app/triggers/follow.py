@@ -92,9 +92,12 @@ class Follower:
         if not patterns:
             return await self._move(place, end) and False
         found = await self._source.read(place, patterns, PAGE)
-        if found.items:
-            await self._consumer.take(found.items)
-        return await self._move(place, found.place) and found.place > place
+        # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
+        reached = min(found.place, end)
+        items = [one for one in found.items if one.place is None or one.place < end]
+        if items:
+            await self._consumer.take(items)
+        return await self._move(place, reached) and reached > place
 
     async def _move(self, before: FeedPosition, place: FeedPosition) -> bool:
         return place <= before or await self._places.move(self.name, self._owner, place)
