@@ -37,6 +37,7 @@ from app.api import (
     travel,
     upkeep,
     usage,
+    webhooks,
     workflows,
 )
 from app.api.feed import Feed
@@ -78,6 +79,7 @@ _OTHERS: Final = (
     agents.router,
     breakers.router,
     mcp.router,
+    webhooks.router,
     retention.router,
     config.router,
     health.router,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.engine.travel import Travel
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 class Control(Protocol):
@@ -226,6 +227,8 @@ class Services(Protocol):
     def config(self) -> Config: ...
     @property
     def travel(self) -> Travel: ...
+    @property
+    def webhooks(self) -> WebhookDesk: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -132,6 +132,7 @@ def _services(of: _Engine) -> Services:
         retention=of.retention,
         config=of.config,
         travel=open_travel(settings, store, of.bus, replays),
+        webhooks=of.reach.webhooks.desk,
     )
 
 

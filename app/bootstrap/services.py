@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.telemetry.health import Health
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Services:
     retention: Retention
     config: LiveSettings
     travel: Travel
+    webhooks: WebhookDesk
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

@@ -62,12 +62,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryFilter:
-    """Which deliveries, those of the newest messages first; `before` is (at, id) of the last of the page before."""
+    """Which deliveries, those of the newest messages first; `before` is (at, seq, id) of the last of the page before."""
 
     endpoint_id: str | None = None
     thread_id: str | None = None
     status: DeliveryStatus | None = None
-    before: tuple[datetime, str] | None = None
+    before: tuple[datetime, int, str] | None = None
     limit: int = 50
 
 

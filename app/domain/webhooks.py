@@ -5,9 +5,6 @@ Signatures, headers and payload are those of Standard Webhooks (https://www.stan
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +13,6 @@ from urllib.parse import urlsplit
 
 from app.domain import events, jsontext, topics
 from app.domain.ids import derived_id
-from app.domain.secret_names import find_secrets
 from app.domain.times import rfc3339
 
 if TYPE_CHECKING:
@@ -32,8 +28,6 @@ SHOWN: Final = 1_000
 """Characters of an answer that are kept."""
 TRIES: Final = 20
 """Tries of a delivery that are kept."""
-LONGEST_URL: Final = 2_000
-PREFIX: Final = "whsec_"
 MASK: Final = "***"
 EVENTS: Final = frozenset(
     value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)
@@ -54,7 +48,6 @@ _SPREAD: Final = 0.1
 """By which share a pause is made longer at random, so that what failed together does not come back together."""
 _PATIENCE: Final = 1.25
 """A message is given up when it has waited for this times all pauses together, behind others of its thread above all."""
-_SHORTEST, _LONGEST = 24, 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -235,40 +228,6 @@ def verdict(
     if waited + pause > _PATIENCE * sum(pauses) + _LONGEST_WAIT * (answer.retry_after is not None):
         return Verdict(DeliveryStatus.FAILED)
     return Verdict(DeliveryStatus.PENDING, pause)
-
-
-def new_secret() -> str:
-    """A key of 32 random bytes, as Standard Webhooks writes it."""
-    return PREFIX + base64.b64encode(os.urandom(32)).decode()
-
-
-def secret_problem(secret: str) -> str | None:
-    """Why nothing can be signed with it, in words that do not hold it."""
-    told = f"should be {PREFIX} and {_SHORTEST} to {_LONGEST} bytes in base64"
-    if not secret.startswith(PREFIX):
-        return told
-    try:
-        raw = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (ValueError, binascii.Error):
-        return told
-    return None if _SHORTEST <= len(raw) <= _LONGEST else told
-
-
-def url_problem(url: str) -> str | None:
-    """Why it cannot be the URL of a webhook, whatever its address; None: nothing speaks against it."""
-    told = "should be an http:// or https:// URL with a host"
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return told
-    if parts.scheme not in {"http", "https"} or not host or any(ord(one) <= ord(" ") for one in url):
-        return told
-    if len(url) > LONGEST_URL:
-        return f"is longer than {LONGEST_URL} characters"
-    if "@" in parts.netloc or any(find_secrets(url)):
-        return "holds what looks like a secret, which would be shown: send that in `headers`"
-    return "has a fragment, which is never sent" if parts.fragment else None
 
 
 def body_of(message: Message) -> str:

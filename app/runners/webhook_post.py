@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from app.domain.webhooks import SHOWN, Answer, Post, url_problem
+from app.domain.webhook_checks import url_problem
+from app.domain.webhooks import SHOWN, Answer, Post
 from app.runners.addresses import Transport, written_fault
 from app.runners.http_client import CONNECT, FAULTS, failure, header_problem, retry_after
 

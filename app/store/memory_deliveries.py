@@ -134,9 +134,9 @@ class MemoryDeliveryLog(DeliveryLog):
             if where.endpoint_id in (None, one.endpoint_id)
             and where.thread_id in (None, one.thread_id)
             and where.status in (None, one.status)
-            and (where.before is None or (one.at, one.id) < where.before)
+            and (where.before is None or (one.at, one.seq, one.id) < where.before)
         ]
-        return sorted(found, key=lambda one: (one.at, one.id), reverse=True)[: where.limit]
+        return sorted(found, key=lambda one: (one.at, one.seq, one.id), reverse=True)[: where.limit]
 
     async def find(self, delivery_id: str) -> Delivery | None:
         """See DeliveryLog."""

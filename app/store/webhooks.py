@@ -123,7 +123,7 @@ class PostgresDeliveryLog(DeliveryLog):
                 ("endpoint_id = $", where.endpoint_id),
                 ("thread_id = $", where.thread_id),
                 ("status = $", where.status),
-                ("(at, id) < ($, $::uuid)", where.before),
+                ("(at, seq, id) < ($, $, $::uuid)", where.before),
             ],
         )
         rows = await fetch(self._pool, query.replace("ALL /* limit */", str(where.limit)), *values)

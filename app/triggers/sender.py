@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from app.domain.errors import Unavailable
 from app.domain.known_secrets import KNOWN, KnownSecrets
 from app.domain.times import duration_ms, utc_now
+from app.domain.webhook_checks import PREFIX
 from app.domain.webhook_store import SendStats
-from app.domain.webhooks import PREFIX, SHOWN, Answer, DeliveryStatus, Try, Verdict, verdict
+from app.domain.webhooks import SHOWN, Answer, DeliveryStatus, Try, Verdict, verdict
 from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, InvalidRequest, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
 from app.domain.times import rfc3339, utc_now
+from app.domain.webhook_checks import new_secret, secret_problem
 from app.domain.webhook_store import DeliveryFilter, Recipient
 from app.domain.webhooks import (
     ALL,
@@ -23,8 +24,6 @@ from app.domain.webhooks import (
     DeliveryStatus,
     StartHook,
     Webhook,
-    new_secret,
-    secret_problem,
 )
 from app.triggers.sender import tried
 

@@ -384,7 +384,7 @@ async def test_deliveries_are_listed_newest_first_in_pages_and_by_filters(house:
     await house.queue.put([*ones, delivery(other.id, 1, thread_id="u")])
     page = await house.log.page(DeliveryFilter(endpoint_id=made.id, limit=2))
     assert [one.seq for one in page] == [3, 2]
-    rest = await house.log.page(DeliveryFilter(endpoint_id=made.id, before=(page[-1].at, page[-1].id)))
+    rest = await house.log.page(DeliveryFilter(endpoint_id=made.id, before=(page[-1].at, page[-1].seq, page[-1].id)))
     assert [one.seq for one in rest] == [1]
     assert [one.endpoint_id for one in await house.log.page(DeliveryFilter(thread_id="u"))] == [other.id]
     assert await house.log.page(DeliveryFilter(endpoint_id=made.id, status=DeliveryStatus.FAILED)) == []

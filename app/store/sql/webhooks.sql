@@ -218,7 +218,7 @@ FROM (
 -- page --
 SELECT {bare} FROM webhook_deliveries
 WHERE true /* filters */
-ORDER BY at DESC, id DESC LIMIT ALL /* limit */;
+ORDER BY at DESC, seq DESC, id DESC LIMIT ALL /* limit */;
 
 -- delivery --
 SELECT {bare}, body FROM webhook_deliveries WHERE id = $1;
