@@ -63,7 +63,7 @@ _EXAMPLES: Final[dict[int, dict[str, str]]] = {
     404: {"thread_not_found": f"no thread {examples.THREAD}"},
     409: {"thread_running": f"thread {examples.THREAD} is running", "version_conflict": "the head is version 4, not 3"},
     413: {"body_too_large": "the body is larger than 10000000 bytes"},
-    422: {"invalid_request": "/to_version: required"},
+    422: {"invalid_request": "/to_version: required", "not_supported": "/steps/1/on_cancel: not supported yet"},
     429: {"queue_full": "the queue mail is full: 100 may wait"},
     500: {"internal_error": f"an unexpected error; the service's log tells more under {examples.EXECUTION}"},
     503: {"unavailable": "the database cannot be reached"},

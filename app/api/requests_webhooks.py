@@ -67,7 +67,7 @@ class RedeliverRequest(Body):
 class RecoverRequest(Body):
     """Since when."""
 
-    since: Annotated[Time, Field(description="Of messages since then.")]
+    since: Annotated[Time, Field(strict=False, description="Of messages since then.")]
 
 
 class DeliveriesQuery(Page):

@@ -102,6 +102,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
 def _services(of: _Engine) -> Services:
     settings, store, stores = of.config.now, of.store, of.store.stores
     parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing, of.reach)
+    of.metrics.sources.append(of.reach.webhooks.figures)
     replays = Replays(stores, store.travels, of.catalog, of.control.starts, of.code.functions.workflow)
     return Services(
         control=of.control,

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.runners.webhook_post import WebhookPost
+from app.telemetry.metrics_webhooks import WebhookFigures
 from app.triggers.sender import Sender, SendPolicy
 from app.triggers.webhook_desk import WebhookDesk
 from app.triggers.webhook_upkeep import WebhookUpkeep
 from app.triggers.webhooks import Deliverer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from app.bootstrap.stores import Store
     from app.engine.pulse import Pulse
     from app.settings import Settings
+    from app.telemetry.figures import Figure
 
 _DAY = 86_400.0
 
@@ -39,6 +41,10 @@ class Webhooks:
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         return {"webhook_sender": self.sender.pulse, "webhook_upkeep": self.upkeep.pulse}
+
+    def figures(self) -> Iterable[Figure]:
+        """See telemetry.figures.Source."""
+        return WebhookFigures(self.sender.stats, self.upkeep).figures()
 
     async def _send(self) -> None:
         try:

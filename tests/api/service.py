@@ -60,6 +60,7 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
 from tests.api.shared import app_of
+from tests.api.webhook_desk import webhook_desk
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -279,6 +280,7 @@ class Service:
         self.workflow: WorkflowRecord
 
     def _open_policies(self, tables: MemoryTables) -> None:
+        self.webhooks = webhook_desk(tables)
         self.retention = Retention(
             MemoryRetention(tables, self.agent_tables),
             self.reads,

@@ -100,6 +100,6 @@ def prepare(service: Service) -> Known:
             "overrides": [None, {"s1": {"agent": "hand", "input": {"sleep": 0}}}],
             "skip": [None, {"s2": {"any": "output"}}],
             "delay": [None, 0, "1s", "24h"],
-            "webhook": [None],
+            "webhook": [None, "https://hooks.example.com/"],
         }
     )
