@@ -19,6 +19,8 @@ _LOOK: Final = 1.0
 """Seconds after which it looks unasked: another process may have written what nobody hinted at."""
 _PACE: Final = 0.02
 """Seconds between two looks, so that many small commits are read together."""
+_REST: Final = 0.25
+"""The same while nobody wants anything: then a look only moves the place."""
 _LONGEST_PAUSE: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Follower:
         self._lease = lease
         self._news = asyncio.Event()
         self._pause = 0.0
+        self._pace = _PACE
         self.pulse = Pulse(_LOOK)
 
     def hint(self) -> None:
@@ -53,7 +56,7 @@ class Follower:
                 self.pulse.beat()
                 if not busy:
                     await self._wait()
-                await asyncio.sleep(self._pause or _PACE)
+                await asyncio.sleep(self._pause or self._pace)
         finally:
             try:
                 async with asyncio.timeout(1.0):
@@ -89,6 +92,7 @@ class Follower:
         # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
         patterns = await self._consumer.wants()
+        self._pace = _PACE if patterns else _REST
         if not patterns:
             return await self._move(place, end) and False
         found = await self._source.read(place, patterns, PAGE)

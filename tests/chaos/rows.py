@@ -19,6 +19,7 @@ from tests.chaos import (
     slow,
     storm,
     terminate,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ ROWS: tuple[Row, ...] = (
     *bodies.ROWS,
     *sigterm.ROWS,
     *asleep.ROWS,
+    *webhooks.ROWS,
     *model.ROWS,
     *schema.ROWS,
     *ablation.ROWS,
