@@ -32,7 +32,7 @@ def test_what_happened_while_the_receiver_was_away_and_the_service_died_comes_in
         got = receiver.wait(2 * len(events))
         for path, secret in (("/all", made["secret"]), ("/own", OWN)):
             mine = [one for one in got if one.path == path]
-            first = list({one.id: one.event for one in reversed(mine)}.values())[::-1]
+            first = list({one.id: one.event for one in mine}.values())
             assert set(first) == events
             assert all(one.verified(secret) for one in mine)
             for thread in threads:
