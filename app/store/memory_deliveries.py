@@ -64,7 +64,9 @@ class MemoryDeliveries(DeliveryQueue):
         first = replace(min(waiting, key=lambda one: one.seq))
         endpoint = self._w.endpoints.get(lane.endpoint_id)
         off = endpoint is not None and not endpoint.enabled
-        return Turn(news=held.news, delivery=first, recipient=self._recipient(lane), held=off)
+        there = first.thread_id is None or first.thread_id in self._w.tables.threads
+        to = self._recipient(lane) if there else None
+        return Turn(news=held.news, delivery=first, recipient=to, held=off)
 
     async def finish(self, owner: str, lane: Lane, delivery: Delivery, verdict: Verdict, done: Try) -> bool:
         """See DeliveryQueue."""

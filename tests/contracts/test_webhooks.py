@@ -77,11 +77,11 @@ class House:
 
 
 def delivery(endpoint_id: str, seq: int, **fields: Any) -> Delivery:
-    """Of the thread `t` unless the fields say otherwise; with a derived id as real ones have."""
+    """In the lane `t` unless the fields say otherwise, of a thread only if they do."""
     at = datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=seq)
-    thread = fields.pop("thread_id", "t")
+    thread = fields.get("lane", fields.get("thread_id", "t"))
     given = {
-        "id": uuid7(), "endpoint_id": endpoint_id, "thread_id": thread, "lane": thread, "seq": seq, "target": endpoint_id,
+        "id": uuid7(), "endpoint_id": endpoint_id, "thread_id": None, "lane": thread, "seq": seq, "target": endpoint_id,
         "message_id": f"{thread}:{seq}", "topic": "workflow.step_start.sewing", "body": f'{{"n":{seq}}}', "at": at,
         "queued_at": at,
     }  # fmt: skip
@@ -239,12 +239,24 @@ async def test_a_threads_webhook_that_is_gone_gets_nothing_more(house: House) ->
     assert found.status is DeliveryStatus.FAILED
 
 
+async def test_of_a_thread_that_is_no_more_nothing_is_sent(house: House) -> None:
+    made = await house.endpoint()
+    start = new_start(house.workflow, thread_id="t")
+    await house.journal.start(start)
+    await house.queue.put([delivery(made.id, 1, thread_id="t"), delivery(made.id, 1, thread_id="gone")])
+    found = {lane.lane: await house.queue.next(house.me, lane, LEASE) for lane in await house.claim()}
+    assert {lane: turn is not None and turn.recipient is not None for lane, turn in found.items()} == {
+        "t": True,
+        "gone": False,
+    }
+
+
 async def test_with_a_thread_go_its_webhook_and_its_deliveries(house: House) -> None:
     made = await house.endpoint()
     start = new_start(house.workflow, thread_id="t", status=Status.COMPLETED)
     start.webhook = StartHook(id=uuid7(), url="https://x.example/")
     await house.journal.start(start)
-    await house.queue.put([delivery(made.id, 1), delivery(made.id, 1, thread_id="u")])
+    await house.queue.put([delivery(made.id, 1, thread_id="t"), delivery(made.id, 1, thread_id="u")])
     row = start.thread
     seen = EndedThread(
         thread_id="t", workflow="", status=row.status, ended_at=row.updated_at, epoch=row.epoch, rev=row.rev
@@ -265,7 +277,7 @@ async def test_what_is_queued_twice_is_there_once(house: House) -> None:
 
 async def test_a_lane_is_held_by_one_and_gives_its_messages_in_order(house: House) -> None:
     made = await house.endpoint()
-    await house.queue.put([delivery(made.id, 2), delivery(made.id, 1), delivery(made.id, 1, thread_id="u")])
+    await house.queue.put([delivery(made.id, 2), delivery(made.id, 1), delivery(made.id, 1, lane="u")])
     lanes = await house.claim()
     assert sorted(lane.lane for lane in lanes) == ["t", "u"]
     assert await house.claim(house.other) == []
@@ -336,8 +348,8 @@ async def test_who_holds_a_lane_no_longer_writes_nothing(house: House) -> None:
 
 async def test_an_endpoint_gets_no_more_than_its_share_and_others_theirs(house: House) -> None:
     busy, calm = await house.endpoint(), await house.endpoint()
-    await house.queue.put([delivery(busy.id, 1, thread_id=f"b{number}") for number in range(9)])
-    await house.queue.put([delivery(calm.id, 1, thread_id="c")])
+    await house.queue.put([delivery(busy.id, 1, lane=f"b{number}") for number in range(9)])
+    await house.queue.put([delivery(calm.id, 1, lane="c")])
     lanes = await house.claim(share=3)
     assert sorted(lane.endpoint_id for lane in lanes) == sorted([busy.id] * 3 + [calm.id])
     assert await house.claim(share=3, busy={busy.id: 3, calm.id: 1}) == []
@@ -347,7 +359,7 @@ async def test_an_endpoint_gets_no_more_than_its_share_and_others_theirs(house: 
 
 async def test_nothing_is_sent_to_one_that_is_disabled_until_it_is_enabled(house: House) -> None:
     made = await house.endpoint()
-    await house.queue.put([delivery(made.id, 1), delivery(made.id, 1, thread_id="u")])
+    await house.queue.put([delivery(made.id, 1), delivery(made.id, 1, lane="u")])
     [lane, other] = sorted(await house.claim())
     await house.book.change(made.id, {"enabled": False})
     turn = await house.queue.next(house.me, lane, LEASE)

@@ -159,6 +159,7 @@ FROM found WHERE lane.lane = found.lane AND lane.endpoint_id = found.endpoint_id
 RETURNING lane.lane, lane.endpoint_id, lane.target;
 
 -- next --
+-- Without a `url` there is nobody to tell: its endpoint or its thread was deleted.
 -- `news` is as old as what is found pending: both are of the statement's own snapshot, while `held` may have waited for a lock.
 WITH held AS (
     UPDATE webhook_lanes SET due_at = now() + make_interval(secs => $4::float8)
@@ -167,7 +168,8 @@ WITH held AS (
 )
 SELECT lane.news, d.id, d.endpoint_id, d.thread_id, d.lane, d.seq, d.target, d.message_id, d.topic, d.body, d.status, d.attempts,
     d.tries, d.at, d.queued_at, d.next_attempt_at, d.ended_at,
-    coalesce(w.url, t.url) AS url, coalesce(w.headers, t.headers) AS headers, coalesce(w.secret, t.secret, s.secret) AS secret,
+    CASE WHEN d.thread_id IS NULL OR EXISTS (SELECT FROM threads WHERE threads.thread_id = d.thread_id) THEN coalesce(w.url, t.url)
+    END AS url, coalesce(w.headers, t.headers) AS headers, coalesce(w.secret, t.secret, s.secret) AS secret,
     CASE WHEN w.id IS NOT NULL THEN w.old_secret WHEN t.secret IS NULL THEN s.old_secret END AS old_secret,
     CASE WHEN w.id IS NOT NULL THEN w.old_secret_until > now() WHEN t.secret IS NULL THEN s.old_secret_until > now() END AS both,
     w.enabled IS FALSE AS disabled

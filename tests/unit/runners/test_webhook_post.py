@@ -57,6 +57,20 @@ async def test_of_a_long_answer_the_beginning_is_read(post: WebhookPost, receive
     assert 1_000 <= len(answer.text) <= 4_000
 
 
+async def test_of_an_answer_without_an_end_the_beginning_is_read(post: WebhookPost) -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + b"x" * 3_000)
+        await writer.drain()
+        await reader.read()  # until the other side has had enough
+        writer.close()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    answer = await sent(post, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", limit=5.0)
+    assert (answer.status, answer.text[:2]) == (200, "xx")
+    server.close()
+
+
 async def test_a_packed_answer_is_not_unpacked(post: WebhookPost, receiver: Receiver) -> None:
     receiver.answer = lambda _: (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b")
     answer = await sent(post, receiver.url)

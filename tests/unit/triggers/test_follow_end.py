@@ -99,6 +99,24 @@ async def test_what_comes_beyond_the_end_is_taken_with_the_next_turn_and_once() 
     assert consumer.took == ["1", "2"]
 
 
+async def test_what_is_written_after_nothing_was_wanted_and_before_the_end_is_known_comes() -> None:
+    log, consumer, place = Log(), Wants(), Place()
+    follower = Follower("f", log, consumer, place, owner="me", lease=1)
+    wants = consumer.wants
+
+    async def one_transaction_right_after() -> Collection[str]:
+        found = await wants()
+        if not log.items:
+            consumer.topics.append("a")
+            log.items.append(message(1, "a"))
+        return found
+
+    consumer.wants = one_transaction_right_after  # type: ignore[method-assign]
+    for _ in range(2):
+        await follower._step()
+    assert consumer.took == ["1"]
+
+
 async def test_who_wants_nothing_is_moved_to_the_end_that_was_there_before_it_was_asked() -> None:
     log, consumer, place = Log(), Wants(), Place()
     follower = Follower("f", log, consumer, place, owner="me", lease=1)

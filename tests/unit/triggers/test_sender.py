@@ -85,7 +85,7 @@ class House:
             Delivery(
                 id=uuid7(),
                 endpoint_id=endpoint,
-                thread_id=thread,
+                thread_id=None,
                 lane=thread,
                 seq=seq,
                 target=target or endpoint,
