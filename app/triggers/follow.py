@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
+from app.domain.messages import Messages
 from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _PACE: Final = 0.02
 _REST: Final = 0.25
 """The same while nobody wants anything: then a look only moves the place."""
 _LONGEST_PAUSE: Final = 5.0
+_KEEP: Final = 5.0
+"""Seconds after which a place is written that was reached without acting on anything."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -41,6 +45,8 @@ class Follower:
         self._news = asyncio.Event()
         self._pause = 0.0
         self._pace = _PACE
+        self._place: FeedPosition | None = None
+        self._renew_at = self._write_at = 0.0
         self.pulse = Pulse(_LOOK)
 
     def hint(self) -> None:
@@ -86,22 +92,37 @@ class Follower:
         return False
 
     async def _step(self) -> bool:
-        place = await self._places.take(self.name, self._owner, self._lease)
+        place = await self._hold()
         if place is None:
             return False
         # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
         patterns = await self._consumer.wants()
         self._pace = _PACE if patterns else _REST
-        if not patterns:
-            return await self._move(place, end) and False
-        found = await self._source.read(place, patterns, PAGE)
+        read = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
         # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
-        reached = min(found.place, end)
-        items = [one for one in found.items if one.place is None or one.place < end]
-        if items:
-            await self._consumer.take(items)
-        return await self._move(place, reached) and reached > place
+        found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))
+        if found.items:
+            await self._consumer.take(found.items)
+        await self._move(place, found)
+        return bool(patterns) and found.place > place
 
-    async def _move(self, before: FeedPosition, place: FeedPosition) -> bool:
-        return place <= before or await self._places.move(self.name, self._owner, place)
+    async def _hold(self) -> FeedPosition | None:
+        """Where to go on, while this process is the one that follows."""
+        now = monotonic()
+        if self._place is None or now >= self._renew_at:
+            stored = await self._places.take(self.name, self._owner, self._lease)
+            self._renew_at = now + self._lease / 3
+            # What was passed over without acting on it is not written each time.
+            self._place = None if stored is None else max(stored, self._place or stored)
+        return self._place
+
+    async def _move(self, before: FeedPosition, found: Messages) -> None:
+        if found.place <= before:
+            return
+        self._place = found.place
+        if not found.items and monotonic() < self._write_at:
+            return
+        if not await self._places.move(self.name, self._owner, found.place):
+            self._place = None
+        self._write_at = monotonic() + _KEEP
