@@ -15,8 +15,8 @@ POSTGRES = "store/test_webhooks.py::"
 follow = Room("app/triggers/follow.py", promise="G6")
 follow(
     "a follower goes no further than the end that was there before it was told what is wanted",
-    "reached = min(found.place, end)",
-    "reached = found.place",
+    "found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))",
+    "found = read",
     FOLLOWED + "test_what_is_written_with_the_wish_for_it_comes_though_others_wanted_something_before",
 )
 follow(
@@ -86,6 +86,13 @@ queue(
     promise="G2",
 )
 
+queue(
+    "a thread waits for the pause of what is tried again",
+    "due_at = CASE WHEN $5 = 'pending' THEN now() + make_interval(secs => $6::float8) ELSE due_at END",
+    "due_at = CASE WHEN $5 = 'pending' THEN now() + make_interval(secs => 0 * $6::float8) ELSE due_at END",
+    BOTH + "test_the_next_waits_while_the_one_before_it_is_tried_again[postgres]",
+)
+
 delete = Room("app/store/sql/retention.sql")
 delete(
     "with a thread go the deliveries that tell of it",
@@ -95,13 +102,6 @@ delete(
 )
 
 sender = Room("app/triggers/sender.py", promise="G5")
-sender(
-    "the next of a thread waits for the one before it",
-    "return known and judged.status is not DeliveryStatus.PENDING",
-    "return known",
-    SENT + "test_a_thread_waits_for_its_own_and_no_other_thread",
-    SENT + "test_what_is_sent_is_signed_for_the_standards_own_library_and_keeps_its_id",
-)
 sender(
     "no secret is kept of what a receiver answers",
     "return KNOWN.excerpt(net.excerpt(text))[:most]",
