@@ -243,7 +243,7 @@ def body_of(message: Message) -> str:
     return f'{jsontext.dumps(head)[:-1]},"data":{message.data_json}}}'
 
 
-def delivery_of(message: Message, endpoint_id: str, url: str | None, now: datetime) -> Delivery:
+def delivery_of(message: Message, body: str, endpoint_id: str, url: str | None, now: datetime) -> Delivery:
     """The delivery of a message to an endpoint; `url`: where a thread's own webhook leads, None for an endpoint."""
     name = derived_id(endpoint_id, message.source, message.id, message.time.isoformat())
     in_thread = message.thread_id is not None and topics.is_own(message.topic)
@@ -256,7 +256,7 @@ def delivery_of(message: Message, endpoint_id: str, url: str | None, now: dateti
         target=endpoint_id if url is None else origin(url),
         message_id=message.id,
         topic=message.topic,
-        body=body_of(message),
+        body=body,
         at=message.time,
         queued_at=now,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from app.domain.webhooks import TRIES
 from app.store.webhooks import SQL, delivery_from_row, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from asyncpg import Record
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 500
 """Deliveries in one statement."""
+_BYTES: Final = 4_000_000
+_AT_ONCE: Final = 4
+"""Connections of the pool that webhooks use at most: requests have the others."""
 _ADOPT: Final = 1.0
 """Seconds between two looks for what processes have left behind."""
 COUNTED: Final = 100_000
@@ -32,13 +36,13 @@ class PostgresDeliveries(DeliveryQueue):
     def __init__(self, pool: db.Pool) -> None:
         self._pool = pool
         self._adopted_at = float("-inf")
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def put(self, deliveries: Sequence[Delivery]) -> int:
         """See DeliveryQueue."""
         count = 0
-        for first in range(0, len(deliveries), _ROWS):
-            rows = [_row(one) for one in deliveries[first : first + _ROWS]]
-            columns = [list(column) for column in zip(*rows, strict=True)]
+        for some in _bounded(deliveries):
+            columns = [list(column) for column in zip(*map(_row, some), strict=True)]
             count += (await self._fetch("put", *columns))[0]["count"]
         return count
 
@@ -84,7 +88,21 @@ class PostgresDeliveries(DeliveryQueue):
         return Backlog(row["pending"], row["oldest"])
 
     async def _fetch(self, query: str, *arguments: object) -> list[Record]:
-        return await fetch(self._pool, SQL[query], *arguments)
+        async with self._turns:
+            return await fetch(self._pool, SQL[query], *arguments)
+
+
+def _bounded(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    some: list[Delivery] = []
+    size = 0
+    for one in deliveries:
+        if some and (len(some) == _ROWS or size + len(one.body) > _BYTES):
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += len(one.body)
+    if some:
+        yield some
 
 
 def _row(one: Delivery) -> tuple[object, ...]:

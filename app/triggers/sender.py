@@ -37,7 +37,7 @@ _SLACK: Final = 15.0
 """Seconds that a lane is held beyond the time of one sending."""
 _IN_A_ROW: Final = 20
 """Deliveries of a lane before others have their turn."""
-_GRACE: Final = 1.0
+_GRACE: Final = 0.5
 """Seconds for what is on its way when the service stops."""
 _PAUSES: Final = (0.2, 1.0, 3.0)
 _ERROR: Final = 500

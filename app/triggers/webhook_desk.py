@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import jsontext, topics
 from app.domain.errors import Conflict, InvalidRequest, NotFound, Problem
 from app.domain.ids import uuid7
-from app.domain.known_secrets import KNOWN
 from app.domain.times import rfc3339, utc_now
 from app.domain.webhook_checks import new_secret, secret_problem
 from app.domain.webhook_store import DeliveryFilter, Recipient
@@ -68,7 +67,6 @@ class WebhookDesk:
         self._check(fields, secret)
         now = utc_now()
         webhook = Webhook(id=uuid7(), secret=secret or new_secret(), created_at=now, updated_at=now, **fields)
-        KNOWN.learn(webhook.secret, *webhook.headers.values())
         if not await self._book.add(webhook, MOST):
             raise Conflict(f"there are {MOST} webhooks, and no more can be: delete one", code="too_many_webhooks")
         _log.info("the webhook %s was registered", webhook.id)
@@ -84,7 +82,6 @@ class WebhookDesk:
                 name: kept.get(name, value) if value == MASK else value for name, value in given["headers"].items()
             }
         self._check(given, None)
-        KNOWN.learn(*given.get("headers", {}).values())
         changed = await self._book.change(webhook_id, given)
         if changed is None:
             raise _no_webhook(webhook_id)
@@ -104,7 +101,6 @@ class WebhookDesk:
         if webhook_id == SERVICE:
             await self._have_secret()
         new = secret or new_secret()
-        KNOWN.learn(new)
         found = await self._book.rotate(webhook_id, new, overlap)
         if found is None:
             raise _no_webhook(webhook_id)

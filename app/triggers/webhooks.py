@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.domain import topics
-from app.domain.known_secrets import KNOWN
 from app.domain.messages import Consumer
 from app.domain.times import utc_now
-from app.domain.webhooks import ALL, delivery_of
+from app.domain.webhooks import ALL, body_of, delivery_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -32,8 +31,6 @@ class Deliverer(Consumer):
         """See Consumer."""
         wanted = await self._book.wanted()
         self._endpoints = wanted.endpoints
-        for one in wanted.endpoints:
-            KNOWN.learn(one.secret, one.old_secret, *one.headers.values())
         patterns = {pattern for one in wanted.endpoints for pattern in one.topics}
         names = {f"{topics.OWN}.>" if name == ALL else f"{topics.OWN}.{name}.>" for name in wanted.events}
         return patterns | names
@@ -54,13 +51,14 @@ class Deliverer(Consumer):
             self._news()
 
     def _of(self, message: Message, hooks: Sequence[ThreadHook], now: datetime) -> Iterator[Delivery]:
-        for endpoint in self._endpoints:
-            if endpoint.wants(message.topic):
-                yield delivery_of(message, endpoint.id, None, now)
+        wanting = [endpoint for endpoint in self._endpoints if endpoint.wants(message.topic)]
+        body = body_of(message) if wanting or hooks else ""
+        for endpoint in wanting:
+            yield delivery_of(message, body, endpoint.id, None, now)
         if hooks and topics.is_own(message.topic) and message.place is not None:
             hook = in_force(hooks, message.place.seq)
             if hook is not None and not {ALL, message.topic.split(".", 2)[1]}.isdisjoint(hook.hook.events):
-                yield delivery_of(message, hook.hook.id, hook.hook.url, now)
+                yield delivery_of(message, body, hook.hook.id, hook.hook.url, now)
 
 
 def in_force(hooks: Sequence[ThreadHook], seq: int) -> ThreadHook | None:

@@ -61,7 +61,8 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_pending ON webhook_deliveries (endpoint_id, lane, seq) INCLUDE (at) WHERE status = 'pending';
 CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (endpoint_id, at, id) WHERE status = 'failed';
 CREATE INDEX webhook_deliveries_listed ON webhook_deliveries (endpoint_id, at DESC, seq DESC, id DESC);
-CREATE INDEX webhook_deliveries_thread ON webhook_deliveries (thread_id, at DESC, seq DESC, id DESC) WHERE thread_id IS NOT NULL;
+CREATE INDEX webhook_deliveries_thread ON webhook_deliveries (thread_id, at DESC, seq DESC, id DESC)
+    WHERE thread_id IS NOT NULL;
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE TABLE webhook_lanes (
     lane text NOT NULL,

@@ -28,6 +28,7 @@ from app.triggers.webhooks import in_force
 
 PAUSES = (5.0, 300.0, 1800.0)
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+BODY = "{}"
 
 
 def judged(answer: Answer, attempts: int = 1, waited: float = 0.0) -> tuple[str, float]:
@@ -92,24 +93,26 @@ def test_the_body_is_that_of_the_standard_and_keeps_the_exact_text_of_the_data()
 
 def test_the_id_of_a_delivery_belongs_to_its_message_and_its_endpoint() -> None:
     one, other = uuid7(), uuid7()
-    first = delivery_of(message(), one, None, AT)
-    assert delivery_of(message(), one, None, AT + timedelta(hours=1)).id == first.id
+    first = delivery_of(message(), BODY, one, None, AT)
+    assert delivery_of(message(), BODY, one, None, AT + timedelta(hours=1)).id == first.id
     ids = {
-        delivery_of(message(), other, None, AT).id,
-        delivery_of(message(id="t:4"), one, None, AT).id,
-        delivery_of(message(source="shop"), one, None, AT).id,
-        delivery_of(message(time=AT + timedelta(seconds=1)), one, None, AT).id,  # another thread of that id, made later
+        delivery_of(message(), BODY, other, None, AT).id,
+        delivery_of(message(id="t:4"), BODY, one, None, AT).id,
+        delivery_of(message(source="shop"), BODY, one, None, AT).id,
+        delivery_of(
+            message(time=AT + timedelta(seconds=1)), BODY, one, None, AT
+        ).id,  # another thread of that id, made later
     }
     assert len(ids | {first.id}) == 5
 
 
 def test_events_of_a_thread_share_a_lane_and_other_messages_have_their_own() -> None:
     endpoint = uuid7()
-    ours = delivery_of(message(), endpoint, None, AT)
+    ours = delivery_of(message(), BODY, endpoint, None, AT)
     assert (ours.lane, ours.seq, ours.target) == ("t", 3, endpoint)
-    foreign = delivery_of(message(topic="orders.paid", thread_id=None), endpoint, None, AT)
+    foreign = delivery_of(message(topic="orders.paid", thread_id=None), BODY, endpoint, None, AT)
     assert (foreign.lane, foreign.seq) == (f"#{foreign.id}", 0)
-    assert delivery_of(message(), endpoint, "HTTPS://X.example:1/a?b", AT).target == "https://x.example:1"
+    assert delivery_of(message(), BODY, endpoint, "HTTPS://X.example:1/a?b", AT).target == "https://x.example:1"
 
 
 @pytest.mark.parametrize(
