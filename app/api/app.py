@@ -39,6 +39,7 @@ from app.api import (
     travel,
     upkeep,
     usage,
+    webhooks,
     workflows,
 )
 from app.api.cross_origin import cross_origin
@@ -86,6 +87,7 @@ _OTHERS: Final = (
     agents.router,
     breakers.router,
     mcp.router,
+    webhooks.router,
     retention.router,
     schedules.router,
     config.router,

@@ -46,6 +46,7 @@ _READY: Final = {
         "agents": {"status": "ready"},
         "breakers": {"status": "ready"},
         "queue": {"status": "ready", "depth": 0, "running": 3, "oldest_wait_ms": 0},
+        "webhooks": {"status": "ready", "pending": 0, "failing": 0, "disabled": 0},
         "telemetry": {"status": "ready", "traces": "on", "spans": 812, "sent": 800, "lost": 0},
         "settings": {"status": "ready", "checkpointer": "postgres"},
         "disk": {"status": "ready", "free_bytes": 81_604_378_624, "size_bytes": 105_089_261_568},

@@ -11,6 +11,7 @@ from app.api import (
     examples,
     requests,
     requests_agents,
+    requests_hook,
     requests_policies,
     requests_schedules,
     requests_steer,
@@ -18,6 +19,7 @@ from app.api import (
     requests_tasks,
     requests_travel,
     requests_upkeep,
+    requests_webhooks,
     schemas_service,
 )
 from app.api.problem import MEDIA_TYPE, problem
@@ -52,6 +54,7 @@ _TAGS: Final = [
         "description": "Threads to another version of their workflow, stored versions to the newest format.",
     },
     {"name": "schedules", "description": "Workflows that are started again and again, and what became of it."},
+    {"name": "webhooks", "description": "Who is told of events, what was sent, and sending it again."},
     {"name": "retention", "description": "How long what has ended is kept, and deleting it."},
     {"name": "config", "description": "The settings, and changing them while the service runs."},
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
@@ -68,7 +71,7 @@ _EXAMPLES: Final[dict[int, dict[str, str]]] = {
     404: {"thread_not_found": f"no thread {examples.THREAD}"},
     409: {"thread_running": f"thread {examples.THREAD} is running", "version_conflict": "the head is version 4, not 3"},
     413: {"body_too_large": "the body is larger than 10000000 bytes"},
-    422: {"invalid_request": "/to_version: required", "not_supported": "webhook: not supported yet"},
+    422: {"invalid_request": "/to_version: required", "not_supported": "/steps/1/on_cancel: not supported yet"},
     429: {"queue_full": "the queue mail is full: 100 may wait"},
     500: {"internal_error": f"an unexpected error; the service's log tells more under {examples.EXECUTION}"},
     503: {"unavailable": "the database cannot be reached"},
@@ -157,6 +160,13 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests_schedules.RunScheduleRequest,
     requests_schedules.BackfillRequest,
     requests_schedules.PreviewRequest,
+    requests_hook.StartWebhookRequest,
+    requests_webhooks.WebhookRequest,
+    requests_webhooks.ChangeWebhookRequest,
+    requests_webhooks.RotateWebhookRequest,
+    requests_webhooks.RecoverRequest,
+    requests_webhooks.TestWebhookRequest,
+    requests_webhooks.RedeliverRequest,
     schemas_service.Problem,
 )
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, cast
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.api.parsing import Body, Query
+from app.api.requests_hook import StartWebhook
 from app.domain.document_schema import NAME
-from app.domain.errors import NotSupported, Problem
 from app.domain.gates import TIMED_OUT
 from app.domain.ids import THREAD_ID
 from app.domain.queues import MAX_PRIORITY
@@ -117,13 +117,7 @@ class StartRequest(Body):
     priority: Annotated[Priority | None, Field(description="The higher is taken up first; 0 without it.")] = None
     queue: Annotated[QueueName | None, Field(description="Made when it is new; `default` without it.")] = None
     delay: Annotated[Duration | None, Field(description="How long it waits before it is due.")] = None
-    webhook: Annotated[Any, Field(description="Not supported yet.")] = None
-
-    def refuse_unbuilt(self) -> None:
-        """Raises NotSupported for the fields that are documented and not built yet."""
-        if self.webhook is not None:
-            found = [Problem("/webhook", "not supported yet: leave it out")]
-            raise NotSupported("webhook: not supported yet", problems=found)
+    webhook: StartWebhook = None
 
 
 class OverrideRequest(Body):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
     from app.triggers.schedule_desk import Schedules
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 class Control(Protocol):
@@ -236,6 +237,8 @@ class Services(Protocol):
     def tickets(self) -> Tickets: ...
     @property
     def sdk_threads(self) -> SdkThreads: ...
+    @property
+    def webhooks(self) -> WebhookDesk: ...
     @property
     def durable(self) -> bool: ...
     @property

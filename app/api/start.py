@@ -17,6 +17,7 @@ from app.api.parsing import check, read_json
 from app.api.requests import StartRequest, WaitQuery
 from app.api.schemas import AcceptedAnswer, StatusDocument
 from app.api.services import services_of
+from app.api.start_webhook import hook_of
 from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
@@ -83,7 +84,6 @@ async def _start(services: Services, request: Request, route: str) -> tuple[Acce
     """What was started, and of which workflow."""
     value = await read_json(request)
     wanted = check(StartRequest, value)
-    wanted.refuse_unbuilt()
     key = idempotency.key_of(request)
     command = StartCommand(
         workflow=wanted.workflow,
@@ -99,6 +99,7 @@ async def _start(services: Services, request: Request, route: str) -> tuple[Acce
         delay=wanted.delay or 0.0,
         idempotency_key=key,
         traceparent=traceparent_of(services, request),
+        webhook=None if wanted.webhook is None else await hook_of(services, wanted.webhook),
         request_sha256=idempotency.digest(key, route, value),
     )
     return await services.control.start(command), wanted.workflow

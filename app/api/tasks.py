@@ -20,6 +20,7 @@ from app.api.requests_tasks import TaskRequest, TasksQuery
 from app.api.schemas_tasks import TaskAccepted, TaskDocument, TasksAnswer
 from app.api.services import services_of
 from app.api.sse import EventStream
+from app.api.start_webhook import hook_of
 from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
@@ -76,6 +77,7 @@ async def start(request: Request) -> Response:
         delay=wanted.delay or 0.0,
         idempotency_key=key,
         traceparent=traceparent_of(services, request),
+        webhook=None if wanted.webhook is None else await hook_of(services, wanted.webhook),
         request_sha256=idempotency.digest(key, "/tasks", value),
     )
     try:

@@ -105,6 +105,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
 def _services(of: _Engine) -> Services:
     settings, store, stores = of.config.now, of.store, of.store.stores
     parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing, of.reach)
+    of.metrics.sources.append(of.reach.webhooks.figures)
     replays = Replays(stores, store.travels, of.catalog, of.control.starts, of.code.functions.workflow)
     return Services(
         control=of.control,
@@ -138,6 +139,7 @@ def _services(of: _Engine) -> Services:
         schedules=of.reach.schedules,
         tickets=Tickets(store.keys, utc_now),
         sdk_threads=store.sdk_threads,
+        webhooks=of.reach.webhooks.desk,
     )
 
 

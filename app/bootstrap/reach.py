@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.bootstrap.webhooks import open_webhooks
 from app.triggers.events import ThreadEvents
 from app.triggers.firing import Starter
 from app.triggers.follow import Follower
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from app.bootstrap.stores import Store
+    from app.bootstrap.webhooks import Webhooks
     from app.domain.events import Event
     from app.domain.messages import Consumer
     from app.engine.bus import Bus
@@ -30,15 +32,17 @@ class Reach:
     followers: list[Follower]
     scheduler: Scheduler
     schedules: Schedules
+    webhooks: Webhooks
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [*(follower.run() for follower in self.followers), self.scheduler.run()]
+        followers = [follower.run() for follower in self.followers]
+        return [*followers, self.scheduler.run(), *self.webhooks.runs()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
-        return {**followers, "schedules": self.scheduler.pulse}
+        return {**followers, "schedules": self.scheduler.pulse, **self.webhooks.pulses()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +59,15 @@ class World:
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
     starter = Starter(world.control)
-    scheduler = _scheduler(world, starter)
+    scheduler, webhooks = _scheduler(world, starter), open_webhooks(world.settings, world.store, world.process)
+    consumers: dict[str, Consumer] = {"webhooks": webhooks.deliverer}
     return Reach(
-        followers=_followers(world, {}),
+        followers=_followers(world, consumers),
         scheduler=scheduler,
         schedules=Schedules(
             world.store.schedules, world.store.stores.registry, world.control, starter, hint=scheduler.hint
         ),
+        webhooks=webhooks,
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
     from app.triggers.schedule_desk import Schedules
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ class Services:
     schedules: Schedules
     tickets: Tickets
     sdk_threads: SdkThreads
+    webhooks: WebhookDesk
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

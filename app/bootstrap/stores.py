@@ -28,6 +28,7 @@ from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
+from app.store.memory_deliveries import MemoryDeliveries, MemoryDeliveryLog
 from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_followers import MemoryPlaces
 from app.store.memory_gates import MemoryGates
@@ -46,6 +47,7 @@ from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
@@ -59,6 +61,8 @@ from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
+from app.store.webhook_queue import PostgresDeliveries
+from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
     from app.domain.upkeep import Upkeep
+    from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
     from app.settings import Settings
     from app.store.journal import PostgresJournal
     from app.store.pool import Pool
@@ -106,6 +111,9 @@ class Store:
     schedules: ScheduleStore
     keys: Keys
     sdk_threads: SdkThreads
+    webhooks: WebhookBook
+    deliveries: DeliveryQueue
+    delivery_log: DeliveryLog
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -166,6 +174,9 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         schedules=PostgresSchedules(pool),
         keys=PostgresKeys(pool),
         sdk_threads=PostgresSdkThreads(pool),
+        webhooks=PostgresWebhooks(pool),
+        deliveries=PostgresDeliveries(pool),
+        delivery_log=PostgresDeliveryLog(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -203,6 +214,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
     graphs, logs = MemoryGraphCheckpoints(tables), MemoryLogs()
     tables.on_forget.append(logs.forget)
+    webhooks = WebhookTables(tables)
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
@@ -230,6 +242,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         schedules=MemorySchedules(tables),
         keys=MemoryKeys(),
         sdk_threads=MemorySdkThreads(tables),
+        webhooks=MemoryWebhooks(webhooks),
+        deliveries=MemoryDeliveries(webhooks),
+        delivery_log=MemoryDeliveryLog(webhooks),
         durable=False,
         fallback=reason,
     )

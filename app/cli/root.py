@@ -30,6 +30,7 @@ from app.cli import (
     travel,
     upkeep,
     verify,
+    webhooks,
 )
 from app.cli.options import DEFAULT_URL, Common, Json, service_url
 from app.cli.rendering import complain, encodes
@@ -92,6 +93,12 @@ app.add_typer(agents_group)
 queue_group = typer.Typer(name="queue", help="Where threads wait for a slot: see, change.", invoke_without_command=True)
 queues.register(queue_group)
 app.add_typer(queue_group)
+
+webhook_group = typer.Typer(
+    name="webhook", help="Who is told of events: see, register, test, send again.", no_args_is_help=True
+)
+webhooks.register(webhook_group)
+app.add_typer(webhook_group)
 
 
 schedule_group = typer.Typer(name="schedule", help="Start workflows again and again.", no_args_is_help=True)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
     from app.domain.spec import Limits
+    from app.domain.webhooks import StartHook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class StartCommand:
     `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
     and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
     `omits_input`: the request did not even say null.  `traceparent`: the span that asks for it, if it is traced.
+    `webhook` is told of the thread from this start on.
     """
 
     workflow: str | Mapping[str, Any]
@@ -40,6 +42,7 @@ class StartCommand:
     tenant: str = "default"
     parent_thread_id: str | None = None
     parent_run_id: str | None = None
+    webhook: StartHook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class ResumeCommand:
     limits: Limits | None = None
     expected_version: int | None = None
     triggered_by: str | None = None
+    webhook: StartHook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

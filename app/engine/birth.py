@@ -63,6 +63,7 @@ def give_birth(
         checkpoint=draft.transition.checkpoints[0],
         event=event,
         idempotency=key,
+        webhook=command.webhook,
     )
     loaded = Loaded(
         thread=thread,

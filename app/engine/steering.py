@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.domain import events, jsontext
 from app.domain.errors import Conflict, InvalidRequest
@@ -102,10 +102,11 @@ class Steering:
             self._draft.execution(Status.PENDING)
         else:
             await self._replace(old, "resume", await self._carried(command, old, spec), command.triggered_by)
-        data: dict[str, Any] = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
-        if command.from_step:
-            data["from_step"] = command.from_step
-        self._draft.event(events.WORKFLOW_RESUMED, data)
+        self._draft.transition.webhook = command.webhook
+        data = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
+        self._draft.event(
+            events.WORKFLOW_RESUMED, data | ({"from_step": command.from_step} if command.from_step else {})
+        )
         self._hand_over()
         return self._draft.transition
 
@@ -151,9 +152,9 @@ class Steering:
         asked = Parameters(undo=await owed_by(self._reads, self.thread, old), trace=called_by(command.traceparent))
         await self._replace(old, "invoke", asked, command.triggered_by)
         execution = self._draft.transition.executions[0]
-        execution.input = jsontext.dumps(command.input)
+        execution.input, execution.external_run_id = jsontext.dumps(command.input), command.external_run_id
         execution.input_sha256 = jsontext.sha256(execution.input)
-        execution.external_run_id = command.external_run_id
+        self._draft.transition.webhook = command.webhook
         state.refs.input, state.size_bytes = execution.id, state.size_bytes + len(execution.input)
         writer = ManifestWriter(state.refs, base_version=0, since_base=0, base_entries=0)
         set_literals(dict(command.context), state, writer)

@@ -21,6 +21,8 @@ _LOOK: Final = 1.0
 """Seconds after which it looks unasked: another process may have written what nobody hinted at."""
 _PACE: Final = 0.02
 """Seconds between two looks, so that many small commits are read together."""
+_REST: Final = 0.25
+"""The same while nobody wants anything: then a look only moves the place."""
 _LONGEST_PAUSE: Final = 5.0
 _KEEP: Final = 5.0
 """Seconds after which a place is written that was reached without acting on anything."""
@@ -42,6 +44,7 @@ class Follower:
         self._lease = lease
         self._news = asyncio.Event()
         self._pause = 0.0
+        self._pace = _PACE
         self._place: FeedPosition | None = None
         self._renew_at = self._write_at = 0.0
         self.pulse = Pulse(_LOOK)
@@ -59,7 +62,7 @@ class Follower:
                 self.pulse.beat()
                 if not busy:
                     await self._wait()
-                await asyncio.sleep(self._pause or _PACE)
+                await asyncio.sleep(self._pause or self._pace)
         finally:
             try:
                 async with asyncio.timeout(1.0):
@@ -95,7 +98,10 @@ class Follower:
         # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
         patterns = await self._consumer.wants()
-        found = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
+        self._pace = _PACE if patterns else _REST
+        read = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
+        # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
+        found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))
         if found.items:
             await self._consumer.take(found.items)
         await self._move(place, found)

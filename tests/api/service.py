@@ -67,6 +67,7 @@ from app.telemetry.series import Series
 from app.triggers.firing import Starter
 from app.triggers.schedule_desk import Schedules
 from tests.api.shared import app_of
+from tests.api.webhook_desk import webhook_desk
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -290,6 +291,7 @@ class Service:
 
     def _open_policies(self, tables: MemoryTables) -> None:
         self.sdk_threads = MemorySdkThreads(tables)
+        self.webhooks = webhook_desk(tables)
         self.retention = Retention(
             MemoryRetention(tables, self.agent_tables),
             self.reads,

@@ -20,6 +20,7 @@ from tests.chaos import (
     slow,
     storm,
     terminate,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ ROWS: tuple[Row, ...] = (
     *sigterm.ROWS,
     *asleep.ROWS,
     *schedules.ROWS,
+    *webhooks.ROWS,
     *model.ROWS,
     *schema.ROWS,
     *ablation.ROWS,
