@@ -115,8 +115,11 @@ class Steering:
         self._expect(command.expected_version)
         _known(spec, command.overrides)
         target = await self._version(command.to_version)
-        at_end = target.step_id == END
-        if at_end and command.edit is None and (command.context or command.overrides or command.compensate):
+        if (
+            target.step_id == END
+            and command.edit is None
+            and (command.context or command.overrides or command.compensate)
+        ):
             raise InvalidRequest(
                 f"version {target.version} is the end: nothing runs after it that could see the changes",
                 code="nothing_to_run",
@@ -131,9 +134,8 @@ class Steering:
         transition.head_version = target.version
         data = {"status": "pending", "from_version": left, "to_version": target.version, "reason": command.reason}
         self._draft.event(events.WORKFLOW_ROLLED_BACK, data)
-        if edit and await write_edit(self._draft, self._reads, target, command, spec) != END:
-            at_end = False
-        if at_end:
+        where = await write_edit(self._draft, self._reads, target, command, spec) if edit else target.step_id
+        if where == END:
             await self._complete_again(target)
         elif command.resume or asked.undo:
             self._hand_over()
