@@ -115,11 +115,8 @@ class Steering:
         self._expect(command.expected_version)
         _known(spec, command.overrides)
         target = await self._version(command.to_version)
-        if (
-            target.step_id == END
-            and command.edit is None
-            and (command.context or command.overrides or command.compensate)
-        ):
+        changes = command.context or command.overrides or command.compensate
+        if target.step_id == END and changes and command.edit is None:
             raise InvalidRequest(
                 f"version {target.version} is the end: nothing runs after it that could see the changes",
                 code="nothing_to_run",
