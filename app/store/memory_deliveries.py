@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.domain.webhook_store import Backlog, DeliveryFilter, DeliveryLog, DeliveryQueue, Lane, Recipient, Turn
-from app.domain.webhooks import SERVICE, TRIES, Delivery, DeliveryStatus
+from app.domain.webhooks import SERVICE, TEST, TRIES, Delivery, DeliveryStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -165,7 +165,10 @@ class MemoryDeliveryLog(DeliveryLog):
         failed = [
             one.id
             for one in self._w.deliveries.values()
-            if one.endpoint_id == endpoint_id and one.status is DeliveryStatus.FAILED and one.at >= since
+            if one.endpoint_id == endpoint_id
+            and one.status is DeliveryStatus.FAILED
+            and one.at >= since
+            and one.topic != TEST
         ]
         return sum([await self.again(name) for name in failed])
 

@@ -430,6 +430,8 @@ async def test_what_has_failed_is_queued_again_by_the_same_id(house: House) -> N
         await house.queue.finish(house.me, lane, found, verdict, tried())
     empty = await house.queue.next(house.me, lane, LEASE)
     assert empty is not None
+    test = delivery(made.id, 9, topic="webhook.test", lane="#test", status=DeliveryStatus.FAILED)
+    await house.log.note(test)
     assert await house.log.recover(made.id, ones[1].at) == 1  # while the lane is held
     await house.queue.release(house.me, lane, empty.news)
     assert await house.claim() == [lane]

@@ -231,7 +231,7 @@ INSERT INTO webhook_deliveries (id, endpoint_id, lane, seq, target, message_id, 
 VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, 1, $9::json[], $10, $10, now());
 
 -- some_failed --
-SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'failed' AND at >= $2 ORDER BY at, id LIMIT $3;
+SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'failed' AND at >= $2 AND topic <> 'webhook.test' ORDER BY at, id LIMIT $3;
 
 -- again_lanes --
 -- Before the deliveries, as everywhere; whoever holds the lane looks into it once more.
