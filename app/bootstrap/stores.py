@@ -165,7 +165,7 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
         await upgrade(dsn, schema)
         if placed := await place_anew(dsn, schema):
             _log.warning(
-                "the database is restored from another server: its %d events have new places in the feed", placed
+                "the database is restored from another server: its %d events and messages have new places", placed
             )
         pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
         journal = await stack.enter_async_context(
