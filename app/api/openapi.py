@@ -11,6 +11,7 @@ from app.api import (
     examples,
     requests,
     requests_agents,
+    requests_messages,
     requests_policies,
     requests_steer,
     requests_tasks,
@@ -49,6 +50,8 @@ _TAGS: Final = [
         "name": "upkeep",
         "description": "Threads to another version of their workflow, stored versions to the newest format.",
     },
+    {"name": "messages", "description": "Messages on topics, plain or as CloudEvents."},
+    {"name": "triggers", "description": "Messages that start workflows."},
     {"name": "retention", "description": "How long what has ended is kept, and deleting it."},
     {"name": "config", "description": "The settings, and changing them while the service runs."},
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
@@ -108,6 +111,19 @@ def agent_body(schema: Json, value: Any) -> Json:
     }
 
 
+def published_body(data: Json, event: Json) -> Json:
+    """The `openapi_extra` of a route that reads a message: any JSON, a CloudEvent, or a batch of these."""
+    content: Json = {
+        "application/json": {"schema": {}, "example": _packed(data)},
+        "application/cloudevents+json": {"schema": {"type": "object"}, "example": _packed(event)},
+        "application/cloudevents-batch+json": {
+            "schema": {"type": "array", "items": {"type": "object"}},
+            "example": _packed([event]),
+        },
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
 WORKFLOW_BODY: Final[Json] = {
     "requestBody": {
         "required": True,
@@ -139,6 +155,9 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.CloseBreakerRequest,
     requests_upkeep.MigrateRequest,
     requests_upkeep.UpgradeRequest,
+    requests_messages.TriggerRequest,
+    requests_messages.TriggerChange,
+    requests_messages.TriggerTestRequest,
     requests_agents.DisableAgentRequest,
     requests_agents.EnableAgentRequest,
     schemas_service.Problem,

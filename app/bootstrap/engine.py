@@ -132,6 +132,8 @@ def _services(of: _Engine) -> Services:
         retention=of.retention,
         config=of.config,
         travel=open_travel(settings, store, of.bus, replays),
+        messages=of.reach.publisher,
+        triggers=of.reach.triggers,
     )
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.triggers.desk import TriggerDesk
 from app.triggers.events import ThreadEvents
 from app.triggers.follow import Follower
+from app.triggers.publishing import Publisher
+from app.triggers.starting import Begin
+from app.triggers.triggers import Triggers
+from app.triggers.upkeep import Upkeep
+from app.triggers.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from app.bootstrap.stores import Store
     from app.domain.events import Event
@@ -25,14 +32,21 @@ class Reach:
     """What is wired; it is set going with the engine, after the worker, and ends before it."""
 
     followers: list[Follower]
+    publisher: Publisher
+    triggers: TriggerDesk
+    waiting: Waiting
+    upkeep: Upkeep
+    firings: Counter[tuple[str, str]]
+    """What came of messages, by the trigger's name and outcome."""
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [follower.run() for follower in self.followers]
+        return [*(follower.run() for follower in self.followers), self.waiting.run(), self.upkeep.run()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
-        return {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        return {**followers, "triggers_waiting": self.waiting.pulse, "messages": self.upkeep.pulse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +62,32 @@ class World:
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    return Reach(followers=_followers(world, {}))
+    store, firings = world.store, Counter[tuple[str, str]]()
+    begin = Begin(world.control)
+    followers = _followers(world, {"triggers": lambda: Triggers(store.triggers, begin, firings)})
+    return Reach(
+        followers=followers,
+        publisher=Publisher(store.messages),
+        triggers=TriggerDesk(store.triggers, store.stores.registry, world.control),
+        waiting=Waiting(store.triggers, begin, firings),
+        upkeep=Upkeep(
+            store.messages,
+            store.triggers,
+            days=world.settings.message_retention_days,
+            followers=[follower.name for follower in followers],
+        ),
+        firings=firings,
+    )
 
 
-def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:
-    """One for each consumer of the events of threads, by name."""
+def _followers(world: World, consumers: dict[str, Callable[[], Consumer]]) -> list[Follower]:
+    """Two for each consumer by name, which is made for each: of the events of threads and of the messages."""
     events = ThreadEvents(world.store.events, world.store.stores.reads)
     lease = world.settings.lease_seconds
     followers = [
-        Follower(f"{name}_events", events, consumer, world.store.places, owner=world.process, lease=lease)
-        for name, consumer in consumers.items()
+        Follower(f"{name}_{kind}", log, make(), world.store.places, owner=world.process, lease=lease)
+        for name, make in consumers.items()
+        for kind, log in (("events", events), ("messages", world.store.messages))
     ]
 
     def news(_: Sequence[Event] = ()) -> None:
@@ -67,4 +97,5 @@ def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:
     if followers:
         world.bus.listen(news)
         world.bus.listen_far(news)
+        world.store.messages.listen(news)
     return followers

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from app.telemetry.health import Health
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
+    from app.triggers.desk import TriggerDesk
+    from app.triggers.publishing import Publisher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Services:
     retention: Retention
     config: LiveSettings
     travel: Travel
+    messages: Publisher
+    triggers: TriggerDesk
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

@@ -33,6 +33,7 @@ from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_logs import MemoryLogs
+from app.store.memory_messages import MemoryMessages
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -41,8 +42,10 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
+from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
@@ -52,6 +55,7 @@ from app.store.retention import PostgresRetention
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
+from app.store.triggers import PostgresTriggers
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
 
@@ -63,12 +67,14 @@ if TYPE_CHECKING:
     from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.domain.logs import LogBook
+    from app.domain.message_book import MessageBook
     from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
+    from app.domain.triggers import TriggerStore
     from app.domain.upkeep import Upkeep
     from app.settings import Settings
     from app.store.journal import PostgresJournal
@@ -95,6 +101,8 @@ class Store:
     travels: Travels
     archive: Archive
     places: Places
+    messages: MessageBook
+    triggers: TriggerStore
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -152,6 +160,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
+        messages=await stack.enter_async_context(open_messages(pool, journal.hints)),
+        triggers=PostgresTriggers(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -188,6 +198,7 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
 def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
     graphs, logs = MemoryGraphCheckpoints(tables), MemoryLogs()
+    places = MemoryPlaces(tables)
     tables.on_forget.append(logs.forget)
     stores = Stores(
         journal=MemoryJournal(tables),
@@ -212,7 +223,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         graph_checkpoints=graphs,
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
-        places=MemoryPlaces(tables),
+        places=places,
+        messages=MemoryMessages(tables, places),
+        triggers=MemoryTriggers(tables),
         durable=False,
         fallback=reason,
     )

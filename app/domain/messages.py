@@ -21,8 +21,8 @@ class Message:
     """One message; its names are those of CloudEvents 1.0, `data_json` is JSON text.
 
     `id` is unique within its `source`.  `place` is where it stands in its log, None before it is there; `thread_id` is
-    whose it is, where it tells of a thread.  `attributes` are the extensions of CloudEvents, by name.  `kept_at` is when its log
-    took it, None where that is its `time`.
+    whose it is, where it tells of a thread.  `attributes` are the extensions of CloudEvents, by name.  `kept_at` is when its
+    log took it, None where that is its `time`.
     """
 
     id: str

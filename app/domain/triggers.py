@@ -69,7 +69,8 @@ class Trigger:
 class Firing:
     """What came of a message for a trigger.  `id` is derived from both: it is that of the thread, once there is one.
 
-    `error` is {kind, message, problems?}; of one that waits `start` is what it is to start, as JSON text.
+    `error` is {kind, message, problems?}; of one that waits `start` is what it is to start, as JSON text, and `pause` after how
+    many seconds that may be tried again.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Firing:
     error: Mapping[str, Any] | None = None
     start: str | None = None
     attempts: int = 0
+    pause: float = 1.0
     at: datetime | None = None
 
 
@@ -108,7 +110,7 @@ class TriggerStore(Protocol):
         ...
 
     async def change(self, trigger: Trigger) -> Trigger | None:
-        """Write one whose `rev` is that of the last change; None when it is not.  One that is enabled again holds from now on."""
+        """Write one whose `rev` is that of the last change; None when it is not.  Enabled again, it holds from now on."""
         ...
 
     async def delete(self, name: str) -> bool:
@@ -141,12 +143,17 @@ class TriggerStore(Protocol):
         """
         ...
 
-    async def settle(self, firings: Sequence[Firing], seconds: float) -> None:
-        """Write what came of some that waited; those that wait on may be tried again after so many seconds."""
+    async def settle(self, firings: Sequence[Firing]) -> None:
+        """Write what came of some that waited, or that they wait on."""
         ...
 
     async def firings(
-        self, trigger_id: str, *, outcome: Outcome | None = None, before: tuple[datetime, str] | None = None, limit: int = 50
+        self,
+        trigger_id: str,
+        *,
+        outcome: Outcome | None = None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
     ) -> list[Firing]:
         """The firings of a trigger, newest first."""
         ...
@@ -196,7 +203,7 @@ class Compiled:
         if trigger.condition is not None:
             try:
                 self.condition = Condition.compile(trigger.condition, "/condition")
-                problems += _strangers({name: "/condition" for name in self.condition.references})
+                problems += _strangers(dict.fromkeys(self.condition.references, "/condition"))
             except InvalidWorkflow as error:
                 problems += error.problems
         self.input = _template(trigger.input, "/input", problems)

@@ -94,7 +94,11 @@ class MemoryMessages(MessageBook):
         """See MessageBook."""
         passed, before = self._followers.passed(followers), self._tables.clock() - timedelta(days=days)
         old = 0
-        while old < min(limit, len(self._log)) and _place(self._log[old]).xact < passed and self._log[old].arrived < before:
+        while (
+            old < min(limit, len(self._log))
+            and _place(self._log[old]).xact < passed
+            and self._log[old].arrived < before
+        ):
             self._known.discard((self._log[old].id, self._log[old].source))
             old += 1
         del self._log[:old]

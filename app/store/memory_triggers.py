@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from app.store.memory_tables import MemoryTables
 
-_FIRST_PAUSE = timedelta(seconds=1)
-
 
 class MemoryTriggers(TriggerStore):
     """See domain.triggers.TriggerStore."""
@@ -90,7 +88,7 @@ class MemoryTriggers(TriggerStore):
             if one.id not in self._firings:
                 self._firings[one.id] = replace(one, at=now)
                 if one.outcome is Outcome.WAITING:
-                    self._try_at[one.id] = now + _FIRST_PAUSE
+                    self._try_at[one.id] = now + timedelta(seconds=one.pause)
 
     async def claim(self, trigger_id: str, key: str, firing_id: str, at: datetime, until: datetime) -> Claim:
         """See TriggerStore."""
@@ -117,7 +115,7 @@ class MemoryTriggers(TriggerStore):
             self._try_at[one] = now + timedelta(seconds=seconds)
         return [(trigger, self._firings[one]) for _, one, trigger in chosen]
 
-    async def settle(self, firings: Sequence[Firing], seconds: float) -> None:
+    async def settle(self, firings: Sequence[Firing]) -> None:
         """See TriggerStore."""
         for one in firings:
             if self._try_at.pop(one.id, None) is None:
@@ -126,10 +124,15 @@ class MemoryTriggers(TriggerStore):
             before = self._firings[one.id]
             self._firings[one.id] = replace(one, at=before.at, start=before.start if waits else None)
             if waits:
-                self._try_at[one.id] = self._tables.clock() + timedelta(seconds=seconds)
+                self._try_at[one.id] = self._tables.clock() + timedelta(seconds=one.pause)
 
     async def firings(
-        self, trigger_id: str, *, outcome: Outcome | None = None, before: tuple[datetime, str] | None = None, limit: int = 50
+        self,
+        trigger_id: str,
+        *,
+        outcome: Outcome | None = None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
     ) -> list[Firing]:
         """See TriggerStore."""
         found = [

@@ -43,10 +43,6 @@ class _Item:
     def __post_init__(self) -> None:
         self.weight = sum(len(one.data_json) for one in self.messages)
 
-    def fail(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
 
 class PostgresMessages(MessageBook):
     """See domain.message_book.MessageBook.  `run` writes what is published."""
@@ -155,23 +151,24 @@ class PostgresMessages(MessageBook):
         try:
             new = await self._insert([message for item in batch for message in item.messages])
         except db.REFUSED as error:
-            if len(batch) == 1:
-                batch[0].fail(InvalidRequest(f"the message cannot be kept: {db.describe(error)}"))
-                return
-            for item in batch:  # one of them is at fault
-                await self._write([item])
+            await self._apart(batch, InvalidRequest(f"the message cannot be kept: {db.describe(error)}"))
         except (*db.LOST, *db.AGAIN) as error:
-            # Whether it was written nobody knows: who publishes again is told.
-            for item in batch:
-                item.fail(db.unavailable(error))
+            _fail(batch, db.unavailable(error))  # it may be written all the same: who publishes it again is told
         except BaseException as error:
-            for item in batch:
-                item.fail(Unavailable("the message could not be kept"))
+            _fail(batch, Unavailable("the message could not be kept"))
             if not isinstance(error, Exception):
                 raise
             _log.exception("messages could not be kept")
         else:
             self._settle(batch, new)
+
+    async def _apart(self, batch: list[_Item], refusal: InvalidRequest) -> None:
+        """One of them is at fault."""
+        if len(batch) == 1:
+            _fail(batch, refusal)
+            return
+        for item in batch:
+            await self._write([item])
 
     def _settle(self, batch: list[_Item], new: set[int]) -> None:
         place = 0
@@ -224,6 +221,12 @@ async def open_messages(pool: db.Pool, hints: PostgresHints | None = None) -> As
             yield messages
         finally:
             messages.close()
+
+
+def _fail(batch: Sequence[_Item], error: BaseException) -> None:
+    for item in batch:
+        if not item.done.done():
+            item.done.set_exception(error)
 
 
 def _shown(row: Any) -> str:

@@ -71,6 +71,7 @@ class PostgresTriggers(TriggerStore):
             [_text(one.error) for one in firings],
             [one.start for one in firings],
             [one.attempts for one in firings],
+            [one.pause for one in firings],
         ]
         await self._fetch("record", *columns)
 
@@ -87,18 +88,24 @@ class PostgresTriggers(TriggerStore):
         """See TriggerStore."""
         return [(_trigger(row), _waiting(row)) for row in await self._fetch("due", limit, seconds)]
 
-    async def settle(self, firings: Sequence[Firing], seconds: float) -> None:
+    async def settle(self, firings: Sequence[Firing]) -> None:
         """See TriggerStore."""
         columns = [
             [one.id for one in firings],
             [one.outcome.value for one in firings],
             [_text(one.error) for one in firings],
             [one.attempts for one in firings],
+            [one.pause for one in firings],
         ]
-        await self._fetch("settle", *columns, seconds)
+        await self._fetch("settle", *columns)
 
     async def firings(
-        self, trigger_id: str, *, outcome: Outcome | None = None, before: tuple[datetime, str] | None = None, limit: int = 50
+        self,
+        trigger_id: str,
+        *,
+        outcome: Outcome | None = None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
     ) -> list[Firing]:
         """See TriggerStore."""
         given = [("outcome = $", outcome and outcome.value), ("(at, id) < ($::timestamptz, $::uuid)", before)]

@@ -7,9 +7,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
+from app.domain.times import utc_now
 from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.domain.messages import Consumer, Log, Places
     from app.domain.ports import FeedPosition
 
@@ -38,7 +41,13 @@ class Follower:
         self._lease = lease
         self._news = asyncio.Event()
         self._pause = 0.0
+        self._oldest: datetime | None = None
         self.pulse = Pulse(_LOOK)
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest message that was not acted on has waited; 0 at the end, and where another follows."""
+        return 0.0 if self._oldest is None else max(0.0, (utc_now() - self._oldest).total_seconds())
 
     def hint(self) -> None:
         """There may be news."""
@@ -85,16 +94,23 @@ class Follower:
     async def _step(self) -> bool:
         place = await self._places.take(self.name, self._owner, self._lease)
         if place is None:
+            self._oldest = None
             return False
-        # The end comes first: who begins to want something now has come before what is written after this.
+        # The end comes first: who begins to want something now has come before what is written after this, and that is left
+        # for the next time, when it is known what is wanted of it.
         end = await self._source.end()
         patterns = await self._consumer.wants()
         if not patterns:
             return await self._move(place, end) and False
         found = await self._source.read(place, patterns, PAGE)
-        if found.items:
-            await self._consumer.take(found.items)
-        return await self._move(place, found.place) and found.place > place
+        items = [one for one in found.items if one.place is not None and one.place < end]
+        reached = min(found.place, end)
+        if items:
+            self._oldest = items[0].arrived
+            await self._consumer.take(items)
+        moved = await self._move(place, reached)
+        self._oldest = items[-1].arrived if items and reached < end else None
+        return moved and reached > place
 
     async def _move(self, before: FeedPosition, place: FeedPosition) -> bool:
         return place <= before or await self._places.move(self.name, self._owner, place)

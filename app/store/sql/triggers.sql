@@ -48,9 +48,10 @@ SELECT id FROM trigger_firings WHERE id = ANY ($1::uuid[]);
 -- record --
 INSERT INTO trigger_firings (id, trigger_id, source, message_id, topic, outcome, error, start, attempts, try_at)
 SELECT id, trigger_id, source, message_id, topic, outcome, error::json, start::json, attempts,
-    CASE WHEN outcome = 'waiting' THEN now() + interval '1 second' END
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[])
-    AS g (id, trigger_id, source, message_id, topic, outcome, error, start, attempts)
+    CASE WHEN outcome = 'waiting' THEN now() + make_interval(secs => pause) END
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[], $10::float8[]
+) AS g (id, trigger_id, source, message_id, topic, outcome, error, start, attempts, pause)
 ORDER BY id
 ON CONFLICT DO NOTHING;
 
@@ -84,8 +85,8 @@ ORDER BY f.at, f.id;
 UPDATE trigger_firings AS f
 SET outcome = g.outcome, error = g.error::json, attempts = g.attempts,
     start = CASE WHEN g.outcome = 'waiting' THEN f.start END,
-    try_at = CASE WHEN g.outcome = 'waiting' THEN now() + make_interval(secs => $5::float8) END
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS g (id, outcome, error, attempts)
+    try_at = CASE WHEN g.outcome = 'waiting' THEN now() + make_interval(secs => g.pause) END
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::float8[]) AS g (id, outcome, error, attempts, pause)
 WHERE f.id = g.id AND f.outcome = 'waiting';
 
 -- firings --
