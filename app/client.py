@@ -143,7 +143,7 @@ class Backstitch:
         await self.http.aclose()
 
     async def request(
-        self, method: str, path: str, *, json: Fields = None, params: Fields = None, headers: Fields = None
+        self, method: str, path: str, *, json: object = None, params: Fields = None, headers: Fields = None
     ) -> JsonObject:
         """The JSON answer of any route under `url`; parameters that are None are left out."""
         try:

@@ -117,9 +117,10 @@ def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Servic
         middleware=[Middleware(Guard)],
     )
     problem.install(app)
-    # The hot way in goes past FastAPI's own handling, which this route makes no use of; its description stays.
+    # The hot ways in go past FastAPI's own handling, which these routes make no use of; their descriptions stay.
     for path in ("/api/invoke/async", "/invoke/async"):
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
+    app.router.routes.append(Route("/api/messages/{topic}", messages.publish_straight, methods=["POST"]))
     app.router.routes.append(Route("/metrics", metrics.scrape))
     for router in (*_INVOKE, *_OTHERS):
         app.include_router(router, prefix="/api")

@@ -25,6 +25,8 @@ TopicName = Annotated[str, Field(min_length=1, max_length=topics.LONGEST, json_s
 Pattern = Annotated[
     str, AfterValidator(_pattern), Field(description="`*` is any one word, `>` at the end one or more.")
 ]
+PatternText = Annotated[str, Field(min_length=1, max_length=topics.LONGEST)]
+"""A pattern that is checked with all else of its trigger."""
 TriggerName = Annotated[str, Field(pattern=NAME)]
 Cel = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")]
 WorkflowName = Annotated[str, Field(min_length=1, max_length=160, pattern=r"^[^\x00]*$")]
@@ -76,14 +78,14 @@ class TriggerRequest(_Options):
     """Start a workflow for each message on some topics."""
 
     name: TriggerName
-    topic: Annotated[Pattern, Field(description="Which topics: orders.*, workflow.workflow_complete.>")]
+    topic: Annotated[PatternText, Field(description="Which topics: orders.*, workflow.workflow_complete.>")]
     workflow: Annotated[WorkflowName, Field(description="A registered name, or name@version.")]
 
 
 class TriggerChange(_Options):
     """What is to be another; null is what it is without, what is missing stays."""
 
-    topic: Pattern | None = None
+    topic: PatternText | None = None
     workflow: WorkflowName | None = None
 
 

@@ -13,7 +13,7 @@ from app.bootstrap.agents import agent_desk
 from app.bootstrap.doers import open_doers
 from app.bootstrap.health import Parts, open_health
 from app.bootstrap.kill_point import arm
-from app.bootstrap.metrics import service_metrics
+from app.bootstrap.metrics import count_reach, service_metrics
 from app.bootstrap.policies import breaker_policy, follow, open_retention
 from app.bootstrap.reach import World, open_reach
 from app.bootstrap.services import Limits, Services
@@ -173,6 +173,8 @@ class _Engine:
         ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
+        count_reach(self.metrics, self.reach)
+        await self.reach.open()
         others = (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run())
         for work in (*others, *self.reach.runs()):
             await stack.enter_async_context(background(work))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_engine import EngineMetrics
 from app.telemetry.metrics_parts import BreakerFigures, JournalFigures, PoolFigures, StoreFigures, WorkerFigures
+from app.telemetry.metrics_reach import ReachFigures
 
 if TYPE_CHECKING:
+    from app.bootstrap.reach import Reach
     from app.bootstrap.stores import Store
     from app.engine.admission import Admission
     from app.engine.breaker import Breakers
@@ -31,3 +33,15 @@ def service_metrics(
         BreakerFigures(breakers.listed).figures,
     )
     return Metrics(series, StoreFigures(store.metrics, queues.report), sources, [engine.run])
+
+
+def count_reach(metrics: Metrics, reach: Reach) -> None:
+    """Show what comes of messages too."""
+    publisher, followers = reach.publisher, reach.followers
+    figures = ReachFigures(
+        published=lambda: (publisher.published, publisher.duplicates),
+        firings=reach.firings,
+        waiting=lambda: reach.waiting.number,
+        lags=lambda: {follower.name: follower.lag for follower in followers},
+    )
+    metrics.sources.append(figures.figures)

@@ -39,6 +39,11 @@ class Reach:
     firings: Counter[tuple[str, str]]
     """What came of messages, by the trigger's name and outcome."""
 
+    async def open(self) -> None:
+        """Before anything can be asked of the service: nothing that comes then is passed over.  Raises Unavailable."""
+        for follower in self.followers:
+            await follower.open()
+
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
         return [*(follower.run() for follower in self.followers), self.waiting.run(), self.upkeep.run()]

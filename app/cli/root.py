@@ -18,6 +18,7 @@ from app.cli import (
     fork,
     gates,
     look,
+    messages,
     queues,
     start,
     state,
@@ -65,6 +66,7 @@ steps.register(app)
 tail.register(app)
 verify.register(app)
 doctor.register(app)
+messages.register_publish(app)
 
 workflow = typer.Typer(
     name="workflow", help="What is stored of workflows, and resuming the last that broke.", no_args_is_help=True
@@ -89,6 +91,12 @@ app.add_typer(agents_group)
 queue_group = typer.Typer(name="queue", help="Where threads wait for a slot: see, change.", invoke_without_command=True)
 queues.register(queue_group)
 app.add_typer(queue_group)
+
+trigger_group = typer.Typer(
+    name="trigger", help="Messages that start workflows: see, make, enable.", no_args_is_help=True
+)
+messages.register(trigger_group)
+app.add_typer(trigger_group)
 
 
 def main() -> None:

@@ -53,6 +53,10 @@ class Follower:
         """There may be news."""
         self._news.set()
 
+    async def open(self) -> None:
+        """Have a place, a new one the present end: what is written from now on will be acted on.  Raises Unavailable."""
+        await self._places.take(self.name, self._owner, self._lease)
+
     async def run(self) -> None:
         """Follow until cancelled."""
         try:

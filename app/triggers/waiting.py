@@ -60,7 +60,8 @@ class Waiting:
         due = await self._store.due(_PAGE, _HOLD) if self.number else []
         if not due:
             return False
-        rest, made = iter(due), list[tuple[Trigger, Firing]]()
+        rest = iter(due)
+        made: list[tuple[Trigger, Firing]] = []
 
         async def work() -> None:
             for trigger, firing in rest:

@@ -43,9 +43,11 @@ from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
+from app.store.memory_followers import MemoryPlaces
 from app.store.memory_gates import MemoryGates
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_logs import MemoryLogs
+from app.store.memory_messages import MemoryMessages
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -54,11 +56,14 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
+from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
+from app.triggers.desk import TriggerDesk
+from app.triggers.publishing import Publisher
 from tests.api.shared import app_of
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
@@ -243,8 +248,7 @@ class Service:
 
     def __init__(self) -> None:
         tables = MemoryTables()
-        self.journal = MemoryJournal(tables)
-        self.reads = MemoryReads(tables)
+        self.journal, self.reads = MemoryJournal(tables), MemoryReads(tables)
         self.registry = MemoryRegistry(tables)
         self.bus = Bus()
         self.hints = 0
@@ -273,6 +277,7 @@ class Service:
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
         self._open_policies(tables)
+        self._open_messages(tables)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.upkeep = MemoryUpkeep(tables)
         self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
@@ -287,6 +292,10 @@ class Service:
             every=lambda: 3600,
         )
         self.config = LiveSettings(load_settings(), MemoryConfig())
+
+    def _open_messages(self, tables: MemoryTables) -> None:
+        self.messages = Publisher(MemoryMessages(tables, MemoryPlaces(tables)))
+        self.triggers = TriggerDesk(MemoryTriggers(tables), self.registry, self.control)
 
     async def moves(self, command: Any) -> Moves:
         """One that was moved and one that was not."""

@@ -15,7 +15,15 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.api import examples, examples_agents, examples_look, examples_steps, examples_travel, examples_upkeep
+from app.api import (
+    examples,
+    examples_agents,
+    examples_look,
+    examples_messages,
+    examples_steps,
+    examples_travel,
+    examples_upkeep,
+)
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -252,6 +260,11 @@ AGENTS: dict[str, dict[str, Any]] = {
 }
 ANSWERS: dict[str, dict[str, Any]] = {
     **AGENTS,
+    "/api/messages/orders.created": examples_messages.PUBLISHED,
+    "/api/triggers": examples_messages.TRIGGERS | examples_messages.TRIGGER,
+    "/api/triggers/check-large-orders": examples_messages.TRIGGER | examples_messages.DELETED,
+    "/api/triggers/check-large-orders/firings": examples_messages.FIRINGS,
+    "/api/triggers/a/b": examples_messages.TRIGGER,
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
     },
