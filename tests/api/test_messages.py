@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -178,3 +180,42 @@ async def test_a_message_starts_a_workflow_by_http_alone() -> None:
         assert ended["output"] == {"write": {"by": "writer", "of": {"total": 250}}}
         tried = await service.post("/api/triggers/t/test", {"message_id": published["id"]}, expect=200)
         assert tried["thread_id"] == found[0]["thread_id"]
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+SENT = re.compile(r"curl -s \$U(/api/[\w./-]+)((?:(?!curl).)*?)-d '(.*?)'\n", re.DOTALL)
+
+
+def shown(page: str) -> list[tuple[str, dict[str, str], str]]:
+    """What a page sends with curl: path, headers, body."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = SENT.findall(text)
+    assert len(found) == text.count(" -d '")
+    return [(path, dict(re.findall(r"-H '([\w-]+): ([^']*)'", rest)), body) for path, rest, body in found]
+
+
+async def test_the_page_on_messages_shows_what_works(client: httpx.AsyncClient) -> None:
+    answers = [await client.post(path, content=body, headers=headers) for path, headers, body in shown("messages.md")]
+    assert [(one.status_code, one.json()["duplicate"]) for one in answers] == [(202, False), (202, False), (202, True)]
+
+
+async def test_the_page_on_triggers_shows_what_works_and_one_end_starts_the_next() -> None:
+    async with open_real() as service:
+        for name in ("check-order", "write", "publish"):
+            steps = [{"id": "write", "agent": "writer", "input": "{input}"}]
+            await service.post("/api/workflows", {"name": name, "steps": steps}, expect=201)
+        for path, headers, body in shown("triggers.md"):
+            answer = await service.http.post(path, content=body, headers=headers)
+            assert answer.is_success, answer.text
+            if path.endswith("/test"):
+                assert (answer.json()["starts"], answer.json()["input"]) == (True, {"order": "A-1", "of": "test"})
+        first = await service.post("/api/invoke", {"workflow": "write", "input": "x"}, expect=200)
+        inputs: list[Any] = []
+        async with asyncio.timeout(PATIENCE):
+            for name in ("check-large-orders", "publish-when-written"):
+                while not (found := (await service.get(f"/api/triggers/{name}/firings"))["firings"]):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                ended = await service.ended(found[0]["thread_id"])
+                inputs.append(ended["output"]["write"]["of"])
+        assert inputs[0] == {"order": "A-1007", "of": "/api/messages"}
+        assert inputs[1] == {"text": {"write": {"by": "writer", "of": "x"}}, "from": first["thread_id"]}
