@@ -162,19 +162,21 @@ class MemoryTriggers(TriggerStore):
 
     async def waiting(self) -> int:
         """See TriggerStore."""
-        return len(self._try_at)
+        present = {one.id for one in self._triggers.values()}
+        return sum(self._firings[one].trigger_id in present for one in self._try_at)
 
     async def prune(self, days: float, limit: int) -> int:
         """See TriggerStore."""
-        before = self._tables.clock() - timedelta(days=days)
+        before, present = self._tables.clock() - timedelta(days=days), {one.id for one in self._triggers.values()}
         old = [
             key
             for key, one in self._firings.items()
-            if key not in self._try_at and one.at is not None and one.at < before
+            if one.at is not None and one.at < before and not (key in self._try_at and one.trigger_id in present)
         ]
         free = [place for place, held in self._keys.items() if held[1] < before]
         for key in old[:limit]:
             del self._firings[key]
+            self._try_at.pop(key, None)
         for place in free[:limit]:
             del self._keys[place]
         return len(old[:limit]) + len(free[:limit])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
@@ -22,6 +23,8 @@ _LOOK: Final = 1.0
 """Seconds after which it looks unasked: another process may have written what nobody hinted at."""
 _PACE: Final = 0.02
 """Seconds between two looks, so that many small commits are read together."""
+_FRUITLESS: Final = 0.2
+"""The same at most, after looks that found nothing that is wanted."""
 _LONGEST_PAUSE: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
@@ -41,6 +44,10 @@ class Follower:
         self._lease = lease
         self._news = asyncio.Event()
         self._pause = 0.0
+        self._pace = _PACE
+        self._wanted = True
+        self._place: FeedPosition | None = None
+        self._taken_at = self._moved_at = float("-inf")
         self._oldest: datetime | None = None
         self.pulse = Pulse(_LOOK)
 
@@ -66,7 +73,7 @@ class Follower:
                 self.pulse.beat()
                 if not busy:
                     await self._wait()
-                await asyncio.sleep(self._pause or _PACE)
+                await asyncio.sleep(self._pause or self._pace)
         finally:
             try:
                 async with asyncio.timeout(1.0):
@@ -75,6 +82,9 @@ class Follower:
                 _log.debug("%s: another process waits until the lease is over", self.name)
 
     async def _wait(self) -> None:
+        if not self._wanted:  # then no news are for it
+            await asyncio.sleep(_LOOK)
+            return
         try:
             async with asyncio.timeout(_LOOK):
                 await self._news.wait()
@@ -96,7 +106,7 @@ class Follower:
         return False
 
     async def _step(self) -> bool:
-        place = await self._places.take(self.name, self._owner, self._lease)
+        place = await self._held()
         if place is None:
             self._oldest = None
             return False
@@ -104,17 +114,38 @@ class Follower:
         # for the next time, when it is known what is wanted of it.
         end = await self._source.end()
         patterns = await self._consumer.wants()
+        self._wanted = bool(patterns)
         if not patterns:
-            return await self._move(place, end) and False
+            return await self._move(place, end, acted=False) and False
         found = await self._source.read(place, patterns, PAGE)
         items = [one for one in found.items if one.place is not None and one.place < end]
         reached = min(found.place, end)
         if items:
             self._oldest = items[0].arrived
             await self._consumer.take(items)
-        moved = await self._move(place, reached)
+        self._pace = _PACE if items else min(2 * self._pace, _FRUITLESS)
+        moved = await self._move(place, reached, acted=bool(items))
         self._oldest = items[-1].arrived if items and reached < end else None
         return moved and reached > place
 
-    async def _move(self, before: FeedPosition, place: FeedPosition) -> bool:
-        return place <= before or await self._places.move(self.name, self._owner, place)
+    async def _held(self) -> FeedPosition | None:
+        """How far it has come, while it is the one who follows; that is asked in time before the lease is over."""
+        now = monotonic()
+        if self._place is None or now - self._taken_at > self._lease / 3:
+            place = await self._places.take(self.name, self._owner, self._lease)
+            self._taken_at = now
+            self._place = place if place is None or self._place is None else max(place, self._place)
+        return self._place
+
+    async def _move(self, before: FeedPosition, place: FeedPosition, *, acted: bool) -> bool:
+        """What it has not acted on may come again after a crash: that is written once in a while only."""
+        if place <= before:
+            return True
+        self._place = place
+        if not acted and monotonic() - self._moved_at < _LOOK:
+            return True
+        moved = await self._places.move(self.name, self._owner, place)
+        self._moved_at = monotonic()
+        if not moved:
+            self._place = None
+        return moved

@@ -115,8 +115,8 @@ async def test_a_read_of_long_messages_takes_a_few_at_a_time(
 ) -> None:
     monkeypatch.setattr("app.domain.message_book.READ_BYTES", 1000)
     await book.publish([message(str(n), data_json=f'"{"x" * 600}"') for n in range(5)])
-    assert len((await book.read(FIRST, [">"], 100)).items) == 2
     assert await settled(book, FIRST, ">") == ["0", "1", "2", "3", "4"]
+    assert len((await book.read(FIRST, [">"], 100)).items) == 2
 
 
 async def test_a_read_looks_at_a_bounded_number_and_says_how_far(

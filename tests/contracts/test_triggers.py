@@ -201,6 +201,14 @@ async def test_what_waits_of_a_disabled_trigger_waits_on_and_of_a_deleted_one_is
     assert await triggers.waiting() == 0
 
 
+async def test_what_was_left_of_a_deleted_trigger_waits_for_nothing_and_goes_with_time(triggers: TriggerStore) -> None:
+    made = await triggers.create(trigger())
+    assert await triggers.delete("t")
+    await triggers.record([waiting(made, pause=0)])  # by who had begun to act on a message
+    assert (await triggers.due(10, 60), await triggers.waiting()) == ([], 0)
+    assert await triggers.prune(0, 10) == 1
+
+
 async def test_the_chain_of_a_thread_is_that_of_its_family(triggers: TriggerStore, store: Store) -> None:
     start = new_start(store.workflow, thread_id="parent")
     start.execution.parameters = Parameters(chain=("one", "two")).text()

@@ -110,12 +110,14 @@ FROM family JOIN workflow_executions AS x ON x.thread_id = family.thread_id
 WHERE x.kind = 'invoke' AND x.parameters -> 'chain' IS NOT NULL;
 
 -- waiting --
-SELECT count(*) AS number FROM trigger_firings WHERE outcome = 'waiting';
+SELECT count(*) AS number FROM trigger_firings AS f
+WHERE outcome = 'waiting' AND EXISTS (SELECT FROM triggers AS t WHERE t.id = f.trigger_id);
 
 -- prune --
 WITH old AS (
     SELECT id FROM trigger_firings
-    WHERE at < now() - make_interval(secs => $1::float8 * 86400) AND outcome <> 'waiting'
+    WHERE at < now() - make_interval(secs => $1::float8 * 86400)
+        AND (outcome <> 'waiting' OR NOT EXISTS (SELECT FROM triggers AS t WHERE t.id = trigger_id))
     ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM trigger_firings USING old WHERE trigger_firings.id = old.id RETURNING 1
