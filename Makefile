@@ -13,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check format bench bench-compare bench-scale requirements
+.PHONY: help setup run test chaos check client-types format bench bench-compare bench-scale requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -21,6 +21,7 @@ help:
 	@echo "make test          all tests with coverage (ARGS='-k name' for some)"
 	@echo "make chaos         the fault table at a small dose, minutes (DOSE=full for the large one, ROWS=kill,freeze for some)"
 	@echo "make check         ruff, pyright, import-linter, length of files"
+	@echo "make client-types  write the types of the Python client again, from the OpenAPI document"
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
 	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
@@ -42,6 +43,10 @@ test:
 chaos:
 	@$(SETUP) test
 	@$(BIN)/python -m tests.chaos --dose "$(or $(DOSE),small)" --rows "$(ROWS)"
+
+client-types:
+	@$(SETUP) dev
+	$(BIN)/python scripts/client_types.py
 
 check:
 	@$(SETUP) dev

@@ -7,7 +7,7 @@ async with Backstitch() as service:
 
 from __future__ import annotations
 
-import uuid
+import json
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import quote
 
@@ -25,9 +25,10 @@ class Service(Protocol):
         method: str,
         path: str,
         *,
-        json: Any = None,
+        json: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, Any] | None = None,
+        content: str | bytes | None = None,
     ) -> JsonObject:
         """The JSON answer of any route."""
         ...
@@ -41,12 +42,11 @@ class Messages:
 
     async def publish(self, topic: str, data: object, *, idempotency_key: str | None = None) -> JsonObject:
         """Publish any JSON value; with a key, publishing twice publishes once."""
-        if data is None:  # a request without a value would have no body at all
-            name = idempotency_key or str(uuid.uuid4())
-            event = {"specversion": "1.0", "id": name, "source": "/client", "type": topic, "data": None}
-            return await self.publish_event(topic, event)
-        headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return await self._service.request("POST", _topic(topic), json=data, headers=headers)
+        headers = {"Content-Type": "application/json"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return await self._service.request("POST", _topic(topic), headers=headers, content=text)
 
     async def publish_event(self, topic: str, event: Mapping[str, Any]) -> JsonObject:
         """Publish a CloudEvent (specversion, id, source, type, data, ...), which its source and id make once."""

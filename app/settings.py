@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
     data_dir: Path = Path(".data")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_db_level: Literal["debug", "info", "warning", "error", "off"] = "info"
@@ -71,6 +73,8 @@ class Settings(BaseSettings):
     retention_every_seconds: Seconds = 3600
     retention_agent_days: Days = 90
     message_retention_days: Days = 7
+    schedule_firings_days: Days = 30
+    schedule_firings_kept: Count = 1000
     journal_lanes: Count = 1
     journal_batch: Count = 200
 
@@ -200,10 +204,17 @@ class Settings(BaseSettings):
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
         return {name.strip().lower(): days.strip() for name, _, days in pairs}
 
-    @field_validator("modules", "api_agent_secrets", mode="before")
+    @field_validator("modules", "api_agent_secrets", "cors_allow_origins", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_allow_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"\*|null|https?://[^\s/?#@*]+", origin) for origin in value):
+            raise ValueError("should be origins such as https://app.example.com, or *")
+        return value
 
     @field_validator("database_url", "postgres_connection_string")
     @classmethod

@@ -31,6 +31,7 @@ from app.api import (
     repair,
     replay,
     retention,
+    schedules,
     start,
     steer,
     tasks,
@@ -41,12 +42,13 @@ from app.api import (
     usage,
     workflows,
 )
+from app.api.cross_origin import cross_origin
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.sse import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from app.api.services import AppState, Services
@@ -83,6 +85,7 @@ _OTHERS: Final = (
     retention.router,
     messages.router,
     triggers.router,
+    schedules.router,
     config.router,
     health.router,
 )
@@ -93,8 +96,13 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
-    """The application over the services that the factory opens when it starts and closes when it ends."""
+def create_app(
+    services_factory: Callable[[], AbstractAsyncContextManager[Services]], *, origins: Sequence[str] = ()
+) -> FastAPI:
+    """The application over the services that the factory opens when it starts and closes when it ends.
+
+    Pages of `origins` ("*": of any) may use it from a browser.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[AppState]:
@@ -114,7 +122,7 @@ def create_app(services_factory: Callable[[], AbstractAsyncContextManager[Servic
         docs_url="/api/docs",
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard)],
+        middleware=[*cross_origin(origins), Middleware(Guard)],
     )
     problem.install(app)
     # The hot ways in go past FastAPI's own handling, which these routes make no use of; their descriptions stay.

@@ -74,6 +74,16 @@ def created(cursor: str | None) -> tuple[datetime, str] | None:
     return cast("datetime", when), execution_id
 
 
+def instant(cursor: str | None) -> datetime | None:
+    """The time of the last entry of the page before."""
+    if cursor is None:
+        return None
+    when = _time(decode(cursor, str)[0])
+    if when is None:
+        decode("", name="cursor")
+    return when
+
+
 def one_id(cursor: str | None) -> str | None:
     """The id of the last entry of the page before."""
     if cursor is None:

@@ -160,7 +160,7 @@ async def _serve(settings: Settings, taken: socket.socket, deadline: Deadline) -
         with _sigterm_cancels():
             services = await stack.enter_async_context(open_services(settings))
         tune_garbage_collector()
-        app = create_app(lambda: nullcontext(services))
+        app = create_app(lambda: nullcontext(services), origins=settings.cors_allow_origins)
         server = Server(configure(app, settings.log_level), services, deadline)
         _reload_on_sighup(services.config.hint)
         host, port = taken.getsockname()[:2]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
     from app.triggers.desk import TriggerDesk
+    from app.triggers.schedule_desk import Schedules
 
 
 class Control(Protocol):
@@ -241,6 +242,8 @@ class Services(Protocol):
     def messages(self) -> MessageDesk: ...
     @property
     def triggers(self) -> TriggerDesk: ...
+    @property
+    def schedules(self) -> Schedules: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 async def open_engine(config: LiveSettings, store: Store, code: Code, stack: AsyncExitStack) -> Services:
     """The services on an open store, until the stack closes."""
     engine = await _made(config, store, code, stack)
+    count_reach(engine.metrics, engine.reach)
     await engine.set_going(stack)
     follow(config, store, engine.worker, engine.admission, engine.breakers)
     return _services(engine)
@@ -134,6 +135,7 @@ def _services(of: _Engine) -> Services:
         travel=open_travel(settings, store, of.bus, replays),
         messages=of.reach.publisher,
         triggers=of.reach.triggers,
+        schedules=of.reach.schedules,
     )
 
 
@@ -173,7 +175,6 @@ class _Engine:
         ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
-        count_reach(self.metrics, self.reach)
         await self.reach.open()
         others = (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run())
         for work in (*others, *self.reach.runs()):

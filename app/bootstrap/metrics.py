@@ -8,6 +8,7 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_engine import EngineMetrics
 from app.telemetry.metrics_parts import BreakerFigures, JournalFigures, PoolFigures, StoreFigures, WorkerFigures
 from app.telemetry.metrics_reach import ReachFigures
+from app.telemetry.metrics_schedules import ScheduleFigures
 
 if TYPE_CHECKING:
     from app.bootstrap.reach import Reach
@@ -36,12 +37,12 @@ def service_metrics(
 
 
 def count_reach(metrics: Metrics, reach: Reach) -> None:
-    """Show what comes of messages too."""
+    """Show what sets threads going from outside of a request, too."""
     publisher, followers = reach.publisher, reach.followers
-    figures = ReachFigures(
+    messages = ReachFigures(
         published=lambda: (publisher.published, publisher.duplicates),
         firings=reach.firings,
         waiting=lambda: reach.waiting.number,
         lags=lambda: {follower.name: follower.lag for follower in followers},
     )
-    metrics.sources.append(figures.figures)
+    metrics.sources += [ScheduleFigures(reach.scheduler.tally).figures, messages.figures]

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from app.triggers.desk import TriggerDesk
 from app.triggers.events import ThreadEvents
+from app.triggers.firing import Starter
 from app.triggers.follow import Follower
 from app.triggers.publishing import Publisher
+from app.triggers.schedule_desk import Schedules
+from app.triggers.schedules import Scheduler
 from app.triggers.starting import Begin
 from app.triggers.triggers import Triggers
 from app.triggers.upkeep import Upkeep
@@ -32,6 +35,8 @@ class Reach:
     """What is wired; it is set going with the engine, after the worker, and ends before it."""
 
     followers: list[Follower]
+    scheduler: Scheduler
+    schedules: Schedules
     publisher: Publisher
     triggers: TriggerDesk
     waiting: Waiting
@@ -46,12 +51,14 @@ class Reach:
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [*(follower.run() for follower in self.followers), self.waiting.run(), self.upkeep.run()]
+        works = (self.scheduler, self.waiting, self.upkeep)
+        return [*(follower.run() for follower in self.followers), *(work.run() for work in works)]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
-        return {**followers, "triggers_waiting": self.waiting.pulse, "messages": self.upkeep.pulse}
+        others = {"schedules": self.scheduler, "triggers_waiting": self.waiting, "messages": self.upkeep}
+        return {**followers, **{name: work.pulse for name, work in others.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +75,13 @@ class World:
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
     store, firings = world.store, Counter[tuple[str, str]]()
-    begin = Begin(world.control)
+    begin, starter = Begin(world.control), Starter(world.control)
     followers = _followers(world, {"triggers": lambda: Triggers(store.triggers, begin, firings)})
+    scheduler = _scheduler(world, starter)
     return Reach(
         followers=followers,
+        scheduler=scheduler,
+        schedules=Schedules(store.schedules, store.stores.registry, world.control, starter, hint=scheduler.hint),
         publisher=Publisher(store.messages),
         triggers=TriggerDesk(store.triggers, store.stores.registry, world.control),
         waiting=Waiting(store.triggers, begin, firings),
@@ -83,6 +93,19 @@ def open_reach(world: World) -> Reach:
         ),
         firings=firings,
     )
+
+
+def _scheduler(world: World, starter: Starter) -> Scheduler:
+    scheduler = Scheduler(
+        world.store.schedules,
+        starter,
+        world.store.stores.reads,
+        owner=world.process,
+        kept=world.settings.schedule_firings_kept,
+        days=world.settings.schedule_firings_days,
+    )
+    scheduler.attach(world.bus)
+    return scheduler
 
 
 def _followers(world: World, consumers: dict[str, Callable[[], Consumer]]) -> list[Follower]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from app.triggers.desk import TriggerDesk
     from app.triggers.publishing import Publisher
+    from app.triggers.schedule_desk import Schedules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ class Services:
     travel: Travel
     messages: Publisher
     triggers: TriggerDesk
+    schedules: Schedules
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

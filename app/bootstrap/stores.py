@@ -39,6 +39,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
+from app.store.memory_schedules import MemorySchedules
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -52,6 +53,7 @@ from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
+from app.store.schedules import PostgresSchedules
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
+    from app.domain.schedule_store import ScheduleStore
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
@@ -103,6 +106,7 @@ class Store:
     places: Places
     messages: MessageBook
     triggers: TriggerStore
+    schedules: ScheduleStore
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -162,6 +166,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         places=PostgresPlaces(pool),
         messages=await stack.enter_async_context(open_messages(pool, journal.hints)),
         triggers=PostgresTriggers(pool),
+        schedules=PostgresSchedules(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -226,6 +231,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         places=places,
         messages=MemoryMessages(tables, places),
         triggers=MemoryTriggers(tables),
+        schedules=MemorySchedules(tables),
         durable=False,
         fallback=reason,
     )

@@ -18,7 +18,7 @@ PART: Final = "service"
 async def service(url: str) -> tuple[list[Finding], bool]:
     """How the service at `url` is, and whether there is one."""
     try:
-        async with Backstitch(url, timeout=10) as asked:
+        async with Backstitch(url, timeout=10, retry_for=0) as asked:
             found = await asked.health()
     except (UnreachableError, ValueError, httpx.InvalidURL) as error:  # the latter of an address that is none
         return [skipped(PART, f"nothing answers at {url} ({error}): start it with `backstitch serve`")], False

@@ -24,7 +24,7 @@ async def borrow(error: ApiError, origin: str, to: Backstitch, workflow: str | d
     """
     if error.code not in _MISSING:
         raise error
-    async with Backstitch(origin, timeout=5) as lender:
+    async with Backstitch(origin, timeout=5, retry_for=0) as lender:
         try:
             found: str | dict[str, Any] = workflow
             if isinstance(workflow, str):

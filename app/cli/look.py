@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import quote
 
 import typer
@@ -15,6 +15,7 @@ from app.cli.rendering import clock, duration, encodable, failure, print_json, s
 
 if TYPE_CHECKING:
     from app.client import Backstitch
+    from app.client_types import Status
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 
@@ -106,7 +107,9 @@ async def history(service: Backstitch, o: History) -> int:
 
 async def executions(service: Backstitch, o: Executions) -> int:
     """List executions, newest first."""
-    found = await service.executions(status=o.status, workflow=o.workflow, thread_id=o.thread_id, limit=o.limit)
+    found = await service.executions(
+        status=cast("Status | None", o.status), workflow=o.workflow, thread_id=o.thread_id, limit=o.limit
+    )
     if o.json:
         print_json(found)
         return 0

@@ -20,6 +20,7 @@ from app.cli import (
     look,
     messages,
     queues,
+    schedules,
     start,
     state,
     state_look,
@@ -97,6 +98,11 @@ trigger_group = typer.Typer(
 )
 messages.register(trigger_group)
 app.add_typer(trigger_group)
+
+
+schedule_group = typer.Typer(name="schedule", help="Start workflows again and again.", no_args_is_help=True)
+schedules.register(schedule_group)
+app.add_typer(schedule_group)
 
 
 def main() -> None:

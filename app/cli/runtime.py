@@ -23,7 +23,7 @@ def run(action: Callable[[Backstitch, O], Coroutine[None, None, int]], o: O) -> 
     """The exit code of `action`: its own, 1 when the service refuses, 3 when it is not there, 130 after Ctrl-C."""
 
     async def connected() -> int:
-        async with Backstitch(o.service) as service:
+        async with Backstitch(o.service, retry_for=0) as service:
             return await action(service, o)
 
     try:

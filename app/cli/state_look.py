@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from urllib.parse import quote
 
 import typer
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.client import Backstitch
+    from app.client_types import Status
 
 _BROKEN: Final = ("failed", "interrupted")
 _CHILD: Final = "sub:"
@@ -132,7 +133,9 @@ async def _states(service: Backstitch, workflow: str | None, status: str | None)
     seen: set[str] = set()
     cursor: str | None = None
     while True:
-        page = await service.executions(workflow=workflow, status=status, limit=_PAGE, cursor=cursor)
+        page = await service.executions(
+            workflow=workflow, status=cast("Status | None", status), limit=_PAGE, cursor=cursor
+        )
         for thread in (str(one["thread_id"]) for one in page["executions"]):
             if thread in seen:
                 continue

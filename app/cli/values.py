@@ -47,6 +47,20 @@ def agent_document(path: Path) -> dict[str, Any]:
         raise typer.BadParameter(f"{path} is not a document of an agent: {error.problems[0].message}") from error
 
 
+def schedule_document(name: str) -> str | dict[str, Any]:
+    """`name` itself, or the document of a schedule when it is the path of a YAML or JSON file."""
+    path = Path(name)
+    if path.suffix.lower() not in _DOCUMENTS:
+        return name
+    text = _read(path, "NAME")
+    from app.domain import document_text, errors  # noqa: PLC0415 - only this needs them
+
+    try:
+        return document_text.load(text, no_object="a schedule is an object with name, workflow, and cron or every")
+    except errors.InvalidWorkflow as error:
+        raise typer.BadParameter(f"{name} is not a document of a schedule: {error.problems[0].message}") from error
+
+
 def workflow(name: str) -> str | dict[str, Any]:
     """`name` itself, or the document when it is the path of a YAML or JSON file."""
     path = Path(name)

@@ -6,6 +6,7 @@ BackstitchError(code)
 │   ├── InvalidInput          problems with JSON pointers
 │   ├── InvalidAgent          problems with JSON pointers
 │   ├── InvalidTrigger        problems with JSON pointers
+│   ├── InvalidSchedule       problems with JSON pointers
 │   └── NotSupported          a documented field that is not built yet
 ├── NotFound                  thread, workflow, execution, version
 ├── Corrupt                   what is stored is not what was written: findings
@@ -93,6 +94,13 @@ class InvalidTrigger(_WithProblems):
 
     code = "invalid_trigger"
     whole = "(trigger)"
+
+
+class InvalidSchedule(_WithProblems):
+    """The schedule does not hold; `problems` says where."""
+
+    code = "invalid_schedule"
+    whole = "(schedule)"
 
 
 class NotSupported(InvalidRequest):

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
+from app.domain.messages import Messages
 from app.domain.times import utc_now
 from app.engine.pulse import Pulse
 
@@ -26,6 +27,8 @@ _PACE: Final = 0.02
 _FRUITLESS: Final = 0.2
 """The same at most, after looks that found nothing that is wanted."""
 _LONGEST_PAUSE: Final = 5.0
+_KEEP: Final = 5.0
+"""Seconds after which a place is written that was reached without acting on anything."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -45,10 +48,9 @@ class Follower:
         self._news = asyncio.Event()
         self._pause = 0.0
         self._pace = _PACE
-        self._wanted = True
-        self._place: FeedPosition | None = None
-        self._taken_at = self._moved_at = float("-inf")
         self._oldest: datetime | None = None
+        self._place: FeedPosition | None = None
+        self._renew_at = self._write_at = 0.0
         self.pulse = Pulse(_LOOK)
 
     @property
@@ -62,7 +64,7 @@ class Follower:
 
     async def open(self) -> None:
         """Have a place, a new one the present end: what is written from now on will be acted on.  Raises Unavailable."""
-        await self._places.take(self.name, self._owner, self._lease)
+        await self._hold()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -82,9 +84,6 @@ class Follower:
                 _log.debug("%s: another process waits until the lease is over", self.name)
 
     async def _wait(self) -> None:
-        if not self._wanted:  # then no news are for it
-            await asyncio.sleep(_LOOK)
-            return
         try:
             async with asyncio.timeout(_LOOK):
                 await self._news.wait()
@@ -106,7 +105,7 @@ class Follower:
         return False
 
     async def _step(self) -> bool:
-        place = await self._held()
+        place = await self._hold()
         if place is None:
             self._oldest = None
             return False
@@ -114,38 +113,33 @@ class Follower:
         # for the next time, when it is known what is wanted of it.
         end = await self._source.end()
         patterns = await self._consumer.wants()
-        self._wanted = bool(patterns)
-        if not patterns:
-            return await self._move(place, end, acted=False) and False
-        found = await self._source.read(place, patterns, PAGE)
-        items = [one for one in found.items if one.place is not None and one.place < end]
-        reached = min(found.place, end)
+        found = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
+        items = [one for one in found.items if one.place is None or one.place < end]
         if items:
             self._oldest = items[0].arrived
             await self._consumer.take(items)
+        reached = min(found.place, end)
         self._pace = _PACE if items else min(2 * self._pace, _FRUITLESS)
-        moved = await self._move(place, reached, acted=bool(items))
         self._oldest = items[-1].arrived if items and reached < end else None
-        return moved and reached > place
+        await self._move(place, Messages(items, reached))
+        return bool(patterns) and reached > place
 
-    async def _held(self) -> FeedPosition | None:
-        """How far it has come, while it is the one who follows; that is asked in time before the lease is over."""
+    async def _hold(self) -> FeedPosition | None:
+        """Where to go on, while this process is the one that follows."""
         now = monotonic()
-        if self._place is None or now - self._taken_at > self._lease / 3:
-            place = await self._places.take(self.name, self._owner, self._lease)
-            self._taken_at = now
-            self._place = place if place is None or self._place is None else max(place, self._place)
+        if self._place is None or now >= self._renew_at:
+            stored = await self._places.take(self.name, self._owner, self._lease)
+            self._renew_at = now + self._lease / 3
+            # What was passed over without acting on it is not written each time.
+            self._place = None if stored is None else max(stored, self._place or stored)
         return self._place
 
-    async def _move(self, before: FeedPosition, place: FeedPosition, *, acted: bool) -> bool:
-        """What it has not acted on may come again after a crash: that is written once in a while only."""
-        if place <= before:
-            return True
-        self._place = place
-        if not acted and monotonic() - self._moved_at < _LOOK:
-            return True
-        moved = await self._places.move(self.name, self._owner, place)
-        self._moved_at = monotonic()
-        if not moved:
+    async def _move(self, before: FeedPosition, found: Messages) -> None:
+        if found.place <= before:
+            return
+        self._place = found.place
+        if not found.items and monotonic() < self._write_at:
+            return
+        if not await self._places.move(self.name, self._owner, found.place):
             self._place = None
-        return moved
+        self._write_at = monotonic() + _KEEP

@@ -13,7 +13,7 @@ UP = """
 CREATE TABLE followers (
     name text PRIMARY KEY,
     xact bigint NOT NULL,
-    thread_id text NOT NULL DEFAULT '',
+    thread text NOT NULL DEFAULT '',
     seq bigint NOT NULL DEFAULT 0,
     owner text,
     held_until timestamptz NOT NULL DEFAULT '-infinity',

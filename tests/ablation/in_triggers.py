@@ -44,7 +44,7 @@ restored(
 )
 restored(
     "a follower of a restored database begins before what it had reached",
-    "SET xact = places.place, thread_id = '', seq = 0",
+    "SET xact = places.place, thread = '', seq = 0",
     "SET xact = places.place",
     RESTORED + "test_messages_followers_and_triggers_keep_one_order_with_events",
 )

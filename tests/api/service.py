@@ -53,6 +53,7 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
+from app.store.memory_schedules import MemorySchedules
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -63,7 +64,9 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
 from app.triggers.desk import TriggerDesk
+from app.triggers.firing import Starter
 from app.triggers.publishing import Publisher
+from app.triggers.schedule_desk import Schedules
 from tests.api.shared import app_of
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
@@ -132,6 +135,9 @@ class Control:
             thread = await self._thread(outcome.idempotency.thread_id)
             return Accepted(thread=thread, execution_id=thread.execution_id, replayed=True)
         return Accepted(thread=start.thread, execution_id=start.execution.id, created=True)
+
+    async def start_once(self, command: Any) -> Accepted:
+        return await self.start(command)
 
     async def fork(self, command: Any) -> Forked:
         self._note(command)
@@ -292,6 +298,12 @@ class Service:
             every=lambda: 3600,
         )
         self.config = LiveSettings(load_settings(), MemoryConfig())
+        self._open_schedules(tables)
+
+    def _open_schedules(self, tables: MemoryTables) -> None:
+        control: Any = self.control
+        self.schedule_store = MemorySchedules(tables)
+        self.schedules = Schedules(self.schedule_store, self.registry, control, Starter(control), self.hint)
 
     def _open_messages(self, tables: MemoryTables) -> None:
         self.messages = Publisher(MemoryMessages(tables, MemoryPlaces(tables)))

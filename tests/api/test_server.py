@@ -44,7 +44,9 @@ def test_a_host_that_does_not_resolve_is_told_in_one_line() -> None:
 
 
 def _settings() -> Any:
-    return SimpleNamespace(host="127.0.0.1", port=0, log_level="info", shutdown_grace_seconds=10.0)
+    return SimpleNamespace(
+        host="127.0.0.1", port=0, log_level="info", shutdown_grace_seconds=10.0, cors_allow_origins=()
+    )
 
 
 def test_a_start_that_fails_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

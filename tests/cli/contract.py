@@ -20,6 +20,7 @@ from app.api import (
     examples_agents,
     examples_look,
     examples_messages,
+    examples_schedules,
     examples_steps,
     examples_travel,
     examples_upkeep,
@@ -258,6 +259,17 @@ AGENTS: dict[str, dict[str, Any]] = {
     "/api/agents/analyst/enable": {**examples_agents.AGENT},
     "/api/agents/analyst/disable": AGENT,
 }
+_SCHEDULE = "/api/schedules/morning-briefing"
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "/api/schedules": {**examples_schedules.SCHEDULE, **examples_schedules.SCHEDULES},
+    "/api/schedules/preview": examples_schedules.PREVIEW,
+    _SCHEDULE: {**examples_schedules.SCHEDULE, **examples_schedules.DELETED},
+    f"{_SCHEDULE}/pause": examples_schedules.PAUSED,
+    f"{_SCHEDULE}/resume": examples_schedules.SCHEDULE,
+    f"{_SCHEDULE}/run": examples_schedules.MANUAL,
+    f"{_SCHEDULE}/backfill": examples_schedules.BACKFILL,
+    f"{_SCHEDULE}/firings": examples_schedules.FIRINGS,
+}
 ANSWERS: dict[str, dict[str, Any]] = {
     **AGENTS,
     "/api/messages/orders.created": examples_messages.PUBLISHED,
@@ -265,6 +277,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/triggers/check-large-orders": examples_messages.TRIGGER | examples_messages.DELETED,
     "/api/triggers/check-large-orders/firings": examples_messages.FIRINGS,
     "/api/triggers/a/b": examples_messages.TRIGGER,
+    **SCHEDULES,
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,
     },

@@ -118,7 +118,7 @@ def test_a_workflow_that_was_never_cut_proves_nothing() -> None:
 
 async def test_a_service_that_cannot_start_is_told_by_its_last_line() -> None:
     server = Server(host="127.0.0.1", port=0, data_dir=None)
-    async with Backstitch("http://127.0.0.1:9") as client:
+    async with Backstitch("http://127.0.0.1:9", retry_for=0) as client:
         await server.start()
         with pytest.raises(ServerError, match="the service ended"):
             await server.ready(client)

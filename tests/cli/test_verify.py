@@ -93,6 +93,6 @@ async def test_what_only_the_users_service_knows_is_borrowed(service: Service) -
 
 async def test_a_workflow_that_nobody_knows_is_told_with_where_it_has_to_be() -> None:
     missing = ApiError(404, {"code": "workflow_not_found"})
-    async with Backstitch("http://127.0.0.1:1") as nobody:
+    async with Backstitch("http://127.0.0.1:1", retry_for=0) as nobody:
         with pytest.raises(Hopeless, match="--workflows-dir"):
             await kill_borrow.borrow(missing, "http://127.0.0.1:1", nobody, "mail")

@@ -117,7 +117,7 @@ def test_a_reader_of_the_pipe_that_leaves_early_is_no_traceback(spawn: Spawn) ->
 
 async def test_the_first_connection_raises_when_nothing_answers(service: Service) -> None:
     service.stop()
-    async with Backstitch(service.url) as client:
+    async with Backstitch(service.url, retry_for=0) as client:
         with pytest.raises(UnreachableError):
             await anext(client.stream(THREAD))
 

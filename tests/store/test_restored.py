@@ -83,7 +83,7 @@ _MESSAGE = """
 INSERT INTO messages (id, source, topic, type, time, data, size_bytes, seq, xact)
 VALUES ($1, '/s', 'a', 't', now(), '1', 1, $2, $3)
 """
-_FOLLOWER = "INSERT INTO followers (name, xact, thread_id, seq) VALUES ('f', $1, 'x', 7)"
+_FOLLOWER = "INSERT INTO followers (name, xact, thread, seq) VALUES ('f', $1, 'x', 7)"
 _TRIGGER = """
 INSERT INTO triggers (name, id, topic, workflow, input, enabled, xact) VALUES ('t', $1, 'a', 'w', '1', true, $2)
 """
@@ -108,7 +108,7 @@ async def test_messages_followers_and_triggers_keep_one_order_with_events(
     [a, b, c, d] = found["messages"]
     assert a < found["event"] < b <= found["trigger"] < c < d
     assert found["follower"] == b
-    assert await connection.fetchval("SELECT (thread_id, seq) = ('', 0) FROM followers")
+    assert await connection.fetchval("SELECT (thread, seq) = ('', 0) FROM followers")
     assert await place_anew(database_url) == 0
 
 

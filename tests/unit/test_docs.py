@@ -16,7 +16,7 @@ from app.domain import document
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")] + sorted(
     (ROOT / "docs").rglob("*.md")
 )
 SETTINGS = {name.upper() for name in Settings.model_fields}
@@ -39,6 +39,7 @@ NOT_OURS |= {f"OTEL_{name}" for name in ("TRACES_SAMPLER", "TRACES_SAMPLER_ARG",
 NOT_OURS |= {f"OTEL_BSP_{name}" for name in ("SCHEDULE_DELAY", "MAX_QUEUE_SIZE")}
 NOT_OURS |= {f"OTEL_EXPORTER_OTLP_{name}" for name in ("TIMEOUT", "COMPRESSION", "CERTIFICATE")}
 NOT_OURS |= {"ENDPOINT"}
+NOT_OURS |= {"HTTP_PROXY", "WEBHOOK_SECRET"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

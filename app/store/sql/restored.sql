@@ -33,7 +33,7 @@ WITH places AS MATERIALIZED (
     WHERE (m.tenant, m.id, m.source) = (new.tenant, new.id, new.source)
     RETURNING 1
 ), of_followers AS (
-    UPDATE followers AS f SET xact = places.place, thread_id = '', seq = 0 FROM places WHERE f.xact = places.xact
+    UPDATE followers AS f SET xact = places.place, thread = '', seq = 0 FROM places WHERE f.xact = places.xact
 ), of_triggers AS (
     UPDATE triggers AS t SET xact = places.place - 1 FROM places WHERE t.xact = places.xact
 )

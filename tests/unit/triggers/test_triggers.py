@@ -17,7 +17,7 @@ from app.domain.triggers import LONGEST_CHAIN, SELF, Outcome
 from app.store.memory_followers import MemoryPlaces
 
 if TYPE_CHECKING:
-    from tests.unit.triggers.conftest import Rig
+    from tests.unit.triggers.rig import Rig
 
 
 async def test_a_message_starts_a_thread_for_each_trigger_that_wants_it(rig: Rig) -> None:

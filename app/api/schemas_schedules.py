@@ -1,0 +1,117 @@
+"""The answers about schedules, as OpenAPI documents them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.api.requests_schedules import KindName, OutcomeName, OverlapName
+from app.api.schemas import Links
+from app.domain.status import Status
+
+
+class FiringError(BaseModel):
+    """Why a thread was not started."""
+
+    code: str
+    message: str
+
+
+class FiringAnswer(BaseModel):
+    """What became of one time of a schedule. `starting`: its thread is being started, again after a failure.
+
+    `missed` times in all were missed, from `fire_time` to `until`.
+    """
+
+    fire_time: str
+    kind: KindName
+    outcome: OutcomeName
+    reason: str | None
+    error: FiringError | None
+    thread_id: str | None
+    thread_status: Status | None
+    due_at: str
+    decided_at: str
+    started_at: str | None
+    late_ms: int | None
+    attempts: int
+    missed: int | None
+    until: str | None
+    links: Links | None
+
+
+class FiringsAnswer(BaseModel):
+    """A page of firings, the latest time first."""
+
+    firings: list[FiringAnswer]
+    next_cursor: str | None
+
+
+class ScheduleAnswer(BaseModel):
+    """A schedule. `ended`: no time of it lies ahead. `fired` counts the threads that its times have started."""
+
+    name: str
+    id: str
+    state: Literal["active", "paused", "ended"]
+    revision: int
+    cron: str | None
+    every_ms: int | None
+    timezone: str
+    workflow: str
+    input: Any
+    context: dict[str, Any]
+    queue: str | None
+    priority: int | None
+    overlap: OverlapName
+    catchup_window_ms: int
+    start_at: str | None
+    end_at: str | None
+    jitter_ms: int
+    max_firings: int | None
+    description: str | None
+    paused: bool
+    pause_reason: str | None
+    next_fire_at: str | None
+    next_due_at: str | None
+    last_fire_at: str | None
+    fired: int
+    last_firing: FiringAnswer | None
+    created_at: str
+    updated_at: str
+
+
+class SchedulesAnswer(BaseModel):
+    """A page of schedules, by name."""
+
+    schedules: list[ScheduleAnswer]
+    next_cursor: str | None
+
+
+class FireTime(BaseModel):
+    """A time, and what the clock of the zone says then."""
+
+    fire_time: str
+    local: str
+
+
+class PreviewAnswer(BaseModel):
+    """The next times; fewer when there are no more."""
+
+    timezone: str
+    times: list[FireTime]
+
+
+class BackfillAnswer(BaseModel):
+    """What is made up for, or would be, and what was made already."""
+
+    dry_run: bool
+    firings: list[FiringAnswer]
+    there: list[FiringAnswer]
+
+
+class DeletedScheduleAnswer(BaseModel):
+    """The schedule that was deleted."""
+
+    name: str
+    deleted: Literal[True]

@@ -1,0 +1,207 @@
+"""What the service lists and shows to the client, written
+by scripts/client_types.py from the OpenAPI document (`make client-types`): do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from app.client_types import ErrorDocument, Status, StepStatus, Usage
+
+
+class ExecutionAnswer(TypedDict):
+    """One execution with its step runs."""
+
+    execution: ExecutionValues
+    steps: list[StepRunDocument]
+    metadata: ExecutionCounts
+
+
+class ExecutionCounts(TypedDict):
+    """How many steps there are, and how many of them ended how."""
+
+    total_steps: int
+    completed_steps: int
+    failed_steps: int
+    skipped_steps: int
+
+
+class ExecutionEntry(TypedDict):
+    """One drive of a thread."""
+
+    id: str
+    workflow_id: str | None
+    workflow: str
+    workflow_version: int | None
+    thread_id: str
+    kind: Literal["invoke", "resume", "rollback", "fork", "migrate", "unknown"]
+    status: Status
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    triggered_by: str | None
+    external_run_id: str | None
+
+
+class ExecutionValues(TypedDict):
+    """One execution with its values."""
+
+    id: str
+    workflow_id: str | None
+    workflow: str
+    workflow_version: int | None
+    thread_id: str
+    kind: Literal["invoke", "resume", "rollback", "fork", "migrate", "unknown"]
+    status: Status
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    triggered_by: str | None
+    external_run_id: str | None
+    input: Any
+    output: Any
+    context: dict[str, Any] | None
+    parameters: dict[str, Any] | None
+
+
+class GateAnswer(TypedDict):
+    """A gate. `item` is the place in a `for_each`, `round` counts the questions of one step."""
+
+    thread_id: str
+    step_id: str
+    item: int | None
+    round: int
+    status: Literal["open", "answered", "timed_out", "closed"]
+    title: str | None
+    show: Any
+    form: dict[str, Any] | None
+    assignees: list[str]
+    opened_at: str
+    timeout_at: str | None
+    answer: Any
+    answered_by: str | None
+    answered_at: str | None
+    via: str | None
+
+
+class HistoryEntry(TypedDict):
+    """One version; a `hidden` one is shown as the head only, or when all are asked for, and says so."""
+
+    version: int
+    parent_version: int | None
+    created_at: str
+    current_step: str
+    completed_steps: list[str]
+    state_summary: StateSummary
+    execution_id: str
+    trigger: str
+    progress: float
+    size_bytes: int
+    on_timeline: bool
+    hidden: NotRequired[bool]
+
+
+class ProblemItem(TypedDict):
+    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+
+    pointer: str
+    message: str
+
+
+class StateSummary(TypedDict):
+    """What a version's state holds."""
+
+    num_agent_results: int
+    context_keys: list[str]
+
+
+class StateValues(TypedDict):
+    """The whole state at a version."""
+
+    input: Any
+    context: dict[str, Any]
+    steps: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+class StepRunDocument(TypedDict):
+    """One step run of an execution; `id` is the run's, `name` the step's."""
+
+    id: str
+    name: str
+    index: int
+    status: StepStatus
+    agent: str | None
+    variant: str | None
+    attempt: int
+    input: Any
+    output: Any
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    retry_count: int
+    session_id: str | None
+    reused: bool
+    agent_version: int | None
+    usage: Usage | None
+
+
+class ValidationAnswer(TypedDict):
+    """Whether a document holds, and its steps as a Mermaid flowchart if it does."""
+
+    valid: bool
+    name: str | None
+    hash: str | None
+    steps: list[str]
+    diagram: str | None
+    problems: list[ProblemItem]
+
+
+class VersionAnswer(TypedDict):
+    """One version with its state."""
+
+    version: int
+    parent_version: int | None
+    created_at: str
+    current_step: str
+    completed_steps: list[str]
+    state_summary: StateSummary
+    execution_id: str
+    trigger: str
+    progress: float
+    size_bytes: int
+    on_timeline: bool
+    hidden: NotRequired[bool]
+    thread_id: str
+    state: StateValues
+
+
+class WorkflowAnswer(TypedDict):
+    """A registered definition with its document."""
+
+    id: str
+    name: str
+    version: int | None
+    hash: str
+    description: str | None
+    steps: list[str]
+    created_at: str
+    document: dict[str, Any]
+
+
+class WorkflowEntry(TypedDict):
+    """A registered definition; `steps` are the ids of its steps."""
+
+    id: str
+    name: str
+    version: int | None
+    hash: str
+    description: str | None
+    steps: list[str]
+    created_at: str

@@ -1,0 +1,99 @@
+"""The classes beside the client: each method asks its route, and what fails is raised as by the client itself."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from app import client_look
+from app.client import ApiError, UnreachableError
+from app.client_agents import Agents
+from app.client_gates import Gates
+from app.client_look import Look
+from app.client_steps import Steps
+from app.client_travel import Travel
+from tests.client.wire import THREAD, Wire, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from app.client import Backstitch
+
+CALLS: dict[str, Callable[[Backstitch], Awaitable[Any]]] = {
+    "GET /api/agents?enabled=true": lambda service: Agents(service).list(enabled=True),
+    "POST /api/agents": lambda service: Agents(service).register({"name": "a"}),
+    "GET /api/agents/a@2": lambda service: Agents(service).show("a@2"),
+    "PATCH /api/agents/a": lambda service: Agents(service).change("a", tags=[]),
+    "DELETE /api/agents/a": lambda service: Agents(service).delete("a"),
+    "GET /api/agents/a/health?window=1h": lambda service: Agents(service).health("a", window="1h"),
+    "POST /api/agents/a/enable": lambda service: Agents(service).enable("a"),
+    "POST /api/agents/a/disable": lambda service: Agents(service).disable("a", "why"),
+    "GET /api/agents/a/events?limit=2": lambda service: Agents(service).events("a", limit=2),
+    "GET /api/gates?assignee=ana": lambda service: Gates(service).open(assignee="ana"),
+    "GET /api/invoke/gates/t-1": lambda service: Gates(service).of(THREAD),
+    "GET /api/invoke/gates/t-1/ask?item=3": lambda service: Gates(service).show(THREAD, "ask", item=3),
+    "POST /api/invoke/gates/t-1/ask": lambda service: Gates(service).answer(THREAD, "ask", True, by="ana"),
+    "GET /api/invoke/timeline/t-1": lambda service: Look(service).timeline(THREAD),
+    "GET /api/events?event=gap": lambda service: Look(service).events(event="gap"),
+    "GET /api/logs?level=error": lambda service: Look(service).logs(level="error"),
+    "GET /api/workflow/items/t-1/read": lambda service: Steps(service).items(THREAD, "read"),
+    "GET /api/workflow/items/t-1/read/3": lambda service: Steps(service).item(THREAD, "read", 3),
+    "GET /api/usage?by=agent%2Cday": lambda service: Steps(service).usage("agent", "day"),
+    "GET /api/invoke/history/t-1/diff?from=2&to=5": lambda service: Travel(service).diff(THREAD, 2, 5),
+    "GET /api/invoke/tree/t-1": lambda service: Travel(service).tree(THREAD),
+    "POST /api/invoke/replay/t-1/read": lambda service: Travel(service).replay(THREAD, "read", idempotency_key="k"),
+    "GET /api/invoke/replay/t-1": lambda service: Travel(service).replayed(THREAD),
+    "POST /api/invoke/import?on_conflict=copy": lambda service: Travel(service).take_in(pieces(), on_conflict="copy"),
+}
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"{}\n"
+
+
+@pytest.mark.parametrize("route", CALLS)
+async def test_each_method_asks_its_route(route: str) -> None:
+    wire = Wire(httpx.Response(200, json={"found": 1}))
+    async with wire.client() as service:
+        assert await CALLS[route](service) == {"found": 1}
+    [asked] = wire.asked
+    assert f"{asked.method} {asked.url.raw_path.decode()}" == route
+
+
+async def test_a_thread_is_exported_piece_by_piece() -> None:
+    wire = Wire(httpx.Response(200, stream=httpx.ByteStream(b"rows")))
+    async with wire.client() as service, Travel(service).export(THREAD, gzip=True) as file:
+        assert [piece async for piece in file] == [b"rows"]
+    assert wire.asked[0].url.params["gzip"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(404, "thread_not_found"), ApiError),
+        (httpx.Response(502, text="<p>"), ApiError),
+        (httpx.ReadError("cut"), UnreachableError),
+    ],
+)
+async def test_a_file_that_cannot_be_moved_is_an_error_of_the_client(answer: Any, error: type[Exception]) -> None:
+    async with Wire(answer).client() as service:
+        with pytest.raises(error):
+            async with Travel(service).export(THREAD):
+                pass
+        with pytest.raises(error):
+            await Travel(service).take_in(pieces())
+
+
+async def test_following_survives_what_passes_and_ends_with_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_look, "_POLL", 0)
+    cuts: list[str] = []
+    page = httpx.Response(200, json={"events": [{"seq": 1}], "cursor": "c", "next_cursor": None})
+    wire = Wire(refusal(503), page, refusal(403, "no"))
+    async with wire.client(retry_for=0) as service, aclosing(Look(service, cuts.append).follow_events()) as events:
+        assert await anext(events) == {"seq": 1}
+        with pytest.raises(ApiError):
+            await anext(events)
+    assert cuts == ["No: not now"]
