@@ -60,7 +60,7 @@ async def test_what_is_published_while_it_is_disabled_is_not_made_up_for(rig: Ri
 
 
 class Stuck(MemoryPlaces):
-    """A place that never moves: the process is killed before."""
+    """A place that is never moved: the process is cut off before."""
 
     def __init__(self, places: Any) -> None:
         self._inner = places
@@ -69,7 +69,7 @@ class Stuck(MemoryPlaces):
         return await self._inner.take(name, owner, seconds)
 
     async def move(self, name: str, owner: str, place: Any) -> bool:
-        return False
+        raise Unavailable("cut off")
 
 
 async def test_a_crash_before_the_place_moves_starts_nothing_twice(rig: Rig) -> None:
