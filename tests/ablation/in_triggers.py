@@ -139,8 +139,8 @@ starting(
 follow = Room("app/triggers/follow.py")
 follow(
     "what is written after it was asked what is wanted waits",
-    "if one.place is not None and one.place < end]\n        reached = min(found.place, end)",
-    "]\n        reached = found.place",
+    "reached = min(found.place, end)",
+    "reached = found.place",
     WORK + "test_what_is_published_after_it_was_asked_what_is_wanted_is_left_for_the_next_time",
 )
 
