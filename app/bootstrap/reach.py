@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from app.bootstrap.stores import Store
-    from app.domain.events import Event
-    from app.domain.messages import Consumer
+    from app.domain.messages import Consumer, Log
     from app.engine.bus import Bus
     from app.engine.control import Control
     from app.engine.pulse import Pulse
@@ -112,18 +111,21 @@ def _followers(world: World, consumers: dict[str, Callable[[], Consumer]]) -> li
     """Two for each consumer by name, which is made for each: of the events of threads and of the messages."""
     events = ThreadEvents(world.store.events, world.store.stores.reads)
     lease = world.settings.lease_seconds
-    followers = [
-        Follower(f"{name}_{kind}", log, make(), world.store.places, owner=world.process, lease=lease)
-        for name, make in consumers.items()
-        for kind, log in (("events", events), ("messages", world.store.messages))
-    ]
 
-    def news(_: Sequence[Event] = ()) -> None:
-        for follower in followers:
-            follower.hint()
+    def of(kind: str, log: Log) -> list[Follower]:
+        return [
+            Follower(f"{name}_{kind}", log, make(), world.store.places, owner=world.process, lease=lease)
+            for name, make in consumers.items()
+        ]
 
-    if followers:
-        world.bus.listen(news)
-        world.bus.listen_far(news)
-        world.store.messages.listen(news)
-    return followers
+    of_events, of_messages = of("events", events), of("messages", world.store.messages)
+    if consumers:
+        world.bus.listen(lambda _: _hint(of_events))
+        world.store.messages.listen(lambda: _hint(of_messages))
+        world.bus.listen_far(lambda: _hint([*of_events, *of_messages]))
+    return [*of_events, *of_messages]
+
+
+def _hint(followers: Sequence[Follower]) -> None:
+    for follower in followers:
+        follower.hint()

@@ -88,7 +88,7 @@ class Follower:
             async with asyncio.timeout(_LOOK):
                 await self._news.wait()
         except TimeoutError:
-            return
+            self._pace = _PACE
 
     async def _turn(self) -> bool:
         """Whether there may be more at once."""
