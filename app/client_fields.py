@@ -133,7 +133,16 @@ class StartFields(TypedDict, total=False):
     priority: int | None
     queue: str | None
     delay: float | str | None
-    webhook: Any
+    webhook: str | StartWebhookRequest | None
+
+
+class StartWebhookRequest(TypedDict, total=False):
+    """Where to tell of a thread, and of what: without `events` of its ends and its gates."""
+
+    url: str
+    events: Sequence[str] | None
+    headers: Mapping[str, Any] | None
+    secret: str | None
 
 
 class VariantRequest(TypedDict, total=False):

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.checkpoints import CheckpointPolicy, Frequency
 from app.domain.errors import Problem
 from app.domain.retention import RetentionPolicy
 from app.domain.status import ENDED, Status
-from app.domain.times import MAX_DURATION
+from app.domain.times import MAX_DURATION, seconds
 from app.env_file import NAME, SettingsError, file_values, unreadable
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=MAX_DURATION)]
 Bytes = Annotated[int, Field(ge=1024)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+_WEBHOOK_RETRIES = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+"""As Standard Webhooks recommends: three days."""
 
 
 class Settings(BaseSettings):
@@ -83,6 +86,10 @@ class Settings(BaseSettings):
     agents_dir: Path | None = None
     http_allow_private: bool = False
     mcp_servers: Path | None = None
+    mcp_enabled: bool = True
+    mcp_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    mcp_workflow_tools: Annotated[tuple[str, ...], NoDecode] = ()
 
     lease_seconds: Seconds = 10
     max_recoveries: Count = 10
@@ -110,6 +117,13 @@ class Settings(BaseSettings):
     max_body_bytes: Bytes = 10_000_000
     max_value_bytes: Bytes = 16_000_000
     import_max_bytes: Bytes = 268_435_456
+
+    webhook_timeout_seconds: Seconds = 15
+    webhook_retries: Annotated[tuple[Duration, ...], NoDecode] = _WEBHOOK_RETRIES
+    webhook_concurrency: Count = 50
+    webhook_endpoint_concurrency: Count = 10
+    webhook_disable_days: Days = 5
+    webhook_retention_days: Days = 30
 
     kill_point: str | None = None
 
@@ -204,7 +218,11 @@ class Settings(BaseSettings):
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
         return {name.strip().lower(): days.strip() for name, _, days in pairs}
 
-    @field_validator("modules", "api_agent_secrets", "cors_allow_origins", mode="before")
+    @field_validator(
+        *("modules", "api_agent_secrets", "cors_allow_origins", "webhook_retries"),
+        *("mcp_allowed_hosts", "mcp_allowed_origins", "mcp_workflow_tools"),
+        mode="before",
+    )
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, FastAPI
@@ -25,6 +25,7 @@ from app.api import (
     mcp,
     messages,
     metrics,
+    monitor,
     openapi,
     problem,
     queues,
@@ -40,17 +41,22 @@ from app.api import (
     triggers,
     upkeep,
     usage,
+    webhooks,
     workflows,
 )
 from app.api.cross_origin import cross_origin
 from app.api.feed import Feed
 from app.api.guard import Guard
+from app.api.langgraph import routes as langgraph
 from app.api.sse import Streams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from app.api.annex import Annex
     from app.api.services import AppState, Services
 
 _INVOKE: Final = (
@@ -71,6 +77,7 @@ _OTHERS: Final = (
     gates.open_router,
     look.execution_router,
     events.router,
+    monitor.router,
     logs.router,
     items.router,
     usage.router,
@@ -82,6 +89,7 @@ _OTHERS: Final = (
     agents.router,
     breakers.router,
     mcp.router,
+    webhooks.router,
     retention.router,
     messages.router,
     triggers.router,
@@ -97,9 +105,12 @@ _DESCRIPTION: Final = (
 
 
 def create_app(
-    services_factory: Callable[[], AbstractAsyncContextManager[Services]], *, origins: Sequence[str] = ()
+    services_factory: Callable[[], AbstractAsyncContextManager[Services]],
+    annexes: Sequence[Annex] = (),
+    *,
+    origins: Sequence[str] = (),
 ) -> FastAPI:
-    """The application over the services that the factory opens when it starts and closes when it ends.
+    """The application over the services that the factory opens when it starts and closes when it ends, with its annexes.
 
     Pages of `origins` ("*": of any) may use it from a browser.
     """
@@ -109,7 +120,10 @@ def create_app(
         async with services_factory() as services, asyncio.TaskGroup() as group:
             state: AppState = {"services": services, "streams": Streams(), "feed": Feed(services)}
             helpers = (group.create_task(state["feed"].run()), group.create_task(_close_streams(state)))
-            yield state
+            async with AsyncExitStack() as stack:
+                for annex in annexes:
+                    await stack.enter_async_context(annex.open(_from_within(app, state), services))
+                yield state
             for helper in helpers:
                 helper.cancel()
 
@@ -130,14 +144,25 @@ def create_app(
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
     app.router.routes.append(Route("/api/messages/{topic}", messages.publish_straight, methods=["POST"]))
     app.router.routes.append(Route("/metrics", metrics.scrape))
+    app.router.routes.extend(Route(annex.path, annex) for annex in annexes)
     for router in (*_INVOKE, *_OTHERS):
         app.include_router(router, prefix="/api")
     bare = APIRouter(include_in_schema=False)
     for router in _INVOKE:
         bare.include_router(router)
     app.include_router(bare, include_in_schema=False)
+    app.include_router(langgraph.router, include_in_schema=False)
     openapi.describe(app)
     return app
+
+
+def _from_within(app: FastAPI, state: AppState) -> ASGIApp:
+    """The application for who calls it in this process, without a server that brings the state."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {**state}}, receive, send)
+
+    return call
 
 
 async def _close_streams(state: AppState) -> None:

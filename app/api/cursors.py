@@ -84,6 +84,17 @@ def instant(cursor: str | None) -> datetime | None:
     return when
 
 
+def delivery(cursor: str | None) -> tuple[datetime, int, str] | None:
+    """(at, seq, id) of the last delivery of the page before."""
+    if cursor is None:
+        return None
+    at, seq, delivery_id = decode(cursor, str, int, str)
+    when = _time(at)
+    if when is None or not is_uuid(delivery_id):
+        decode("", name="cursor")
+    return cast("datetime", when), seq, delivery_id
+
+
 def one_id(cursor: str | None) -> str | None:
     """The id of the last entry of the page before."""
     if cursor is None:

@@ -9,19 +9,25 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import cursors, examples
-from app.api.answers import answer, thread_of
+from app.api import cursors, examples, examples_stream
+from app.api.answers import answer, known_form, thread_of
 from app.api.documents import status_of
 from app.api.feed import FeedStream
-from app.api.openapi import example, problems
+from app.api.openapi import body, example, problems
+from app.api.parsing import read
+from app.api.polling import poll
 from app.api.requests import FeedQuery, StreamQuery
+from app.api.requests_stream import PollQuery, TokenRequest
 from app.api.schemas import StatusDocument
+from app.api.schemas_stream import StreamTokenAnswer, ThreadEventsAnswer
 from app.api.services import services_of, state_of
 from app.api.sse import EventStream
 from app.api.thread_stream import ThreadStream
 from app.domain.errors import InvalidRequest
 from app.domain.ports import FeedFilter
 from app.domain.status import ENDED
+from app.domain.views.common import when
+from app.domain.views.status import links
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -32,6 +38,8 @@ router: Final = APIRouter(tags=["follow"])
 feed_router: Final = APIRouter(tags=["follow"])
 
 _DIGITS: Final = 18
+_TOKEN_SECONDS: Final = 900.0
+_BY_TOKEN: Final = (404, 422, 401, 403)
 
 
 def _stream(text: str) -> dict[str, Any]:
@@ -80,18 +88,59 @@ for _path, _id in (
     operation_id="invoke_stream",
     status_code=200,
     response_class=EventStream,
-    responses={**problems(404, 422), **STREAMED},
+    responses={**problems(*_BY_TOKEN), **STREAMED},
     openapi_extra=LAST_SEQ,
 )
 async def stream(thread_id: str, request: Request, query: Annotated[StreamQuery, FromQuery()]) -> Response:
     """The thread's events after a cursor, each once, then live ones until it has ended (server-sent events)."""
     state = state_of(request)
+    if query.token is not None:
+        await state["services"].tickets.check(query.token, thread_id)
     thread = await thread_of(state["services"], thread_id)
     sent = request.headers.get("last-event-id", "").strip()
     given = int(sent) if sent.isascii() and sent.isdigit() and len(sent) <= _DIGITS else query.after
     if thread.status in ENDED and await _has_all(state["services"], thread, given, again=bool(sent)):
         return Response(status_code=204)
     return EventStream(ThreadStream(state["services"], state["streams"], thread, given).frames())
+
+
+@router.get(
+    "/invoke/events/{thread_id}",
+    operation_id="invoke_events",
+    response_model=ThreadEventsAnswer,
+    responses={**problems(404, 422), 200: example(examples_stream.EVENTS)},
+)
+async def events(thread_id: str, request: Request, query: Annotated[PollQuery, FromQuery()]) -> Response:
+    """The thread's events after a cursor, as JSON; while there is none it waits for one, up to `wait`."""
+    page = await poll(state_of(request), known_form(thread_id), query)
+    thread = page.thread
+    return answer(
+        {
+            "thread_id": thread_id,
+            "status": thread.status.value,
+            "events": page.told(),
+            "next_cursor": page.next,
+            "last_seq": max(thread.last_seq, page.next),
+            "done": page.done,
+        }
+    )
+
+
+@router.post(
+    "/invoke/token/{thread_id}",
+    operation_id="invoke_token",
+    response_model=StreamTokenAnswer,
+    responses={**problems(404, 400, 413, 422), 200: example(examples_stream.TOKEN)},
+    openapi_extra=body(TokenRequest, {"ttl": "5m"}, required=False),
+)
+async def token(thread_id: str, request: Request) -> Response:
+    """A token that lets whoever has it follow the stream of this thread for a while, and nothing else."""
+    services = services_of(request)
+    wanted = await read(request, TokenRequest, empty=True)
+    await thread_of(services, thread_id)
+    ticket, until = await services.tickets.issue(thread_id, wanted.ttl or _TOKEN_SECONDS)
+    where = f"{links(thread_id)['stream']}?token={ticket}"
+    return answer({"thread_id": thread_id, "token": ticket, "expires_at": when(until), "stream": where})
 
 
 async def _has_all(services: Services, thread: ThreadRecord, given: int, *, again: bool) -> bool:

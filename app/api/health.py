@@ -46,6 +46,7 @@ _READY: Final = {
         "agents": {"status": "ready"},
         "breakers": {"status": "ready"},
         "queue": {"status": "ready", "depth": 0, "running": 3, "oldest_wait_ms": 0},
+        "webhooks": {"status": "ready", "pending": 0, "failing": 0, "disabled": 0},
         "telemetry": {"status": "ready", "traces": "on", "spans": 812, "sent": 800, "lost": 0},
         "settings": {"status": "ready", "checkpointer": "postgres"},
         "disk": {"status": "ready", "free_bytes": 81_604_378_624, "size_bytes": 105_089_261_568},
@@ -60,7 +61,7 @@ _UNAVAILABLE: Final = {
         "breakers": {"status": "degraded", "detail": "open: marketer"},
     },
 }
-_ESSENTIAL: Final = frozenset({"database", "journal", "worker", "monitor", "disk", "service"})
+ESSENTIAL: Final = frozenset({"database", "journal", "worker", "monitor", "disk", "service"})
 """Parts without which no thread gets on."""
 _STORE: Final = {
     "kind": "postgres",
@@ -99,7 +100,7 @@ async def health(request: Request) -> Response:
 
 
 def _worst(parts: Mapping[str, Mapping[str, Any]]) -> str:
-    if any(part.get("status") == "unavailable" for name, part in parts.items() if name in _ESSENTIAL):
+    if any(part.get("status") == "unavailable" for name, part in parts.items() if name in ESSENTIAL):
         return "unavailable"
     return "ready" if all(part.get("status") == "ready" for part in parts.values()) else "degraded"
 

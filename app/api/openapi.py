@@ -11,13 +11,16 @@ from app.api import (
     examples,
     requests,
     requests_agents,
+    requests_hook,
     requests_messages,
     requests_policies,
     requests_schedules,
     requests_steer,
+    requests_stream,
     requests_tasks,
     requests_travel,
     requests_upkeep,
+    requests_webhooks,
     schemas_service,
 )
 from app.api.problem import MEDIA_TYPE, problem
@@ -54,6 +57,7 @@ _TAGS: Final = [
     {"name": "messages", "description": "Messages on topics, plain or as CloudEvents."},
     {"name": "triggers", "description": "Messages that start workflows."},
     {"name": "schedules", "description": "Workflows that are started again and again, and what became of it."},
+    {"name": "webhooks", "description": "Who is told of events, what was sent, and sending it again."},
     {"name": "retention", "description": "How long what has ended is kept, and deleting it."},
     {"name": "config", "description": "The settings, and changing them while the service runs."},
     {"name": "repair", "description": "Damaged state: verify a thread, and make it fit to go on."},
@@ -62,10 +66,15 @@ _TAGS: Final = [
 
 _EXAMPLES: Final[dict[int, dict[str, str]]] = {
     400: {"invalid_json": "not valid JSON: unexpected end of data: line 1 column 12 (char 11)"},
+    401: {
+        "token_invalid": "the token is not one of this service",
+        "token_expired": "the token's time is over: ask for another",
+    },
+    403: {"token_mismatch": "the token is for the stream of another thread"},
     404: {"thread_not_found": f"no thread {examples.THREAD}"},
     409: {"thread_running": f"thread {examples.THREAD} is running", "version_conflict": "the head is version 4, not 3"},
     413: {"body_too_large": "the body is larger than 10000000 bytes"},
-    422: {"invalid_request": "/to_version: required", "not_supported": "webhook: not supported yet"},
+    422: {"invalid_request": "/to_version: required", "not_supported": "/steps/1/on_cancel: not supported yet"},
     429: {"queue_full": "the queue mail is full: 100 may wait"},
     500: {"internal_error": f"an unexpected error; the service's log tells more under {examples.EXECUTION}"},
     503: {"unavailable": "the database cannot be reached"},
@@ -141,6 +150,7 @@ WORKFLOW_BODY: Final[Json] = {
 
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.StartRequest,
+    requests_stream.TokenRequest,
     requests_steer.ResumeRequest,
     requests_steer.RollbackRequest,
     requests.ForkRequest,
@@ -169,6 +179,13 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests_schedules.RunScheduleRequest,
     requests_schedules.BackfillRequest,
     requests_schedules.PreviewRequest,
+    requests_hook.StartWebhookRequest,
+    requests_webhooks.WebhookRequest,
+    requests_webhooks.ChangeWebhookRequest,
+    requests_webhooks.RotateWebhookRequest,
+    requests_webhooks.RecoverRequest,
+    requests_webhooks.TestWebhookRequest,
+    requests_webhooks.RedeliverRequest,
     schemas_service.Problem,
 )
 

@@ -25,6 +25,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 STATUS: Final[Mapping[type[errors.BackstitchError], int]] = {
     errors.InvalidRequest: 422,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Corrupt: 409,
@@ -86,6 +88,8 @@ def invalid(found: Sequence[ErrorDetails], prefix: tuple[str, ...] = ()) -> list
 
 
 def _headers(error: errors.BackstitchError) -> dict[str, str]:
+    if isinstance(error, errors.Unauthorized):
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # RFC 6750, section 3
     return {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if isinstance(error, errors.Unavailable) else {}
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, cast
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.api.parsing import Body, Query
+from app.api.requests_hook import StartWebhook
 from app.domain.document_schema import NAME
-from app.domain.errors import NotSupported, Problem
 from app.domain.gates import TIMED_OUT
 from app.domain.ids import THREAD_ID
 from app.domain.queues import MAX_PRIORITY
@@ -19,7 +19,7 @@ from app.domain.times import seconds
 from app.domain.usage import GROUPS
 
 _MAX_INT: Final = 2**31 - 1
-_MAX_SEQ: Final = 2**63 - 1
+MAX_SEQ: Final = 2**63 - 1
 LONGEST_WAIT: Final = 600.0
 MAX_VARIANTS: Final = 20
 _DURATION: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"
@@ -117,13 +117,7 @@ class StartRequest(Body):
     priority: Annotated[Priority | None, Field(description="The higher is taken up first; 0 without it.")] = None
     queue: Annotated[QueueName | None, Field(description="Made when it is new; `default` without it.")] = None
     delay: Annotated[Duration | None, Field(description="How long it waits before it is due.")] = None
-    webhook: Annotated[Any, Field(description="Not supported yet.")] = None
-
-    def refuse_unbuilt(self) -> None:
-        """Raises NotSupported for the fields that are documented and not built yet."""
-        if self.webhook is not None:
-            found = [Problem("/webhook", "not supported yet: leave it out")]
-            raise NotSupported("webhook: not supported yet", problems=found)
+    webhook: StartWebhook = None
 
 
 class OverrideRequest(Body):
@@ -199,7 +193,10 @@ class WaitQuery(Query):
 class StreamQuery(Query):
     """Where a stream begins."""
 
-    after: Annotated[int, Field(ge=0, le=_MAX_SEQ, description="Only events with a greater `seq`.")] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ, description="Only events with a greater `seq`.")] = 0
+    token: Annotated[
+        str | None, Field(max_length=1_000, description="Lets in whoever has it; one that is wrong: 401.")
+    ] = None
 
 
 class FeedQuery(Query):

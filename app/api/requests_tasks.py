@@ -18,6 +18,7 @@ from app.api.requests import (
     ThreadId,
     Values,
 )
+from app.api.requests_hook import StartWebhook
 from app.domain.document_schema import NAME
 from app.domain.status import Status
 
@@ -35,6 +36,7 @@ class TaskRequest(Body):
     delay: Duration | None = None
     triggered_by: ShortText | None = None
     external_run_id: Annotated[ShortText | None, Field(validation_alias=EXTERNAL)] = None
+    webhook: StartWebhook = None
     wait: Annotated[
         Duration | None, Field(le=LONGEST_WAIT, description="Answer with the task if it ends in that time.")
     ] = None

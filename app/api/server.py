@@ -23,10 +23,13 @@ from app.api.app import create_app
 from app.domain.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator, Sequence
 
+    from app.api.annex import Annex
     from app.api.services import Services
     from app.bootstrap import Settings
+
+    Beside = Callable[[str], Coroutine[Any, Any, None]]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,6 +48,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._services = services
         self._deadline = deadline
+        self.answers = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        self.answers.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then wait for what is still being answered."""
@@ -98,8 +107,11 @@ class Deadline:
         os._exit(0)
 
 
-def run_server(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.  Raises StartupError with one line, KeyboardInterrupt when cut while starting."""
+def run_server(settings: Settings, annexes: Sequence[Annex] = (), beside: Beside | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, or until the work `beside` it ends, which is given the address once it is served.
+
+    Raises StartupError with one line, KeyboardInterrupt when cut while starting.
+    """
     deadline = Deadline(settings.shutdown_grace_seconds + _LAST_SECONDS)
     with (
         closing(deadline),
@@ -107,7 +119,7 @@ def run_server(settings: Settings) -> None:
         suppress(asyncio.CancelledError),  # SIGTERM while it was starting
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
     ):
-        runner.run(_serve(settings, taken, deadline))
+        runner.run(_serve(settings, taken, deadline, annexes, beside))
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -152,7 +164,13 @@ def configure(app: Any, log_level: str) -> uvicorn.Config:
     )
 
 
-async def _serve(settings: Settings, taken: socket.socket, deadline: Deadline) -> None:
+async def _serve(
+    settings: Settings,
+    taken: socket.socket,
+    deadline: Deadline,
+    annexes: Sequence[Annex],
+    beside: Beside | None,
+) -> None:
     # The port is tried before the engine is even loaded.
     from app.bootstrap import open_services, tune_garbage_collector  # noqa: PLC0415
 
@@ -160,15 +178,39 @@ async def _serve(settings: Settings, taken: socket.socket, deadline: Deadline) -
         with _sigterm_cancels():
             services = await stack.enter_async_context(open_services(settings))
         tune_garbage_collector()
-        app = create_app(lambda: nullcontext(services), origins=settings.cors_allow_origins)
+        app = create_app(lambda: nullcontext(services), annexes, origins=settings.cors_allow_origins)
         server = Server(configure(app, settings.log_level), services, deadline)
         _reload_on_sighup(services.config.hint)
         host, port = taken.getsockname()[:2]
-        _log.info("listening on http://%s:%s", f"[{host}]" if ":" in host else host, port)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        _log.info("listening on %s", address)
         try:
-            await server.serve(sockets=[taken])
+            await (server.serve(sockets=[taken]) if beside is None else _together(server, taken, beside(address)))
         except OSError as error:
             raise _cannot_listen(error, settings.host, port) from None
+
+
+async def _together(server: Server, taken: socket.socket, work: Coroutine[Any, Any, None]) -> None:
+    """Serve, do the work once the server answers, and end both when one of them does."""
+
+    async def along() -> None:
+        try:
+            await server.answers.wait()
+            await work
+        finally:
+            work.close()
+            server.should_exit = True
+
+    refused: OSError | None = None
+    async with asyncio.TaskGroup() as group:
+        helper = group.create_task(along())
+        try:
+            await server.serve(sockets=[taken])
+        except OSError as error:  # out of the group it would come in one
+            refused = error
+        helper.cancel()
+    if refused is not None:
+        raise refused
 
 
 def _reload_on_sighup(reload: Callable[[], None]) -> None:

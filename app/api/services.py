@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads, Registry
     from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
     from app.domain.timeline import Timelines
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.retention import Retention
+    from app.engine.tickets import Tickets
     from app.engine.travel import Travel
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
     from app.triggers.desk import TriggerDesk
     from app.triggers.schedule_desk import Schedules
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 class Control(Protocol):
@@ -168,6 +171,7 @@ class Metrics(Protocol):
     """What the service tells of itself in numbers."""
 
     async def scrape(self, accept: str, more: Iterable[Figure] = ()) -> tuple[bytes, str]: ...
+    def estimate(self, workflow: str) -> int | None: ...
     async def series(self) -> MetricsStore: ...
 
 
@@ -244,6 +248,12 @@ class Services(Protocol):
     def triggers(self) -> TriggerDesk: ...
     @property
     def schedules(self) -> Schedules: ...
+    @property
+    def tickets(self) -> Tickets: ...
+    @property
+    def sdk_threads(self) -> SdkThreads: ...
+    @property
+    def webhooks(self) -> WebhookDesk: ...
     @property
     def durable(self) -> bool: ...
     @property

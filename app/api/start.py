@@ -17,6 +17,7 @@ from app.api.parsing import check, read_json
 from app.api.requests import StartRequest, WaitQuery
 from app.api.schemas import AcceptedAnswer, StatusDocument
 from app.api.services import services_of
+from app.api.start_webhook import hook_of
 from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
@@ -54,7 +55,7 @@ _PROBLEMS: Final = problems(400, 404, 409, 413, 422, 429)
 async def invoke_async(request: Request) -> Response:
     """Start a workflow; the thread is durable once this answers."""
     services = services_of(request)
-    return _accepted(services, await _start(services, request, "/invoke/async"))
+    return _accepted(services, *await _start(services, request, "/invoke/async"))
 
 
 @router.post(
@@ -71,18 +72,18 @@ async def invoke_async(request: Request) -> Response:
 async def invoke(request: Request, query: Annotated[WaitQuery, FromQuery()]) -> Response:
     """Start a workflow and wait for its end: the status document, or 202 when it does not end in time."""
     services = services_of(request)
-    given = await _start(services, request, "/invoke")
+    given, workflow = await _start(services, request, "/invoke")
     thread_id = given.thread.thread_id
     if not await ended(services, thread_id, query.timeout):
-        return _accepted(services, given)
+        return _accepted(services, given, workflow)
     headers = {"Idempotency-Replayed": "true"} if given.replayed else None
     return answer(await status_of(services, await thread_of(services, thread_id)), 200, headers)
 
 
-async def _start(services: Services, request: Request, route: str) -> Accepted:
+async def _start(services: Services, request: Request, route: str) -> tuple[Accepted, Any]:
+    """What was started, and of which workflow."""
     value = await read_json(request)
     wanted = check(StartRequest, value)
-    wanted.refuse_unbuilt()
     key = idempotency.key_of(request)
     command = StartCommand(
         workflow=wanted.workflow,
@@ -98,13 +99,16 @@ async def _start(services: Services, request: Request, route: str) -> Accepted:
         delay=wanted.delay or 0.0,
         idempotency_key=key,
         traceparent=traceparent_of(services, request),
+        webhook=None if wanted.webhook is None else await hook_of(services, wanted.webhook),
         request_sha256=idempotency.digest(key, route, value),
     )
-    return await services.control.start(command)
+    return await services.control.start(command), wanted.workflow
 
 
-def _accepted(services: Services, given: Accepted) -> Response:
-    more = {"version": given.thread.head_version, "estimated_duration_ms": None}
+def _accepted(services: Services, given: Accepted, workflow: Any) -> Response:
+    name: Any = workflow.partition("@")[0] if isinstance(workflow, str) else workflow.get("name")
+    estimate = services.metrics.estimate(name) if isinstance(name, str) else None
+    more = {"version": given.thread.head_version, "estimated_duration_ms": estimate}
     if given.from_version is not None:
         more["resumed_from_version"] = given.from_version
     return accepted(services, given, 200 if given.nothing_to_do else 202, **more)

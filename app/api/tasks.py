@@ -20,6 +20,7 @@ from app.api.requests_tasks import TaskRequest, TasksQuery
 from app.api.schemas_tasks import TaskAccepted, TaskDocument, TasksAnswer
 from app.api.services import services_of
 from app.api.sse import EventStream
+from app.api.start_webhook import hook_of
 from app.api.trace_context import traceparent_of
 from app.api.waiting import ended
 from app.domain.commands import StartCommand
@@ -76,6 +77,7 @@ async def start(request: Request) -> Response:
         delay=wanted.delay or 0.0,
         idempotency_key=key,
         traceparent=traceparent_of(services, request),
+        webhook=None if wanted.webhook is None else await hook_of(services, wanted.webhook),
         request_sha256=idempotency.digest(key, "/tasks", value),
     )
     try:
@@ -138,7 +140,7 @@ async def task(task_id: str, request: Request) -> Response:
     operation_id="stream_task",
     status_code=200,
     response_class=EventStream,
-    responses={**problems(404, 422, task_not_found=f"no task {examples.THREAD!r}"), **follow.STREAMED},
+    responses={**problems(404, 422, 401, 403, task_not_found=f"no task {examples.THREAD!r}"), **follow.STREAMED},
     openapi_extra=follow.LAST_SEQ,
 )
 async def stream(task_id: str, request: Request, query: Annotated[StreamQuery, FromQuery()]) -> Response:

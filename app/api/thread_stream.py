@@ -107,7 +107,11 @@ class ThreadStream:
         if self._goal is None or self._cursor >= self._goal:
             return b""
         first, self._cursor = self._cursor + 1, self._goal
-        return gap_frame(thread_id=self._thread.thread_id, first=first, last=self._goal)
+        return self._gap(first, self._goal)
+
+    def _gap(self, first: int, last: int) -> bytes:
+        """What tells of events that are not there any more."""
+        return gap_frame(thread_id=self._thread.thread_id, first=first, last=last)
 
     async def _page(self) -> list[Event]:
         """The next events of the table; readers that are as far and know how far it goes read them together.
@@ -144,7 +148,11 @@ class ThreadStream:
             self._over = True
             return GONE
         self._stale, self._goal = thread.last_seq > self._cursor, thread.last_seq
-        self._over = thread.status in ENDED and not self._stale
+        return b"" if self._stale else await self._at_rest(thread)
+
+    async def _at_rest(self, thread: ThreadRecord) -> bytes:
+        """All has been told that there is: whether more can come, and what to say if not."""
+        self._over = thread.status in ENDED
         return b""
 
     async def _passed(self, items: Sequence[Event | bytes], *, stored: bool = False) -> AsyncIterator[bytes]:
@@ -153,21 +161,33 @@ class ThreadStream:
         What is missing among `stored` events is nowhere; of what the bus told it is in the table.
         """
         piece = Piece()
-        for index, item in enumerate(items):
-            if isinstance(item, bytes):
-                frame = item
-            elif stored or item.seq <= self._cursor + 1:
-                frame = await self._told(item)
-            else:
-                self._stale, self._rest = True, list(items[index:])
-                break
-            full = piece.add(frame)
-            if self._over:
-                break
-            if full:
-                yield piece.take()
+        try:
+            for index, item in enumerate(items):
+                frame = await self._frame_of(item, stored=stored)
+                if frame is None:
+                    self._stale, self._rest = True, list(items[index:])
+                    break
+                full = piece.add(frame)
+                if self._over:
+                    break
+                if full:
+                    yield piece.take()
+        except Unavailable:  # the cursor is past what has been gathered
+            if chunk := piece.take():
+                yield chunk
+            raise
         if chunk := piece.take():
             yield chunk
+
+    async def _frame_of(self, item: Event | bytes, *, stored: bool) -> bytes | None:
+        """The frame of an item; None of an event before which others are missing, which the table has."""
+        if isinstance(item, bytes):
+            return self._relayed(item)
+        return await self._told(item) if stored or item.seq <= self._cursor + 1 else None
+
+    def _relayed(self, frame: bytes) -> bytes:
+        """What the bus handed over ready-made: a piece of text, or a word to all streams."""
+        return frame
 
     async def _told(self, event: Event) -> bytes:
         """The frame of an event, if it is new, after one that tells of what is missing before it."""
@@ -175,7 +195,7 @@ class ThreadStream:
             return b""
         gap, missing = b"", self._cursor + 1
         if missing < event.seq:
-            gap = gap_frame(thread_id=event.thread_id, first=missing, last=event.seq - 1)
+            gap = self._gap(missing, event.seq - 1)
         self._cursor = event.seq
         if event.name in TERMINAL and await self._is_last():
             self._over = True

@@ -21,6 +21,7 @@ from app.bootstrap.traces import open_traces
 from app.bootstrap.travel import open_travel
 from app.bootstrap.watching import log_keeper, mark_events, watch_flows
 from app.domain.hints import Hint
+from app.domain.times import utc_now
 from app.engine.admission import Admission
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
@@ -33,6 +34,7 @@ from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.moving import Mover
 from app.engine.replay import Replays
+from app.engine.tickets import Tickets
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
 def _services(of: _Engine) -> Services:
     settings, store, stores = of.config.now, of.store, of.store.stores
     parts = Parts(of.lease, of.worker, of.admission, of.breakers, of.agents, of.doers.mcp, of.tracing, of.reach)
+    of.metrics.sources.append(of.reach.webhooks.figures)
     replays = Replays(stores, store.travels, of.catalog, of.control.starts, of.code.functions.workflow)
     return Services(
         control=of.control,
@@ -136,6 +139,9 @@ def _services(of: _Engine) -> Services:
         messages=of.reach.publisher,
         triggers=of.reach.triggers,
         schedules=of.reach.schedules,
+        tickets=Tickets(store.keys, utc_now),
+        sdk_threads=store.sdk_threads,
+        webhooks=of.reach.webhooks.desk,
     )
 
 

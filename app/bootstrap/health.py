@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from app.telemetry import parts
 from app.telemetry.health import Health
+from app.telemetry.metrics_webhooks import webhooks_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ def open_health(settings: Settings, store: Store, of: Parts) -> Health:
     health.add("queue", lambda: parts.queue(of.admission, of.worker), keep=_KEPT)
     health.add("mcp", lambda: parts.mcp(of.mcp))
     health.add("telemetry", of.tracing.health)
+    health.add("webhooks", lambda: webhooks_part(of.reach.webhooks.upkeep))
     health.add("settings", _settings(settings, store))
     if pool is not None and settings.database_dsn is None:
         health.add("disk", parts.Disk(settings.data_dir).look, keep=_KEPT)

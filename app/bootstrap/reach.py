@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.bootstrap.webhooks import open_webhooks
 from app.triggers.desk import TriggerDesk
 from app.triggers.events import ThreadEvents
 from app.triggers.firing import Starter
@@ -19,9 +20,10 @@ from app.triggers.upkeep import Upkeep
 from app.triggers.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from app.bootstrap.stores import Store
+    from app.bootstrap.webhooks import Webhooks
     from app.domain.messages import Consumer, Log
     from app.engine.bus import Bus
     from app.engine.control import Control
@@ -36,6 +38,7 @@ class Reach:
     followers: list[Follower]
     scheduler: Scheduler
     schedules: Schedules
+    webhooks: Webhooks
     publisher: Publisher
     triggers: TriggerDesk
     waiting: Waiting
@@ -50,14 +53,14 @@ class Reach:
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        works = (self.scheduler, self.waiting, self.upkeep)
-        return [*(follower.run() for follower in self.followers), *(work.run() for work in works)]
+        works = (*self.followers, self.scheduler, self.waiting, self.upkeep)
+        return [*(work.run() for work in works), *self.webhooks.runs()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
         others = {"schedules": self.scheduler, "triggers_waiting": self.waiting, "messages": self.upkeep}
-        return {**followers, **{name: work.pulse for name, work in others.items()}}
+        return {**followers, **{name: work.pulse for name, work in others.items()}, **self.webhooks.pulses()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +78,12 @@ def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
     store, firings = world.store, Counter[tuple[str, str]]()
     begin, starter = Begin(world.control), Starter(world.control)
-    followers = _followers(world, {"triggers": lambda: Triggers(store.triggers, begin, firings)})
-    scheduler = _scheduler(world, starter)
+    scheduler, webhooks = _scheduler(world, starter), open_webhooks(world.settings, world.store, world.process)
+    followers = _followers(
+        world,
+        events={"webhooks": webhooks.deliverer, "triggers": Triggers(store.triggers, begin, firings)},
+        messages={"triggers": Triggers(store.triggers, begin, firings)},
+    )
     return Reach(
         followers=followers,
         scheduler=scheduler,
@@ -91,6 +98,7 @@ def open_reach(world: World) -> Reach:
             followers=[follower.name for follower in followers],
         ),
         firings=firings,
+        webhooks=webhooks,
     )
 
 
@@ -107,22 +115,21 @@ def _scheduler(world: World, starter: Starter) -> Scheduler:
     return scheduler
 
 
-def _followers(world: World, consumers: dict[str, Callable[[], Consumer]]) -> list[Follower]:
-    """Two for each consumer by name, which is made for each: of the events of threads and of the messages."""
-    events = ThreadEvents(world.store.events, world.store.stores.reads)
-    lease = world.settings.lease_seconds
+def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str, Consumer]) -> list[Follower]:
+    """One for each consumer, by name, of the events of threads and of the messages."""
 
-    def of(kind: str, log: Log) -> list[Follower]:
+    def of(kind: str, log: Log, consumers: dict[str, Consumer]) -> list[Follower]:
+        lease = world.settings.lease_seconds
         return [
-            Follower(f"{name}_{kind}", log, make(), world.store.places, owner=world.process, lease=lease)
-            for name, make in consumers.items()
+            Follower(f"{name}_{kind}", log, consumer, world.store.places, owner=world.process, lease=lease)
+            for name, consumer in consumers.items()
         ]
 
-    of_events, of_messages = of("events", events), of("messages", world.store.messages)
-    if consumers:
-        world.bus.listen(lambda _: _hint(of_events))
-        world.store.messages.listen(lambda: _hint(of_messages))
-        world.bus.listen_far(lambda: _hint([*of_events, *of_messages]))
+    of_events = of("events", ThreadEvents(world.store.events, world.store.stores.reads), events)
+    of_messages = of("messages", world.store.messages, messages)
+    world.bus.listen(lambda _: _hint(of_events))
+    world.store.messages.listen(lambda: _hint(of_messages))
+    world.bus.listen_far(lambda: _hint([*of_events, *of_messages]))
     return [*of_events, *of_messages]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.bootstrap.config import LiveSettings
     from app.domain.event_log import EventLog
     from app.domain.ports import Reads, Registry
+    from app.domain.sdk_threads import SdkThreads
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.admission import Admission
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from app.engine.inspection import Inspector
     from app.engine.moving import Mover
     from app.engine.retention import Retention
+    from app.engine.tickets import Tickets
     from app.engine.travel import Travel
     from app.engine.worker import Worker
     from app.runners.mcp_servers import McpServers
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from app.triggers.desk import TriggerDesk
     from app.triggers.publishing import Publisher
     from app.triggers.schedule_desk import Schedules
+    from app.triggers.webhook_desk import WebhookDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,9 @@ class Services:
     messages: Publisher
     triggers: TriggerDesk
     schedules: Schedules
+    tickets: Tickets
+    sdk_threads: SdkThreads
+    webhooks: WebhookDesk
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

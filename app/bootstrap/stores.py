@@ -21,12 +21,14 @@ from app.store.events import PostgresEvents
 from app.store.followers import PostgresPlaces
 from app.store.gates import PostgresGates
 from app.store.journal import open_journal
+from app.store.keys import MemoryKeys, PostgresKeys
 from app.store.langgraph import PostgresGraphCheckpoints
 from app.store.logs import PostgresLogs
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
+from app.store.memory_deliveries import MemoryDeliveries, MemoryDeliveryLog
 from app.store.memory_events import MemoryEvents, MemoryTimelines
 from app.store.memory_followers import MemoryPlaces
 from app.store.memory_gates import MemoryGates
@@ -40,12 +42,14 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
+from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
 from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
@@ -54,12 +58,15 @@ from app.store.registry import PostgresRegistry
 from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
 from app.store.schedules import PostgresSchedules
+from app.store.sdk_threads import PostgresSdkThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
 from app.store.triggers import PostgresTriggers
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
+from app.store.webhook_queue import PostgresDeliveries
+from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +81,14 @@ if TYPE_CHECKING:
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
     from app.domain.schedule_store import ScheduleStore
+    from app.domain.sdk_threads import SdkThreads
+    from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
     from app.domain.triggers import TriggerStore
     from app.domain.upkeep import Upkeep
+    from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
     from app.settings import Settings
     from app.store.journal import PostgresJournal
     from app.store.pool import Pool
@@ -107,6 +117,11 @@ class Store:
     messages: MessageBook
     triggers: TriggerStore
     schedules: ScheduleStore
+    keys: Keys
+    sdk_threads: SdkThreads
+    webhooks: WebhookBook
+    deliveries: DeliveryQueue
+    delivery_log: DeliveryLog
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -167,6 +182,11 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         messages=await stack.enter_async_context(open_messages(pool, journal.hints)),
         triggers=PostgresTriggers(pool),
         schedules=PostgresSchedules(pool),
+        keys=PostgresKeys(pool),
+        sdk_threads=PostgresSdkThreads(pool),
+        webhooks=PostgresWebhooks(pool),
+        deliveries=PostgresDeliveries(pool),
+        delivery_log=PostgresDeliveryLog(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -205,6 +225,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
     graphs, logs = MemoryGraphCheckpoints(tables), MemoryLogs()
     places = MemoryPlaces(tables)
     tables.on_forget.append(logs.forget)
+    webhooks = WebhookTables(tables)
     stores = Stores(
         journal=MemoryJournal(tables),
         reads=MemoryReads(tables),
@@ -232,6 +253,11 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         messages=MemoryMessages(tables, places),
         triggers=MemoryTriggers(tables),
         schedules=MemorySchedules(tables),
+        keys=MemoryKeys(),
+        sdk_threads=MemorySdkThreads(tables),
+        webhooks=MemoryWebhooks(webhooks),
+        deliveries=MemoryDeliveries(webhooks),
+        delivery_log=MemoryDeliveryLog(webhooks),
         durable=False,
         fallback=reason,
     )

@@ -18,6 +18,7 @@ from app.cli import (
     fork,
     gates,
     look,
+    mcp,
     messages,
     queues,
     schedules,
@@ -30,6 +31,7 @@ from app.cli import (
     travel,
     upkeep,
     verify,
+    webhooks,
 )
 from app.cli.options import DEFAULT_URL, Common, Json, service_url
 from app.cli.rendering import complain, encodes
@@ -68,6 +70,7 @@ tail.register(app)
 verify.register(app)
 doctor.register(app)
 messages.register_publish(app)
+mcp.register(app)
 
 workflow = typer.Typer(
     name="workflow", help="What is stored of workflows, and resuming the last that broke.", no_args_is_help=True
@@ -98,6 +101,11 @@ trigger_group = typer.Typer(
 )
 messages.register(trigger_group)
 app.add_typer(trigger_group)
+webhook_group = typer.Typer(
+    name="webhook", help="Who is told of events: see, register, test, send again.", no_args_is_help=True
+)
+webhooks.register(webhook_group)
+app.add_typer(webhook_group)
 
 
 schedule_group = typer.Typer(name="schedule", help="Start workflows again and again.", no_args_is_help=True)

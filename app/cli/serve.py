@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.api.server import run_server
+from app.cli.annexes import annexes
 from app.cli.rendering import complain
 from app.domain.errors import StartupError
 from app.settings import SettingsError, load_settings
@@ -19,7 +20,7 @@ def run_service(**given: object) -> int:
     try:
         settings = load_settings(**{name: value for name, value in given.items() if value is not None})
         logs.configure(settings.log_level)
-        run_server(settings)
+        run_server(settings, annexes(settings))
     except (SettingsError, StartupError) as error:
         complain(str(error))
         return CANNOT_START

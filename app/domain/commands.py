@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
     from app.domain.spec import Limits
+    from app.domain.webhooks import StartHook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class StartCommand:
     and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
     `omits_input`: the request did not even say null.  `traceparent`: the span that asks for it, if it is traced.
     `chain`: the ids of the triggers that have led to it, one by the thread that the one before it started.
+    `webhook` is told of the thread from this start on.
     """
 
     workflow: str | Mapping[str, Any]
@@ -42,6 +44,7 @@ class StartCommand:
     tenant: str = "default"
     parent_thread_id: str | None = None
     parent_run_id: str | None = None
+    webhook: StartHook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,18 @@ class ResumeCommand:
     limits: Limits | None = None
     expected_version: int | None = None
     triggered_by: str | None = None
+    webhook: StartHook | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A rollback writes its variables at once, as a version of their own on top of `to_version`, also of the end.
+
+    With `step_id` that step has `output` from then on, as if it had ended with it; all that depends on it begins anew.
+    """
+
+    step_id: str | None = None
+    output: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +96,7 @@ class RollbackCommand:
     reason: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     overrides: Mapping[str, StepOverride] = field(default_factory=dict[str, StepOverride])
+    edit: Edit | None = None
     expected_version: int | None = None
     triggered_by: str | None = None
 

@@ -8,6 +8,8 @@ BackstitchError(code)
 │   ├── InvalidTrigger        problems with JSON pointers
 │   ├── InvalidSchedule       problems with JSON pointers
 │   └── NotSupported          a documented field that is not built yet
+├── Unauthorized              a token that is none of ours, or whose time is over
+├── Forbidden                 a token for something else
 ├── NotFound                  thread, workflow, execution, version
 ├── Corrupt                   what is stored is not what was written: findings
 ├── Conflict                  thread_running, version_conflict, workflow_mismatch, idempotency...
@@ -107,6 +109,18 @@ class NotSupported(InvalidRequest):
     """A documented field that this version does not carry out."""
 
     code = "not_supported"
+
+
+class Unauthorized(BackstitchError):
+    """Who asks has shown nothing that holds: `token_invalid`, `token_expired`."""
+
+    code = "unauthorized"
+
+
+class Forbidden(BackstitchError):
+    """What was shown is not for this: `token_mismatch`."""
+
+    code = "forbidden"
 
 
 class NotFound(BackstitchError):

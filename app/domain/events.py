@@ -108,6 +108,11 @@ def preview(text: str) -> str:
 
 def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:
     """The frame that stands for the events `first` to `last`, which are not kept any more: no id, never stored."""
+    return f"event: {GAP}\ndata: {gap_json(thread_id=thread_id, first=first, last=last)}\n\n".encode()
+
+
+def gap_json(*, thread_id: str, first: int, last: int) -> str:
+    """What stands for those events, as JSON."""
     body: dict[str, Any] = {
         "seq": None,
         "thread_id": thread_id,
@@ -119,7 +124,7 @@ def gap_frame(*, thread_id: str, first: int, last: int) -> bytes:
         "version": None,
         "data": {"from_seq": first, "to_seq": last},
     }
-    return f"event: {GAP}\ndata: {jsontext.dumps(body)}\n\n".encode()
+    return jsontext.dumps(body)
 
 
 def chunk_frame(  # noqa: PLR0913

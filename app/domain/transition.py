@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         StepUpdate,
         ThreadRecord,
     )
+    from app.domain.webhooks import StartHook
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Start:
     event: Event
     idempotency: IdempotencyRecord | None = None
     steps: list[StepRecord] = field(default_factory=empty)
+    webhook: StartHook | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,6 +90,8 @@ class Transition:
     """Another definition for the thread, and what goes on in it; written by `steer` only."""
     shown: int | None = None
     """A version that people see from now on, whatever the checkpoint policy; written by `steer` only."""
+    webhook: StartHook | None = None
+    """Is told of the thread from the first of these events on."""
 
     @property
     def gets_on(self) -> bool:

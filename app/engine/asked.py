@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.domain import input_schema, integrity, jsontext
+from app.domain.commands import ResumeCommand
 from app.domain.errors import Conflict, Corrupt, InvalidInput, InvalidRequest
 from app.domain.ports import ExecutionFilter
 from app.domain.records import IdempotencyRecord
@@ -74,6 +75,11 @@ def key_of(command: StartCommand, thread: ThreadRecord) -> IdempotencyRecord | N
         thread_id=thread.thread_id,
         execution_id=thread.execution_id,
     )
+
+
+def going_on(command: StartCommand, thread: ThreadRecord) -> ResumeCommand:
+    """What a start without an input asks of an existing thread."""
+    return ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by, webhook=command.webhook)
 
 
 async def present(reads: Reads, thread: ThreadRecord, *, stand_in: bool = False) -> ExecutionRecord:

@@ -64,6 +64,7 @@ def give_birth(
         checkpoint=draft.transition.checkpoints[0],
         event=event,
         idempotency=key,
+        webhook=command.webhook,
     )
     loaded = Loaded(
         thread=thread,

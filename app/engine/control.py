@@ -9,11 +9,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import wishes
-from app.domain.commands import Accepted, ResumeCommand
+from app.domain.commands import Accepted
 from app.domain.errors import BackstitchError, Conflict, Corrupt, NotFound, Unavailable
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
-from app.engine.asked import check_input, check_place, fitting, key_of
+from app.engine.asked import check_input, check_place, fitting, going_on, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
 from app.engine.definite import Definite
@@ -27,7 +27,7 @@ from app.engine.undo import undone_by
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from app.domain.commands import ForkCommand, Forked, RollbackCommand, StartCommand
+    from app.domain.commands import ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.ports import Reads
     from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
@@ -247,7 +247,7 @@ class Control:
         if not command.has_input:
             if thread.status not in RESUMABLE and thread.status is not Status.COMPLETED:
                 raise Conflict(f"thread {thread.thread_id} is {thread.status}", code="thread_running")
-            return await self._resume(ResumeCommand(thread_id=thread.thread_id, triggered_by=command.triggered_by), key)
+            return await self._resume(going_on(command, thread), key)
         await check_input(own, command)
         plain(command.input)
         now, _ = await self._definite.steer(

@@ -142,7 +142,7 @@ async def load_thread(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec) ->
     assert execution is not None
     fresh = not begun(thread, chain, execution.id)
     if fresh and asked.reset:
-        await _reset(reads, thread, refs, writer, asked)
+        await reset(reads, (thread.thread_id, thread.head_version), refs, writer, asked)
     state = await fill(reads, thread.thread_id, refs, asked.context if fresh else (), known=execution)
     if fresh:
         set_literals(asked.context, state, writer)
@@ -213,15 +213,18 @@ def begun(thread: ThreadRecord, checkpoints: Sequence[CheckpointRecord], executi
     return any(c.version == thread.head_version and c.execution_id == execution_id for c in checkpoints)
 
 
-async def _reset(reads: Reads, thread: ThreadRecord, refs: Refs, writer: ManifestWriter, asked: Parameters) -> None:
-    """Take the steps that are to run again out; a variable that they had set gets back what it was before them."""
+async def reset(reads: Reads, at: tuple[str, int], refs: Refs, writer: ManifestWriter, asked: Parameters) -> None:
+    """Take the steps that are to run again out of the state `at` a thread's version; a variable that they had set gets back
+    what it was before them.
+    """
+    thread_id, version = at
     before = set(refs.context)
     refs.forget(asked.reset)
     lost = before - set(refs.context)
     if lost - asked.context.keys():
-        versions = await reads.checkpoints(thread.thread_id, last=thread.head_version)
-        integrity.refuse(thread.thread_id, integrity.check_timeline(versions, thread.head_version))
-        earlier = context_of(versions, thread.head_version, {run for run, _ in refs.steps.values()})
+        versions = await reads.checkpoints(thread_id, last=version)
+        integrity.refuse(thread_id, integrity.check_timeline(versions, version))
+        earlier = context_of(versions, version, {run for run, _ in refs.steps.values()})
         refs.context |= {name: earlier[name] for name in lost if name in earlier}
     for step_id in asked.reset:
         writer.step(step_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.domain import events, jsontext
 from app.domain.errors import Conflict, InvalidRequest
@@ -22,6 +22,7 @@ from app.domain.times import duration_ms
 from app.domain.tracing import called_by
 from app.engine.asked import downstream_of, failed_call, owed_by, present, unfinished
 from app.engine.draft import PREVIEW, Draft, error_text
+from app.engine.edit import write_edit
 from app.engine.load import asked_of, begun, context_text, load_variables, manifests, resolved, set_literals
 from app.engine.undo import to_undo
 from app.engine.versions import check_shown
@@ -101,10 +102,11 @@ class Steering:
             self._draft.execution(Status.PENDING)
         else:
             await self._replace(old, "resume", await self._carried(command, old, spec), command.triggered_by)
-        data: dict[str, Any] = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
-        if command.from_step:
-            data["from_step"] = command.from_step
-        self._draft.event(events.WORKFLOW_RESUMED, data)
+        self._draft.transition.webhook = command.webhook
+        data = {"status": "pending", "trigger": "resume", "from_version": self.thread.head_version}
+        self._draft.event(
+            events.WORKFLOW_RESUMED, data | ({"from_step": command.from_step} if command.from_step else {})
+        )
         self._hand_over()
         return self._draft.transition
 
@@ -113,23 +115,27 @@ class Steering:
         self._expect(command.expected_version)
         _known(spec, command.overrides)
         target = await self._version(command.to_version)
-        at_end = target.step_id == END
-        if at_end and (command.context or command.overrides or command.compensate):
+        if (
+            target.step_id == END
+            and command.edit is None
+            and (command.context or command.overrides or command.compensate)
+        ):
             raise InvalidRequest(
                 f"version {target.version} is the end: nothing runs after it that could see the changes",
                 code="nothing_to_run",
             )
-        old, left = await self._execution(stand_in=True), self.thread.head_version
+        old, left, edit = await self._execution(stand_in=True), self.thread.head_version, command.edit
         undo = await owed_by(self._reads, self.thread, old)
         undo += await to_undo(self._reads, self.thread, spec, target.version) if command.compensate else ()
-        context, overrides = dict(command.context), dict(command.overrides)
+        context, overrides = {} if edit else dict(command.context), dict(command.overrides)
         asked = Parameters(context=context, overrides=overrides, undo=undo, hold=not command.resume)
         await self._replace(old, "rollback", asked, command.triggered_by)
         transition = self._draft.transition
         transition.head_version = target.version
         data = {"status": "pending", "from_version": left, "to_version": target.version, "reason": command.reason}
         self._draft.event(events.WORKFLOW_ROLLED_BACK, data)
-        if at_end:
+        where = await write_edit(self._draft, self._reads, target, command, spec) if edit else target.step_id
+        if where == END:
             await self._complete_again(target)
         elif command.resume or asked.undo:
             self._hand_over()
@@ -148,9 +154,9 @@ class Steering:
         asked = Parameters(undo=await owed_by(self._reads, self.thread, old), trace=called_by(command.traceparent))
         await self._replace(old, "invoke", asked, command.triggered_by)
         execution = self._draft.transition.executions[0]
-        execution.input = jsontext.dumps(command.input)
+        execution.input, execution.external_run_id = jsontext.dumps(command.input), command.external_run_id
         execution.input_sha256 = jsontext.sha256(execution.input)
-        execution.external_run_id = command.external_run_id
+        self._draft.transition.webhook = command.webhook
         state.refs.input, state.size_bytes = execution.id, state.size_bytes + len(execution.input)
         writer = ManifestWriter(state.refs, base_version=0, since_base=0, base_entries=0)
         set_literals(dict(command.context), state, writer)
@@ -218,9 +224,8 @@ class Steering:
         self._draft.let_go()
 
     async def _close_steps(self, execution_id: str) -> None:
-        rows = await self._reads.steps(self.thread.thread_id, execution_id=execution_id, values=False)
         at = self._draft.at
-        for row in rows:
+        for row in await self._reads.steps(self.thread.thread_id, execution_id=execution_id, values=False):
             if row.status in STEP_OPEN:
                 self._draft.transition.step_updates.append(
                     StepUpdate(
@@ -270,8 +275,8 @@ class Steering:
         return await present(self._reads, self.thread, stand_in=stand_in)
 
     async def _version(self, version: int) -> CheckpointRecord:
-        found = (await manifests(self._reads, self.thread.thread_id, version))[-1]
-        return await check_shown(self._reads, self.thread, found)
+        chain = await manifests(self._reads, self.thread.thread_id, version)
+        return await check_shown(self._reads, self.thread, chain[-1])
 
     def _expect(self, version: int | None) -> None:
         if version is not None and version != self.thread.head_version:

@@ -162,7 +162,7 @@ def refused(response: httpx.Response, body: bytes) -> Failed | None:
             message=f"{message}: {excerpt}" if excerpt else message,
             retryable=status >= _SERVER_ERRORS or status in _RETRYABLE,
         ),
-        retry_after=_retry_after(response.headers.get("retry-after")),
+        retry_after=retry_after(response.headers.get("retry-after")),
     )
 
 
@@ -195,7 +195,7 @@ def header_problem(name: str, value: str) -> str | None:
     return None
 
 
-def _retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
     """Seconds, from seconds or an HTTP date (RFC 9110, section 10.2.3)."""
     if value is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.domain import jsontext
 from app.domain.transition import Start
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def arguments(batch: Sequence[Start | Transition]) -> Arguments:
     return rows
 
 
+def webhooks(batch: Sequence[Start | Transition]) -> Rows:
+    """What `flush_webhooks` takes beyond that; none: there is nothing in the batch that `flush` does not write."""
+    return [_webhook(ord_, item) for ord_, item in enumerate(batch) if item.webhook is not None]
+
+
 def weight(item: Start | Transition) -> int:
     """About how many bytes of values an item carries."""
     total = 0
@@ -99,6 +105,14 @@ def _move(ord_: int, t: Transition) -> tuple[Any, ...]:
         t.at,
         t.wake_thread_id,
     )
+
+
+def _webhook(ord_: int, item: Start | Transition) -> tuple[Any, ...]:
+    hook = item.webhook
+    assert hook is not None
+    first = item.event if isinstance(item, Start) else item.events[0]
+    headers = jsontext.dumps(dict(hook.headers))
+    return (ord_, first.thread_id, first.seq, hook.id, hook.url, list(hook.events), headers, hook.secret)
 
 
 def _start(ord_: int, start: Start) -> tuple[Any, ...]:

@@ -93,7 +93,7 @@ class PostgresJournal(Journal):
                 if idempotency is not None:
                     await self._take_key(connection, idempotency, transition)
                 if transition is not None:
-                    rows = await connection.fetch(_QUERIES["flush"], *flush.arguments([transition]))
+                    rows = await self._written(connection, transition)
                     if any(row["outcome"] != "signal" for row in rows):
                         raise Fenced(f"thread {thread_id} moved under its lock")
                     await self._write_rest(connection, transition)
@@ -175,6 +175,13 @@ class PostgresJournal(Journal):
         if len(self._writers) == 1:
             return self._writers[0]
         return self._writers[zlib.crc32(thread_id.encode()) % len(self._writers)]
+
+    @staticmethod
+    async def _written(connection: Any, transition: Transition) -> list[Any]:
+        arguments, webhooks = flush.arguments([transition]), flush.webhooks([transition])
+        if webhooks:
+            return await connection.fetch(_QUERIES["flush_webhooks"], *arguments, webhooks)
+        return await connection.fetch(_QUERIES["flush"], *arguments)
 
     @staticmethod
     async def _write_rest(connection: Any, transition: Transition) -> None:

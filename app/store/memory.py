@@ -48,6 +48,7 @@ class MemoryJournal(Journal):
         for run in start.steps:
             tables.runs[thread_id][run.id] = replace(run)
         tables.checkpoints[thread_id].append(replace(start.checkpoint))
+        tables.put_hook(start.webhook, start.event)
         tables.append_events([start.event])
         return StartOutcome(created=True)
 
@@ -184,6 +185,7 @@ class MemoryJournal(Journal):
         tables.checkpoints[move.thread_id].extend(replace(checkpoint) for checkpoint in move.checkpoints)
         tables.put_items(move.thread_id, move.items)
         tables.put_notes(move.thread_id, move.notes)
+        tables.put_hook(move.webhook, *move.events[:1])
         tables.append_events(move.events)
         parent = tables.threads.get(move.wake_thread_id or "")
         if parent is not None and parent.wake_at is not None:

@@ -27,6 +27,7 @@ from app.domain.records import (
 )
 from app.domain.status import StepStatus
 from app.domain.times import utc_now
+from app.domain.webhooks import StartHook, ThreadHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -84,6 +85,8 @@ class MemoryTables:
         default_factory=lambda: defaultdict[str, dict[str, Quarantined]](dict)
     )
     """By thread and id."""
+    hooks: dict[str, list[ThreadHook]] = field(default_factory=lambda: defaultdict[str, list[ThreadHook]](list))
+    """The webhooks of threads, by thread, in the order of from_seq."""
     used_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
     """When a definition was last started directly."""
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
@@ -133,6 +136,12 @@ class MemoryTables:
         """Write what attempts remember."""
         for note in notes:
             self.notes[thread_id][note.key_execution_id, note.step_id, note.item, note.place] = replace(note)
+
+    def put_hook(self, hook: StartHook | None, *first: Event) -> None:
+        """The webhook that is told of a thread from that event on."""
+        for event in first if hook is not None else ():
+            assert hook is not None
+            self.hooks[event.thread_id].append(ThreadHook(thread_id=event.thread_id, from_seq=event.seq, hook=hook))
 
     def forget(self, gone: Collection[str]) -> int:
         """Delete threads with all that is kept of them; how many rows those were."""

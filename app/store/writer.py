@@ -84,6 +84,7 @@ class GroupWriter:
         self._arrived = asyncio.Event()
         self._connection: db.Connection | None = None
         self._statement: Statement | None = None
+        self._with_webhooks: Statement | None = None
         self._closing = False
         self.stats = WriterStats()
         self.available = True
@@ -135,7 +136,7 @@ class GroupWriter:
 
     async def drop_connection(self) -> None:
         """Close the held connection, if any."""
-        connection, self._connection, self._statement = self._connection, None, None
+        connection, self._connection, self._statement, self._with_webhooks = self._connection, None, None, None
         if connection is not None:
             connection.terminate()
 
@@ -180,9 +181,21 @@ class GroupWriter:
         self.stats.largest = max(self.stats.largest, len(batch))
         self.stats.sizes.note(len(batch))
         began = time.monotonic()
-        rows = await self._statement.fetch(*flush.arguments([item.what for item in batch]))
+        items = [item.what for item in batch]
+        webhooks = flush.webhooks(items)
+        if webhooks:
+            rows = await (await self._other()).fetch(*flush.arguments(items), webhooks)
+        else:
+            rows = await self._statement.fetch(*flush.arguments(items))
         self.stats.flushes.note(time.monotonic() - began)
         return rows
+
+    async def _other(self) -> Statement:
+        """The statement that writes webhooks too, prepared when it is wanted first."""
+        if self._with_webhooks is None:
+            assert self._connection is not None
+            self._with_webhooks = await self._connection.prepare(_QUERIES["flush_webhooks"])
+        return self._with_webhooks
 
     def _settle(self, batch: Sequence[Item], rows: Sequence[Any]) -> None:
         outcomes: dict[int, tuple[str, str | None]] = {row["ord"]: (row["outcome"], row["signal"]) for row in rows}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from app.telemetry.estimates import Estimates
 from app.telemetry.figures import Page, frozen, gauge
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Metrics:
     ) -> None:
         self._series = series
         self._store = store
-        self._works = [store.run, *works]
+        self._estimates = Estimates(self.series)
+        self._works = [store.run, self._estimates.run, *works]
         self.sources: list[Source] = [*sources, store.figures, self._own]
         self._page = Page()
         self._scraping = asyncio.Lock()
@@ -45,6 +47,10 @@ class Metrics:
         async with self._scraping:
             figures = [frozen(figure) for source in self.sources for figure in source()]
             return await asyncio.to_thread(self._page.render, [*figures, *more], accept)
+
+    def estimate(self, workflow: str) -> int | None:
+        """How many milliseconds an execution of a workflow is likely to take; None where nothing is known."""
+        return self._estimates.of(workflow)
 
     async def series(self) -> MetricsStore:
         """The time series, with what this process has counted last.  Raises Unavailable."""

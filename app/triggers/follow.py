@@ -24,8 +24,8 @@ _LOOK: Final = 1.0
 """Seconds after which it looks unasked: another process may have written what nobody hinted at."""
 _PACE: Final = 0.02
 """Seconds between two looks, so that many small commits are read together."""
-_FRUITLESS: Final = 0.2
-"""The same at most, after looks that found nothing that is wanted."""
+_REST: Final = 0.25
+"""The same while nobody wants anything: then a look only moves the place."""
 _LONGEST_PAUSE: Final = 5.0
 _KEEP: Final = 5.0
 """Seconds after which a place is written that was reached without acting on anything."""
@@ -88,7 +88,7 @@ class Follower:
             async with asyncio.timeout(_LOOK):
                 await self._news.wait()
         except TimeoutError:
-            self._pace = _PACE
+            return
 
     async def _turn(self) -> bool:
         """Whether there may be more at once."""
@@ -109,20 +109,19 @@ class Follower:
         if place is None:
             self._oldest = None
             return False
-        # The end comes first: who begins to want something now has come before what is written after this, and that is left
-        # for the next time, when it is known what is wanted of it.
+        # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
         patterns = await self._consumer.wants()
-        found = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
-        items = [one for one in found.items if one.place is None or one.place < end]
-        if items:
-            self._oldest = items[0].arrived
-            await self._consumer.take(items)
-        reached = min(found.place, end)
-        self._pace = _PACE if items else min(2 * self._pace, _FRUITLESS)
-        self._oldest = items[-1].arrived if items and reached < end else None
-        await self._move(place, Messages(items, reached))
-        return bool(patterns) and reached > place
+        self._pace = _PACE if patterns else _REST
+        read = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
+        # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
+        found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))
+        if found.items:
+            self._oldest = found.items[0].arrived
+            await self._consumer.take(found.items)
+        self._oldest = found.items[-1].arrived if found.items and found.place < end else None
+        await self._move(place, found)
+        return bool(patterns) and found.place > place
 
     async def _hold(self) -> FeedPosition | None:
         """Where to go on, while this process is the one that follows."""

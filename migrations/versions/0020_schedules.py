@@ -1,13 +1,13 @@
 """Schedules, and what became of each firing.
 
 Revision ID: 0020
-Revises: 0017
+Revises: 0019
 """
 
 from alembic import op
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019"
 
 UP = """
 CREATE TABLE schedules (

@@ -24,8 +24,8 @@ stream(
 )
 stream(
     "a gap is read from the table",
-    "elif stored or item.seq <= self._cursor + 1:",
-    "elif item is not None:",
+    "return await self._told(item) if stored or item.seq <= self._cursor + 1 else None",
+    "return await self._told(item)",
     STREAM + "test_a_gap_in_what_the_bus_tells_is_read_from_the_table",
 )
 stream(

@@ -139,8 +139,8 @@ starting(
 follow = Room("app/triggers/follow.py")
 follow(
     "what is written after it was asked what is wanted waits",
-    "reached = min(found.place, end)",
-    "reached = found.place",
+    "min(read.place, end))",
+    "read.place)",
     WORK + "test_what_is_published_after_it_was_asked_what_is_wanted_is_left_for_the_next_time",
 )
 

@@ -197,11 +197,9 @@ def test_a_start_of_a_failed_thread_without_input_resumes_it(service: Service, t
     assert service.calls(thread) == {"a": 1, "b": 2}
 
 
-def test_a_documented_field_that_is_not_built_is_refused(service: Service) -> None:
-    found = refused(
-        service.http.post(ASYNC, json={"workflow": ONE, "webhook": {"url": "http://x"}}), 422, "not_supported"
-    )
-    assert found["problems"][0]["pointer"] == "/webhook"
+def test_a_webhook_that_leads_nowhere_is_refused(service: Service) -> None:
+    found = refused(service.http.post(ASYNC, json={"workflow": ONE, "webhook": {"url": "x"}}), 422, "invalid_request")
+    assert found["problems"][0]["pointer"] == "/webhook/url"
 
 
 def test_a_delayed_start_is_pending_until_it_is_due(service: Service) -> None:

@@ -48,3 +48,9 @@ async def spender(given: Any, ctx: StepContext) -> Any:
 def talker(given: str) -> None:
     """Says it in a log."""
     logging.getLogger("agents.talker").info("said %s", given, extra={"words": len(given.split())})
+
+
+@agent("unreliable")
+async def unreliable(given: Any) -> None:
+    """Might work another time."""
+    raise StepFailure("not now", kind="flaky", retryable=True)

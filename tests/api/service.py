@@ -25,6 +25,7 @@ from app.domain.retention import RetentionPolicy
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
 from app.domain.status import Status
+from app.domain.times import utc_now
 from app.domain.tools import ServerReport, Tool
 from app.engine.admission import Admission
 from app.engine.agents import Directory
@@ -33,11 +34,13 @@ from app.engine.bus import Bus
 from app.engine.difference import Difference, difference
 from app.engine.gates import Gates
 from app.engine.retention import Retention
+from app.engine.tickets import Tickets
 from app.engine.transfer import Transfers
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
 from app.settings import load_settings
+from app.store.keys import MemoryKeys
 from app.store.memory import MemoryJournal
 from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
@@ -54,6 +57,7 @@ from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
+from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
@@ -68,6 +72,7 @@ from app.triggers.firing import Starter
 from app.triggers.publishing import Publisher
 from app.triggers.schedule_desk import Schedules
 from tests.api.shared import app_of
+from tests.api.webhook_desk import webhook_desk
 from tests.builders import Driver, new_start
 from tests.unit.engine.house import PATIENCE
 
@@ -290,6 +295,8 @@ class Service:
         self.workflow: WorkflowRecord
 
     def _open_policies(self, tables: MemoryTables) -> None:
+        self.sdk_threads = MemorySdkThreads(tables)
+        self.webhooks = webhook_desk(tables)
         self.retention = Retention(
             MemoryRetention(tables, self.agent_tables),
             self.reads,
@@ -298,6 +305,7 @@ class Service:
             every=lambda: 3600,
         )
         self.config = LiveSettings(load_settings(), MemoryConfig())
+        self.tickets = Tickets(MemoryKeys(), utc_now)
         self._open_schedules(tables)
 
     def _open_schedules(self, tables: MemoryTables) -> None:

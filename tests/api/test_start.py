@@ -50,10 +50,10 @@ async def test_the_nulls_of_the_contract_mean_not_given(client: httpx.AsyncClien
     assert service.control.asked[-1].context == {}
 
 
-async def test_a_field_that_is_not_built_yet_is_refused(client: httpx.AsyncClient) -> None:
-    answer = await client.post(ASYNC, json={"workflow": "sewing", "webhook": {"url": "http://x"}})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_supported")
-    assert answer.json()["problems"][0]["pointer"] == "/webhook"
+async def test_a_webhook_goes_with_the_command(client: httpx.AsyncClient, service: Service) -> None:
+    answer = await client.post(ASYNC, json={"workflow": "sewing", "webhook": {"url": "https://x.example"}})
+    assert answer.status_code == 202
+    assert service.control.asked[-1].webhook.url == "https://x.example"
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("500ms", 0.5), ("90", 90.0), (2.5, 2.5)])

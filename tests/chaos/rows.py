@@ -21,6 +21,7 @@ from tests.chaos import (
     slow,
     storm,
     terminate,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ ROWS: tuple[Row, ...] = (
     *asleep.ROWS,
     *messages.ROWS,
     *schedules.ROWS,
+    *webhooks.ROWS,
     *model.ROWS,
     *schema.ROWS,
     *ablation.ROWS,

@@ -21,6 +21,10 @@ _DOCUMENTS = ("/api/workflows", "/api/workflows/validate")
 _SHORT = "0.05s"
 
 
+_NOWHERE = "https://hooks.invalid/"
+"""A host that there never is (RFC 6761, section 6.4): nothing leaves this machine."""
+
+
 @dataclass
 class Known:
     """Values that exist, by the name of the parameter or field that takes them."""
@@ -82,6 +86,8 @@ def prepare(service: Service) -> Known:
     service.http.post("/api/invoke/cancel/cancelled").raise_for_status()
     service.http.post("/api/invoke/pause/paused").raise_for_status()
     service.http.post("/api/invoke/rollback/rolled", json={"to_version": 2}).raise_for_status()
+    hook = service.post("/api/webhooks", {"url": _NOWHERE}, expect=201)["id"]
+    sent = service.post(f"/api/webhooks/{hook}/test", expect=200)["id"]
     return Known(
         {
             "thread_id": sorted(threads),
@@ -100,6 +106,11 @@ def prepare(service: Service) -> Known:
             "overrides": [None, {"s1": {"agent": "hand", "input": {"sleep": 0}}}],
             "skip": [None, {"s2": {"any": "output"}}],
             "delay": [None, 0, "1s", "24h"],
-            "webhook": [None],
+            "webhook": [None, _NOWHERE],
+            "url": [_NOWHERE],
+            "topics": [None, ["workflow.>"], ["orders.*"]],
+            "secret": [None],
+            "webhook_id": [hook],
+            "delivery_id": [sent],
         }
     )

@@ -154,6 +154,7 @@ class Load:
     per_second: float
     steps: int = 4
     sleep: float = 0.2
+    more: dict[str, Any] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
     odd_answers: Counter[str] = field(default_factory=Counter)
     refusals: Counter[int] = field(default_factory=Counter)
@@ -188,7 +189,7 @@ class Load:
 
     def start(self, http: httpx.Client, key: str, workflow: str | dict[str, Any]) -> str:
         """Send it to one after the other until it is accepted."""
-        body = {"workflow": workflow, "input": {}, "triggered_by": key}
+        body = {"workflow": workflow, "input": {}, "triggered_by": key, **self.more}
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             service = self._dice.choice(self.services)

@@ -24,6 +24,7 @@ from app.api import (
     examples_steps,
     examples_travel,
     examples_upkeep,
+    examples_webhooks,
 )
 from tests.ports import free_port
 
@@ -322,4 +323,16 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/workflows/mail": {"document": {"name": "mail", "steps": []}},
     "/api/workflows/content-strategy": {"document": {"name": "content-strategy", "steps": []}},
     "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
+    "/api/webhooks": examples_webhooks.CREATED | {"webhooks": [examples_webhooks.WEBHOOK], "next_cursor": None},
+    "/api/webhooks/w-1": {**examples_webhooks.WEBHOOK, "failing_since": AT.format(1), "deleted": True},
+    "/api/webhooks/w-2": {**examples_webhooks.WEBHOOK, "enabled": False, "disabled_reason": "it is gone"},
+    "/api/webhooks/default/rotate": examples_webhooks.ROTATED | {"id": "default"},
+    "/api/webhooks/w-1/test": examples_webhooks.ENTRY,
+    "/api/webhooks/w-2/test": {
+        **examples_webhooks.ENTRY, "status": "failed", "tries": [{**examples_webhooks.TRY, "status_code": 500}],
+    },
+    "/api/webhooks/w-1/recover": {"webhook_id": "w-1", "recovered": 12},
+    "/api/webhooks/w-1/deliveries": {"deliveries": [examples_webhooks.ENTRY, examples_webhooks.WAITING], "next_cursor": None},
+    "/api/webhooks/deliveries": {"deliveries": [], "next_cursor": None},
+    "/api/webhooks/deliveries/d-1/redeliver": examples_webhooks.WAITING,
 }  # fmt: skip

@@ -39,8 +39,21 @@ def test_what_was_loaded_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     "group",
     [
-        *("reads", "registry", "journal", "quarantine", "queue", "breakers", "gates", "langgraph", "agents", "metrics"),
-        *("followers", "messages", "triggers", "restored"),
+        "reads",
+        "registry",
+        "journal",
+        "quarantine",
+        "queue",
+        "breakers",
+        "gates",
+        "langgraph",
+        "agents",
+        "metrics",
+        "webhooks",
+        "followers",
+        "messages",
+        "triggers",
+        "restored",
     ],
 )
 async def test_the_server_takes_every_statement(database_url: str, group: str) -> None:

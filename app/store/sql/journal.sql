@@ -1,4 +1,4 @@
--- flush --
+-- part writes --
 -- One batch of the journal in one statement.  A move of a thread counts only if its epoch, rev and execution still hold; rows of a
 -- move or start that does not count are left out.  Rows are locked in the order of thread_id; a locked one is passed over.
 -- `(x IN (SELECT ...)) IS TRUE` keeps the planner, which takes an array for ten rows, from joining in nested loops.
@@ -121,7 +121,10 @@ WITH moves AS (
     WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
     ON CONFLICT (thread_id, key_execution_id, step_name, item, place) DO UPDATE
     SET name = excluded.name, value = excluded.value, sha256 = excluded.sha256, created_at = excluded.created_at
-), woken AS (
+)
+
+-- part rest --
+woken AS (
     UPDATE threads SET wake_at = now()
     WHERE thread_id IN (
         SELECT parent.thread_id
@@ -141,6 +144,18 @@ UNION ALL
 SELECT ord, signal, 'signal' FROM moved WHERE signal IS NOT NULL
 UNION ALL
 SELECT ord, NULL, 'refused' FROM starts WHERE (ord IN (SELECT ord FROM ok)) IS NOT TRUE;
+
+-- flush --
+{writes}, {rest};
+
+-- flush_webhooks --
+-- The same for a batch with a start that brings a webhook: others have nothing to do with it.
+{writes}, new_webhooks AS (
+    INSERT INTO thread_webhooks (thread_id, from_seq, id, url, events, headers, secret)
+    SELECT thread_id, from_seq, id, url, events, headers, secret
+    FROM unnest($11::journal_webhook[])
+    WHERE (ord IN (SELECT ord FROM ok)) IS TRUE
+), {rest};
 
 -- look_up --
 -- After a lost connection: where the threads of a batch stand, waiting for whoever still writes them.

@@ -105,6 +105,21 @@ langgraph_writes_gone AS (
 quarantine_gone AS (
     DELETE FROM quarantine WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
+sdk_runs_gone AS (
+    DELETE FROM sdk_runs WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+sdk_threads_gone AS (
+    DELETE FROM sdk_threads WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+thread_webhooks_gone AS (
+    DELETE FROM thread_webhooks WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+webhook_deliveries_gone AS (
+    DELETE FROM webhook_deliveries WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+webhook_lanes_gone AS (
+    DELETE FROM webhook_lanes WHERE lane = ANY ($1::text[]) RETURNING 1
+),
 workflow_events_gone AS (
     DELETE FROM workflow_events WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
@@ -135,6 +150,10 @@ SELECT (SELECT count(*) FROM agent_logs_gone)
     + (SELECT count(*) FROM langgraph_runs_gone)
     + (SELECT count(*) FROM langgraph_writes_gone)
     + (SELECT count(*) FROM quarantine_gone)
+    + (SELECT count(*) FROM sdk_runs_gone)
+    + (SELECT count(*) FROM sdk_threads_gone)
+    + (SELECT count(*) FROM thread_webhooks_gone)
+    + (SELECT count(*) FROM webhook_deliveries_gone)
     + (SELECT count(*) FROM workflow_events_gone)
     + (SELECT count(*) FROM workflow_executions_gone)
     + (SELECT count(*) FROM workflow_items_gone)
