@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     retention_max_gb: Annotated[float, Field(gt=0, le=1e9)] | None = None
     retention_every_seconds: Seconds = 3600
     retention_agent_days: Days = 90
+    message_retention_days: Days = 7
     schedule_firings_days: Days = 30
     schedule_firings_kept: Count = 1000
     journal_lanes: Count = 1

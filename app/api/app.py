@@ -23,6 +23,7 @@ from app.api import (
     logs,
     look,
     mcp,
+    messages,
     metrics,
     monitor,
     openapi,
@@ -37,6 +38,7 @@ from app.api import (
     tasks,
     transfer,
     travel,
+    triggers,
     upkeep,
     usage,
     webhooks,
@@ -89,6 +91,8 @@ _OTHERS: Final = (
     mcp.router,
     webhooks.router,
     retention.router,
+    messages.router,
+    triggers.router,
     schedules.router,
     config.router,
     health.router,
@@ -135,9 +139,10 @@ def create_app(
         middleware=[*cross_origin(origins), Middleware(Guard)],
     )
     problem.install(app)
-    # The hot way in goes past FastAPI's own handling, which this route makes no use of; its description stays.
+    # The hot ways in go past FastAPI's own handling, which these routes make no use of; their descriptions stay.
     for path in ("/api/invoke/async", "/invoke/async"):
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
+    app.router.routes.append(Route("/api/messages/{topic}", messages.publish_straight, methods=["POST"]))
     app.router.routes.append(Route("/metrics", metrics.scrape))
     app.router.routes.extend(Route(annex.path, annex) for annex in annexes)
     for router in (*_INVOKE, *_OTHERS):

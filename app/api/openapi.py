@@ -12,6 +12,7 @@ from app.api import (
     requests,
     requests_agents,
     requests_hook,
+    requests_messages,
     requests_policies,
     requests_schedules,
     requests_steer,
@@ -53,6 +54,8 @@ _TAGS: Final = [
         "name": "upkeep",
         "description": "Threads to another version of their workflow, stored versions to the newest format.",
     },
+    {"name": "messages", "description": "Messages on topics, plain or as CloudEvents."},
+    {"name": "triggers", "description": "Messages that start workflows."},
     {"name": "schedules", "description": "Workflows that are started again and again, and what became of it."},
     {"name": "webhooks", "description": "Who is told of events, what was sent, and sending it again."},
     {"name": "retention", "description": "How long what has ended is kept, and deleting it."},
@@ -119,6 +122,19 @@ def agent_body(schema: Json, value: Any) -> Json:
     }
 
 
+def published_body(data: Json, event: Json) -> Json:
+    """The `openapi_extra` of a route that reads a message: any JSON, a CloudEvent, or a batch of these."""
+    content: Json = {
+        "application/json": {"schema": {}, "example": _packed(data)},
+        "application/cloudevents+json": {"schema": {"type": "object"}, "example": _packed(event)},
+        "application/cloudevents-batch+json": {
+            "schema": {"type": "array", "items": {"type": "object"}},
+            "example": _packed([event]),
+        },
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
 WORKFLOW_BODY: Final[Json] = {
     "requestBody": {
         "required": True,
@@ -151,6 +167,9 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     requests.CloseBreakerRequest,
     requests_upkeep.MigrateRequest,
     requests_upkeep.UpgradeRequest,
+    requests_messages.TriggerRequest,
+    requests_messages.TriggerChange,
+    requests_messages.TriggerTestRequest,
     requests_agents.DisableAgentRequest,
     requests_agents.EnableAgentRequest,
     requests_schedules.ScheduleRequest,

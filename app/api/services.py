@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.domain.event_log import EventLog
     from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.logs import LogFilter, LogPage
+    from app.domain.message_book import MessageFilter, MessagePage
+    from app.domain.messages import Message
     from app.domain.metrics import MetricsStore, Tally
     from app.domain.moving import MoveCommand, Moves
     from app.domain.ports import Reads, Registry
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from app.engine.travel import Travel
     from app.engine.undo import Undone
     from app.telemetry.figures import Figure
+    from app.triggers.desk import TriggerDesk
     from app.triggers.schedule_desk import Schedules
     from app.triggers.webhook_desk import WebhookDesk
 
@@ -190,6 +193,14 @@ class Config(Protocol):
     async def changes(self, before: tuple[datetime, str] | None, limit: int) -> list[ConfigChange]: ...
 
 
+class MessageDesk(Protocol):
+    """Publishes messages, and looks at the log."""
+
+    async def publish(self, messages: Sequence[Message]) -> list[bool]: ...
+    async def listed(self, where: MessageFilter) -> MessagePage: ...
+    async def find(self, message_id: str, *, source: str | None = None, topic: str | None = None) -> list[Message]: ...
+
+
 class Services(Protocol):
     """The wired service."""
 
@@ -231,6 +242,10 @@ class Services(Protocol):
     def config(self) -> Config: ...
     @property
     def travel(self) -> Travel: ...
+    @property
+    def messages(self) -> MessageDesk: ...
+    @property
+    def triggers(self) -> TriggerDesk: ...
     @property
     def schedules(self) -> Schedules: ...
     @property

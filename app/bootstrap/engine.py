@@ -136,6 +136,8 @@ def _services(of: _Engine) -> Services:
         retention=of.retention,
         config=of.config,
         travel=open_travel(settings, store, of.bus, replays),
+        messages=of.reach.publisher,
+        triggers=of.reach.triggers,
         schedules=of.reach.schedules,
         tickets=Tickets(store.keys, utc_now),
         sdk_threads=store.sdk_threads,
@@ -179,6 +181,7 @@ class _Engine:
         ears = {"breakers": breakers.hint, "agents": agents.directory.hint}
         hearing = Hearing(self.worker, self.bus, self.store.stores.reads, **ears)
         hints.listen(hearing.heard)
+        await self.reach.open()
         others = (hearing.run(), self.admission.watch(), self.retention.run(), self.config.run())
         for work in (*others, *self.reach.runs()):
             await stack.enter_async_context(background(work))

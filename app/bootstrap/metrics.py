@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_engine import EngineMetrics
 from app.telemetry.metrics_parts import BreakerFigures, JournalFigures, PoolFigures, StoreFigures, WorkerFigures
+from app.telemetry.metrics_reach import ReachFigures
 from app.telemetry.metrics_schedules import ScheduleFigures
 
 if TYPE_CHECKING:
@@ -37,4 +38,11 @@ def service_metrics(
 
 def count_reach(metrics: Metrics, reach: Reach) -> None:
     """Show what sets threads going from outside of a request, too."""
-    metrics.sources.append(ScheduleFigures(reach.scheduler.tally).figures)
+    publisher, followers = reach.publisher, reach.followers
+    messages = ReachFigures(
+        published=lambda: (publisher.published, publisher.duplicates),
+        firings=reach.firings,
+        waiting=lambda: reach.waiting.number,
+        lags=lambda: {follower.name: follower.lag for follower in followers},
+    )
+    metrics.sources += [ScheduleFigures(reach.scheduler.tally).figures, messages.figures]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.bootstrap.webhooks import open_webhooks
+from app.triggers.desk import TriggerDesk
 from app.triggers.events import ThreadEvents
 from app.triggers.firing import Starter
 from app.triggers.follow import Follower
+from app.triggers.publishing import Publisher
 from app.triggers.schedule_desk import Schedules
 from app.triggers.schedules import Scheduler
+from app.triggers.starting import Begin
+from app.triggers.triggers import Triggers
+from app.triggers.upkeep import Upkeep
+from app.triggers.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from app.bootstrap.stores import Store
     from app.bootstrap.webhooks import Webhooks
-    from app.domain.events import Event
-    from app.domain.messages import Consumer
+    from app.domain.messages import Consumer, Log
     from app.engine.bus import Bus
     from app.engine.control import Control
     from app.engine.pulse import Pulse
@@ -33,16 +39,28 @@ class Reach:
     scheduler: Scheduler
     schedules: Schedules
     webhooks: Webhooks
+    publisher: Publisher
+    triggers: TriggerDesk
+    waiting: Waiting
+    upkeep: Upkeep
+    firings: Counter[tuple[str, str]]
+    """What came of messages, by the trigger's name and outcome."""
+
+    async def open(self) -> None:
+        """Before anything can be asked of the service: nothing that comes then is passed over.  Raises Unavailable."""
+        for follower in self.followers:
+            await follower.open()
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        followers = [follower.run() for follower in self.followers]
-        return [*followers, self.scheduler.run(), *self.webhooks.runs()]
+        works = (*self.followers, self.scheduler, self.waiting, self.upkeep)
+        return [*(work.run() for work in works), *self.webhooks.runs()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
-        return {**followers, "schedules": self.scheduler.pulse, **self.webhooks.pulses()}
+        others = {"schedules": self.scheduler, "triggers_waiting": self.waiting, "messages": self.upkeep}
+        return {**followers, **{name: work.pulse for name, work in others.items()}, **self.webhooks.pulses()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +76,28 @@ class World:
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    starter = Starter(world.control)
+    store, firings = world.store, Counter[tuple[str, str]]()
+    begin, starter = Begin(world.control), Starter(world.control)
     scheduler, webhooks = _scheduler(world, starter), open_webhooks(world.settings, world.store, world.process)
-    consumers: dict[str, Consumer] = {"webhooks": webhooks.deliverer}
+    followers = _followers(
+        world,
+        events={"webhooks": webhooks.deliverer, "triggers": Triggers(store.triggers, begin, firings)},
+        messages={"triggers": Triggers(store.triggers, begin, firings)},
+    )
     return Reach(
-        followers=_followers(world, consumers),
+        followers=followers,
         scheduler=scheduler,
-        schedules=Schedules(
-            world.store.schedules, world.store.stores.registry, world.control, starter, hint=scheduler.hint
+        schedules=Schedules(store.schedules, store.stores.registry, world.control, starter, hint=scheduler.hint),
+        publisher=Publisher(store.messages),
+        triggers=TriggerDesk(store.triggers, store.stores.registry, world.control),
+        waiting=Waiting(store.triggers, begin, firings),
+        upkeep=Upkeep(
+            store.messages,
+            store.triggers,
+            days=world.settings.message_retention_days,
+            followers=[follower.name for follower in followers],
         ),
+        firings=firings,
         webhooks=webhooks,
     )
 
@@ -84,20 +115,24 @@ def _scheduler(world: World, starter: Starter) -> Scheduler:
     return scheduler
 
 
-def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:
-    """One for each consumer of the events of threads, by name."""
-    events = ThreadEvents(world.store.events, world.store.stores.reads)
-    lease = world.settings.lease_seconds
-    followers = [
-        Follower(f"{name}_events", events, consumer, world.store.places, owner=world.process, lease=lease)
-        for name, consumer in consumers.items()
-    ]
+def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str, Consumer]) -> list[Follower]:
+    """One for each consumer, by name, of the events of threads and of the messages."""
 
-    def news(_: Sequence[Event] = ()) -> None:
-        for follower in followers:
-            follower.hint()
+    def of(kind: str, log: Log, consumers: dict[str, Consumer]) -> list[Follower]:
+        lease = world.settings.lease_seconds
+        return [
+            Follower(f"{name}_{kind}", log, consumer, world.store.places, owner=world.process, lease=lease)
+            for name, consumer in consumers.items()
+        ]
 
-    if followers:
-        world.bus.listen(news)
-        world.bus.listen_far(news)
-    return followers
+    of_events = of("events", ThreadEvents(world.store.events, world.store.stores.reads), events)
+    of_messages = of("messages", world.store.messages, messages)
+    world.bus.listen(lambda _: _hint(of_events))
+    world.store.messages.listen(lambda: _hint(of_messages))
+    world.bus.listen_far(lambda: _hint([*of_events, *of_messages]))
+    return [*of_events, *of_messages]
+
+
+def _hint(followers: Sequence[Follower]) -> None:
+    for follower in followers:
+        follower.hint()

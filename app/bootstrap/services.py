@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from app.telemetry.health import Health
     from app.telemetry.keeping import LogKeeper
     from app.telemetry.metrics import Metrics
+    from app.triggers.desk import TriggerDesk
+    from app.triggers.publishing import Publisher
     from app.triggers.schedule_desk import Schedules
     from app.triggers.webhook_desk import WebhookDesk
 
@@ -78,6 +80,8 @@ class Services:
     retention: Retention
     config: LiveSettings
     travel: Travel
+    messages: Publisher
+    triggers: TriggerDesk
     schedules: Schedules
     tickets: Tickets
     sdk_threads: SdkThreads

@@ -35,6 +35,7 @@ from app.store.memory_gates import MemoryGates
 from app.store.memory_hints import NoHints
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_logs import MemoryLogs
+from app.store.memory_messages import MemoryMessages
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -45,9 +46,11 @@ from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
+from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
 from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
+from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
@@ -59,6 +62,7 @@ from app.store.sdk_threads import PostgresSdkThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
+from app.store.triggers import PostgresTriggers
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
 from app.store.webhook_queue import PostgresDeliveries
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     from app.domain.event_log import EventLog
     from app.domain.graph_checkpoints import GraphCheckpoints
     from app.domain.logs import LogBook
+    from app.domain.message_book import MessageBook
     from app.domain.messages import Places
     from app.domain.metrics import MetricsStore
     from app.domain.retention import RetentionStore
@@ -81,6 +86,7 @@ if TYPE_CHECKING:
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
+    from app.domain.triggers import TriggerStore
     from app.domain.upkeep import Upkeep
     from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
     from app.settings import Settings
@@ -108,6 +114,8 @@ class Store:
     travels: Travels
     archive: Archive
     places: Places
+    messages: MessageBook
+    triggers: TriggerStore
     schedules: ScheduleStore
     keys: Keys
     sdk_threads: SdkThreads
@@ -171,6 +179,8 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
+        messages=await stack.enter_async_context(open_messages(pool, journal.hints)),
+        triggers=PostgresTriggers(pool),
         schedules=PostgresSchedules(pool),
         keys=PostgresKeys(pool),
         sdk_threads=PostgresSdkThreads(pool),
@@ -190,7 +200,7 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
         await upgrade(dsn, schema)
         if placed := await place_anew(dsn, schema):
             _log.warning(
-                "the database is restored from another server: its %d events have new places in the feed", placed
+                "the database is restored from another server: its %d events and messages have new places", placed
             )
         pool = await stack.enter_async_context(open_pool(dsn, size=settings.database_pool_size, schema=schema))
         journal = await stack.enter_async_context(
@@ -213,6 +223,7 @@ async def _connected(settings: Settings, dsn: str, schema: str, stack: AsyncExit
 def _memory(settings: Settings, reason: str | None) -> Store:
     tables, agents = MemoryTables(queue_limit=settings.queue_limit), AgentTables()
     graphs, logs = MemoryGraphCheckpoints(tables), MemoryLogs()
+    places = MemoryPlaces(tables)
     tables.on_forget.append(logs.forget)
     webhooks = WebhookTables(tables)
     stores = Stores(
@@ -238,7 +249,9 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         graph_checkpoints=graphs,
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
-        places=MemoryPlaces(tables),
+        places=places,
+        messages=MemoryMessages(tables, places),
+        triggers=MemoryTriggers(tables),
         schedules=MemorySchedules(tables),
         keys=MemoryKeys(),
         sdk_threads=MemorySdkThreads(tables),

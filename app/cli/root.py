@@ -19,6 +19,7 @@ from app.cli import (
     gates,
     look,
     mcp,
+    messages,
     queues,
     schedules,
     start,
@@ -68,6 +69,7 @@ steps.register(app)
 tail.register(app)
 verify.register(app)
 doctor.register(app)
+messages.register_publish(app)
 mcp.register(app)
 
 workflow = typer.Typer(
@@ -94,6 +96,11 @@ queue_group = typer.Typer(name="queue", help="Where threads wait for a slot: see
 queues.register(queue_group)
 app.add_typer(queue_group)
 
+trigger_group = typer.Typer(
+    name="trigger", help="Messages that start workflows: see, make, enable.", no_args_is_help=True
+)
+messages.register(trigger_group)
+app.add_typer(trigger_group)
 webhook_group = typer.Typer(
     name="webhook", help="Who is told of events: see, register, test, send again.", no_args_is_help=True
 )

@@ -22,6 +22,7 @@ class StartCommand:
     `request_sha256` is the digest of the request that `idempotency_key` stands for.  A new thread waits for `delay` seconds
     and then in `queue` for a slot, those of a higher `priority` first; an existing one stays where it was born.
     `omits_input`: the request did not even say null.  `traceparent`: the span that asks for it, if it is traced.
+    `chain`: the ids of the triggers that have led to it, one by the thread that the one before it started.
     `webhook` is told of the thread from this start on.
     """
 
@@ -39,6 +40,7 @@ class StartCommand:
     priority: int | None = None
     delay: float = 0.0
     traceparent: str | None = None
+    chain: tuple[str, ...] = ()
     tenant: str = "default"
     parent_thread_id: str | None = None
     parent_run_id: str | None = None

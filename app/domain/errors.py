@@ -5,6 +5,7 @@ BackstitchError(code)
 │   ├── InvalidWorkflow       problems with JSON pointers
 │   ├── InvalidInput          problems with JSON pointers
 │   ├── InvalidAgent          problems with JSON pointers
+│   ├── InvalidTrigger        problems with JSON pointers
 │   ├── InvalidSchedule       problems with JSON pointers
 │   └── NotSupported          a documented field that is not built yet
 ├── Unauthorized              a token that is none of ours, or whose time is over
@@ -88,6 +89,13 @@ class InvalidAgent(_WithProblems):
 
     code = "invalid_agent"
     whole = "(agent)"
+
+
+class InvalidTrigger(_WithProblems):
+    """The trigger does not hold; `problems` says where."""
+
+    code = "invalid_trigger"
+    whole = "(trigger)"
 
 
 class InvalidSchedule(_WithProblems):

@@ -21,7 +21,8 @@ class Message:
     """One message; its names are those of CloudEvents 1.0, `data_json` is JSON text.
 
     `id` is unique within its `source`.  `place` is where it stands in its log, None before it is there; `thread_id` is
-    whose it is, where it tells of a thread.  `attributes` are the extensions of CloudEvents, by name.
+    whose it is, where it tells of a thread.  `attributes` are the extensions of CloudEvents, by name.  `kept_at` is when its
+    log took it, None where that is its `time`.
     """
 
     id: str
@@ -34,6 +35,12 @@ class Message:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     thread_id: str | None = None
     place: FeedPosition | None = None
+    kept_at: datetime | None = None
+
+    @property
+    def arrived(self) -> datetime:
+        """When its log took it, by the clock of the log."""
+        return self.kept_at or self.time
 
     @property
     def data(self) -> Any:

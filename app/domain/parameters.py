@@ -53,7 +53,7 @@ class Parameters:
     `marks`: which list the items were of that a step of `keys` had begun;
     `undo`: (step, run) of those that are to be compensated first, in that order, after which the thread pauses if `hold`;
     `forked_from`: a fork's, `replay_of`: a replay's, on its first execution only; `trace`: which one the execution is told
-    of in.
+    of in; `chain`: see StartCommand, on the first execution only.
     """
 
     reset: tuple[str, ...] = ()
@@ -70,6 +70,7 @@ class Parameters:
     forked_from: Origin | None = None
     trace: Trace = NO_TRACE
     replay_of: ReplayOf | None = None
+    chain: tuple[str, ...] = ()
 
     def text(self) -> str | None:
         """As JSON, None when there is nothing to keep."""
@@ -91,6 +92,7 @@ class Parameters:
                 **({"forked_from": self.forked_from.value()} if self.forked_from else {}),
                 **({"trace": self.trace.value()} if self.trace != NO_TRACE else {}),
                 **({"replay_of": self.replay_of.value()} if self.replay_of else {}),
+                **({"chain": list(self.chain)} if self.chain else {}),
             }
         )
 
@@ -126,6 +128,7 @@ def parse(text: str | None) -> Parameters:
         forked_from=_origin(value.get("forked_from")),
         trace=tracing.read(_table(value.get("trace", {}))),
         replay_of=_replay_of(value.get("replay_of")),
+        chain=_names(value.get("chain", [])),
     )
 
 

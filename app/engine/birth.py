@@ -12,7 +12,7 @@ from app.domain.queues import DEFAULT
 from app.domain.records import ExecutionRecord, IdempotencyRecord, ThreadRecord
 from app.domain.state import START, ManifestWriter, empty_state
 from app.domain.status import Status
-from app.domain.tracing import called_by
+from app.domain.tracing import NO_TRACE, called_by
 from app.domain.transition import Start
 from app.engine.draft import Draft
 from app.engine.load import Loaded, set_literals
@@ -37,8 +37,9 @@ def give_birth(
     execution = new_execution(record, thread_id, execution_id, "invoke", jsontext.dumps(command.input), at=at)
     execution.triggered_by, execution.external_run_id = command.triggered_by, command.external_run_id
     asked = NOTHING
-    if command.traceparent is not None:
-        asked = Parameters(trace=called_by(command.traceparent))
+    if command.traceparent is not None or command.chain:
+        trace = NO_TRACE if command.traceparent is None else called_by(command.traceparent)
+        asked = Parameters(trace=trace, chain=command.chain)
         execution.parameters = asked.text()
     state = empty_state(execution_id, jsontext.loads(execution.input or "null"))
     state.size_bytes = len(execution.input or "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import wishes
 from app.domain.commands import Accepted
-from app.domain.errors import Conflict, Corrupt, NotFound, Unavailable
+from app.domain.errors import BackstitchError, Conflict, Corrupt, NotFound, Unavailable
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
 from app.engine.asked import check_input, check_place, fitting, going_on, key_of
@@ -78,14 +78,16 @@ class Control:
         An existing thread is left as it is, whatever became of it (`created` is False).  Raises as `start`.
         """
         assert command.thread_id is not None
+        refusal: BackstitchError = NotFound(f"thread {command.thread_id} has been deleted", code="thread_not_found")
+        try:  # most often it is new
+            accepted = await self._bear(command, *await self._definition(command))
+        except BackstitchError as error:
+            accepted, refusal = None, error
+        if accepted is not None:
+            return accepted
         existing = await self._stores.reads.thread(command.thread_id)
         if existing is None:
-            accepted = await self._bear(command, *await self._definition(command))
-            if accepted is not None:
-                return accepted
-            existing = await self._stores.reads.thread(command.thread_id)
-            if existing is None:
-                raise NotFound(f"thread {command.thread_id} has been deleted", code="thread_not_found")
+            raise refusal
         return Accepted(thread=existing, execution_id=existing.execution_id)
 
     async def fork(self, command: ForkCommand) -> Forked:

@@ -81,6 +81,12 @@ class PostgresHints(Hints):
             self._due = self._due or due
             self._news.set()
 
+    def note_messages(self) -> None:
+        """Messages were published: tell of that soon, by an id that no thread has, since only who follows needs to look."""
+        if self.wanted:
+            self._threads[""] = None
+            self._news.set()
+
     async def fetch(self, query: str, *arguments: object) -> list[Any]:
         """Run a short statement on the line.  Raises what is in db.LOST, also when the line is down or does not answer."""
         line = self._line

@@ -9,6 +9,7 @@ from app.domain.messages import Places
 from app.domain.ports import FeedPosition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from app.store.memory_tables import MemoryTables
@@ -37,6 +38,11 @@ class MemoryPlaces(Places):
             return False
         self._places[name] = place
         return True
+
+    def passed(self, names: Collection[str]) -> int:
+        """The commit that all of these have reached."""
+        reached = [place.xact for name, place in self._places.items() if name in names]
+        return min(reached, default=len(self._tables.feed) + 1)
 
     async def release(self, name: str, owner: str) -> None:
         """See Places."""

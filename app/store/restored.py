@@ -1,6 +1,7 @@
-"""After a dump was restored on another server: its events name transactions that this server has not begun yet.
+"""After a dump was restored on another server: what is in it names transactions that this server has not begun yet.
 
-The list of events shows nothing of a transaction that may still be to come, and would show them out of turn later.
+The list of events and the log of messages show nothing of a transaction that may still be to come, and would show it out of
+turn later; who follows them would be beyond all that is to come.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import asyncpg
 
 from app.store import queries
 
-_SQL: Final = queries.load("events")
+_SQL: Final = queries.load("restored")
 
 
 async def place_anew(dsn: str, schema: str = "public") -> int:
-    """Give all events places before what this server will write, in their order, if it needs that; how many there are.
+    """Give all events and messages places before what this server will write, in their order, and to those who follow them the
+    places that they had reached, if it needs that; how many events and messages there are.
 
     Raises what asyncpg raises.
     """
@@ -28,6 +30,6 @@ async def place_anew(dsn: str, schema: str = "public") -> int:
             if not await connection.fetchval(_SQL["strayed"]):  # another process has done it meanwhile
                 return 0
             await connection.execute(_SQL["unmark"])
-            return int((await connection.execute(_SQL["place_anew"])).rpartition(" ")[2])
+            return await connection.fetchval(_SQL["place_anew"])
     finally:
         await connection.close()

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
 from app.domain.messages import Messages
+from app.domain.times import utc_now
 from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.domain.messages import Consumer, Log, Places
     from app.domain.ports import FeedPosition
 
@@ -45,13 +48,23 @@ class Follower:
         self._news = asyncio.Event()
         self._pause = 0.0
         self._pace = _PACE
+        self._oldest: datetime | None = None
         self._place: FeedPosition | None = None
         self._renew_at = self._write_at = 0.0
         self.pulse = Pulse(_LOOK)
 
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest message that was not acted on has waited; 0 at the end, and where another follows."""
+        return 0.0 if self._oldest is None else max(0.0, (utc_now() - self._oldest).total_seconds())
+
     def hint(self) -> None:
         """There may be news."""
         self._news.set()
+
+    async def open(self) -> None:
+        """Have a place, a new one the present end: what is written from now on will be acted on.  Raises Unavailable."""
+        await self._hold()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -94,6 +107,7 @@ class Follower:
     async def _step(self) -> bool:
         place = await self._hold()
         if place is None:
+            self._oldest = None
             return False
         # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
@@ -103,7 +117,9 @@ class Follower:
         # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
         found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))
         if found.items:
+            self._oldest = found.items[0].arrived
             await self._consumer.take(found.items)
+        self._oldest = found.items[-1].arrived if found.items and found.place < end else None
         await self._move(place, found)
         return bool(patterns) and found.place > place
 

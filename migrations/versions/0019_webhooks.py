@@ -1,13 +1,13 @@
 """Webhooks: endpoints, those that starts bring, what is to be delivered and what came of it.
 
 Revision ID: 0019
-Revises: 0016
+Revises: 0017
 """
 
 from alembic import op
 
 revision = "0019"
-down_revision = "0016"
+down_revision = "0017"
 
 UP = """
 CREATE TABLE webhooks (

@@ -44,13 +44,6 @@ reads(
     "            if len(found) == wanted and len(items) == limit:",
     "store/test_feed.py::test_what_is_left_of_a_thread_that_is_gone_hides_nothing",
 )
-restored = Room("app/store/sql/events.sql")
-restored(
-    "events of a restored database keep their order",
-    "row_number() OVER (ORDER BY xact) - 1",
-    "row_number() OVER (ORDER BY xact DESC) - 1",
-    "store/test_restored.py::test_more_transactions_than_there_are_places_keep_their_order",
-)
 listing = Room("app/api/events.py")
 listing(
     "a cursor of another list of events is refused",
@@ -226,6 +219,6 @@ ending(
 
 ROOMS = (
     *(coded, ending),
-    *(events, reads, restored, listing, step, context, gates, problems, net, references),
+    *(events, reads, listing, step, context, gates, problems, net, references),
     *(lines, keeping, threads, book, rotation),
 )

@@ -60,6 +60,13 @@ CANARIES = (
         "tests/contracts/test_graph_checkpoints.py::test_what_was_put_is_found_with_its_values_and_writes",
     ),
     ("app/store/sql/metrics", "tests/contracts/test_metrics.py::test_points_are_the_sums_of_their_times"),
+    ("app/store/sql/restored", "tests/store/test_restored.py::test_events_of_this_server_stay_where_they_are"),
+    ("app/store/sql/messages", "tests/store/test_messages.py::test_one_that_the_server_refuses_fails_alone"),
+    ("app/store/sql/triggers", "tests/contracts/test_triggers.py::test_a_trigger_is_kept_as_it_was_given"),
+    (
+        "app/triggers/",
+        "tests/unit/triggers/test_triggers.py::test_a_trial_says_what_would_come_of_a_message_and_starts_nothing",
+    ),
     ("app/store/sql/", "tests/store/test_queries.py::test_the_server_takes_every_statement"),
     ("app/store/", "tests/contracts/test_transitions.py::test_a_commit_writes_everything_and_moves_the_rev"),
     ("app/engine/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),

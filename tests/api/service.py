@@ -46,9 +46,11 @@ from app.store.memory_agents import AgentTables, MemoryAgents
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_config import MemoryConfig
 from app.store.memory_events import MemoryEvents, MemoryTimelines
+from app.store.memory_followers import MemoryPlaces
 from app.store.memory_gates import MemoryGates
 from app.store.memory_langgraph import MemoryGraphCheckpoints
 from app.store.memory_logs import MemoryLogs
+from app.store.memory_messages import MemoryMessages
 from app.store.memory_metrics import MemoryMetrics
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_reads import MemoryReads
@@ -59,12 +61,15 @@ from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
+from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
 from app.telemetry.series import Series
+from app.triggers.desk import TriggerDesk
 from app.triggers.firing import Starter
+from app.triggers.publishing import Publisher
 from app.triggers.schedule_desk import Schedules
 from tests.api.shared import app_of
 from tests.api.webhook_desk import webhook_desk
@@ -254,8 +259,7 @@ class Service:
 
     def __init__(self) -> None:
         tables = MemoryTables()
-        self.journal = MemoryJournal(tables)
-        self.reads = MemoryReads(tables)
+        self.journal, self.reads = MemoryJournal(tables), MemoryReads(tables)
         self.registry = MemoryRegistry(tables)
         self.bus = Bus()
         self.hints = 0
@@ -284,6 +288,7 @@ class Service:
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
         self._open_policies(tables)
+        self._open_messages(tables)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.upkeep = MemoryUpkeep(tables)
         self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
@@ -307,6 +312,10 @@ class Service:
         control: Any = self.control
         self.schedule_store = MemorySchedules(tables)
         self.schedules = Schedules(self.schedule_store, self.registry, control, Starter(control), self.hint)
+
+    def _open_messages(self, tables: MemoryTables) -> None:
+        self.messages = Publisher(MemoryMessages(tables, MemoryPlaces(tables)))
+        self.triggers = TriggerDesk(MemoryTriggers(tables), self.registry, self.control)
 
     async def moves(self, command: Any) -> Moves:
         """One that was moved and one that was not."""

@@ -19,6 +19,7 @@ from app.api import (
     examples,
     examples_agents,
     examples_look,
+    examples_messages,
     examples_schedules,
     examples_steps,
     examples_travel,
@@ -272,6 +273,11 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 ANSWERS: dict[str, dict[str, Any]] = {
     **AGENTS,
+    "/api/messages/orders.created": examples_messages.PUBLISHED,
+    "/api/triggers": examples_messages.TRIGGERS | examples_messages.TRIGGER,
+    "/api/triggers/check-large-orders": examples_messages.TRIGGER | examples_messages.DELETED,
+    "/api/triggers/check-large-orders/firings": examples_messages.FIRINGS,
+    "/api/triggers/a/b": examples_messages.TRIGGER,
     **SCHEDULES,
     "/api/invoke/async": {
         "thread_id": THREAD, "execution_id": "e-1", "status": "pending", "version": 1, "durable": True,

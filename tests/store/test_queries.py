@@ -50,6 +50,10 @@ def test_what_was_loaded_cannot_be_changed() -> None:
         "agents",
         "metrics",
         "webhooks",
+        "followers",
+        "messages",
+        "triggers",
+        "restored",
     ],
 )
 async def test_the_server_takes_every_statement(database_url: str, group: str) -> None:

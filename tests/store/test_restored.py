@@ -77,3 +77,54 @@ async def test_events_of_this_server_stay_where_they_are(database_url: str, conn
     assert await place_anew(database_url) == 0
     await connection.execute(_FAR)
     assert [await place_anew(database_url) for _ in range(2)] == [1, 0]
+
+
+_MESSAGE = """
+INSERT INTO messages (id, source, topic, type, time, data, size_bytes, seq, xact)
+VALUES ($1, '/s', 'a', 't', now(), '1', 1, $2, $3)
+"""
+_FOLLOWER = "INSERT INTO followers (name, xact, thread, seq) VALUES ('f', $1, 'x', 7)"
+_TRIGGER = """
+INSERT INTO triggers (name, id, topic, workflow, input, enabled, xact) VALUES ('t', $1, 'a', 'w', '1', true, $2)
+"""
+_PLACES = """
+SELECT (SELECT xact FROM workflow_events) AS event, (SELECT array_agg(xact ORDER BY id) FROM messages) AS messages,
+    (SELECT xact FROM followers) AS follower, (SELECT xact FROM triggers) AS trigger
+"""
+
+
+async def test_messages_followers_and_triggers_keep_one_order_with_events(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    far = 5_000_000_000
+    await connection.execute(_EVENT, "t", 1, uuid7(), "step_progress", utc_now())
+    await connection.execute("UPDATE workflow_events SET xact = $1", far + 2)
+    for place, name in enumerate("abcd"):
+        await connection.execute(_MESSAGE, name, 1, far + 2 * place + 1)
+    await connection.execute(_FOLLOWER, far + 3)  # it has acted on a and on part of b
+    await connection.execute(_TRIGGER, uuid7(), far + 4)  # made after b
+    assert await place_anew(database_url) == 5
+    found = await connection.fetchrow(_PLACES)
+    [a, b, c, d] = found["messages"]
+    assert a < found["event"] < b <= found["trigger"] < c < d
+    assert found["follower"] == b
+    assert await connection.fetchval("SELECT (thread, seq) = ('', 0) FROM followers")
+    assert await place_anew(database_url) == 0
+
+
+async def test_a_follower_alone_is_brought_back_too(database_url: str, connection: asyncpg.Connection) -> None:
+    await connection.execute(_FOLLOWER, 5_000_000_000)
+    assert await place_anew(database_url) == 0
+    assert await connection.fetchval("SELECT xact < 5000000000 FROM followers")
+
+
+async def test_messages_that_come_into_one_place_keep_their_order(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(
+        "INSERT INTO messages (id, source, topic, type, time, data, size_bytes, seq, xact) "
+        "SELECT n, '/s', 'a', 't', now(), '1', 1, 1, 5000000000 + n FROM generate_series(1, 5000) AS n"
+    )
+    await place_anew(database_url)
+    places = await connection.fetch("SELECT xact, seq FROM messages ORDER BY id::int")
+    assert places == sorted(set(places))

@@ -121,24 +121,3 @@ CROSS JOIN LATERAL (
     ORDER BY w.item
     LIMIT $4
 ) AS i;
-
--- strayed --
--- Whether an event that can be seen is of a transaction that was not over here: it was over elsewhere.
-SELECT coalesce(max(xact), 0) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS strayed FROM workflow_events;
-
--- keep_out --
-LOCK TABLE workflow_events IN SHARE ROW EXCLUSIVE MODE;
-
--- unmark --
-DELETE FROM event_marks;
-
--- place_anew --
--- Whole transactions keep their order; several may come into one place, where threads and their events are sorted.
-WITH places AS (
-    SELECT xact, row_number() OVER (ORDER BY xact) - 1 AS place, count(*) OVER () AS number
-    FROM (SELECT DISTINCT xact FROM workflow_events) AS all_of_them
-)
-UPDATE workflow_events AS e
-SET xact = 1 + places.place * (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1) / places.number
-FROM places
-WHERE e.xact = places.xact;

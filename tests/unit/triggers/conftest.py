@@ -1,4 +1,4 @@
-"""An engine in memory with schedules."""
+"""Engines in memory with schedules, and with messages and triggers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.engine.house import open_house
+from tests.unit.triggers.rig import open_rig
 from tests.unit.triggers.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from tests.unit.triggers.rig import Rig
 
 
 @pytest.fixture
@@ -20,3 +23,10 @@ async def shop() -> AsyncGenerator[Workshop]:
         made = Workshop(house)
         await made.register()
         yield made
+
+
+@pytest.fixture
+async def rig() -> AsyncGenerator[Rig]:
+    """Nobody has made a trigger."""
+    async with open_rig() as opened:
+        yield opened
