@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.bootstrap.webhooks import open_webhooks
+from app.bootstrap.webhooks import disabled_told, open_webhooks
 from app.triggers.desk import TriggerDesk
 from app.triggers.events import ThreadEvents
 from app.triggers.firing import Starter
@@ -82,13 +82,15 @@ def open_reach(world: World) -> Reach:
     followers = _followers(
         world,
         events={"webhooks": webhooks.deliverer, "triggers": Triggers(store.triggers, begin, firings)},
-        messages={"triggers": Triggers(store.triggers, begin, firings)},
+        messages={"webhooks": webhooks.publisher, "triggers": Triggers(store.triggers, begin, firings)},
     )
+    publisher = Publisher(store.messages)
+    webhooks.sender.told = disabled_told(publisher)
     return Reach(
         followers=followers,
         scheduler=scheduler,
         schedules=Schedules(store.schedules, store.stores.registry, world.control, starter, hint=scheduler.hint),
-        publisher=Publisher(store.messages),
+        publisher=publisher,
         triggers=TriggerDesk(store.triggers, store.stores.registry, world.control),
         waiting=Waiting(store.triggers, begin, firings),
         upkeep=Upkeep(

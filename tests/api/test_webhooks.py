@@ -344,3 +344,20 @@ async def test_a_thread_that_is_deleted_takes_its_deliveries_with_it(real: Real,
 async def test_what_cannot_be_an_id_is_not_found(real: Real, path: str) -> None:
     assert (await real.get(path, expect=404))["code"] == "webhook_not_found"
     assert (await real.get("/api/webhooks/deliveries/x", expect=404))["code"] == "delivery_not_found"
+
+
+async def test_a_message_on_any_topic_comes_to_who_wants_it(real: Real, receiver: Receiver) -> None:
+    await created(real, receiver, topics=["orders.*"])
+    await real.post("/api/messages/orders.paid", {"amount": 7}, expect=202)
+    [got] = await came(receiver, 1)
+    assert got.value["topic"] == "orders.paid"
+    assert got.value["data"] == {"amount": 7}
+
+
+async def test_that_an_endpoint_was_disabled_is_told_as_a_message(real: Real, receiver: Receiver) -> None:
+    await created(real, receiver, topics=["webhook.disabled"])
+    gone = await real.post("/api/webhooks", {"url": f"{receiver.url}/gone", "topics": ["orders.*"]}, expect=201)
+    receiver.answer = lambda got: (410 if got.path == "/gone" else 204, {}, b"")
+    await real.post("/api/messages/orders.paid", {"amount": 7}, expect=202)
+    taken = await came(receiver, 1)
+    assert [one.value["data"]["webhook_id"] for one in taken if one.path == "/all"] == [gone["id"]]

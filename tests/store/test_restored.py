@@ -105,6 +105,7 @@ async def test_messages_followers_and_triggers_keep_one_order_with_events(
     await connection.execute(_TRIGGER, uuid7(), far + 4)  # made after b
     assert await place_anew(database_url) == 5
     found = await connection.fetchrow(_PLACES)
+    assert found is not None
     [a, b, c, d] = found["messages"]
     assert a < found["event"] < b <= found["trigger"] < c < d
     assert found["follower"] == b
@@ -126,5 +127,5 @@ async def test_messages_that_come_into_one_place_keep_their_order(
         "SELECT n, '/s', 'a', 't', now(), '1', 1, 1, 5000000000 + n FROM generate_series(1, 5000) AS n"
     )
     await place_anew(database_url)
-    places = await connection.fetch("SELECT xact, seq FROM messages ORDER BY id::int")
+    places = [tuple(row) for row in await connection.fetch("SELECT xact, seq FROM messages ORDER BY id::int")]
     assert places == sorted(set(places))
