@@ -33,6 +33,7 @@ from app.engine.inspection import Inspector
 from app.engine.lease import Lease
 from app.engine.moving import Mover
 from app.engine.replay import Replays
+from app.engine.waits import Waits
 from app.engine.worker import Worker
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
     admission = _admission(settings, store, worker)
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
+    waits = doers.waits.looker = Waits(store.waits, worker)
     return _Engine(
         config=config,
         store=store,
@@ -95,7 +97,10 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
         metrics=service_metrics(store, agents.series, bus, worker, breakers, admission),
         tracing=open_traces(settings, bus, store.stores.reads, lease.own.id, stack),
         retention=open_retention(config, store, bus),
-        reach=open_reach(World(settings=settings, store=store, control=control, bus=bus, process=lease.own.id)),
+        waits=waits,
+        reach=open_reach(
+            World(settings=settings, store=store, control=control, bus=bus, waits=waits, process=lease.own.id)
+        ),
     )
 
 
@@ -120,6 +125,7 @@ def _services(of: _Engine) -> Services:
         mover=Mover(stores, of.catalog, of.worker, of.bus, store.upkeep),
         upkeep=store.upkeep,
         gates=Gates(stores, of.worker),
+        waits=of.waits,
         agents=of.agents,
         mcp=of.doers.mcp,
         metrics=of.metrics,
@@ -155,6 +161,7 @@ class _Engine:
     metrics: Metrics
     tracing: Tracing
     retention: Retention
+    waits: Waits
     reach: Reach
 
     async def set_going(self, stack: AsyncExitStack) -> None:

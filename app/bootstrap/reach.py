@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.triggers.events import ThreadEvents
 from app.triggers.follow import Follower
+from app.triggers.waits import CatchUp, MessageGiver
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.control import Control
     from app.engine.pulse import Pulse
+    from app.engine.waits import Waits
     from app.settings import Settings
 
 
@@ -25,14 +27,16 @@ class Reach:
     """What is wired; it is set going with the engine, after the worker, and ends before it."""
 
     followers: list[Follower]
+    catch_up: CatchUp
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        return [follower.run() for follower in self.followers]
+        return [*(follower.run() for follower in self.followers), self.catch_up.run()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
-        return {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
+        return {**followers, "waits": self.catch_up.pulse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +47,20 @@ class World:
     store: Store
     control: Control
     bus: Bus
+    waits: Waits
     process: str
 
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    return Reach(followers=_followers(world, {}))
+    consumers: dict[str, Consumer] = {"waits": MessageGiver(world.waits, own=True)}
+    return Reach(followers=_followers(world, consumers), catch_up=CatchUp(world.waits))
 
 
 def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:
     """One for each consumer of the events of threads, by name."""
     events = ThreadEvents(world.store.events, world.store.stores.reads)
+    world.waits.logs.append(events)
     lease = world.settings.lease_seconds
     followers = [
         Follower(f"{name}_events", events, consumer, world.store.places, owner=world.process, lease=lease)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.engine.moving import Mover
     from app.engine.retention import Retention
     from app.engine.travel import Travel
+    from app.engine.waits import Waits
     from app.engine.worker import Worker
     from app.runners.mcp_servers import McpServers
     from app.store.pool import Pool
@@ -62,6 +63,7 @@ class Services:
     mover: Mover
     upkeep: Upkeep
     gates: Gates
+    waits: Waits
     agents: AgentDesk
     mcp: McpServers
     metrics: Metrics

@@ -43,6 +43,7 @@ from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_waits import MemoryWaits
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
 from app.store.reads import PostgresReads
@@ -54,6 +55,7 @@ from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
+from app.store.waits import PostgresWaits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from app.domain.transfer import Archive
     from app.domain.travel import Travels
     from app.domain.upkeep import Upkeep
+    from app.domain.waits import WaitBook
     from app.settings import Settings
     from app.store.journal import PostgresJournal
     from app.store.pool import Pool
@@ -95,6 +98,7 @@ class Store:
     travels: Travels
     archive: Archive
     places: Places
+    waits: WaitBook
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -152,6 +156,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         travels=PostgresTravels(pool),
         archive=PostgresArchive(pool),
         places=PostgresPlaces(pool),
+        waits=PostgresWaits(pool, journal.hints),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -213,6 +218,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         travels=MemoryTravels(tables),
         archive=MemoryArchive(tables, graphs),
         places=MemoryPlaces(tables),
+        waits=MemoryWaits(tables),
         durable=False,
         fallback=reason,
     )

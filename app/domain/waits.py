@@ -5,13 +5,15 @@ A thread takes each message and each signal once; what was said before the step 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from app.domain.errors import BackstitchError, NotFound
+from app.domain.errors import BackstitchError, Conflict, InvalidRequest, NotFound
 from app.domain.ports import FeedPosition
+from app.domain.status import ENDED
 from app.domain.topics import OWN
 from app.domain.waiting import Book, WaitKey, WaitRecord
 
@@ -26,6 +28,7 @@ SPOILT: Final = "error"
 """`via` of a wait whose condition could not be decided."""
 MOST_PENDING: Final = 10_000
 """Signals that nobody has taken which a thread keeps at most."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MOST_GIVEN: Final = 64 * 1024
 """Characters of JSON that are kept with a wait for its condition."""
 
@@ -53,7 +56,8 @@ class MessageWait(WaitRecord):
     """A wait as it stands; fields as of Awaited.
 
     `since` is the transaction from which on messages count, `looked` the one up to which the log has been searched for it:
-    None: that is still to be done, and nothing newer may be given to it before.  `error_json`: why its condition could
+    None: that is still to be done, and nothing newer may be given to it before.  `message_sha256` tells the message that it has
+    taken from all others; `error_json`: why its condition could
     not be decided.
     """
 
@@ -64,6 +68,7 @@ class MessageWait(WaitRecord):
     begin: int = 1
     since: int = 0
     looked: int | None = None
+    message_sha256: bytes | None = None
     error_json: str | None = None
 
     @property
@@ -181,8 +186,14 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
         """
         ...
 
-    async def looked(self, wait: MessageWait, up_to: int | None) -> None:
-        """The log has been searched for it up to a transaction; None: it is to be searched anew."""
+    async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
+        """The log has been searched for it up to a transaction (None: it is to be searched anew); False, and nothing is
+        written: something has been missed meanwhile, so that the search must go on from there.
+        """
+        ...
+
+    async def missed(self, wait: MessageWait) -> bool:
+        """There is something for a wait for which the log is still being searched; False: it has been searched by now."""
         ...
 
     async def behind(self, seconds: float, limit: int) -> list[MessageWait]:
@@ -242,6 +253,30 @@ def is_wild(topic: str) -> bool:
     return "*" in topic or ">" in topic
 
 
+def check_signal(name: str) -> None:
+    """Raises ValueError, with a message for its author, for what no signal can be called."""
+    if _NAME.fullmatch(name) is None:
+        raise ValueError("not a name: letters, digits and . _ - only, beginning with a letter or a digit, at most 128")
+
+
 def no_wait(key: WaitKey) -> BackstitchError:
     """There is no such wait."""
     return NotFound(f"step {key.step_id} of thread {key.thread_id} waits for no message", code="wait_not_found")
+
+
+def check_open(thread: ThreadRecord) -> None:
+    """Raises Conflict where a thread can be sent no signal any more."""
+    if thread.status in ENDED:
+        raise Conflict(f"thread {thread.thread_id} is {thread.status}: nothing in it waits", code="thread_ended")
+
+
+def full(thread_id: str) -> Conflict:
+    """Why a thread takes no more signals."""
+    told = f"thread {thread_id} has {MOST_PENDING:,} signals that nothing in it has taken"
+    return Conflict(told, code="signals_full")
+
+
+def check_again(before: SignalRecord, signal: Signal) -> None:
+    """Raises InvalidRequest where a key was used for another signal."""
+    if before.request_sha256 != signal.request_sha256:
+        raise InvalidRequest("this Idempotency-Key was used for another request", code="idempotency_key_reused")

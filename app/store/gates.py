@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord
     from app.store.hints import PostgresHints
 
-SQL: Final = load("waiting", "gates", table="gates", waiting="gate_waiting", answered="gate_answered", more="")
+SQL: Final = load("waiting", "gates", table="gates", waiting="gate_waiting", answered="gate_answered")
 
 
 class PostgresGates(PostgresBook[GateRecord], GateBook):

@@ -86,15 +86,18 @@ class Follower:
         place = await self._places.take(self.name, self._owner, self._lease)
         if place is None:
             return False
-        # The end comes first: who begins to want something now has come before what is written after this.
+        # The end comes first, and nothing beyond it counts: who begins to want something after this looks for himself, up to an
+        # end of his own that is no earlier.
         end = await self._source.end()
         patterns = await self._consumer.wants()
         if not patterns:
             return await self._move(place, end) and False
         found = await self._source.read(place, patterns, PAGE)
-        if found.items:
-            await self._consumer.take(found.items)
-        return await self._move(place, found.place) and found.place > place
+        items = [message for message in found.items if message.place is None or message.place < end]
+        if items:
+            await self._consumer.take(items)
+        reached = min(found.place, end)
+        return await self._move(place, reached) and reached > place
 
     async def _move(self, before: FeedPosition, place: FeedPosition) -> bool:
         return place <= before or await self._places.move(self.name, self._owner, place)

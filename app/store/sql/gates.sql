@@ -1,5 +1,8 @@
 -- What PostgresGates asks beside what waiting.sql has, whose parts are used.  $1 to $5 are a gate's key.
 
+-- find --
+SELECT gate.*, {found};
+
 -- open --
 -- $6: the step run, $11: seconds until the timeout.  A step run that has ended asks nothing anew, nor does one of a thread that
 -- has been deleted.

@@ -1,5 +1,5 @@
--- What gates and waits have in common: `table` is theirs, `waiting` and `answered` are the events that tell of them, `more` is
--- what else is found of one.  $1 to $5 are a key: thread, execution of the step run's key, step, item, round.
+-- What gates and waits have in common: `table` is theirs, `waiting` and `answered` are the events that tell of them.
+-- $1 to $5 are a key: thread, execution of the step run's key, step, item, round.
 -- One can be answered while its thread has not ended and the step run of its key is open.
 
 -- part key --
@@ -12,9 +12,9 @@ EXISTS (
         AND run.key_execution_id = gate.key_execution_id AND run.completed_at IS NULL
 ) AND thread.status NOT IN ('completed', 'failed', 'cancelled', 'interrupted')
 
--- find --
+-- part found --
 -- $6: how the data of an event of this one begins.  It is looked at as text: what stands behind it may hold \u0000.
-SELECT gate.*, extract(epoch FROM gate.timeout_at - now())::float8 AS seconds_left,
+extract(epoch FROM gate.timeout_at - now())::float8 AS seconds_left,
     EXISTS (
         SELECT FROM workflow_events AS event
         WHERE event.thread_id = gate.thread_id AND event.run_id = gate.run_id AND event.name = '{waiting}'
@@ -25,9 +25,9 @@ SELECT gate.*, extract(epoch FROM gate.timeout_at - now())::float8 AS seconds_le
         WHERE event.thread_id = gate.thread_id AND event.name = '{answered}' AND event.step_name = gate.step_name
             AND run.key_execution_id = gate.key_execution_id AND starts_with(event.data::text, $6)
     ) AS told_answered,
-    gate.answered_at IS NULL AND {waits} AS waits{more}
+    gate.answered_at IS NULL AND {waits} AS waits
 FROM {table} AS gate JOIN threads AS thread USING (thread_id)
-WHERE {key};
+WHERE {key}
 
 -- time_out --
 UPDATE {table} AS gate SET answer = $6, answer_sha256 = $7, answered_at = now(), via = 'timeout'
