@@ -16,7 +16,7 @@ from app.triggers.follow import Follower
 from app.triggers.waits import MessageGiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 
     from app.engine.waits import Waits
     from app.store.memory_tables import MemoryTables
@@ -27,9 +27,9 @@ class Post(Log):
 
     def __init__(self, tables: MemoryTables) -> None:
         self.messages: list[Message] = []
-        self.reads = 0
+        self.news: list[Callable[[], None]] = []
+        self.at_read: Callable[[], Awaitable[None]] | None = None
         self._tables = tables
-        self.news: list[Any] = []
 
     def publish(self, topic: str, data: Any = None, *, id: str | None = None, source: str = "test") -> Message:  # noqa: A002
         """One more."""
@@ -52,7 +52,8 @@ class Post(Log):
         return FeedPosition(len(self._tables.feed) + 1, "", 0)
 
     async def read(self, after: FeedPosition, patterns: Collection[str], limit: int) -> Messages:
-        self.reads += 1
+        if self.at_read is not None:
+            await self.at_read()
         found = [one for one in self.messages if one.place is not None and one.place > after]
         fits = [one for one in found if any(topics.matches(pattern, one.topic) for pattern in patterns)]
         if len(fits) > limit:

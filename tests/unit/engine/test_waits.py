@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.domain import jsontext
+from app.domain.commands import ForkCommand, StartCommand, Variant
 from app.domain.errors import Conflict, InvalidRequest, NotFound
-from app.domain.waits import Got, Signal, SignalFilter, Taken, WaitFilter
+from app.domain.waits import MOST_GIVEN, Got, Signal, SignalFilter, Taken, WaitFilter
 from app.engine.waits import digest_of
 from app.store.memory import MemoryJournal
+from app.store.memory_events import MemoryEvents
+from app.store.memory_followers import MemoryPlaces
 from app.store.memory_waits import MemoryWaits
-from app.triggers.waits import BEHIND, CatchUp, MessageGiver
+from app.triggers.events import ThreadEvents
+from app.triggers.follow import Follower
+from app.triggers.waits import BEHIND, MOST_HEADS, CatchUp, MessageGiver
 from tests.post import Post, followed
 from tests.unit.engine.house import Failing, Gate, House, open_house, step
+from tests.unit.engine.test_flow import begin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -67,6 +74,13 @@ async def output(house: House, thread_id: str, step_id: str = "wait") -> Any:
 
 async def data(house: House, thread_id: str, name: str) -> list[dict[str, Any]]:
     return [jsontext.loads(event.data) for event in await house.events(thread_id, name)]
+
+
+async def run_again(house: House, thread_id: str, value: Any) -> None:
+    """A new input for the same thread."""
+    document = house.tables.workflows[(await house.thread(thread_id)).definition_id].document
+    given = {"workflow": jsontext.loads(document), "input": value, "has_input": True, "thread_id": thread_id}
+    await house.control.start(StartCommand(**given))
 
 
 async def of(house: House, thread_id: str) -> list[MessageWait]:
@@ -155,13 +169,7 @@ async def test_a_new_input_for_the_thread_begins_anew(house: House, post: Post) 
     for text in ("one", "two"):
         post.publish("orders.7.paid", text)
     assert (await output(house, thread_id))["data"] == "one"
-    document = house.tables.workflows[(await house.thread(thread_id)).definition_id].document
-    from app.domain.commands import StartCommand
-
-    again = StartCommand(
-        workflow=jsontext.loads(document), input={"order": 7}, has_input=True, thread_id=thread_id
-    )
-    await house.control.start(again)
+    await run_again(house, thread_id, {"order": 7})
     await parked(house, thread_id)
     post.publish("orders.7.paid", "three")
     assert (await output(house, thread_id))["data"] == "three"
@@ -218,10 +226,7 @@ async def test_what_is_no_topic_fails_the_step(house: House, post: Post) -> None
 
 
 async def test_what_a_condition_looks_at_is_bounded(house: House, post: Post) -> None:
-    from app.domain import waits
-
-    before = waits.MOST_GIVEN
-    thread_id = await house.run(paid(match="message.data == input.text"), input={"order": 1, "text": "x" * before})
+    thread_id = await house.run(paid(match="message.data == input.text"), input={"order": 1, "text": "x" * MOST_GIVEN})
     assert (await error(house, thread_id))["kind"] == "output_too_large"
 
 
@@ -310,10 +315,8 @@ async def test_a_cancelled_thread_takes_nothing(house: House, post: Post) -> Non
 
 
 async def test_a_fork_has_waits_of_its_own(house: House, post: Post) -> None:
-    from app.domain.commands import ForkCommand
-
     thread_id = await waiting(house, step("first"), paid(), input={"order": 7})
-    forked = await house.control.fork(ForkCommand(thread_id=thread_id, version=2))
+    forked = await house.control.fork(ForkCommand(thread_id=thread_id, version=2, variants=(Variant(name="a"),)))
     assert forked.forks[0].accepted is not None
     other = forked.forks[0].accepted.thread.thread_id
     await parked(house, other)
@@ -330,8 +333,6 @@ async def test_a_skip_gives_the_output_without_a_message(house: House, post: Pos
 
 
 async def test_a_damaged_message_fails_the_step(house: House, post: Post) -> None:
-    from dataclasses import replace
-
     thread_id = await waiting(house, paid(), input={"order": 7})
     await house.control.pause(thread_id)
     await house.end(thread_id)
@@ -343,43 +344,392 @@ async def test_a_damaged_message_fails_the_step(house: House, post: Post) -> Non
     assert (await error(house, thread_id))["kind"] == "corrupt"
 
 
-# ---- nothing falls between
+# ---- nothing falls between: whoever opens a wait looks for what is there, whoever follows gives it what comes
 
 
-async def test_nothing_falls_between_the_opening_and_the_following(house: House) -> None:
-    """Published at any moment of the opening, a message is taken: whoever opens looks, or whoever follows gives."""
-    for moment in ("before open", "before end", "before read", "before looked", "after looked"):
-        log = Post(house.tables)
-        async with followed(house.waits, log, house.tables):
-            book, done = house.waits.book, []
+MOMENTS = ("before it is open", "before the end is asked for", "before it is read", "before that is noted", "after it")
 
-            async def at(now: str, thread_id: str, log: Post = log, done: list[Any] = done, moment: str = moment) -> None:
-                if now == moment and not done:
-                    done.append(log.publish(f"t.{thread_id}"))
-                    for _ in range(200):  # the follower passes it, if it does not know of the wait
-                        await asyncio.sleep(0)
 
-            async def open_late(key: WaitKey, *rest: Any) -> Any:
-                await at("before open", key.thread_id)
-                wait = await MemoryWaits(house.tables).open(key, *rest)
-                await at("before end", key.thread_id)
-                return wait
+async def follower_of(house: House, log: Post) -> Follower:
+    """One that takes a turn when it is told to; it follows from now on."""
+    house.waits.logs.append(log)
+    giver, places = MessageGiver(house.waits, own=False), MemoryPlaces(house.tables)
+    follower = Follower("post", log, giver, places, owner="me", lease=10.0)
+    await follower._step()
+    return follower
 
-            async def looked_late(wait: MessageWait, up_to: int) -> Any:
-                await at("before looked", wait.key.thread_id)
-                found = await MemoryWaits(house.tables).looked(wait, up_to)
-                await at("after looked", wait.key.thread_id)
-                return found
 
-            async def read_late(*arguments: Any, log: Post = log) -> Any:
-                open_now = [key.thread_id for key, wait in house.tables.waits.items() if not wait.closed]
-                if open_now:
-                    await at("before read", open_now[-1])
-                return await Post.read(log, *arguments)
+@pytest.mark.parametrize("turn", MOMENTS)
+@pytest.mark.parametrize("published", MOMENTS)
+async def test_nothing_falls_between_opening_and_following(house: House, published: str, turn: str) -> None:
+    """Somebody publishes, and the follower takes a turn, at any moment of the opening."""
+    log, book = Post(house.tables), MemoryWaits(house.tables)
+    follower, seen = await follower_of(house, log), set[str]()
 
-            house.wait_book.instead |= {"open": open_late, "looked": looked_late}
-            log.read = read_late  # type: ignore[method-assign]
-            thread_id = (await house.start(waits_for(topic="t.{input}"), input="x", thread_id=moment.replace(" ", "-"))).thread.thread_id
-            assert book is house.waits.book
-            del thread_id
-        house.waits.logs.clear()
+    async def at(moment: str) -> None:
+        if moment in seen:
+            return
+        seen.add(moment)
+        if moment == published:
+            log.publish("t")
+        if moment == turn:
+            await follower._step()
+
+    async def open_it(*arguments: Any) -> Any:
+        await at(MOMENTS[0])
+        wait = await book.open(*arguments)
+        await at(MOMENTS[1])
+        log.at_read = lambda: at(MOMENTS[2])
+        return wait
+
+    async def looked(*arguments: Any) -> Any:
+        await at(MOMENTS[3])
+        found = await book.looked(*arguments)
+        await at(MOMENTS[4])
+        return found
+
+    house.wait_book.instead |= {"open": open_it, "looked": looked}
+    thread_id = (await house.start(waits_for(topic="t"))).thread.thread_id
+    await house.until(lambda: house.tables.threads[thread_id].status in {"waiting", "completed"})
+    await house.until(lambda: house.worker.running == 0)
+    await follower._step()
+    assert (await output(house, thread_id))["topic"] == "t"
+
+
+@pytest.mark.parametrize("first", ["publish", "open"])
+@pytest.mark.parametrize("moment", ["end", "wants", "read", "take"])
+async def test_nothing_falls_between_the_moments_of_following(house: House, moment: str, first: str) -> None:
+    """A wait is opened, and a message is published, while the follower takes a turn; another topic is wanted already."""
+    log, done = Post(house.tables), []
+    follower = await follower_of(house, log)
+    thread_id = "late"
+    await waiting(house, waits_for(topic="t.other"))
+    log.publish("t.nobody")
+
+    async def at(now: str) -> None:
+        if now != moment or done:
+            return
+        done.append(now)
+        for act in (first, "open" if first == "publish" else "publish"):
+            if act == "publish":
+                log.publish("t.wanted")
+            else:
+                await waiting(house, waits_for(topic="t.wanted"), thread_id=thread_id)
+
+    real = {"end": log.end, "read": log.read, "wants": follower._consumer.wants, "take": follower._consumer.take}
+
+    def hooked(name: str) -> Any:
+        async def call(*arguments: Any) -> Any:
+            answer = await real[name](*arguments)
+            await at(name)
+            return answer
+
+        return call
+
+    log.end, log.read = hooked("end"), hooked("read")  # type: ignore[method-assign]
+    follower._consumer.wants, follower._consumer.take = hooked("wants"), hooked("take")  # type: ignore[method-assign]
+    await follower._step()
+    await follower._step()
+    if first == "publish":  # it was there before its thread
+        log.publish("t.wanted")
+        await follower._step()
+    assert (await output(house, thread_id))["topic"] == "t.wanted"
+
+
+async def test_a_newer_message_is_not_given_before_an_older_one(house: House) -> None:
+    """The follower comes by a newer one while the log is still being searched, and older ones are in it."""
+    log, book = Post(house.tables), MemoryWaits(house.tables)
+    follower = await follower_of(house, log)
+    thread_id = (await house.start(step("first", sleep=60), waits_for(topic="t"))).thread.thread_id
+    await parked(house, thread_id)
+    older = log.publish("t", "older")
+    await follower._step()
+
+    async def open_it(*arguments: Any) -> Any:
+        wait = await book.open(*arguments)
+        log.publish("t", "newer")
+        await follower._step()
+        return wait
+
+    house.wait_book.instead["open"] = open_it
+    house.later(61)
+    assert (await output(house, thread_id))["id"] == older.id
+
+
+async def test_what_was_missed_while_the_log_was_searched_is_searched_for(house: House) -> None:
+    log, book = Post(house.tables), MemoryWaits(house.tables)
+    follower, passed = await follower_of(house, log), []
+
+    async def looked(*arguments: Any) -> Any:
+        if not passed:
+            passed.append(log.publish("t"))
+            await follower._step()
+            assert not any(wait.closed for wait in house.tables.waits.values())
+        return await book.looked(*arguments)
+
+    house.wait_book.instead["looked"] = looked
+    thread_id = (await house.start(waits_for(topic="t"))).thread.thread_id
+    assert (await output(house, thread_id))["id"] == passed[0].id
+
+
+async def test_who_died_before_he_had_searched_is_stood_in_for() -> None:
+    async with open_house() as first:
+        log, hung = Post(first.tables), asyncio.Event()
+
+        async def hang(*arguments: Any) -> Any:
+            hung.set()
+            await asyncio.Event().wait()
+
+        first.waits.logs.append(log)
+        first.wait_book.instead["looked"] = hang
+        thread_id = (await first.start(waits_for(topic="t"))).thread.thread_id
+        await hung.wait()
+        message = log.publish("t")
+        for wire in first.wires:
+            wire.cut = True
+        async with open_house(first) as second:
+            second.waits.logs.append(log)
+            await CatchUp(second.waits).turn()
+            assert not any(wait.closed for wait in second.tables.waits.values())
+            second.later(BEHIND + 1)
+            await CatchUp(second.waits).turn()
+            assert [wait.answer["id"] for wait in second.tables.waits.values()] == [message.id]
+            first.worker._grace = 0.0
+            await MemoryJournal(first.tables).close_incarnation(first.worker.incarnation_id, crashed=True)
+            assert (await output(second, thread_id))["id"] == message.id
+
+
+async def test_a_row_that_somebody_holds_holds_nobody_else_up(house: House) -> None:
+    log, book = Post(house.tables), MemoryWaits(house.tables)
+    follower = await follower_of(house, log)
+    held, free = [await waiting(house, waits_for(topic="t")) for _ in range(2)]
+
+    async def take(key: WaitKey, taken: Taken) -> Any:
+        return (Got.BUSY, None) if key.thread_id == held else await book.take(key, taken)
+
+    house.wait_book.instead["take"] = take
+    message = log.publish("t")
+    await follower._step()
+    assert (await output(house, free))["id"] == message.id
+    del house.wait_book.instead["take"]
+    house.later(BEHIND + 1)
+    await CatchUp(house.waits).turn()
+    assert (await output(house, held))["id"] == message.id
+
+
+async def test_where_many_topics_are_waited_for_the_whole_log_is_read(house: House) -> None:
+    giver = MessageGiver(house.waits, own=False)
+    assert await giver.wants() == []
+    await waiting(
+        house, waits_for(topic="a.{item}", for_each=["x", "y"]), waits_for("own", topic="workflow.step_start.>")
+    )
+    await waiting(house, waits_for(topic="workflow.step_start.>"))
+    assert await giver.wants() == ["a.>"]
+    assert await MessageGiver(house.waits, own=True).wants() == ["workflow.step_start.>"]
+    topics = [f"t{number}.x" for number in range(MOST_HEADS)]
+    await waiting(house, waits_for(topic="{item}", for_each=topics, concurrency=100))
+    assert await giver.wants() == [">"]
+
+
+async def test_the_events_of_threads_are_messages_too(house: House) -> None:
+    events = ThreadEvents(MemoryEvents(house.tables), house.reads)
+    house.waits.logs.append(events)
+    giver = MessageGiver(house.waits, own=True)
+    follower = Follower("waits_events", events, giver, MemoryPlaces(house.tables), owner="me", lease=10.0)
+    thread_id = await waiting(
+        house, waits_for(topic="workflow.workflow_complete.other", match="message.data.data.result.x.n > 1")
+    )
+    for number in (1, 2):
+        other = await house.run(step("x"), input={"n": number}, doc_name="other")
+        await follower._step()
+    assert (await output(house, thread_id))["subject"] == other
+
+
+# ---- crashes
+
+
+async def test_a_message_for_a_dead_process_is_found_by_the_next() -> None:
+    async with open_house() as first:
+        busy, log = Gate("done"), Post(first.tables)
+        first.on("busy", busy)
+        follower = await follower_of(first, log)
+        steps = [step("long", python="busy", needs=[]), waits_for(topic="t", needs=[])]
+        thread_id = (await first.start(*steps)).thread.thread_id
+        await first.until(lambda: "message_waiting" in [event.name for event in first.tables.events[thread_id]])
+        message = log.publish("t")
+        await follower._step()
+        await first.die()
+        async with open_house(first) as second:
+            busy.open()
+            assert (await output(second, thread_id))["id"] == message.id
+            names = await second.names(thread_id)
+    assert (names.count("message_waiting"), names.count("message_received")) == (1, 1)
+
+
+@pytest.mark.parametrize("lost", ["message_waiting", "message_received"])
+async def test_a_crash_between_the_wait_and_the_commit_tells_nothing_twice(lost: str) -> None:
+    async with open_house() as first:
+        hung, log = asyncio.Event(), Post(first.tables)
+        follower = await follower_of(first, log)
+
+        async def die(transition: Any) -> None:
+            if any(event.name == lost for event in transition.events):
+                hung.set()
+                await asyncio.Event().wait()
+
+        first.journal.before_commit = die
+        thread_id = (await first.start(waits_for(topic="t"))).thread.thread_id
+        if lost == "message_received":
+            await parked(first, thread_id)
+            log.publish("t", id="m1")
+            await follower._step()
+        await hung.wait()
+        await first.die()
+        async with open_house(first) as second:
+            follower = await follower_of(second, log)
+            if lost == "message_waiting":
+                await parked(second, thread_id)
+                await follower._step()
+                log.publish("t", id="m1")
+                await follower._step()
+            assert (await output(second, thread_id))["id"] == "m1"
+            names = await second.names(thread_id)
+    assert (names.count("message_waiting"), names.count("message_received")) == (1, 1)
+    assert names.count("step_complete") == 1
+
+
+async def test_a_stale_driver_takes_no_signal_out_of_the_buffer() -> None:
+    """It opens its wait after the thread was rolled back and taken by somebody else."""
+    async with open_house() as first:
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+        book = MemoryWaits(first.tables)
+
+        async def open_late(*arguments: Any) -> Any:
+            arrived.set()
+            await go_on.wait()
+            return await book.open(*arguments)
+
+        first.wait_book.instead["open"] = open_late
+        thread_id = (await first.start(waits_for(signal="go"))).thread.thread_id
+        await arrived.wait()
+        async with open_house(first) as second:
+            await second.rollback(thread_id, 1, resume=False)
+            await send(second, thread_id, value=1)
+            go_on.set()
+            await first.until(lambda: len(first.tables.waits) == 1)
+            assert [one.taken_by for one in first.tables.signals[thread_id]] == [None]
+            await second.resume(thread_id)
+            assert await output(second, thread_id) == 1
+
+
+# ---- signals
+
+
+async def test_the_output_is_the_value_of_the_signal(house: House) -> None:
+    thread_id = await waiting(house, waits_for(signal="go"))
+    sent = await send(house, thread_id, value={"n": 1}, by="ana")
+    assert await output(house, thread_id) == {"n": 1}
+    assert sent.signal.taken_by is not None
+    [received] = await data(house, thread_id, "message_received")
+    assert (received["signal"], received["by"], received["via"]) == ("go", "ana", "signal")
+
+
+async def test_signals_are_kept_until_a_step_waits_and_taken_in_their_order(house: House) -> None:
+    work = Gate("done")
+    house.on("work", work)
+    laps = waits_for("laps", signal="go", repeat={"until": "laps.output == 3", "max_iterations": 5})
+    thread_id = (await house.start(step("first", python="work"), laps)).thread.thread_id
+    for number in (1, 2):
+        await send(house, thread_id, value=number)
+    await send(house, thread_id, "other", value=9)
+    work.open()
+    await house.until(lambda: sum(wait.closed for wait in house.tables.waits.values()) == 2)
+    await send(house, thread_id, value=3)
+    assert await output(house, thread_id, "laps") == 3
+    kept = await house.waits.signals(SignalFilter(thread_id=thread_id))
+    assert [(one.name, one.taken_by is not None) for one in kept] == [
+        ("go", True), ("go", True), ("other", False), ("go", True),
+    ]  # fmt: skip
+    taken = [wait.answer for wait in sorted(house.tables.waits.values(), key=lambda wait: wait.key.item)]
+    assert taken == [1, 2, 3]
+
+
+async def test_each_signal_is_for_one_wait(house: House) -> None:
+    thread_id = await waiting(house, waits_for("a", signal="go", needs=[]), waits_for("b", signal="go", needs=[]))
+    await send(house, thread_id, value=1)
+    await house.until(lambda: sum(wait.closed for wait in house.tables.waits.values()) == 1)
+    await send(house, thread_id, value=2)
+    assert {await output(house, thread_id, name) for name in "ab"} == {1, 2}
+
+
+async def test_an_ended_or_unknown_thread_takes_no_signal(house: House) -> None:
+    thread_id = await house.run(step("a"))
+    with pytest.raises(Conflict) as ended:
+        await send(house, thread_id)
+    with pytest.raises(NotFound) as unknown:
+        await send(house, "nobody")
+    assert (ended.value.code, unknown.value.code) == ("thread_ended", "thread_not_found")
+
+
+async def test_the_same_key_sends_once(house: House) -> None:
+    thread_id = await waiting(house, waits_for(signal="later"))
+    first = await send(house, thread_id, value=1, key="k", request_sha256=b"1")
+    again = await send(house, thread_id, value=1, key="k", request_sha256=b"1")
+    assert (first.replayed, again.replayed, again.signal) == (False, True, first.signal)
+    with pytest.raises(InvalidRequest) as refused:
+        await send(house, thread_id, value=2, key="k", request_sha256=b"2")
+    assert refused.value.code == "idempotency_key_reused"
+
+
+async def test_a_signal_of_the_input_before_is_not_for_the_next(house: House) -> None:
+    steps = [step("first", sleep=60), waits_for(signal="go")]
+    thread_id = await waiting(house, *steps)
+    await send(house, thread_id, value="old")
+    await house.control.cancel(thread_id)
+    await house.end(thread_id)
+    await run_again(house, thread_id, None)
+    await parked(house, thread_id)
+    house.later(61)
+    await house.until(lambda: bool(house.tables.waits))
+    await parked(house, thread_id)
+    await send(house, thread_id, value="new")
+    assert await output(house, thread_id) == "new"
+
+
+async def test_a_signal_while_the_wait_is_being_opened_is_not_lost(house: House) -> None:
+    book = MemoryWaits(house.tables)
+
+    async def open_it(key: WaitKey, *rest: Any) -> Any:
+        wait = await book.open(key, *rest)
+        await send(house, key.thread_id, value=7)
+        return wait
+
+    house.wait_book.instead["open"] = open_it
+    assert await output(house, await house.run(waits_for(signal="go"))) == 7
+
+
+# ---- workflows in Python
+
+
+async def sewn(ctx: Any, given: Any) -> Any:
+    go = await ctx.signal("go")
+    match = "message.data.n > input.least"
+    paid = await ctx.wait_for("paid", topic=f"orders.{given['order']}", match=match, since="step")
+    try:
+        await ctx.wait_for("never", signal="x.{y}")
+    except ValueError as error:
+        return [go, paid["data"], str(error)]
+
+
+async def test_a_function_waits_for_messages_and_signals(house: House, post: Post) -> None:
+    thread_id = await begin(house, sewn, {"order": 7, "least": 1})
+    await parked(house, thread_id)
+    await send(house, thread_id, value="now")
+    await house.until(lambda: any(wait.topic for wait in house.tables.waits.values()))
+    await parked(house, thread_id)
+    post.publish("orders.7", {"n": 1})
+    post.publish("orders.7", {"n": 2})
+    await house.end(thread_id)
+    found = jsontext.loads((await house.execution(thread_id)).output or "null")
+    assert found[:2] == ["now", {"n": 2}]
+    assert "not a name" in found[2]
