@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from app.store import gates
+from app.store import gates, waits
 from app.store.queries import load, parse
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def test_the_server_takes_every_statement(database_url: str, group: str) -
     await connection.close()
 
 
-@pytest.mark.parametrize("statements", [gates.SQL], ids=["gates"])
+@pytest.mark.parametrize("statements", [gates.SQL, waits.SQL], ids=["gates", "waits"])
 async def test_the_server_takes_every_statement_of_a_book(database_url: str, statements: Mapping[str, str]) -> None:
     connection = await asyncpg.connect(database_url)
     for statement in statements.values():

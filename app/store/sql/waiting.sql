@@ -34,7 +34,7 @@ UPDATE {table} AS gate SET answer = $6, answer_sha256 = $7, answered_at = now(),
 WHERE {key} AND gate.answered_at IS NULL AND gate.timeout_at <= now();
 
 -- lock --
-SELECT thread_id FROM threads WHERE thread_id = $1 FOR UPDATE;
+SELECT * FROM threads WHERE thread_id = $1 FOR UPDATE;
 
 -- wake --
 -- $2: the wish for whoever drives the thread; one to pause or to cancel it stands before it.

@@ -71,7 +71,7 @@ SELECT * FROM signals WHERE thread_id = $1 AND idempotency_key = $2;
 
 -- pending --
 -- Whether there are $2 already that nobody has taken.
-SELECT count(*) >= $2 FROM (SELECT FROM signals WHERE thread_id = $1 AND taken_at IS NULL LIMIT $2) AS some;
+SELECT count(*) >= $2 FROM (SELECT FROM signals WHERE thread_id = $1 AND taken_at IS NULL LIMIT $2) AS found;
 
 -- signals --
 -- $1: how many, $2: the length from which a value is told by a preview, $3: that one's.
