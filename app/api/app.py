@@ -37,6 +37,7 @@ from app.api import (
     travel,
     upkeep,
     usage,
+    waits,
     workflows,
 )
 from app.api.feed import Feed
@@ -54,6 +55,7 @@ _INVOKE: Final = (
     follow.router,
     steer.router,
     gates.router,
+    waits.router,
     fork.router,
     events.timeline_router,
     travel.router,
@@ -65,6 +67,7 @@ _INVOKE: Final = (
 _OTHERS: Final = (
     follow.feed_router,
     gates.open_router,
+    waits.list_router,
     look.execution_router,
     events.router,
     logs.router,

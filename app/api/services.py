@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
     from app.domain.upkeep import Upkeep
+    from app.domain.waits import MessageWait, Sent, SignalFilter, SignalRecord, WaitFilter
+    from app.domain.waits import Signal as SignalToSend
     from app.engine.agents import Directory
     from app.engine.bus import Bus
     from app.engine.inspection import Report
@@ -112,6 +114,14 @@ class Gates(Protocol):
         item: int | None = None,
         round: int | None = None,  # noqa: A002
     ) -> ThreadRecord: ...
+
+
+class Waits(Protocol):
+    """What steps wait for, and signals."""
+
+    async def listed(self, where: WaitFilter, /) -> list[MessageWait]: ...
+    async def send(self, thread_id: str, signal: SignalToSend, /) -> Sent: ...
+    async def signals(self, where: SignalFilter, /) -> list[SignalRecord]: ...
 
 
 class Limits(Protocol):
@@ -212,6 +222,8 @@ class Services(Protocol):
     def mcp(self) -> Mcp: ...
     @property
     def gates(self) -> Gates: ...
+    @property
+    def waits(self) -> Waits: ...
     @property
     def metrics(self) -> Metrics: ...
     @property

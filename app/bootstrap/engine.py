@@ -79,7 +79,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
     admission = _admission(settings, store, worker)
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
-    waits = doers.waits.looker = Waits(store.waits, worker)
+    waits = doers.waits.looker = Waits(store.waits, worker, max_value_bytes=settings.max_value_bytes)
     return _Engine(
         config=config,
         store=store,

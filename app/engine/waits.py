@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.document_waits import MESSAGE
-from app.domain.errors import JsonError, Unavailable
+from app.domain.errors import InvalidRequest, JsonError, Unavailable
 from app.domain.known_secrets import KNOWN
 from app.domain.ports import FeedPosition
 from app.domain.records import ErrorInfo
@@ -32,8 +32,9 @@ _BREATH: Final = 50
 class Waits(Look):
     """One for the engine; `logs` are searched, each by itself, for what has been said since a wait counts messages."""
 
-    def __init__(self, book: WaitBook, worker: Worker) -> None:
+    def __init__(self, book: WaitBook, worker: Worker, *, max_value_bytes: int) -> None:
         self.book = book
+        self._max_value_bytes = max_value_bytes
         self.logs: list[Log] = []
         self._worker = worker
         self._looked_at = 0
@@ -47,7 +48,12 @@ class Waits(Look):
         return await self.book.signals(where)
 
     async def send(self, thread_id: str, signal: Signal) -> Sent:
-        """See WaitBook.send; whoever drives the thread here looks at once."""
+        """See WaitBook.send; whoever drives the thread here looks at once.  Raises InvalidRequest (signal_too_large) too."""
+        if len(signal.value_json) > self._max_value_bytes:
+            told = f"the value has {len(signal.value_json):,} characters of JSON; at most {self._max_value_bytes:,} are kept"
+            raise InvalidRequest(told, code="signal_too_large")
+        if KNOWN:
+            signal = replace(signal, value_json=KNOWN.json(signal.value_json))
         sent = await self.book.send(thread_id, signal)
         if sent.signal.taken_by is not None and not sent.replayed:
             self.woken(sent.thread)

@@ -34,6 +34,7 @@ from app.engine.difference import Difference, difference
 from app.engine.gates import Gates
 from app.engine.retention import Retention
 from app.engine.transfer import Transfers
+from app.engine.waits import Waits
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
@@ -55,6 +56,7 @@ from app.store.memory_tables import MemoryTables
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_upkeep import MemoryUpkeep
+from app.store.memory_waits import MemoryWaits
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
@@ -272,11 +274,16 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self._open_waits(tables)
         self._open_policies(tables)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.upkeep = MemoryUpkeep(tables)
         self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
         self.workflow: WorkflowRecord
+
+    def _open_waits(self, tables: MemoryTables) -> None:
+        self.wait_book = MemoryWaits(tables)
+        self.waits = Waits(self.wait_book, self.worker, max_value_bytes=10_000)
 
     def _open_policies(self, tables: MemoryTables) -> None:
         self.retention = Retention(

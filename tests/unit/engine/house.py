@@ -259,7 +259,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     )
     house.gates, house.gate_book, house.runners = Gates(stores, worker), gate_book, runners
     house.wait_book = wait_book
-    house.waits = runners["wait_for"].looker = Waits(wait_book, worker)
+    house.waits = runners["wait_for"].looker = Waits(wait_book, worker, max_value_bytes=10_000)
     house.mover = Mover(stores, catalog, worker, bus, MemoryUpkeep(tables))
     house.inspector = Inspector(stores, catalog, worker, bus, MemoryUpkeep(tables))
     house.wires = (journal, breaker_store, queue_store, gate_book, wait_book)
