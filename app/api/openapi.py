@@ -100,7 +100,7 @@ def body(model: type[BaseModel], value: Any, *, required: bool = True) -> Json:
 
 def json_body(told: str, value: Any) -> Json:
     """The `openapi_extra` of a route that reads any JSON value from its body, or none."""
-    content = {"schema": {}, "example": _packed(value)}
+    content: Json = {"schema": {}, "example": _packed(value)}
     return {"requestBody": {"required": False, "description": told, "content": {"application/json": content}}}
 
 

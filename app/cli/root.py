@@ -28,6 +28,7 @@ from app.cli import (
     travel,
     upkeep,
     verify,
+    waits,
 )
 from app.cli.options import DEFAULT_URL, Common, Json, service_url
 from app.cli.rendering import complain, encodes
@@ -61,6 +62,7 @@ steer.register(app)
 fork.register(app)
 travel.register(app)
 gates.register(app)
+waits.register(app)
 steps.register(app)
 tail.register(app)
 verify.register(app)

@@ -252,9 +252,6 @@ class Service:
         self.hints = 0
         self.heeded: list[tuple[str, str]] = []
         self.worker: Any = SimpleNamespace(free=0, hint=self.hint, heed=lambda *wish: self.heeded.append(wish))
-        self.gate_book = MemoryGates(tables)
-        stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
-        self.gates = Gates(stores, self.worker)
         self.queues = Admission(MemoryQueues(tables), self.worker)
         self.functions = Functions()
         kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
@@ -282,7 +279,9 @@ class Service:
         self.workflow: WorkflowRecord
 
     def _open_waits(self, tables: MemoryTables) -> None:
-        self.wait_book = MemoryWaits(tables)
+        self.gate_book, self.wait_book = MemoryGates(tables), MemoryWaits(tables)
+        stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
+        self.gates = Gates(stores, self.worker)
         self.waits = Waits(self.wait_book, self.worker, max_value_bytes=10_000)
 
     def _open_policies(self, tables: MemoryTables) -> None:
