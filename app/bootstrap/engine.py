@@ -35,6 +35,7 @@ from app.engine.moving import Mover
 from app.engine.replay import Replays
 from app.engine.waits import Waits
 from app.engine.worker import Worker
+from app.telemetry.metrics_parts import WaitFigures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -94,7 +95,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
         logs=logs,
         admission=admission,
         control=control,
-        metrics=service_metrics(store, agents.series, bus, worker, breakers, admission),
+        metrics=_metrics(service_metrics(store, agents.series, bus, worker, breakers, admission), waits),
         tracing=open_traces(settings, bus, store.stores.reads, lease.own.id, stack),
         retention=open_retention(config, store, bus),
         waits=waits,
@@ -209,6 +210,11 @@ class _Engine:
 
     def _may_start(self) -> bool:
         return self.lease.holds and all(writer.available for writer in self.store.writers)
+
+
+def _metrics(metrics: Metrics, waits: Waits) -> Metrics:
+    metrics.sources.append(WaitFigures(waits).figures)
+    return metrics
 
 
 def _limits(settings: Settings) -> Limits:

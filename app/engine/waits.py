@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +39,8 @@ class Waits(Look):
         self.logs: list[Log] = []
         self._worker = worker
         self._looked_at = 0
+        self.offers: Counter[str] = Counter()
+        """Messages that fitted a wait, by what became of them."""
 
     async def listed(self, where: WaitFilter) -> list[MessageWait]:
         """See WaitBook.listed."""
@@ -107,6 +110,7 @@ class Waits(Look):
         if taken is None:
             return None
         got, thread = await self.book.take(wait.key, taken)
+        self.offers[got.value] += 1
         if thread is not None:
             self.woken(thread)
         return got
