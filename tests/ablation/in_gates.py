@@ -104,14 +104,14 @@ openstep(
 )
 gatework(
     "a question is told once",
-    "not gate.closed and not gate.told_waiting:",
-    "not gate.closed:",
+    "not record.closed and not record.told_waiting:",
+    "not record.closed:",
     GATES + "test_two_gates_beside_each_other_are_answered_one_by_one",
 )
 gatework(
     "an answer is told once",
-    "gate.sound and not gate.told_answered:",
-    "gate.sound:",
+    "record.sound and not record.told_answered:",
+    "record.sound:",
     GATES + "test_a_runner_of_another_kind_may_ask_several_times",
 )
 step = Room("app/engine/step.py")

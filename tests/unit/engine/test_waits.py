@@ -403,8 +403,8 @@ async def test_nothing_falls_between_the_moments_of_following(house: House, mome
     log, done = Post(house.tables), []
     follower = await follower_of(house, log)
     thread_id = "late"
-    await waiting(house, waits_for(topic="t.other"))
-    log.publish("t.nobody")
+    await waiting(house, waits_for(topic="u.other"))
+    log.publish("u.nobody")
 
     async def at(now: str) -> None:
         if now != moment or done:
