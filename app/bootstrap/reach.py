@@ -53,8 +53,10 @@ class World:
 
 def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
-    consumers: dict[str, Consumer] = {"waits": MessageGiver(world.waits, own=True)}
-    return Reach(followers=_followers(world, consumers), catch_up=CatchUp(world.waits))
+    giver = MessageGiver(world.waits, own=True)
+    followers = _followers(world, {"waits": giver})
+    giver.beat = next(one.pulse.beat for one in followers if one.name == "waits_events")
+    return Reach(followers=followers, catch_up=CatchUp(world.waits))
 
 
 def _followers(world: World, consumers: dict[str, Consumer]) -> list[Follower]:

@@ -182,7 +182,7 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
     async def take(self, key: WaitKey, taken: Taken) -> tuple[Got, ThreadRecord | None]:
         """Answer a wait with a message, unless its thread has had that, and make its thread look at it: the thread's row then.
 
-        Does not wait for long for a row that somebody holds.
+        Does not wait for long for a row that somebody holds.  Raises InvalidRequest for what the store cannot hold.
         """
         ...
 

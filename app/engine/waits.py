@@ -6,15 +6,15 @@ import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import jsontext
 from app.domain.document_waits import MESSAGE
-from app.domain.errors import InvalidRequest, JsonError, Unavailable
+from app.domain.errors import BackstitchError, InvalidRequest, JsonError, Unavailable
 from app.domain.known_secrets import KNOWN
 from app.domain.ports import FeedPosition
 from app.domain.records import ErrorInfo
-from app.domain.retry import EXPRESSION
+from app.domain.retry import EXPRESSION, INVALID_OUTPUT
 from app.domain.template import Condition, ExpressionError
 from app.domain.waits import Got, Look, MessageWait, Taken
 from app.engine.values import BIG_JSON, off_loop
@@ -109,7 +109,11 @@ class Waits(Look):
         taken = await self.judge(wait, message)
         if taken is None:
             return None
-        got, thread = await self.book.take(wait.key, taken)
+        try:
+            got, thread = await self.book.take(wait.key, taken)
+        except InvalidRequest as error:  # the store cannot hold it: nor will it the next time
+            spoilt = _told(wait, message, "taken", error)
+            got, thread = await self.book.take(wait.key, Taken(digest=taken.digest, error_json=spoilt))
         self.offers[got.value] += 1
         if thread is not None:
             self.woken(thread)
@@ -127,26 +131,30 @@ class Waits(Look):
         try:
             if not await off_loop(lambda: _fits(wait, message), size, BIG_JSON):
                 return None
-        except (ExpressionError, JsonError) as error:
-            return Taken(digest=digest, by=message.source, error_json=_told(wait, message, error))
+        except (ExpressionError, JsonError, InvalidRequest) as error:  # an imported wait may hold no condition at all
+            return Taken(digest=digest, error_json=_told(wait, message, "decided", error))
         text = await off_loop(lambda: jsontext.dumps(message.scope()), size, BIG_JSON)
-        return Taken(digest=digest, by=message.source, answer_json=KNOWN.json(text) if KNOWN else text)
+        by = jsontext.clean(message.source).replace("\0", "\ufffd")
+        return Taken(digest=digest, by=by, answer_json=KNOWN.json(text) if KNOWN else text)
 
 
 def digest_of(message: Message) -> bytes:
     """What tells a message from all others: an id is unique within its source."""
-    return hashlib.sha256(f"{message.source}\0{message.id}".encode()).digest()
+    return hashlib.sha256(f"{message.source}\0{message.id}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _fits(wait: MessageWait, message: Message) -> bool:
     """Raises ExpressionError."""
     if wait.match is None:
         return True
-    given: dict[str, Any] = {} if wait.given_json is None else jsontext.loads(wait.given_json)
-    return Condition.compile(wait.match).test({**given, MESSAGE: message.scope()})
+    given: Any = {} if wait.given_json is None else jsontext.loads(wait.given_json)
+    known = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    return Condition.compile(wait.match).test({**known, MESSAGE: message.scope()})
 
 
-def _told(wait: MessageWait, message: Message, error: ExpressionError | JsonError) -> str:
-    told = f"match cannot be decided for message {message.id[:200]} on {message.topic}: {error}"
-    info = ErrorInfo(kind=EXPRESSION, message=KNOWN.text(jsontext.clean(told[:2_000])), step_id=wait.key.step_id)
+def _told(wait: MessageWait, message: Message, what: str, error: BackstitchError) -> str:
+    subject = "match" if what == "decided" else "what was said"
+    told = f"{subject} cannot be {what} for message {message.id[:200]} on {message.topic}: {error}"
+    kind = EXPRESSION if what == "decided" else INVALID_OUTPUT
+    info = ErrorInfo(kind=kind, message=KNOWN.text(jsontext.clean(told[:2_000])), step_id=wait.key.step_id)
     return jsontext.dumps(info.value())

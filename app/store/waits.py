@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from app.domain import jsontext, topics
+from app.domain.errors import BackstitchError, InvalidRequest
 from app.domain.events import PREVIEW, RESULT_LIMIT
 from app.domain.waiting import WaitKey
 from app.domain.waits import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
     from app.domain.waits import Awaited, Signal, SignalFilter, Taken, WaitFilter
     from app.store.hints import PostgresHints
@@ -88,6 +88,8 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
                 moved = await self._wake(connection, key.thread_id)
         except asyncpg.LockNotAvailableError:
             return Got.BUSY, None
+        except db.REFUSED as error:
+            raise InvalidRequest(f"the database does not take it: {db.describe(error)}") from error
         except (*db.LOST, *db.AGAIN) as error:
             raise db.unavailable(error) from error
         self._hints.note_steered(key.thread_id, due=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import topics
 from app.domain.errors import Unavailable
@@ -14,7 +14,7 @@ from app.domain.waits import Got
 from app.engine.pulse import Pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from app.domain.messages import Message
     from app.domain.waits import MessageWait
@@ -27,6 +27,7 @@ BEHIND: Final = 30.0
 _LOOK: Final = 1.0
 _PAGE: Final = 500
 _AT_ONCE: Final = 4
+"""Threads that are given something at a time: each takes a connection of the pool."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -40,6 +41,9 @@ class MessageGiver(Consumer):
     def __init__(self, waits: Waits, *, own: bool) -> None:
         self._waits = waits
         self._own = own
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self.beat: Callable[[], None] = _nothing
+        """Called now and then while a message is given to many."""
 
     async def wants(self) -> Collection[str]:
         """See Consumer: from now on whoever opens a wait is followed for; what was said before, he looks for himself."""
@@ -53,28 +57,37 @@ class MessageGiver(Consumer):
         by_topic: dict[str, list[Message]] = {}
         for message in messages:
             by_topic.setdefault(message.topic, []).append(message)
-        for wanted in await self._waits.book.wanted(by_topic.keys()):
-            meant = [message for message in messages if topics.matches(wanted, message.topic)]
-            await self._give(wanted, meant)
+        wanted = await self._waits.book.wanted(by_topic.keys())
+        exact = {topic: by_topic[topic] for topic in wanted if topic in by_topic}
+        patterns = [topic for topic in wanted if topic not in by_topic]
+        meant = {one: [each for each in messages if topics.matches(one, each.topic)] for one in patterns}
+        await self._side_by_side([self._give(topic, some) for topic, some in (exact | meant).items()])
 
     async def _give(self, topic: str, messages: Sequence[Message]) -> None:
         after: MessageWait | None = None
         while True:
-            page = await self._waits.book.open_for(topic, after, _PAGE)
+            async with self._turns:
+                page = await self._waits.book.open_for(topic, after, _PAGE)
             families = [list(group) for _, group in itertools.groupby(page, lambda wait: wait.key.thread_id)]
-            for first in range(0, len(families), _AT_ONCE):
-                async with asyncio.TaskGroup() as group:
-                    for family in families[first : first + _AT_ONCE]:
-                        group.create_task(self._give_to(family, messages))
+            await self._side_by_side([self._give_to(family, messages) for family in families])
+            self.beat()
             if len(page) < _PAGE:
                 return
             after = page[-1]
 
     async def _give_to(self, family: list[MessageWait], messages: Sequence[Message]) -> None:
         """The waits of one thread, one after the other: each message is for one of them."""
-        for wait in family:
-            if wait.waits:
-                await self._give_first(wait, messages)
+        async with self._turns:
+            for wait in family:
+                if wait.waits:
+                    await self._give_first(wait, messages)
+
+    @staticmethod
+    async def _side_by_side(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Do all of it, however much; what fails does not keep the rest from being done."""
+        failures = [end for end in await asyncio.gather(*works, return_exceptions=True) if end is not None]
+        if failures:
+            raise failures[0]
 
     async def _give_first(self, wait: MessageWait, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -88,6 +101,10 @@ class MessageGiver(Consumer):
                 await self._waits.book.looked(wait, None)
             if got not in (None, Got.HAD):
                 return
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class CatchUp:

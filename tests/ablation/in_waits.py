@@ -113,8 +113,8 @@ desk(
 )
 desk(
     "a condition that cannot be decided fails its own step alone",
-    "        except (ExpressionError, JsonError) as error:\n",
-    "        except ZeroDivisionError as error:\n",
+    "except (ExpressionError, JsonError, InvalidRequest) as error:",
+    "except ZeroDivisionError as error:",
     WAITS + "test_a_bad_condition_fails_its_own_step_alone",
     promise="-",
 )

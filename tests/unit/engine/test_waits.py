@@ -218,6 +218,21 @@ async def test_a_bad_condition_fails_its_own_step_alone(house: House, post: Post
     assert (await output(house, bad))["data"] == {"amount": 2}
 
 
+async def test_what_the_store_cannot_hold_fails_the_step_and_holds_nobody_up(house: House, post: Post) -> None:
+    held, free = [await waiting(house, waits_for(topic="t")) for _ in range(2)]
+    book = MemoryWaits(house.tables)
+
+    async def take(key: WaitKey, taken: Taken) -> Any:
+        if key.thread_id == held and taken.answer_json is not None:
+            raise InvalidRequest("the database does not take it: too much")
+        return await book.take(key, taken)
+
+    house.wait_book.instead["take"] = take
+    message = post.publish("t")
+    assert (await output(house, free))["id"] == message.id
+    assert (await error(house, held))["kind"] == "invalid_output"
+
+
 async def test_what_is_no_topic_fails_the_step(house: House, post: Post) -> None:
     thread_id = await house.run(paid(), input={"order": "a b"})
     assert (await error(house, thread_id))["kind"] == "validation"
