@@ -69,6 +69,7 @@ async def followed(waits: Waits, post: Post, tables: MemoryTables) -> AsyncGener
     follower = Follower("post", post, MessageGiver(waits, own=False), MemoryPlaces(tables), owner="me", lease=10.0)
     waits.logs.append(post)
     post.news.append(follower.hint)
+    waits.on_open.append(follower.wake)
     task = asyncio.create_task(follower.run())
     try:
         yield follower

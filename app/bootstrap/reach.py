@@ -55,7 +55,9 @@ def open_reach(world: World) -> Reach:
     """All its parts, not yet going."""
     giver = MessageGiver(world.waits, own=True)
     followers = _followers(world, {"waits": giver})
-    giver.beat = next(one.pulse.beat for one in followers if one.name == "waits_events")
+    own = next(one for one in followers if one.name == "waits_events")
+    giver.beat = own.pulse.beat
+    world.waits.on_open.append(own.wake)
     return Reach(followers=followers, catch_up=CatchUp(world.waits))
 
 

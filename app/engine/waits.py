@@ -20,6 +20,8 @@ from app.domain.waits import Got, Look, MessageWait, Taken
 from app.engine.values import BIG_JSON, off_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.domain.messages import Log, Message
     from app.domain.records import ThreadRecord
     from app.domain.waits import Sent, Signal, SignalFilter, SignalRecord, WaitBook, WaitFilter
@@ -41,6 +43,8 @@ class Waits(Look):
         self._looked_at = 0
         self.offers: Counter[str] = Counter()
         """Messages that fitted a wait, by what became of them."""
+        self.on_open: list[Callable[[], None]] = []
+        """Told that there is a wait which goes on waiting."""
 
     async def listed(self, where: WaitFilter) -> list[MessageWait]:
         """See WaitBook.listed."""
@@ -80,6 +84,8 @@ class Waits(Look):
             if await self.book.looked(wait, up_to):
                 break
             searched = replace(searched, looked=up_to)
+        for tell in self.on_open:
+            tell()
         return await self._now(wait)
 
     async def _now(self, wait: MessageWait) -> MessageWait:

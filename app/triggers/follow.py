@@ -37,11 +37,18 @@ class Follower:
         self._owner = owner
         self._lease = lease
         self._news = asyncio.Event()
+        self._idle = False
+        """Nothing was wanted the last time: news are none, it looks once in a while whether anything is."""
         self._pause = 0.0
         self.pulse = Pulse(_LOOK)
 
     def hint(self) -> None:
         """There may be news."""
+        if not self._idle:
+            self._news.set()
+
+    def wake(self) -> None:
+        """Something may be wanted that was not."""
         self._news.set()
 
     async def run(self) -> None:
@@ -90,6 +97,7 @@ class Follower:
         # end of his own that is no earlier.
         end = await self._source.end()
         patterns = await self._consumer.wants()
+        self._idle = not patterns
         if not patterns:
             return await self._move(place, end) and False
         found = await self._source.read(place, patterns, PAGE)
