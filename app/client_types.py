@@ -27,6 +27,16 @@ class AcceptedAnswer(TypedDict):
     resumed_from_version: NotRequired[int | None]
 
 
+class AwaitedDocument(TypedDict):
+    """The message on a topic, or the signal, that a step waits for."""
+
+    topic: str | None
+    signal: str | None
+    match: str | None
+    opened_at: str
+    timeout_at: str | None
+
+
 class ErrorDocument(TypedDict):
     """Why a step or a thread failed."""
 
@@ -156,6 +166,7 @@ class StepDocument(TypedDict):
     error: ErrorDocument | None
     reused: bool
     gate: NotRequired[WaitingGate | None]
+    waits_for: NotRequired[AwaitedDocument | None]
     agent_version: int | None
     usage: Usage | None
 

@@ -41,6 +41,7 @@ from app.api import (
     triggers,
     upkeep,
     usage,
+    waits,
     webhooks,
     workflows,
 )
@@ -64,6 +65,7 @@ _INVOKE: Final = (
     follow.router,
     steer.router,
     gates.router,
+    waits.router,
     fork.router,
     events.timeline_router,
     travel.router,
@@ -75,6 +77,7 @@ _INVOKE: Final = (
 _OTHERS: Final = (
     follow.feed_router,
     gates.open_router,
+    waits.list_router,
     look.execution_router,
     events.router,
     monitor.router,

@@ -14,7 +14,7 @@ from app.domain.gates import GateKey
 from app.domain.ports import FeedPosition
 
 if TYPE_CHECKING:
-    from app.domain.gates import GateRecord
+    from app.domain.waiting import WaitRecord
 
 _MAX: Final = 2**63 - 1
 _MAX_VERSION: Final = 2**31 - 1
@@ -106,7 +106,7 @@ def one_id(cursor: str | None) -> str | None:
 
 
 def gate(cursor: str | None) -> tuple[datetime, GateKey] | None:
-    """(opened_at, key) of the last gate of the page before."""
+    """(opened_at, key) of the last gate, or wait, of the page before."""
     if cursor is None:
         return None
     at, thread_id, execution_id, step_id, item, place = decode(cursor, str, str, str, str, int, int)
@@ -117,11 +117,16 @@ def gate(cursor: str | None) -> tuple[datetime, GateKey] | None:
     return cast("datetime", when), key
 
 
-def of_gate(gate: GateRecord) -> str:
-    """The cursor of a gate."""
+def of_gate(gate: WaitRecord) -> str:
+    """The cursor of a gate, or of a wait."""
     key = gate.key
     parts = (key.thread_id, key.key_execution_id, key.step_id, key.item + 1, key.round)
     return encode(gate.opened_at.isoformat(), *parts)
+
+
+def number(cursor: str | None) -> int:
+    """The number of the last one of the page before, 0 at the start."""
+    return 0 if cursor is None else decode(cursor, int)[0]
 
 
 def text(cursor: str | None) -> str:

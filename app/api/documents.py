@@ -19,6 +19,7 @@ from app.domain.travel import Timeline
 from app.domain.views.executions import execution_document
 from app.domain.views.history import history_entry, states
 from app.domain.views.status import Aside, kept_runs, status_document
+from app.domain.waits import WaitFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from app.domain.records import CheckpointRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.views.common import Document
+    from app.domain.waits import MessageWait
 
 _CHUNK = 1000
 
@@ -46,12 +48,14 @@ async def status_of(services: Services, thread: ThreadRecord) -> Document:
     execution = execution or _gone(thread, spec)
     kept = kept_runs(refs, runs)
     gates: list[GateRecord] = []
+    waits: list[MessageWait] = []
     if any(run.status is StepStatus.WAITING for run in runs):
         gates = await services.gates.listed(GateFilter(thread_id=name, only_open=True, limit=_CHUNK))
+        waits = await services.waits.listed(WaitFilter(thread_id=name, is_open=True, limit=_CHUNK))
     if kept:
         runs = runs + await reads.steps(name, ids=kept, values=False)
     origin = None if execution.kind == "invoke" else await origin_of(services, name)
-    return status_document(thread, execution, spec, refs, runs, Aside(origin=origin, gates=gates))
+    return status_document(thread, execution, spec, refs, runs, Aside(origin=origin, gates=gates, waits=waits))
 
 
 def _gone(thread: ThreadRecord, spec: WorkflowSpec) -> ExecutionRecord:

@@ -41,6 +41,7 @@ _TAGS: Final = [
     {"name": "replay", "description": "A recorded step, done again in a thread of its own."},
     {"name": "transfer", "description": "A thread as one file."},
     {"name": "gates", "description": "Questions that steps ask, and their answers."},
+    {"name": "waits", "description": "What steps wait for, and signals to threads."},
     {"name": "look back", "description": "Checkpoints, states and executions."},
     {"name": "usage", "description": "What work has cost."},
     {"name": "metrics", "description": "How agents and workflows do over time."},
@@ -109,6 +110,12 @@ def body(model: type[BaseModel], value: Any, *, required: bool = True) -> Json:
     """The `openapi_extra` of a route that reads a `model` from its body."""
     content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": _packed(value)}
     return {"requestBody": {"required": required, "content": {"application/json": content}}}
+
+
+def json_body(told: str, value: Any) -> Json:
+    """The `openapi_extra` of a route that reads any JSON value from its body, or none."""
+    content: Json = {"schema": {}, "example": _packed(value)}
+    return {"requestBody": {"required": False, "description": told, "content": {"application/json": content}}}
 
 
 def agent_body(schema: Json, value: Any) -> Json:

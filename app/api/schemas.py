@@ -75,6 +75,16 @@ class WaitingGate(BaseModel):
     timeout_at: str | None
 
 
+class AwaitedDocument(BaseModel):
+    """The message on a topic, or the signal, that a step waits for."""
+
+    topic: str | None
+    signal: str | None
+    match: str | None
+    opened_at: str
+    timeout_at: str | None
+
+
 class Usage(BaseModel):
     """What it cost: tokens of models, and US dollars as far as prices are known."""
 
@@ -100,6 +110,7 @@ class StepDocument(BaseModel):
     error: ErrorDocument | None
     reused: bool
     gate: WaitingGate | None = None
+    waits_for: AwaitedDocument | None = None
     agent_version: int | None
     usage: Usage | None
 

@@ -6,26 +6,24 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from typing import Literal
 
     from starlette.requests import HTTPConnection
 
     from app.api.feed import Feed
+    from app.api.services_agents import AgentDesk, Breakers, QueueDesk
     from app.api.sse import Streams
-    from app.domain.breakers import BreakerRecord
     from app.domain.commands import Accepted, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.config import ConfigChange, ShownSetting
-    from app.domain.errors import Problem
     from app.domain.event_log import EventLog
     from app.domain.gates import Answer, GateFilter, GateRecord
     from app.domain.logs import LogFilter, LogPage
     from app.domain.message_book import MessageFilter, MessagePage
     from app.domain.messages import Message
-    from app.domain.metrics import MetricsStore, Tally
+    from app.domain.metrics import MetricsStore
     from app.domain.moving import MoveCommand, Moves
     from app.domain.ports import Reads, Registry
-    from app.domain.queues import QueueReport, QueueSettings
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
@@ -34,7 +32,8 @@ if TYPE_CHECKING:
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
     from app.domain.upkeep import Upkeep
-    from app.engine.agents import Directory
+    from app.domain.waits import MessageWait, Sent, SignalFilter, SignalRecord, WaitFilter
+    from app.domain.waits import Signal as SignalToSend
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.retention import Retention
@@ -67,37 +66,6 @@ class Control(Protocol):
     async def load_state(self, thread_id: str, version: int) -> State: ...
 
 
-class Breakers(Protocol):
-    """The circuit breakers of the agents."""
-
-    def listed(self) -> list[BreakerRecord]: ...
-    def find(self, agent: str) -> BreakerRecord | None: ...
-    async def refresh(self) -> None: ...
-    async def open(self, agent: str, reason: str | None, seconds: float | None) -> BreakerRecord: ...
-    async def close(self, agent: str) -> BreakerRecord: ...
-
-
-class AgentDesk(Protocol):
-    """The agents."""
-
-    @property
-    def directory(self) -> Directory: ...
-    def files(self) -> list[tuple[str, list[Problem]]]: ...
-    async def health(self, agent: str, window: timedelta) -> Tally: ...
-
-
-class QueueDesk(Protocol):
-    """The queues, with the usual where they are told nothing else."""
-
-    @property
-    def slots(self) -> int:
-        """The limit of a queue whose `max_running` is None, for each process."""
-        ...
-
-    async def report(self, name: str | None = None) -> list[QueueReport]: ...
-    async def configure(self, settings: QueueSettings, /) -> QueueReport: ...
-
-
 class Gates(Protocol):
     """The questions that steps ask."""
 
@@ -119,6 +87,14 @@ class Gates(Protocol):
         item: int | None = None,
         round: int | None = None,  # noqa: A002
     ) -> ThreadRecord: ...
+
+
+class Waits(Protocol):
+    """What steps wait for, and signals."""
+
+    async def listed(self, where: WaitFilter, /) -> list[MessageWait]: ...
+    async def send(self, thread_id: str, signal: SignalToSend, /) -> Sent: ...
+    async def signals(self, where: SignalFilter, /) -> list[SignalRecord]: ...
 
 
 class Limits(Protocol):
@@ -228,6 +204,8 @@ class Services(Protocol):
     def mcp(self) -> Mcp: ...
     @property
     def gates(self) -> Gates: ...
+    @property
+    def waits(self) -> Waits: ...
     @property
     def metrics(self) -> Metrics: ...
     @property

@@ -14,6 +14,7 @@ from app.runners.http import HttpRunner
 from app.runners.mcp import McpRunner
 from app.runners.python import PythonRunner
 from app.runners.sleep import SleepRunner
+from app.runners.wait_for import WaitRunner
 from app.runners.workflow import WorkflowRunner
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doers:
-    """`runners` by kind of step; `sub_workflows` among them still has to be told who starts threads."""
+    """`runners` by kind of step; `sub_workflows` among them still has to be told who starts threads, and `waits` who searches
+    the logs.
+    """
 
     runners: Mapping[str, Runner]
     sub_workflows: WorkflowRunner
+    waits: WaitRunner
     directory: Directory
     mcp: McpServers
 
@@ -46,6 +50,7 @@ async def open_doers(settings: Settings, store: Store, code: Code, stack: AsyncE
     stack.push_async_callback(http.aclose)
     kinds = agent_kinds(Given(settings=settings, store=store, code=code, python=python, mcp=mcp), stack)
     directory, sub_workflows = agent_directory(store, kinds, code.agents()), WorkflowRunner()
+    waits = WaitRunner(store.waits, store.stores.reads)
     runners: dict[str, Runner] = {
         "agent": AgentRunner(directory, kinds),
         "python": python,
@@ -53,6 +58,7 @@ async def open_doers(settings: Settings, store: Store, code: Code, stack: AsyncE
         "mcp": McpRunner(mcp),
         "workflow": sub_workflows,
         "gate": GateRunner(store.stores.gates, settings.max_value_bytes),
+        "wait_for": waits,
         "sleep": SleepRunner(),
     }
-    return Doers(runners=runners, sub_workflows=sub_workflows, directory=directory, mcp=mcp)
+    return Doers(runners=runners, sub_workflows=sub_workflows, waits=waits, directory=directory, mcp=mcp)

@@ -35,7 +35,9 @@ from app.engine.lease import Lease
 from app.engine.moving import Mover
 from app.engine.replay import Replays
 from app.engine.tickets import Tickets
+from app.engine.waits import Waits
 from app.engine.worker import Worker
+from app.telemetry.metrics_parts import WaitFigures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -81,6 +83,7 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
     admission = _admission(settings, store, worker)
     control = Control(store.stores, catalog, worker, bus, admission)
     doers.sub_workflows.starter, doers.sub_workflows.reads = control, store.stores.reads
+    waits = doers.waits.looker = Waits(store.waits, worker, max_value_bytes=settings.max_value_bytes)
     return _Engine(
         config=config,
         store=store,
@@ -95,10 +98,13 @@ async def _made(config: LiveSettings, store: Store, code: Code, stack: AsyncExit
         logs=logs,
         admission=admission,
         control=control,
-        metrics=service_metrics(store, agents.series, bus, worker, breakers, admission),
+        metrics=_metrics(service_metrics(store, agents.series, bus, worker, breakers, admission), waits),
         tracing=open_traces(settings, bus, store.stores.reads, lease.own.id, stack),
         retention=open_retention(config, store, bus),
-        reach=open_reach(World(settings=settings, store=store, control=control, bus=bus, process=lease.own.id)),
+        waits=waits,
+        reach=open_reach(
+            World(settings=settings, store=store, control=control, bus=bus, waits=waits, process=lease.own.id)
+        ),
     )
 
 
@@ -124,6 +130,7 @@ def _services(of: _Engine) -> Services:
         mover=Mover(stores, of.catalog, of.worker, of.bus, store.upkeep),
         upkeep=store.upkeep,
         gates=Gates(stores, of.worker),
+        waits=of.waits,
         agents=of.agents,
         mcp=of.doers.mcp,
         metrics=of.metrics,
@@ -165,6 +172,7 @@ class _Engine:
     metrics: Metrics
     tracing: Tracing
     retention: Retention
+    waits: Waits
     reach: Reach
 
     async def set_going(self, stack: AsyncExitStack) -> None:
@@ -213,6 +221,11 @@ class _Engine:
 
     def _may_start(self) -> bool:
         return self.lease.holds and all(writer.available for writer in self.store.writers)
+
+
+def _metrics(metrics: Metrics, waits: Waits) -> Metrics:
+    metrics.sources.append(WaitFigures(waits).figures)
+    return metrics
 
 
 def _limits(settings: Settings) -> Limits:

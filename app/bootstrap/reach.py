@@ -18,6 +18,7 @@ from app.triggers.starting import Begin
 from app.triggers.triggers import Triggers
 from app.triggers.upkeep import Upkeep
 from app.triggers.waiting import Waiting
+from app.triggers.waits import CatchUp, MessageGiver
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus
     from app.engine.control import Control
     from app.engine.pulse import Pulse
+    from app.engine.waits import Waits
     from app.settings import Settings
 
 
@@ -43,6 +45,7 @@ class Reach:
     triggers: TriggerDesk
     waiting: Waiting
     upkeep: Upkeep
+    catch_up: CatchUp
     firings: Counter[tuple[str, str]]
     """What came of messages, by the trigger's name and outcome."""
 
@@ -53,13 +56,18 @@ class Reach:
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
         """The background work."""
-        works = (*self.followers, self.scheduler, self.waiting, self.upkeep)
+        works = (*self.followers, self.scheduler, self.waiting, self.upkeep, self.catch_up)
         return [*(work.run() for work in works), *self.webhooks.runs()]
 
     def pulses(self) -> dict[str, Pulse]:
         """Of each loop, by its name in the health."""
         followers = {f"follow_{follower.name}": follower.pulse for follower in self.followers}
-        others = {"schedules": self.scheduler, "triggers_waiting": self.waiting, "messages": self.upkeep}
+        others = {
+            "schedules": self.scheduler,
+            "triggers_waiting": self.waiting,
+            "messages": self.upkeep,
+            "waits": self.catch_up,
+        }
         return {**followers, **{name: work.pulse for name, work in others.items()}, **self.webhooks.pulses()}
 
 
@@ -71,6 +79,7 @@ class World:
     store: Store
     control: Control
     bus: Bus
+    waits: Waits
     process: str
 
 
@@ -81,8 +90,16 @@ def open_reach(world: World) -> Reach:
     scheduler, webhooks = _scheduler(world, starter), open_webhooks(world.settings, world.store, world.process)
     followers = _followers(
         world,
-        events={"webhooks": webhooks.deliverer, "triggers": Triggers(store.triggers, begin, firings)},
-        messages={"webhooks": webhooks.publisher, "triggers": Triggers(store.triggers, begin, firings)},
+        events={
+            "webhooks": webhooks.deliverer,
+            "triggers": Triggers(store.triggers, begin, firings),
+            "waits": MessageGiver(world.waits, own=True),
+        },
+        messages={
+            "webhooks": webhooks.publisher,
+            "triggers": Triggers(store.triggers, begin, firings),
+            "waits": MessageGiver(world.waits, own=False),
+        },
     )
     publisher = Publisher(store.messages)
     webhooks.sender.told = disabled_told(publisher)
@@ -101,6 +118,7 @@ def open_reach(world: World) -> Reach:
         ),
         firings=firings,
         webhooks=webhooks,
+        catch_up=CatchUp(world.waits),
     )
 
 
@@ -122,10 +140,16 @@ def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str,
 
     def of(kind: str, log: Log, consumers: dict[str, Consumer]) -> list[Follower]:
         lease = world.settings.lease_seconds
-        return [
+        followers = [
             Follower(f"{name}_{kind}", log, consumer, world.store.places, owner=world.process, lease=lease)
             for name, consumer in consumers.items()
         ]
+        world.waits.logs.append(log)
+        for follower, consumer in zip(followers, consumers.values(), strict=True):
+            if isinstance(consumer, MessageGiver):
+                consumer.beat = follower.pulse.beat
+                world.waits.on_open.append(follower.hint)
+        return followers
 
     of_events = of("events", ThreadEvents(world.store.events, world.store.stores.reads), events)
     of_messages = of("messages", world.store.messages, messages)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.engine.retention import Retention
     from app.engine.tickets import Tickets
     from app.engine.travel import Travel
+    from app.engine.waits import Waits
     from app.engine.worker import Worker
     from app.runners.mcp_servers import McpServers
     from app.store.pool import Pool
@@ -68,6 +69,7 @@ class Services:
     mover: Mover
     upkeep: Upkeep
     gates: Gates
+    waits: Waits
     agents: AgentDesk
     mcp: McpServers
     metrics: Metrics

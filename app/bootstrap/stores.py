@@ -49,6 +49,7 @@ from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_waits import MemoryWaits
 from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
 from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
@@ -65,6 +66,7 @@ from app.store.travel import PostgresTravels
 from app.store.triggers import PostgresTriggers
 from app.store.upkeep import PostgresUpkeep
 from app.store.versions import PostgresVersions
+from app.store.waits import PostgresWaits
 from app.store.webhook_queue import PostgresDeliveries
 from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
 
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from app.domain.travel import Travels
     from app.domain.triggers import TriggerStore
     from app.domain.upkeep import Upkeep
+    from app.domain.waits import WaitBook
     from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
     from app.settings import Settings
     from app.store.journal import PostgresJournal
@@ -122,6 +125,7 @@ class Store:
     webhooks: WebhookBook
     deliveries: DeliveryQueue
     delivery_log: DeliveryLog
+    waits: WaitBook
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -187,6 +191,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         webhooks=PostgresWebhooks(pool),
         deliveries=PostgresDeliveries(pool),
         delivery_log=PostgresDeliveryLog(pool),
+        waits=PostgresWaits(pool, journal.hints),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -258,6 +263,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         webhooks=MemoryWebhooks(webhooks),
         deliveries=MemoryDeliveries(webhooks),
         delivery_log=MemoryDeliveryLog(webhooks),
+        waits=MemoryWaits(tables),
         durable=False,
         fallback=reason,
     )

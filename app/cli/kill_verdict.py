@@ -19,7 +19,7 @@ _SHOWN: Final = 60
 _MILESTONES: Final = frozenset(
     {
         "workflow_start", "workflow_complete", "workflow_failed", "workflow_cancelled", "workflow_interrupted",
-        "step_start", "step_complete", "step_failed", "step_skipped", "gate_answered",
+        "step_start", "step_complete", "step_failed", "step_skipped", "gate_answered", "message_received",
     }
 )  # fmt: skip
 """Events of which a crash adds none and takes none; of others (a resumption, a retry, progress) it may."""

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from app.cli.follow import follow
 from app.cli.options import Common, OfThread, service_command
+from app.cli.remarks import waited_for
 from app.cli.rendering import clock, duration, encodable, failure, print_json, say, styled, table
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ def print_status(found: dict[str, Any]) -> None:
 
 
 def _question(step: dict[str, Any]) -> str:
-    gate, session = step.get("gate"), str(step.get("session_id") or "")
+    gate, wait, session = step.get("gate"), step.get("waits_for"), str(step.get("session_id") or "")
+    if wait:
+        return f"waits for {waited_for(wait)}"
     if gate:
         return str(gate.get("title") or "waits for an answer")
     return f"thread {session}" if session.startswith("sub:") else ""

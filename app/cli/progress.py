@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.remarks import remark_of
+from app.cli.remarks import remark_of, waited_for
 from app.cli.rendering import STYLES, clock, duration, failure, mark, styled
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ _STEP_STATUS: Final[dict[str, str]] = {
     "step_skipped": "skipped",
     "gate_waiting": "waiting",
     "gate_answered": "running",
+    "message_waiting": "waiting",
+    "message_received": "running",
 }
 _MOVED: Final = frozenset({"workflow_resumed", "workflow_rolled_back"})
 _ASIDE: Final = frozenset({"item_failed", "attempt_discarded"})
@@ -144,12 +146,15 @@ def _line(step: Mapping[str, Any]) -> StepLine:
         attempt=int(step.get("attempt") or 0),
         started_at=_time(step.get("started_at")),
         duration_ms=step.get("duration_ms"),
-        message=failure(step.get("error")) or _question(step.get("gate")),
+        message=failure(step.get("error")) or _question(step),
         reused=bool(step.get("reused")),
     )
 
 
-def _question(gate: Mapping[str, Any] | None) -> str:
+def _question(step: Mapping[str, Any]) -> str:
+    gate, wait = step.get("gate"), step.get("waits_for")
+    if wait is not None:
+        return f"waits for {waited_for(wait)}"
     return "" if gate is None else " ".join(str(gate.get("title") or "waits for an answer").split())
 
 

@@ -58,11 +58,26 @@ def _answered(data: Data) -> str:
     return f"answered by {data.get('by') or data.get('via')}"
 
 
+def _awaited(data: Data) -> str:
+    return f"waits for {waited_for(data)}"
+
+
+def _received(data: Data) -> str:
+    return f"{waited_for(data)}: {'its time is over' if data.get('via') == 'timeout' else 'received'}"
+
+
+def waited_for(wait: Data) -> str:
+    """The message or the signal that a wait is for."""
+    return f"signal {wait['signal']}" if wait.get("signal") else f"a message on {wait.get('topic')}"
+
+
 _SPECIAL: Final[dict[str, Callable[[Data], str]]] = {
     "workflow_paused": _paused,
     "attempt_discarded": _discarded,
     "gate_waiting": _asked,
     "gate_answered": _answered,
+    "message_waiting": _awaited,
+    "message_received": _received,
 }
 
 
@@ -87,14 +102,16 @@ class Hints:
             for step in event.body.get("steps") or ():
                 if step.get("gate"):
                     self._ask(str(step["id"]), step["gate"])
-        elif event.name == "gate_waiting":
-            self._ask(event.step_id or "", event.data)
+                self._wait(str(step["id"]), step.get("waits_for") or {})
+        elif event.name in {"gate_waiting", "message_waiting"}:
+            learn = self._ask if event.name == "gate_waiting" else self._wait
+            learn(event.step_id or "", event.data)
         elif event.name == "workflow_paused" and _paused(event.data):
             option, _ = _UNITS[str(event.data["reason"])]
             self._known[()] = f"go on with: {program()} resume {self._thread} {option} ...{self._where}"
         elif event.step_id is None:
             self._known = {}
-        elif event.name in {"gate_answered", "step_complete", "step_failed", "step_skipped"}:
+        elif event.name in {"gate_answered", "message_received", "step_complete", "step_failed", "step_skipped"}:
             self._known = {key: line for key, line in self._known.items() if key[:1] != (event.step_id,)}
         return [line for key, line in self._known.items() if key not in before]
 
@@ -106,6 +123,12 @@ class Hints:
             f"answer it with: {program()} answer {self._thread} {step}{which} {_pieces(gate.get('form'))}{self._where}"
         )
         self._known[step, item, number] = line
+
+    def _wait(self, step: str, wait: Data) -> None:
+        """A signal can be sent by hand; a message comes from elsewhere."""
+        if wait.get("signal"):
+            line = f"send it with: {program()} signal {self._thread} {wait['signal']} JSON{self._where}"
+            self._known[step, wait.get("item"), wait.get("round")] = line
 
 
 def _pieces(form: object) -> str:

@@ -36,6 +36,7 @@ STYLES: Final[dict[str, str]] = {
     "answered": "green",
     "timed_out": "red",
     "closed": "dim",
+    "taken": "green",
 }
 MARKS: Final[dict[str, tuple[str, str]]] = {
     "completed": ("✓", "+"),
@@ -48,6 +49,11 @@ MARKS: Final[dict[str, tuple[str, str]]] = {
     "cancelled": ("⊘", "x"),
     "skipped": ("-", "-"),
     "pending": ("·", "."),
+    "open": ("…", "."),
+    "answered": ("✓", "+"),
+    "taken": ("✓", "+"),
+    "timed_out": ("✗", "x"),
+    "closed": ("-", "-"),
 }
 """A status in one character, and where stdout cannot write that, in ASCII."""
 _WHOLES: Final = {"invalid_input": "(input)", "invalid_agent": "(agent)"}

@@ -31,6 +31,7 @@ from app.cli import (
     travel,
     upkeep,
     verify,
+    waits,
     webhooks,
 )
 from app.cli.options import DEFAULT_URL, Common, Json, service_url
@@ -65,6 +66,7 @@ steer.register(app)
 fork.register(app)
 travel.register(app)
 gates.register(app)
+waits.register(app)
 steps.register(app)
 tail.register(app)
 verify.register(app)

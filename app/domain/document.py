@@ -123,6 +123,8 @@ def _check_form(document: dict[str, Any], faults: Faults) -> None:
             _unknown_keys(pointer, error.kind.unexpected, faults)
         elif kind != "oneOf":
             faults.problems.append(Problem(pointer, _worded(error, kind, path)))
+        elif path and path[-1] == "wait_for":
+            faults.problems.append(Problem(pointer, "a wait has exactly one of topic, signal"))
         elif _is_step(document, path):
             faults.problems.append(Problem(pointer, f"a step has exactly one of {', '.join(KINDS)}"))
 

@@ -86,6 +86,28 @@ _GATE: Final[dict[str, Any]] = {
         "assignees": {"description": "Who is asked.", "type": "array", "items": {"type": "string", "minLength": 1}},
     },
 }
+_WAIT_FOR: Final[dict[str, Any]] = {
+    "description": "A message on a topic, or a signal to the thread; the step waits for it, and it is the output.",
+    "type": "object",
+    "oneOf": [{"required": ["topic"]}, {"required": ["signal"]}],
+    "dependentSchemas": {"signal": {"properties": {"match": False, "since": False}}},
+    "additionalProperties": False,
+    "properties": {
+        "topic": {"description": "A topic or a pattern of topics, with templates.", "type": "string", "minLength": 1},
+        "signal": {"description": "The name of a signal, with templates.", "type": "string", "minLength": 1},
+        "match": {
+            "description": "A CEL condition over `message` and what templates see; others are passed over.",
+            "type": "string",
+        },
+        "since": {
+            "description": "Which messages count: those since the thread began, or since the step did.",
+            "enum": ["thread", "step"],
+            "default": "thread",
+        },
+        "timeout": {"$ref": "#/$defs/duration"},
+        "on_timeout": {"description": "What is the output when nothing has come in time; else the step fails."},
+    },
+}
 _KINDS_OF_ERROR: Final[dict[str, Any]] = {
     "type": "array",
     "minItems": 1,
@@ -178,6 +200,7 @@ _STEP: Final[dict[str, Any]] = {
         "mcp": {"properties": {"input": False}},
         "sleep": {"properties": {"input": False, "max_silence": False}},
         "gate": {"properties": {"input": False, "max_silence": False, "for_each": False, "repeat": False}},
+        "wait_for": {"properties": {"input": False, "max_silence": False}},
         "workflow": {"properties": {"max_silence": False}},
         "for_each": {"properties": {"repeat": False}},
         "variants": {"required": ["agent"]},
@@ -198,6 +221,7 @@ _STEP: Final[dict[str, Any]] = {
             "anyOf": [{"$ref": "#/$defs/duration"}, {"type": "string", "pattern": r"\{"}],
         },
         "gate": _GATE,
+        "wait_for": _WAIT_FOR,
         "input": {"description": "Any value, with templates; the workflow's input when left out."},
         "needs": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "when": {"description": "A CEL condition; false skips the step.", "type": ["string", "boolean"]},

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from app.domain import document_gates, times
+from app.domain import document_gates, document_waits, times
 from app.domain.document_schema import IDENTIFIER
 from app.domain.errors import InvalidWorkflow, Problem
 from app.domain.retry import RetryPolicy
@@ -163,10 +163,12 @@ class StepReader:
         return template
 
     def _target(self, kind: str, value: Any, pointer: str) -> Template:
-        target = self._template(document_gates.without_form(value) if kind == "gate" else value, pointer)
+        target = self._template(_templated(kind, value), pointer)
+        if kind == "wait_for":
+            target = document_waits.read(value, target, pointer, self._problems)
         if kind == "sleep" and target.is_static:
             self._seconds(target.source, pointer)
-        if kind == "gate" and isinstance(value, dict):
+        if kind in {"gate", "wait_for"} and isinstance(value, dict):
             self._seconds(cast("dict[str, Any]", value).get("timeout"), f"{pointer}/timeout")
         return target
 
@@ -207,6 +209,12 @@ class StepReader:
             jitter=given["jitter"] if isinstance(given.get("jitter"), bool) else default.jitter,
             on=default.on if on is None else tuple(on),
         )
+
+
+def _templated(kind: str, value: Any) -> Any:
+    """The part of what stands under a kind that may hold templates."""
+    without = {"gate": document_gates.without_form, "wait_for": document_waits.without_match}.get(kind)
+    return value if without is None else without(value)
 
 
 def _number(value: Any, default: _Number, kind: Callable[[Any], _Number]) -> _Number:

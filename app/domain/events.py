@@ -32,6 +32,8 @@ ITEM_FAILED: Final = "item_failed"
 ATTEMPT_DISCARDED: Final = "attempt_discarded"
 GATE_WAITING: Final = "gate_waiting"
 GATE_ANSWERED: Final = "gate_answered"
+MESSAGE_WAITING: Final = "message_waiting"
+MESSAGE_RECEIVED: Final = "message_received"
 STEP_CHUNK: Final = "step_chunk"
 GAP: Final = "gap"
 

@@ -170,6 +170,12 @@ def _trie(paths: Iterable[tuple[str, ...]]) -> _Trie:
     return root
 
 
+def picker(paths: Iterable[tuple[str, ...]]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What takes these parts, as far as they are there, out of a scope, and nothing else."""
+    trie = _trie(paths)
+    return lambda scope: _pick(scope, trie)
+
+
 def _pick(source: Any, trie: _Trie | None) -> Any:
     if trie is None or not isinstance(source, dict):
         return source

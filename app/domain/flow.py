@@ -57,6 +57,12 @@ class WorkflowContext(Protocol):
         """Wait, if need be for days: it takes no slot."""
         ...
 
-    def wait_for(self, name: str, **gate: Any) -> Awaitable[Any]:
-        """Wait for a person, or a program, to answer; gives the answer.  `gate` is as in a document."""
+    def wait_for(self, name: str, **wait: Any) -> Awaitable[Any]:
+        """Wait for a message on a `topic`, or a `signal`, and give it; without either, for a person or a program to answer, and
+        give the answer.  `wait` is what `wait_for`, or `gate`, says in a document.
+        """
+        ...
+
+    def signal(self, name: str, **wait: Any) -> Awaitable[Any]:
+        """Wait for the signal of that name, and give its value."""
         ...

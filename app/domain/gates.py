@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain import jsontext
 from app.domain.errors import BackstitchError, Conflict, NotFound
 from app.domain.events import shorten
 from app.domain.known_secrets import KNOWN
 from app.domain.times import rfc3339
+from app.domain.waiting import NO_ITEM, TIMED_OUT, Book, WaitRecord, is_due, key_of, mark, standing
+from app.domain.waiting import WaitKey as GateKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,22 +23,21 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord
     from app.domain.runner import Attempt
 
-TIMED_OUT: Final = "timeout"
-"""`via` of a gate that nobody answered in time."""
-NO_ITEM: Final = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class GateKey:
-    """Which gate: `key_execution_id` is the execution in the step run's idempotency key, `item` its place in a `for_each`
-    (NO_ITEM outside of one), `round` counts the questions of one step.
-    """
-
-    thread_id: str
-    key_execution_id: str
-    step_id: str
-    item: int = NO_ITEM
-    round: int = 0
+__all__ = [
+    "NO_ITEM",
+    "TIMED_OUT",
+    "Answer",
+    "GateBook",
+    "GateFilter",
+    "GateKey",
+    "GateRecord",
+    "Question",
+    "ask",
+    "key_of",
+    "mark",
+    "put",
+    "refusal",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,56 +56,13 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateRecord:
-    """A gate as it stands.  What ends in `_json` is JSON text.
+class GateRecord(WaitRecord):
+    """A gate as it stands.  What ends in `_json` is JSON text."""
 
-    `run_id` is the step run that asked last; `left` how many seconds are left until `timeout_at` by the store's clock, as it
-    was read.  `told_waiting` and `told_answered`: whether the thread's events tell of the question, as asked by that
-    run, and of the answer.  They are known of what `open`, `find` and `time_out` return.  `waits`: it can be answered.
-    """
-
-    key: GateKey
-    run_id: str
     title: str | None = None
     show_json: str | None = None
     form_json: str | None = None
     assignees: tuple[str, ...] = ()
-    opened_at: datetime
-    timeout_at: datetime | None = None
-    left: float | None = None
-    answer_json: str | None = None
-    answer_sha256: bytes | None = None
-    answered_by: str | None = None
-    answered_at: datetime | None = None
-    via: str | None = None
-    waits: bool = True
-    told_waiting: bool = False
-    told_answered: bool = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody can answer it any more: it was answered, or its time is over."""
-        return self.answered_at is not None
-
-    @property
-    def answered(self) -> bool:
-        """Whether there is an answer, if only the one that stands in for it when the time is over."""
-        return self.closed and self.answer_json is not None
-
-    @property
-    def expired(self) -> bool:
-        """Whether its time is over and no value stands in for an answer."""
-        return self.closed and self.answer_json is None
-
-    @property
-    def answer(self) -> Any:
-        """The answer's value; None while there is none."""
-        return None if self.answer_json is None else jsontext.loads(self.answer_json)
-
-    @property
-    def sound(self) -> bool:
-        """Whether the answer is what was written."""
-        return self.answer_json is None or jsontext.sha256(self.answer_json) == self.answer_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,25 +89,8 @@ class GateFilter:
     limit: int = 50
 
 
-class GateBook(Protocol):
+class GateBook(Book[GateRecord, Question], Protocol):
     """Where gates are kept."""
-
-    async def open(self, key: GateKey, run_id: str, question: Question) -> GateRecord:
-        """Ask, unless that is being asked already: the gate as it stands, perhaps answered.
-
-        An open one that an earlier step run asked is asked anew: its time begins again.
-        """
-        ...
-
-    async def find(self, key: GateKey) -> GateRecord | None:
-        """The gate as it stands."""
-        ...
-
-    async def time_out(self, key: GateKey, value: str | None) -> GateRecord:
-        """Close a gate whose time is over with `value` (JSON text; None: without an answer), unless somebody was first;
-        the gate as it stands then.
-        """
-        ...
 
     async def answer(self, key: GateKey, answer: Answer) -> tuple[GateRecord, ThreadRecord]:
         """Answer a gate and make its thread look at it: the gate and the thread's row afterwards.
@@ -185,24 +126,6 @@ def refusal(key: GateKey, gate: GateRecord | None) -> BackstitchError:
     )
 
 
-def key_of(attempt: Attempt, round: int = 0) -> GateKey:  # noqa: A002 - what it is called everywhere
-    """The key of a question that an attempt asks: all but the round is in its idempotency key."""
-    context = attempt.context
-    execution, step_id, *item = context.idempotency_key.removeprefix(f"{context.thread_id}:").split(":")
-    return GateKey(
-        thread_id=context.thread_id,
-        key_execution_id=execution,
-        step_id=step_id,
-        item=int(item[0]) if item else NO_ITEM,
-        round=round,
-    )
-
-
-def mark(key: GateKey) -> dict[str, Any]:
-    """What the data of an event begins with that tells of a gate, beside its step run."""
-    return {"round": key.round, "item": None if key.item == NO_ITEM else key.item}
-
-
 async def put(
     gates: GateBook,
     attempt: Attempt,
@@ -210,11 +133,9 @@ async def put(
     round: int = 0,  # noqa: A002
 ) -> GateRecord:
     """Ask a question of a step once, whatever comes between, and look whether it is answered or its time is over."""
-    key, run_id = key_of(attempt, round), attempt.context.run_id
-    record = await gates.find(key)
-    if record is None or not (record.closed or record.run_id == run_id):
-        record = await gates.open(key, run_id, _without_secrets(question))
-    if not record.closed and record.left is not None and record.left <= 0:
+    key = key_of(attempt, round)
+    record = await standing(gates, key, attempt.context.run_id, _without_secrets(question))
+    if is_due(record):
         record = await gates.time_out(key, question.on_timeout)
     attempt.asked.append(record)
     return record

@@ -26,8 +26,8 @@ __all__ = [
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.domain.gates import GateRecord
     from app.domain.spec import StepSpec
+    from app.domain.waiting import WaitRecord
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class Asleep:
     """Nothing to do until a time, another thread's end or an answer: the step waits and needs no slot.
 
     `seconds` until it should be looked at again, None for not before it is woken; `thread_id` of the child whose end it
-    waits for; `gate`: the question whose answer wakes it.
+    waits for; `gate`: the question whose answer wakes it, or what else is given to it.
     """
 
     seconds: float | None = None
     thread_id: str | None = None
-    gate: GateRecord | None = None
+    gate: WaitRecord | None = None
 
 
 Outcome = Completed | Failed | Asleep
@@ -148,8 +148,8 @@ class ModelCall:
 class Attempt:
     """One try of a step run, resolved: `target` is the kind's own part of the document with its templates filled in.
 
-    `waited` is how many seconds have passed since the step run began; `asked` are the gates that it looked at (see
-    domain.gates.ask), of which the thread's events tell.
+    `waited` is how many seconds have passed since the step run began; `asked` are the gates (see
+    domain.gates.ask) and waits that it looked at, of which the thread's events tell.
     """
 
     step: StepSpec
@@ -157,7 +157,7 @@ class Attempt:
     input: Any
     context: StepContext
     waited: float = 0.0
-    asked: list[GateRecord] = field(default_factory=empty)
+    asked: list[WaitRecord] = field(default_factory=empty)
 
     @property
     def overdue(self) -> Failed | None:

@@ -24,7 +24,9 @@ Row = dict[str, Any]
 Batch = tuple[str, list[Row]]
 """What the rows are of, and some of them."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+SINCE: Final = {"wait": 2, "signal": 2}
+"""The format from which on there are rows of a kind, if not from the first; files of older ones are read as they are."""
 HEADER: Final = "backstitch-thread"
 END: Final = "end"
 WHAT: Final = "row"
@@ -65,6 +67,15 @@ _ROWS: Final = {
         "key_execution_id:uuid step_id:name item:int round:int run_id:uuid title:text? show:json? form:json? "
         "assignees:texts opened_at:time timeout_at:time? answer:json? answer_sha256:digest? answered_by:text? "
         "answered_at:time? via:text?"
+    ),
+    "wait": (
+        "key_execution_id:uuid step_id:name item:int round:int run_id:uuid topic:text? signal:text? match:text? given:json? "
+        "begin_seq:long opened_at:time timeout_at:time? answer:json? answer_sha256:digest? answered_by:text? answered_at:time? "
+        "via:text? message_sha256:digest? error:object?"
+    ),
+    "signal": (
+        "place:long name:text value:json value_sha256:digest sent_by:text? sent_at:time at_seq:long taken_at:time? "
+        "key_execution_id:uuid? step_id:name? item:int? round:int?"
     ),
     "quarantine": (
         "id:uuid kind:text version:int? run_id:uuid? execution_id:uuid? step_id:text? problem:text expected:data? "

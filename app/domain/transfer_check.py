@@ -12,7 +12,7 @@ from app.domain.notes import Notes
 from app.domain.records import WITH_INPUT, CheckpointRecord, ExecutionRecord, NoteRecord, StepRecord
 from app.domain.state import FORMAT as STATE_FORMAT
 from app.domain.status import StepStatus
-from app.domain.transfer import END, FORMAT, HEADER, ROWS, Row, bad, row_of
+from app.domain.transfer import END, FORMAT, HEADER, ROWS, SINCE, Row, bad, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +59,8 @@ class FileCheck:
             "checkpoint": self._checkpoint,
             "event": self._event,
             "gate": self._gate,
+            "wait": self._wait,
+            "signal": self._signal,
             "quarantine": self._quarantine,
         }
 
@@ -98,9 +100,9 @@ class FileCheck:
         if isinstance(number, int) and number > FORMAT:
             told = f"the file is of format {number}, written by Backstitch {row.get('backstitch')}; here {FORMAT} is the newest"
             raise InvalidRequest(told, code="export_too_new")
-        if number != FORMAT or row.keys() != _HEADER or not isinstance(row["counts"], dict):
+        if type(number) is not int or number < 1 or row.keys() != _HEADER or not isinstance(row["counts"], dict):
             raise self._bad("no header of an export")
-        if row["counts"].keys() != ROWS.keys():
+        if row["counts"].keys() != {what for what in ROWS if SINCE.get(what, 1) <= number}:
             raise self._bad("does not count all kinds of rows", "counts")
         self.whole.header = row
 
@@ -121,9 +123,11 @@ class FileCheck:
             told = "the file is not as it was written: its SHA-256 does not hold"
             raise InvalidRequest(f"line {self._number}: {told}", code="export_damaged")
         counts = self.whole.header["counts"]
-        wrong = next((what for what in ROWS if counts[what] != self._counts[what]), None)
+        wrong = next((what for what in ROWS if counts.get(what, 0) != self._counts[what]), None)
         if wrong is not None:
-            raise self._bad(f"the header counts {counts[wrong]} rows of {wrong}, and there are {self._counts[wrong]}")
+            raise self._bad(
+                f"the header counts {counts.get(wrong, 0)} rows of {wrong}, and there are {self._counts[wrong]}"
+            )
         self._whole()
 
     def _whole(self) -> None:
@@ -220,6 +224,16 @@ class FileCheck:
     def _gate(self, row: Row) -> None:
         self._once("gate", row["key_execution_id"], row["step_id"], row["item"], row["round"])
         self._sound(row, "answer", "answer_sha256")
+
+    def _wait(self, row: Row) -> None:
+        self._once("wait", row["key_execution_id"], row["step_id"], row["item"], row["round"])
+        if row["message_sha256"] is not None:
+            self._once("message", row["message_sha256"])
+        self._sound(row, "answer", "answer_sha256")
+
+    def _signal(self, row: Row) -> None:
+        self._once("signal", row["place"])
+        self._sound(row, "value", "value_sha256")
 
     def _quarantine(self, row: Row) -> None:
         """What had been put aside before is known to be damaged."""

@@ -154,9 +154,14 @@ class Flow:
         """See WorkflowContext."""
         return self.step(name, sleep=duration)
 
-    def wait_for(self, name: str, **gate: Any) -> Call:
+    def wait_for(self, name: str, **wait: Any) -> Call:
         """See WorkflowContext."""
-        return self.step(name, gate=gate)
+        kind = "wait_for" if wait.keys() & {"topic", "signal"} else "gate"
+        return self.step(name, **{kind: wait})
+
+    def signal(self, name: str, **wait: Any) -> Call:
+        """See WorkflowContext."""
+        return self.wait_for(name, **{"signal": name, **wait})
 
     async def gather(self, *works: Awaitable[Any]) -> list[Any]:
         """See WorkflowContext."""

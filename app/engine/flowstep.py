@@ -21,6 +21,7 @@ _PARTS: Final = frozenset(
         "workflow",
         "sleep",
         "gate",
+        "wait_for",
         "input",
         "assign",
         "checkpoint",

@@ -1,4 +1,6 @@
-"""Driving steps that wait for answers: when they look again, and what the thread's events tell of gates, each thing once."""
+"""Driving steps that wait for answers, messages and signals: when they look again, and what the thread's events tell of that,
+each thing once.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain import events, jsontext, wishes
 from app.domain.errors import JsonError
-from app.domain.gates import mark
+from app.domain.gates import GateRecord
 from app.domain.runner import Asleep
 from app.domain.times import rfc3339
+from app.domain.waiting import mark
+from app.domain.waits import MessageWait
 from app.engine.draft import PREVIEW
 
 if TYPE_CHECKING:
-    from app.domain.gates import GateRecord
+    from app.domain.waiting import WaitRecord
     from app.engine.draft import Draft
     from app.engine.drive import Drive
     from app.engine.openstep import OpenStep
@@ -46,31 +50,51 @@ class GateWork:
             return
         asked, step.asked = step.asked, []
         progress = self._drive.progress
-        for gate in {gate.key: gate for gate in asked}.values():
-            if gate.answered and gate.sound and not gate.told_answered:
-                data = {"status": "running", "progress": progress, **_answered(gate)}
-                _draw(step, draft, events.GATE_ANSWERED, gate, data)
-            elif step.at_gate and not gate.closed and not gate.told_waiting:
-                data = {"status": "waiting", "progress": progress, **_waiting(gate)}
-                _draw(step, draft, events.GATE_WAITING, gate, data)
+        for record in {record.key: record for record in asked}.values():
+            if record.answered and record.sound and not record.told_answered:
+                name, told = _answered(record)
+                _draw(step, draft, name, record, {"status": "running", "progress": progress, **told})
+            elif step.at_gate and not record.closed and not record.told_waiting:
+                name, told = _waiting(record)
+                _draw(step, draft, name, record, {"status": "waiting", "progress": progress, **told})
 
 
-def _draw(step: OpenStep, draft: Draft, name: str, gate: GateRecord, data: dict[str, Any]) -> None:
-    draft.event(name, {**mark(gate.key), **data}, step_id=step.spec.id, run_id=step.run_id, attempt=step.attempt)
+def _draw(step: OpenStep, draft: Draft, name: str, record: WaitRecord, data: dict[str, Any]) -> None:
+    draft.event(name, {**mark(record.key), **data}, step_id=step.spec.id, run_id=step.run_id, attempt=step.attempt)
 
 
-def _waiting(gate: GateRecord) -> dict[str, Any]:
-    return {
-        "title": gate.title,
-        "show": _short(gate.show_json),
-        "form": _short(gate.form_json),
-        "assignees": list(gate.assignees),
-        "timeout_at": rfc3339(gate.timeout_at) if gate.timeout_at is not None else None,
-    }
+def _waiting(record: WaitRecord) -> tuple[str, dict[str, Any]]:
+    """The name of the event that tells of the waiting, and what it says."""
+    until = {"timeout_at": rfc3339(record.timeout_at) if record.timeout_at is not None else None}
+    match record:
+        case GateRecord():
+            return events.GATE_WAITING, {
+                "title": record.title,
+                "show": _short(record.show_json),
+                "form": _short(record.form_json),
+                "assignees": list(record.assignees),
+                **until,
+            }
+        case MessageWait():
+            return events.MESSAGE_WAITING, {**_for(record), "match": record.match, **until}
+        case _:
+            raise TypeError(record)
 
 
-def _answered(gate: GateRecord) -> dict[str, Any]:
-    return {"by": gate.answered_by, "via": gate.via, "answer": _short(gate.answer_json)}
+def _answered(record: WaitRecord) -> tuple[str, dict[str, Any]]:
+    """The same of the answer."""
+    via, answer = record.via, _short(record.answer_json)
+    match record:
+        case GateRecord():
+            return events.GATE_ANSWERED, {"by": record.answered_by, "via": via, "answer": answer}
+        case MessageWait():
+            return events.MESSAGE_RECEIVED, {**_for(record), "by": record.answered_by, "via": via, "message": answer}
+        case _:
+            raise TypeError(record)
+
+
+def _for(wait: MessageWait) -> dict[str, Any]:
+    return {"topic": wait.topic} if wait.signal is None else {"signal": wait.signal}
 
 
 def _short(text: str | None) -> Any:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from app.domain.gates import GateRecord
     from app.domain.runner import Asleep
     from app.domain.spec import StepSpec
+    from app.domain.waiting import WaitRecord
     from app.engine.context import Context
     from app.engine.parts import Parts
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class OpenStep:
     """`due`: when it goes on, if it waits.  `task` is its attempt while one runs; `launched_at` and `heard_at` are when that
     began and last reported, in the loop's time; `stopping`: it was told to stop; `streamed`: it has shown text.
-    `asked` are the gates that its attempt looked at, `at_gate`: it waits for an answer, `look_again`: there may be one since
-    the attempt began.
+    `asked` are the gates and waits that its attempt looked at, `at_gate`: it waits for one of them, `look_again`: there may
+    be something since the attempt began.
 
     A step that is done in parts has them in `parts`; a part (`item`: its place) has its step in `parent`, and in `extra` the
     variables that it sees beside the thread's state.  `notes` None: what was remembered has not been read.  `usage` is that
@@ -65,7 +65,7 @@ class OpenStep:
     launched_at: float = 0.0
     heard_at: float = 0.0
     stopping: bool = False
-    asked: list[GateRecord] = field(default_factory=empty)
+    asked: list[WaitRecord] = field(default_factory=empty)
     at_gate: bool = False
     look_again: bool = False
 

@@ -27,6 +27,8 @@ from app.domain.records import (
 )
 from app.domain.status import StepStatus
 from app.domain.times import utc_now
+from app.domain.waiting import WaitKey
+from app.domain.waits import MessageWait, SignalRecord
 from app.domain.webhooks import StartHook, ThreadHook
 
 if TYPE_CHECKING:
@@ -80,6 +82,13 @@ class MemoryTables:
     feed: list[list[Event]] = field(default_factory=list[list[Event]])
     """The events of each commit; its transaction id is the place here + 1."""
     gates: dict[GateKey, GateRecord] = field(default_factory=dict[GateKey, GateRecord])
+    waits: dict[WaitKey, MessageWait] = field(default_factory=dict[WaitKey, MessageWait])
+    messages_taken: dict[str, dict[bytes, WaitKey]] = field(default_factory=dict[str, dict[bytes, WaitKey]])
+    """By thread: which wait has which message."""
+    messages_missed: set[WaitKey] = field(default_factory=set[WaitKey])
+    """Waits for which the log is being searched, and there is more by now."""
+    signals: dict[str, list[SignalRecord]] = field(default_factory=dict[str, list[SignalRecord]])
+    """By thread, in the order of their places."""
     keys: dict[tuple[str, str], IdempotencyRecord] = field(default_factory=dict[tuple[str, str], IdempotencyRecord])
     quarantine: dict[str, dict[str, Quarantined]] = field(
         default_factory=lambda: defaultdict[str, dict[str, Quarantined]](dict)
@@ -154,6 +163,10 @@ class MemoryTables:
         executions = [key for key, execution in self.executions.items() if execution.thread_id in gone]
         keys = [key for key, record in self.keys.items() if record.thread_id in gone]
         gates = [key for key in self.gates if key.thread_id in gone]
+        waits = [key for key in self.waits if key.thread_id in gone]
+        count += _drop(self.waits, waits) + sum(len(self.signals.pop(thread_id, ())) for thread_id in gone)
+        _drop(self.messages_taken, list(gone))
+        self.messages_missed.difference_update(waits)
         count += _drop(self.executions, executions) + _drop(self.keys, keys) + _drop(self.gates, gates)
         return count + _drop(self.threads, list(gone))
 

@@ -21,9 +21,10 @@ from app.domain.records import (
     WorkflowRecord,
 )
 from app.domain.transfer import ROWS, Archive, KnownDefinition, Snapshot
+from app.store.memory_transfer_waits import KEY, WAIT, put_waits, signal_row
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
     from app.domain.transfer import Batch, Row
     from app.store.memory_langgraph import MemoryGraphCheckpoints
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _PAGE = 500
 _USAGE = ("input_tokens", "output_tokens", "cost_usd")
 _GATE = {"show": "show_json", "form": "form_json", "answer": "answer_json"}
-_KEY = ("key_execution_id", "step_id", "item", "round")
 
 
 class MemoryArchive(Archive):
@@ -95,6 +95,8 @@ class MemoryArchive(Archive):
             "checkpoint": list(tables.checkpoints.get(name, [])),
             "event": list(tables.events.get(name, [])),
             "gate": gates,
+            "wait": [wait for key, wait in sorted(tables.waits.items()) if key.thread_id == name],
+            "signal": list(tables.signals.get(name, ())),
             "quarantine": list(quarantine.values()),
         }
 
@@ -120,6 +122,7 @@ class MemoryArchive(Archive):
         for row in found.get("gate", []):
             gate = _gate(thread_id, row)
             tables.gates[gate.key] = gate
+        put_waits(tables, thread_id, found)
         tables.quarantine[thread_id] = {row["id"]: _quarantined(row) for row in found.get("quarantine", [])}
 
 
@@ -143,9 +146,11 @@ class _Snapshot(Snapshot):
 def _row(what: str, record: Any) -> Row:
     names = ROWS[what]
     if what == "gate":
-        told = {name: getattr(record.key, name) for name in _KEY}
-        told |= {name: getattr(record, _GATE.get(name, name)) for name in names if name not in _KEY}
-        return told | {"assignees": list(record.assignees)}
+        return _of_key(record, names, _GATE) | {"assignees": list(record.assignees)}
+    if what == "wait":
+        return _of_key(record, names, WAIT)
+    if what == "signal":
+        return signal_row(record, names)
     if what == "quarantine":
         own = {"id": record.id, "found_at": record.found_at}
         return {name: own[name] if name in own else getattr(record.finding, name) for name in names}
@@ -153,6 +158,11 @@ def _row(what: str, record: Any) -> Row:
         usage = {name: getattr(record.usage, name, None) for name in _USAGE}
         return {name: usage[name] if name in usage else getattr(record, name) for name in names}
     return {name: getattr(record, name) for name in names}
+
+
+def _of_key(record: Any, names: Iterable[str], called: Mapping[str, str]) -> Row:
+    told = {name: getattr(record.key, name) for name in KEY}
+    return told | {name: getattr(record, called.get(name, name)) for name in names if name not in KEY}
 
 
 def _step(thread_id: str, row: Row) -> StepRecord:
@@ -165,9 +175,9 @@ def _step(thread_id: str, row: Row) -> StepRecord:
 
 
 def _gate(thread_id: str, row: Row) -> GateRecord:
-    values: Row = {_GATE.get(name, name): value for name, value in row.items() if name not in _KEY}
+    values: Row = {_GATE.get(name, name): value for name, value in row.items() if name not in KEY}
     values["assignees"] = tuple(row["assignees"])
-    return GateRecord(key=GateKey(thread_id=thread_id, **{name: row[name] for name in _KEY}), **values)
+    return GateRecord(key=GateKey(thread_id=thread_id, **{name: row[name] for name in KEY}), **values)
 
 
 def _quarantined(row: Row) -> Quarantined:

@@ -16,14 +16,17 @@ _PART: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 @cache
-def load(group: str) -> Mapping[str, str]:
-    """The statements of sql/{group}.sql by name, without a closing semicolon.
+def load(*groups: str, **words: str) -> Mapping[str, str]:
+    """The statements of sql/{group}.sql by name, without a closing semicolon; of several files as if they were one, in which
+    `words` are parts.
 
     What stands before the first header is the file's own comment; what stands under `-- part name --` is put in the place of
     `{name}` in the statements and parts after it.  Raises FileNotFoundError for no such file, ValueError when a name stands
     twice, has no statement or means no part.
     """
-    return MappingProxyType(parse(resources.files("app.store").joinpath("sql", f"{group}.sql").read_text("utf-8")))
+    folder = resources.files("app.store").joinpath("sql")
+    text = "\n".join(folder.joinpath(f"{group}.sql").read_text("utf-8") for group in groups)
+    return MappingProxyType(parse(text, words))
 
 
 def filtered(query: str, given: Iterable[tuple[str, Any]], *first: Any) -> tuple[str, list[Any]]:
@@ -45,11 +48,11 @@ def filtered(query: str, given: Iterable[tuple[str, Any]], *first: Any) -> tuple
     return query.replace("/* filters */", " ".join(clauses)), values
 
 
-def parse(text: str) -> dict[str, str]:
+def parse(text: str, words: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """The statements in `text` by name; errors as for `load`."""
     headers = _HEADER.split(text)[1:]
     queries: dict[str, str] = {}
-    parts: dict[str, str] = {}
+    parts = dict(words)
 
     def part(found: re.Match[str]) -> str:
         if found[1] not in parts:

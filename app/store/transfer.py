@@ -28,6 +28,8 @@ _TABLES: Final = {
     "checkpoint": "checkpoints",
     "event": "workflow_events",
     "gate": "gates",
+    "wait": "waits",
+    "signal": "signals",
     "quarantine": "quarantine",
     "graph_run": "langgraph_runs",
     "graph_checkpoint": "langgraph_checkpoints",

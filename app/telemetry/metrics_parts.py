@@ -14,6 +14,7 @@ from app.domain.breakers import BreakerState
 from app.domain.errors import Unavailable
 from app.domain.histogram import Distribution
 from app.domain.status import Status
+from app.domain.waits import Got
 from app.store.pool import BOUNDS
 from app.store.writer import SECONDS, SIZES
 from app.telemetry.figures import Figure, Names, counter, gauge
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from app.domain.breakers import BreakerRecord
     from app.domain.metrics import MetricsStore
     from app.domain.queues import QueueReport
+    from app.engine.waits import Waits
     from app.engine.worker import Worker
     from app.store.pool import Pool
     from app.store.writer import GroupWriter
@@ -105,6 +107,19 @@ class WorkerFigures:
         """See telemetry.figures.Source."""
         yield gauge("backstitch_worker_threads", "Threads that this process drives.", self.worker.running)
         yield gauge("backstitch_worker_free_slots", "Slots for threads that nobody holds.", self.worker.free)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFigures:
+    """What became of messages that steps wait for."""
+
+    waits: Waits
+
+    def figures(self) -> Iterator[Figure]:
+        """See telemetry.figures.Source."""
+        told = "Messages that this process gave to steps which wait for them, by what became of that."
+        samples = [((got.value,), float(self.waits.offers[got.value])) for got in Got]
+        yield Figure("backstitch_wait_offers_total", "counter", told, samples, ("outcome",))
 
 
 class BreakerFigures:

@@ -1,13 +1,13 @@
 """Webhooks: endpoints, those that starts bring, what is to be delivered and what came of it.
 
 Revision ID: 0019
-Revises: 0017
+Revises: 0018
 """
 
 from alembic import op
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 UP = """
 CREATE TABLE webhooks (

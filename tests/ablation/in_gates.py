@@ -7,26 +7,27 @@ from tests.ablation.safeguard import Room
 BOOK = "contracts/test_gates.py::"
 GATES = "unit/engine/test_gates.py::"
 
+shared = Room("app/store/sql/waiting.sql", promise="G2")
 book = Room("app/store/sql/gates.sql", promise="G2")
-book(
+shared(
     "an answer makes a parked thread due",
     "AND status = 'waiting' THEN least(wake_at, now()) ELSE wake_at END",
     "AND status = 'waiting' THEN wake_at ELSE wake_at END",
     BOOK + "test_an_answer_makes_a_parked_thread_due[postgres]",
 )
-book(
+shared(
     "an answer leaves a paused thread paused",
     "WHEN incarnation_id IS NULL AND status = 'waiting' THEN",
     "WHEN incarnation_id IS NULL THEN",
     BOOK + "test_a_paused_thread_stays_paused_and_keeps_the_answer[postgres]",
 )
-book(
+shared(
     "an answer leaves a wish for the driver",
     "THEN $2 ELSE signal END",
     "THEN signal ELSE signal END",
     BOOK + "test_an_answer_that_comes_while_the_thread_is_being_parked_makes_it_due[postgres]",
 )
-book(
+shared(
     "an answer displaces no wish to pause or cancel",
     "AND (signal IS NULL OR signal LIKE 'look:%') THEN",
     "THEN",
@@ -45,13 +46,13 @@ book(
     "AND thread.thread_id = gate.thread_id\n",
     BOOK + "test_a_gate_is_closed_once_its_step_run_or_its_thread_has_ended[postgres]",
 )
-book(
+shared(
     "a timeout gives way to an answer",
     "WHERE {key} AND gate.answered_at IS NULL AND gate.timeout_at <= now();",
     "WHERE {key} AND gate.timeout_at <= now();",
     BOOK + "test_of_an_answer_and_the_timeout_whichever_was_first_holds[postgres]",
 )
-book(
+shared(
     "a gate is not timed out before its time",
     " AND gate.timeout_at <= now();",
     ";",
@@ -103,14 +104,14 @@ openstep(
 )
 gatework(
     "a question is told once",
-    "not gate.closed and not gate.told_waiting:",
-    "not gate.closed:",
+    "not record.closed and not record.told_waiting:",
+    "not record.closed:",
     GATES + "test_two_gates_beside_each_other_are_answered_one_by_one",
 )
 gatework(
     "an answer is told once",
-    "gate.sound and not gate.told_answered:",
-    "gate.sound:",
+    "record.sound and not record.told_answered:",
+    "record.sound:",
     GATES + "test_a_runner_of_another_kind_may_ask_several_times",
 )
 step = Room("app/engine/step.py")
@@ -141,4 +142,4 @@ runner(
     GATES + "test_a_value_for_the_timeout_that_does_not_fit_the_form_fails_the_step",
     promise="-",
 )
-ROOMS = (book, parking, claims, drive, openstep, gatework, step, run, runner)
+ROOMS = (shared, book, parking, claims, drive, openstep, gatework, step, run, runner)

@@ -36,6 +36,7 @@ from app.engine.gates import Gates
 from app.engine.retention import Retention
 from app.engine.tickets import Tickets
 from app.engine.transfer import Transfers
+from app.engine.waits import Waits
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
@@ -63,6 +64,7 @@ from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
+from app.store.memory_waits import MemoryWaits
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
@@ -265,9 +267,6 @@ class Service:
         self.hints = 0
         self.heeded: list[tuple[str, str]] = []
         self.worker: Any = SimpleNamespace(free=0, hint=self.hint, heed=lambda *wish: self.heeded.append(wish))
-        self.gate_book = MemoryGates(tables)
-        stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
-        self.gates = Gates(stores, self.worker)
         self.queues = Admission(MemoryQueues(tables), self.worker)
         self.functions = Functions()
         kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
@@ -287,12 +286,19 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self._open_waits(tables)
         self._open_policies(tables)
         self._open_messages(tables)
         self.inspector: Any = None  # tests/api/test_repair.py tries those routes on the real one
         self.upkeep = MemoryUpkeep(tables)
         self.mover: Any = SimpleNamespace(move=self.moves)  # tests/api/test_upkeep.py tries the real one
         self.workflow: WorkflowRecord
+
+    def _open_waits(self, tables: MemoryTables) -> None:
+        self.gate_book, self.wait_book = MemoryGates(tables), MemoryWaits(tables)
+        stores: Any = SimpleNamespace(gates=self.gate_book, reads=self.reads)
+        self.gates = Gates(stores, self.worker)
+        self.waits = Waits(self.wait_book, self.worker, max_value_bytes=10_000)
 
     def _open_policies(self, tables: MemoryTables) -> None:
         self.sdk_threads = MemorySdkThreads(tables)

@@ -12,6 +12,7 @@ from app.domain.records import ErrorInfo
 from app.domain.runner import Failed
 from app.domain.status import Status
 from tests.api.test_gates import at_gate
+from tests.api.test_waits import a_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +74,9 @@ def test_every_route_of_the_contract_is_there_and_only_under_api(document: dict[
         "GET /api/invoke/gates/{thread_id}/{step_id}",
         "GET /api/invoke/gates/{thread_id}",
         "GET /api/gates",
+        "GET /api/waits",
+        "GET /api/invoke/signals/{thread_id}",
+        "POST /api/invoke/signals/{thread_id}/{name}",
         "POST /api/workflows/{name}/migrate",
         "GET /api/workflow/state/formats",
         "POST /api/workflow/state/upgrade",
@@ -208,6 +212,7 @@ async def test_what_is_answered_fits_what_is_documented(
     await service.move(driver, driver.end_step("analyst", {"a": 1}, assign="insights"))
     await service.move(driver, driver.complete({"done": True}))
     execution = driver.thread.execution_id
+    await a_wait(service, "parked")
     await at_gate(service, "waiting", show={"draft": 1}, form={"type": "object"})
     service.series.execution("sewing", Status.COMPLETED, 0.5)
     service.series.attempt("analyst", Failed(error=ErrorInfo(kind="timeout", message="too late", retryable=True)), 0.5)
@@ -306,6 +311,7 @@ async def test_what_is_answered_fits_what_is_documented(
         ("get", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/approve", None),
         ("get", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/nothing", None),
         ("get", "/api/invoke/status/{thread_id}", "waiting", None),
+        ("get", "/api/invoke/status/{thread_id}", "parked", None),
         ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": 7}),
         ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": {}}),
         ("post", "/api/invoke/gates/{thread_id}/{step_id}", "waiting/marketer", {"answer": {}}),
@@ -326,6 +332,13 @@ async def test_what_is_answered_fits_what_is_documented(
         ("post", "/api/webhooks/deliveries/{delivery_id}/redeliver", "nothing/redeliver", {}),
         ("delete", "/api/webhooks/{webhook_id}", hook, None),
         ("delete", "/api/webhooks/{webhook_id}", hook, None),
+        ("post", "/api/invoke/signals/{thread_id}/{name}", "waiting/go", {"n": 1}),
+        ("post", "/api/invoke/signals/{thread_id}/{name}", "thread/go", {"n": 1}),
+        ("post", "/api/invoke/signals/{thread_id}/{name}", "waiting/no name", None),
+        ("get", "/api/invoke/signals/{thread_id}", "waiting", None),
+        ("get", "/api/invoke/signals/{thread_id}", "nobody", None),
+        ("get", "/api/waits", "?open=true", None),
+        ("get", "/api/waits", "?limit=0", None),
         ("put", "/api/retention/workflows/{workflow}", "sewing", {"days": 1, "status_days": {"failed": 2}}),
         ("get", "/api/retention", "?preview=true", None),
         ("post", "/api/retention/run", "", {"dry_run": True}),

@@ -162,7 +162,7 @@ async def test_a_file_names_no_agent_and_counts_what_it_holds(real: Real) -> Non
     for line in lines[1:-1]:
         counts[line["row"]] = counts.get(line["row"], 0) + 1
     assert counts == {name: count for name, count in header["counts"].items() if count}
-    assert (header["format"], header["children"], end["lines"]) == (1, 0, len(lines) - 1)
+    assert (header["format"], header["children"], end["lines"]) == (2, 0, len(lines) - 1)
     assert counts["item"] == 3
     assert "agent_config" not in counts
 

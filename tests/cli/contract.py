@@ -26,6 +26,7 @@ from app.api import (
     examples_upkeep,
     examples_webhooks,
 )
+from app.api.examples_waits import SENT, SIGNAL, WAIT
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -314,6 +315,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/queue": examples.QUEUES,
     "/api/queue/mail": examples.QUEUE,
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
+    "/api/waits": {"waits": [WAIT], "next_cursor": None},
+    f"/api/invoke/signals/{THREAD}": {"signals": [SIGNAL], "next_cursor": None},
+    f"/api/invoke/signals/{THREAD}/go": SENT | {"thread_id": THREAD},
     "/api/gates": {"gates": [GATE], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}": {"gates": [GATE | {"status": "answered", "via": "timeout"}], "next_cursor": None},
     f"/api/invoke/gates/{THREAD}/approve": {"thread_id": THREAD, "step_id": "approve", "status": "waiting"},

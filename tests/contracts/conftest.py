@@ -18,9 +18,11 @@ from app.store.memory_gates import MemoryGates
 from app.store.memory_reads import MemoryReads
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from app.store.memory_waits import MemoryWaits
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 from app.store.timelines import PostgresTimelines
+from app.store.waits import PostgresWaits
 from tests.builders import Driver, new_start
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from app.domain.ports import Journal, Reads, Registry
     from app.domain.records import WorkflowRecord
     from app.domain.timeline import Timelines
+    from app.domain.waits import WaitBook
 
-    Opened = tuple[Journal, Reads, Registry, GateBook, EventLog, Timelines]
+    Opened = tuple[Journal, Reads, Registry, GateBook, EventLog, Timelines, WaitBook]
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Store:
     gates: GateBook
     events: EventLog
     timelines: Timelines
+    waits: WaitBook
     workflow: WorkflowRecord
 
     async def drive(self, **thread_fields: Any) -> Driver:
@@ -64,9 +68,9 @@ def store_dsn(request: pytest.FixtureRequest) -> str | None:
 async def store(store_dsn: str | None) -> AsyncGenerator[Store]:
     """An empty store."""
     opened = open_memory() if store_dsn is None else open_postgres(store_dsn)
-    async with opened as (journal, reads, registry, gates, events, timelines):
+    async with opened as (journal, reads, registry, gates, events, timelines, waits):
         workflow = await registry.register(name="sewing", document='{"name":"sewing"}', hash="sewing-1")
-        yield Store(journal, reads, registry, gates, events, timelines, workflow)
+        yield Store(journal, reads, registry, gates, events, timelines, waits, workflow)
 
 
 @asynccontextmanager
@@ -80,6 +84,7 @@ async def open_memory() -> AsyncIterator[Opened]:
         MemoryGates(tables),
         MemoryEvents(tables),
         MemoryTimelines(tables),
+        MemoryWaits(tables),
     )
 
 
@@ -94,4 +99,5 @@ async def open_postgres(dsn: str) -> AsyncIterator[Opened]:
             PostgresGates(pool, journal.hints),
             PostgresEvents(pool),
             PostgresTimelines(pool),
+            PostgresWaits(pool, journal.hints),
         )

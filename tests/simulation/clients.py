@@ -14,6 +14,8 @@ from app.domain.errors import BackstitchError, Conflict, Fenced, InvalidRequest,
 from app.domain.gates import Answer, GateFilter
 from app.domain.moving import MOVABLE, MoveCommand
 from app.domain.status import ENDED
+from app.domain.waits import Signal, WaitFilter
+from tests.simulation import invariants
 from tests.simulation.watch import NARROW
 
 if TYPE_CHECKING:
@@ -179,7 +181,25 @@ class Clients:
                 continue
             self.world.watch.answered(key, answer.answer_json)
             taken += 1
-        return taken
+        return taken + await self._tell(process, thread_id)
+
+    async def _tell(self, process: Process, thread_id: str | None) -> int:
+        """Send every thread that waits for one a signal, and publish what others wait for, each with a number of its own."""
+        told = 0
+        for wait in await process.waits.listed(WaitFilter(thread_id=thread_id, is_open=True)):
+            if invariants.is_for(self.world, wait):
+                continue  # it has been told
+            told += 1
+            for _ in range(2):  # one more than it waits for, which the next that waits must find
+                self._answers += 1
+                if wait.topic is not None:
+                    self.world.post.publish("news.all", self._answers)
+                    continue
+                try:
+                    await process.waits.send(wait.key.thread_id, Signal(name="go", value_json=str(self._answers)))
+                except (Conflict, NotFound):
+                    break
+        return told
 
     async def answer_all(self) -> None:
         """Answer whatever waits, so that all can come to an end."""

@@ -5,20 +5,65 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from app.domain import jsontext
 from app.domain.events import TERMINAL
+from app.domain.ports import FeedPosition
 from app.domain.state import resolve
 from app.domain.status import ENDED, STEP_OPEN, Status
+from app.domain.waits import BY_MESSAGE, BY_SIGNAL
+from app.engine.waits import digest_of
+from app.store.memory_waits import MemoryWaits
 
 if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord, ThreadRecord
+    from app.domain.waits import MessageWait
     from tests.simulation.loop import SimTask
     from tests.simulation.service import Process
     from tests.simulation.world import World
 
 
 def is_quiet(world: World) -> bool:
-    """Whether every thread has ended or is paused."""
-    return all(thread.status in ENDED or thread.status is Status.PAUSED for thread in world.tables.threads.values())
+    """Whether every thread has ended or is paused, and has what was said to it."""
+    still = all(each.status in ENDED or each.status is Status.PAUSED for each in world.tables.threads.values())
+    return still and not unheard(world)
+
+
+def unheard(world: World) -> list[str]:
+    """What was said and is for an open wait, which does not have it."""
+    book = MemoryWaits(world.tables)
+    return [told for wait in list(world.tables.waits.values()) if book._waits(wait) for told in is_for(world, wait)]
+
+
+def is_for(world: World, wait: MessageWait) -> list[str]:
+    """What was said that an open wait should have, or be about to get."""
+    tables, thread_id = world.tables, wait.key.thread_id
+    taken, since = tables.messages_taken.get(thread_id, {}), FeedPosition(wait.since, "", 0)
+    messages = [
+        f"{wait.key} has not heard {message.data}"
+        for message in world.post.messages
+        if wait.topic is not None
+        and message.place is not None
+        and message.place >= since
+        and digest_of(message) not in taken
+        and (wait.match is None or message.data % 2 == 0)
+    ]
+    return messages + [
+        f"{wait.key} has not got signal {signal.value_json}"
+        for signal in tables.signals.get(thread_id, ())
+        if signal.name == wait.signal and signal.taken_by is None and signal.at_seq >= wait.begin
+    ]
+
+
+def _taken(world: World) -> None:
+    """A thread takes each message, and each signal, once."""
+    answers = Counter(
+        (wait.key.thread_id, wait.via, jsontext.loads(wait.answer_json)["id"] if wait.topic else wait.answer_json)
+        for wait in world.tables.waits.values()
+        if wait.answer_json is not None and wait.via in {BY_MESSAGE, BY_SIGNAL}
+    )
+    for taken, count in answers.items():
+        if count > 1:
+            world.watch.violated("taken once", f"{taken} was taken {count} times")
 
 
 def check(world: World) -> None:
@@ -26,12 +71,13 @@ def check(world: World) -> None:
     for thread in world.tables.threads.values():
         _thread(world, thread)
     _promises(world)
+    _taken(world)
 
 
 def stuck(world: World) -> str:
     """The threads that have neither ended nor are paused."""
     going_on = [t for t in world.tables.threads.values() if t.status not in ENDED and t.status is not Status.PAUSED]
-    return "; ".join(
+    return "; ".join(unheard(world)[:5]) or "; ".join(
         f"{t.thread_id} is {t.status}, driver {t.incarnation_id}, wake_at {t.wake_at}, epoch {t.epoch}.{t.rev}, "
         f"signal {t.signal}"
         for t in going_on

@@ -11,10 +11,12 @@ from app.domain.plan import Frontier
 from app.engine import claims, load
 from app.engine.known_parts import KnownParts
 from app.engine.lease import Lease
+from app.engine.waits import Waits
 from app.engine.worker import Worker
 from app.store.memory import MemoryJournal
 from app.store.memory_gates import MemoryGates
 from app.store.memory_queue import MemoryQueues
+from app.store.memory_waits import MemoryWaits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
@@ -159,6 +161,40 @@ def items_are_forgotten() -> tuple[Any, str, Any]:
     return load, "known_parts", careless
 
 
+def messages_are_taken_again() -> tuple[Any, str, Any]:
+    """A thread does not know which messages it has taken."""
+    take = MemoryWaits.take
+
+    async def careless(self: Any, key: Any, taken: Any) -> Any:
+        self._tables.messages_taken.pop(key.thread_id, None)
+        return await take(self, key, taken)
+
+    return MemoryWaits, "take", careless
+
+
+def early_signals_are_forgotten() -> tuple[Any, str, Any]:
+    """Whoever begins to wait does not look for signals that are there."""
+    opened = MemoryWaits.open
+
+    async def careless(self: Any, *arguments: Any) -> Any:
+        self._take_signal = lambda _: False
+        try:
+            return await opened(self, *arguments)
+        finally:
+            del self._take_signal
+
+    return MemoryWaits, "open", careless
+
+
+def nobody_searches_the_log() -> tuple[Any, str, Any]:
+    """Whoever begins to wait does not look for messages that are there."""
+
+    async def careless(self: Any, log: Any, wait: Any) -> Any:
+        return await log.end()
+
+    return Waits, "_search", careless
+
+
 PLANTS: Final[tuple[Callable[[], tuple[Any, str, Any]], ...]] = (
     no_epoch_check,
     claims_fence_nobody,
@@ -175,6 +211,9 @@ PLANTS: Final[tuple[Callable[[], tuple[Any, str, Any]], ...]] = (
     answers_wake_nobody,
     the_last_answer_wins,
     items_are_forgotten,
+    messages_are_taken_again,
+    early_signals_are_forgotten,
+    nobody_searches_the_log,
 )
 
 

@@ -20,11 +20,13 @@ from app.engine.gates import Gates
 from app.engine.hearing import Hearing
 from app.engine.lease import Lease
 from app.engine.moving import Mover
+from app.engine.waits import Waits
 from app.engine.worker import Worker
 from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
 from app.runners.registration import Functions, agent, function
 from app.runners.sleep import SleepRunner
+from app.runners.wait_for import WaitRunner
 from app.runners.workflow import WorkflowRunner
 from app.store.memory_breakers import MemoryBreakers
 from app.store.memory_gates import MemoryGates
@@ -32,6 +34,9 @@ from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_waits import MemoryWaits
+from app.triggers.follow import Follower
+from app.triggers.waits import CatchUp, MessageGiver
 from tests.agents import agent_runner
 from tests.simulation.loop import Place
 from tests.simulation.store import Wire, WireReads
@@ -109,8 +114,13 @@ class Process:
     async def _watches(self) -> AsyncGenerator[None]:
         hearing = Hearing(self.worker, self.bus, self.stores.reads, breakers=self.breakers.hint)
         self.stores.hints.listen(hearing.heard)
+        owner, places = self.lease.own.id, self._reach(self.world.places)
+        giver = MessageGiver(self.waits, own=False)
+        follower = Follower("post", self.waits.logs[0], giver, places, owner=owner, lease=LEASE)
         looks = (self.lease.run(), self.admission.watch(), hearing.run())
-        async with background(looks[0]), background(looks[1]), background(looks[2]):
+        gives = (follower.run(), CatchUp(self.waits).run())
+        watches = background(looks[0]), background(looks[1]), background(looks[2])
+        async with watches[0], watches[1], watches[2], background(gives[0]), background(gives[1]):
             yield
 
     async def _drain(self) -> None:
@@ -148,6 +158,8 @@ class Process:
             "workflow": children,
             "gate": GateRunner(self.stores.gates, 10_000),
         }
+        wait_book = self._reach(MemoryWaits(world.tables))
+        self.runners["wait_for"] = waiter = WaitRunner(wait_book, reads)
         self.catalog = Catalog(self.stores.registry, self.runners)
         self.lease = Lease(
             journal,
@@ -161,6 +173,8 @@ class Process:
         self.worker = Worker(self.stores, self.catalog.spec, self.lease.own.id, slots=world.slots, grace=world.grace)
         self.admission = Admission(self.stores.queues, self.worker, slots=world.slots)
         self.gates = Gates(self.stores, self.worker)
+        self.waits = waiter.looker = Waits(wait_book, self.worker, max_value_bytes=10_000)
+        self.waits.logs.append(self._reach(world.post))
         self.control = Control(self.stores, self.catalog, self.worker, self.bus, self.admission)
         self.mover = Mover(self.stores, self.catalog, self.worker, self.bus, self._reach(MemoryUpkeep(world.tables)))
         children.starter, children.reads = self.control, reads

@@ -20,7 +20,12 @@ SEEDS = 160
 BATCH = 40
 PATIENCE = 250
 """Seeds within which every planted bug is found."""
-LAST_FOUND = {"gaps_are_passed_over": 53, "the_last_answer_wins": 18, "answers_wake_nobody": 6}
+LAST_FOUND = {
+    "gaps_are_passed_over": 130,
+    "answers_wake_nobody": 61,
+    "nobody_adopts": 24,
+    "messages_are_taken_again": 17,
+}
 """Where those that take many seeds were found before, to look there first; they may be found elsewhere any day."""
 
 

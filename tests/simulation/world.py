@@ -15,9 +15,11 @@ from app.domain.document import content_hash, parse
 from app.domain.errors import Unavailable
 from app.domain.queues import QueueSettings
 from app.domain.status import ENDED, Status
+from app.store.memory_followers import MemoryPlaces
 from app.store.memory_queue import MemoryQueues
 from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
+from tests.post import Post
 from tests.simulation import invariants
 from tests.simulation.clients import EXPECTED, Clients, Lost
 from tests.simulation.faults import Climate, Faults, Weather
@@ -73,6 +75,7 @@ class World:
         self.tables = MemoryTables(clock=self.loop.true_utc)
         self.watch = Watch(self.tables, self.loop)
         self.weather = Weather(Random(f"{seed} weather"), climate)
+        self.post, self.places = Post(self.tables), MemoryPlaces(self.tables)
         self.database = Database(self.tables, self.loop, self.watch, self.weather)
         self.clients = Clients(self, Random(f"{seed} clients"))
         self.faults = Faults(self, Random(f"{seed} faults"), climate)
@@ -244,7 +247,7 @@ class World:
 
 def document(shape: int) -> dict[str, Any]:
     """Chains, fans and what lies between: functions that fail and are tried again, or are caught, short and long sleeps,
-    sub-workflows, gates, and steps that are done in parts.
+    sub-workflows, gates, messages, signals, and steps that are done in parts.
     """
     random = Random(f"shape {shape}")
     style = random.choice(["chain", "fan", "mixed", "mixed"])
@@ -259,7 +262,9 @@ def document(shape: int) -> dict[str, Any]:
             + [{"gate": {}}, {"gate": {"timeout": "9s", "on_timeout": 0}}]
         )
         retry = {"max_attempts": random.choice([1, 3]), "initial_interval": random.choice([0.01, 0.6, 5])}
-        steps.append({"id": f"s{place}", "needs": needs, "retry": retry, **kind, **_parts(random, f"s{place}", kind)})
+        parts = _parts(random, f"s{place}", kind)
+        kind = _awaiting(f"shape {shape} step {place}", kind)
+        steps.append({"id": f"s{place}", "needs": needs, "retry": retry, **kind, **parts})
         if kind.keys() & {"python", "agent"} and random.random() < 0.2:
             steps[-1]["timeout"] = "3s"
         if kind.keys() & {"python", "agent"} and random.random() < 0.2:
@@ -269,6 +274,18 @@ def document(shape: int) -> dict[str, Any]:
         if random.random() < 0.3:
             steps[-1]["assign"] = random.choice(["x", "y"])
     return {"name": f"shape{shape}", "steps": steps}
+
+
+def _awaiting(place: str, kind: dict[str, Any]) -> dict[str, Any]:
+    """In place of some gates and sleeps: what else clients give, a signal or a message on one of some topics."""
+    random, late = Random(place), {"timeout": "9s", "on_timeout": 0}
+    if not ("gate" in kind or kind.get("sleep") in {"300ms", "7s"}) or random.random() < 0.3:
+        return kind
+    wait = random.choice(
+        [{"signal": "go"}, {"topic": "news.all", "match": "message.data % 2 == 0"}, {"topic": "news.*"}]
+    )
+    since = {"since": "step"} if "topic" in wait and random.random() < 0.2 else {}
+    return {"wait_for": {**wait, **since, **(late if random.random() < 0.3 else {})}}
 
 
 def _parts(random: Random, step_id: str, kind: dict[str, Any]) -> dict[str, Any]:

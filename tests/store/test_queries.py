@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 import pytest
 
+from app.store import gates, waits
 from app.store.queries import load, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def test_each_header_names_the_statement_below_it() -> None:
@@ -19,6 +25,11 @@ def test_a_part_stands_in_each_statement_that_names_it() -> None:
         "one": "WITH few AS (SELECT 1) TABLE few",
         "two": "WITH few AS (SELECT 1) SELECT '{}' FROM few",
     }
+
+
+def test_several_files_are_one_and_words_are_parts_of_it() -> None:
+    text = "-- part few --\nfew AS (TABLE {table})\n-- one --\nWITH {few} TABLE few;\n"
+    assert parse(text, {"table": "gates"}) == {"one": "WITH few AS (TABLE gates) TABLE few"}
 
 
 @pytest.mark.parametrize(
@@ -39,25 +50,20 @@ def test_what_was_loaded_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     "group",
     [
-        "reads",
-        "registry",
-        "journal",
-        "quarantine",
-        "queue",
-        "breakers",
-        "gates",
-        "langgraph",
-        "agents",
-        "metrics",
-        "webhooks",
-        "followers",
-        "messages",
-        "triggers",
-        "restored",
+        *("reads", "registry", "journal", "quarantine", "queue", "breakers", "langgraph", "agents", "metrics"),
+        *("webhooks", "followers", "messages", "triggers", "restored"),
     ],
 )
 async def test_the_server_takes_every_statement(database_url: str, group: str) -> None:
     connection = await asyncpg.connect(database_url)
     for statement in load(group).values():
+        await connection.prepare(statement)
+    await connection.close()
+
+
+@pytest.mark.parametrize("statements", [gates.SQL, waits.SQL], ids=["gates", "waits"])
+async def test_the_server_takes_every_statement_of_a_book(database_url: str, statements: Mapping[str, str]) -> None:
+    connection = await asyncpg.connect(database_url)
+    for statement in statements.values():
         await connection.prepare(statement)
     await connection.close()

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _OWNED = """
 SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-WHERE column_name = 'thread_id' AND table_type = 'BASE TABLE' AND table_schema = 'public' AND table_name <> 'threads'
+WHERE column_name = 'thread_id' AND table_type = 'BASE TABLE' AND table_schema = 'public'
+    AND table_name NOT IN ('threads', 'followers')
 """
 _INDEXED = """
 SELECT DISTINCT c.relname FROM pg_index AS i

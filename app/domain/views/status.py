@@ -9,6 +9,7 @@ from app.domain.records import NO_USAGE
 from app.domain.status import Status, StepStatus
 from app.domain.views.common import Document, raw, when
 from app.domain.views.gates import waiting_gate
+from app.domain.views.waits import awaited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord, Usage
     from app.domain.spec import StepSpec, WorkflowSpec
     from app.domain.state import Refs
+    from app.domain.waits import MessageWait
 
 
 def links(thread_id: str) -> dict[str, str]:
@@ -37,10 +39,13 @@ def kept_runs(refs: Refs, own: Iterable[StepRecord]) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """What else a status tells: where a fork comes from, and the gates that can be answered, newest first."""
+    """What else a status tells: where a fork comes from, and the gates and waits that can be answered, newest
+    first.
+    """
 
     origin: Origin | None = None
     gates: Sequence[GateRecord] = ()
+    waits: Sequence[MessageWait] = ()
 
 
 def status_document(
@@ -64,9 +69,14 @@ def status_document(
         called = sorted(by_step.values(), key=lambda run: (run.step_index, run.id))
         steps = [_run(run.step_id, run.step_index, run, execution.id) for run in called]
     asked = {gate.key.step_id: gate for gate in aside.gates}
+    waited_for = {wait.key.step_id: wait for wait in aside.waits}
     for step in steps:
-        if step["id"] in asked and step["status"] == StepStatus.WAITING:
+        if step["status"] != StepStatus.WAITING:
+            continue
+        if step["id"] in asked:
             step["gate"] = waiting_gate(asked[step["id"]])
+        if step["id"] in waited_for:
+            step["waits_for"] = awaited(waited_for[step["id"]])
     return {
         "thread_id": thread.thread_id,
         "execution_id": execution.id,

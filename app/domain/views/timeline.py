@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _WAITS_FOR: Final = {"sleep": "sleep", "workflow": "thread"}
 """What steps of a kind do nothing but wait for."""
+_WAITINGS: Final = {names.GATE_WAITING: "gate", names.MESSAGE_WAITING: "message"}
+_ANSWERS: Final = frozenset({names.GATE_ANSWERED, names.MESSAGE_RECEIVED})
 _ENDS: Final = frozenset({names.STEP_COMPLETE, names.STEP_FAILED, names.STEP_SKIPPED})
 
 
@@ -177,9 +179,10 @@ def _apply(line: _Line, run: StepRecord, kind: str, event: Event) -> None:
         line.end(event.at, "failed")
         line.begin("retrying", event.at, attempt=attempt, error=data.get("error"))
         _begin(line, kind, due, attempt)
-    elif event.name == names.GATE_WAITING:
-        line.begin("waiting", event.at, attempt=attempt, waits_for="gate")
-    elif event.name == names.GATE_ANSWERED:
+    elif event.name in _WAITINGS:
+        waits_for = "signal" if data.get("signal") else _WAITINGS[event.name]
+        line.begin("waiting", event.at, attempt=attempt, waits_for=waits_for)
+    elif event.name in _ANSWERS:
         line.begin("running", event.at, attempt=attempt)
 
 

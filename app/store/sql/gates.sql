@@ -1,32 +1,7 @@
--- What PostgresGates asks.  $1 to $5 are a gate's key: thread, execution of the step run's key, step, item, round.
--- A gate can be answered while its thread has not ended and the step run of its key is open.
-
--- part key --
-gate.thread_id = $1 AND gate.key_execution_id = $2 AND gate.step_name = $3 AND gate.item = $4 AND gate.round = $5
-
--- part waits --
-EXISTS (
-    SELECT FROM workflow_steps AS run
-    WHERE run.execution_id = thread.execution_id AND run.thread_id = thread.thread_id AND run.step_name = gate.step_name
-        AND run.key_execution_id = gate.key_execution_id AND run.completed_at IS NULL
-) AND thread.status NOT IN ('completed', 'failed', 'cancelled', 'interrupted')
+-- What PostgresGates asks beside what waiting.sql has, whose parts are used.  $1 to $5 are a gate's key.
 
 -- find --
--- $6: how the data of an event of this gate begins.  It is looked at as text: what stands behind it may hold \u0000.
-SELECT gate.*, extract(epoch FROM gate.timeout_at - now())::float8 AS seconds_left,
-    EXISTS (
-        SELECT FROM workflow_events AS event
-        WHERE event.thread_id = gate.thread_id AND event.run_id = gate.run_id AND event.name = 'gate_waiting'
-            AND starts_with(event.data::text, $6)
-    ) AS told_waiting,
-    EXISTS (
-        SELECT FROM workflow_events AS event JOIN workflow_steps AS run ON run.thread_id = event.thread_id AND run.id = event.run_id
-        WHERE event.thread_id = gate.thread_id AND event.name = 'gate_answered' AND event.step_name = gate.step_name
-            AND run.key_execution_id = gate.key_execution_id AND starts_with(event.data::text, $6)
-    ) AS told_answered,
-    gate.answered_at IS NULL AND {waits} AS waits
-FROM gates AS gate JOIN threads AS thread USING (thread_id)
-WHERE {key};
+SELECT gate.*, {found};
 
 -- open --
 -- $6: the step run, $11: seconds until the timeout.  A step run that has ended asks nothing anew, nor does one of a thread that
@@ -42,27 +17,12 @@ WHERE gate.answered_at IS NULL AND gate.run_id <> EXCLUDED.run_id AND EXISTS (
     WHERE run.thread_id = gate.thread_id AND run.id = EXCLUDED.run_id AND run.completed_at IS NULL
 );
 
--- time_out --
-UPDATE gates AS gate SET answer = $6, answer_sha256 = $7, answered_at = now(), via = 'timeout'
-WHERE {key} AND gate.answered_at IS NULL AND gate.timeout_at <= now();
-
--- lock --
-SELECT thread_id FROM threads WHERE thread_id = $1 FOR UPDATE;
-
 -- answer --
 -- $6: the answer, $7: its digest, $8: by whom, $9: by which way.
 UPDATE gates AS gate SET answer = $6, answer_sha256 = $7, answered_by = $8, answered_at = now(), via = $9
 FROM threads AS thread
 WHERE {key} AND gate.answered_at IS NULL AND thread.thread_id = gate.thread_id AND {waits}
 RETURNING gate.*;
-
--- wake --
--- $2: the wish for whoever drives the thread; one to pause or to cancel it stands before it.
-UPDATE threads
-SET wake_at = CASE WHEN incarnation_id IS NULL AND status = 'waiting' THEN least(wake_at, now()) ELSE wake_at END,
-    signal = CASE WHEN incarnation_id IS NOT NULL AND (signal IS NULL OR signal LIKE 'look:%') THEN $2 ELSE signal END
-WHERE thread_id = $1
-RETURNING *;
 
 -- part shown --
 gate.thread_id, gate.key_execution_id, gate.step_name, gate.item, gate.round, gate.run_id, gate.title, gate.form,

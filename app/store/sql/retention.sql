@@ -102,6 +102,12 @@ langgraph_runs_gone AS (
 langgraph_writes_gone AS (
     DELETE FROM langgraph_writes WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
+signals_gone AS (
+    DELETE FROM signals WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
+waits_gone AS (
+    DELETE FROM waits WHERE thread_id = ANY ($1::text[]) RETURNING 1
+),
 quarantine_gone AS (
     DELETE FROM quarantine WHERE thread_id = ANY ($1::text[]) RETURNING 1
 ),
@@ -159,6 +165,8 @@ SELECT (SELECT count(*) FROM agent_logs_gone)
     + (SELECT count(*) FROM workflow_items_gone)
     + (SELECT count(*) FROM workflow_notes_gone)
     + (SELECT count(*) FROM workflow_steps_gone)
+    + (SELECT count(*) FROM signals_gone)
+    + (SELECT count(*) FROM waits_gone)
     + (SELECT count(*) FROM threads_gone) AS rows;
 
 -- tidy_events --

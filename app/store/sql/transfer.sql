@@ -126,6 +126,34 @@ SELECT count(*) AS rows, coalesce(max(
 FROM gates
 WHERE thread_id = $1;
 
+-- wait --
+-- From where on messages count stands in the transactions of this database: elsewhere it is since the thread was imported.
+SELECT key_execution_id, step_name AS step_id, item, round, run_id, topic, signal, match, given, begin_seq, opened_at, timeout_at,
+    answer, answer_sha256, answered_by, answered_at, via, message_sha256, error
+FROM waits
+WHERE thread_id = $1
+ORDER BY key_execution_id, step_name, item, round;
+
+-- wait_size --
+SELECT count(*) AS rows, coalesce(max(
+    coalesce(octet_length(given::text), 0)
+    + coalesce(octet_length(answer::text), 0)
+    + coalesce(octet_length(error::text), 0)
+), 0)::bigint AS largest
+FROM waits
+WHERE thread_id = $1;
+
+-- signal --
+SELECT place, name, value, value_sha256, sent_by, sent_at, at_seq, taken_at, key_execution_id, step_name AS step_id, item, round
+FROM signals
+WHERE thread_id = $1
+ORDER BY place;
+
+-- signal_size --
+SELECT count(*) AS rows, coalesce(max(octet_length(value::text)), 0)::bigint AS largest
+FROM signals
+WHERE thread_id = $1;
+
 -- quarantine --
 SELECT id, kind, version, run_id, execution_id, step_name AS step_id, problem, expected, stored, found_at
 FROM quarantine

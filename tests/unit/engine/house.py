@@ -24,12 +24,14 @@ from app.engine.deps import Deps, Stores
 from app.engine.gates import Gates
 from app.engine.inspection import Inspector
 from app.engine.moving import Mover
+from app.engine.waits import Waits
 from app.engine.worker import Worker
 from app.runners.gate import GateRunner
 from app.runners.python import PythonRunner
 from app.runners.registration import Functions, function
 from app.runners.registration import agent as as_agent
 from app.runners.sleep import SleepRunner
+from app.runners.wait_for import WaitRunner
 from app.runners.workflow import WorkflowRunner
 from app.store.memory import MemoryJournal
 from app.store.memory_breakers import MemoryBreakers
@@ -41,6 +43,7 @@ from app.store.memory_registry import MemoryRegistry
 from app.store.memory_tables import MemoryTables
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
+from app.store.memory_waits import MemoryWaits
 from tests.agents import agent_runner
 
 if TYPE_CHECKING:
@@ -122,6 +125,8 @@ class House:
     mover: Mover = field(init=False)
     inspector: Inspector = field(init=False)
     gate_book: Wire = field(init=False)
+    wait_book: Wire = field(init=False)
+    waits: Waits = field(init=False)
     runners: dict[str, Any] = field(init=False)
     wires: tuple[Wire, ...] = ()
     calls: list[tuple[str, str, int]] = field(default_factory=list)
@@ -226,6 +231,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     breaker_store: Any = Wire(MemoryBreakers(tables))
     queue_store: Any = Wire(MemoryQueues(tables))
     gate_book: Any = Wire(MemoryGates(tables))
+    wait_book: Any = Wire(MemoryWaits(tables))
     stores = Stores(
         journal=journal,
         reads=MemoryReads(tables),
@@ -240,6 +246,7 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
     python = PythonRunner(functions, threads=2, processes=1)
     runners: dict[str, Any] = {"python": python, "sleep": SleepRunner(), "workflow": children}
     runners["gate"] = GateRunner(gate_book, max_bytes=10_000)
+    runners["wait_for"] = WaitRunner(wait_book, stores.reads)
     runners["agent"] = agent_runner(functions, python)
     catalog = Catalog(stores.registry, runners)
     worker = Worker(stores, catalog.spec, uuid7(), slots=slots, grace=grace)
@@ -251,9 +258,11 @@ def build(tables: MemoryTables, clock: Clock, *, slots: int, grace: float) -> tu
         control, worker, bus, MemoryReads(tables), journal, tables, clock, catalog, functions, breakers, admission
     )
     house.gates, house.gate_book, house.runners = Gates(stores, worker), gate_book, runners
+    house.wait_book = wait_book
+    house.waits = runners["wait_for"].looker = Waits(wait_book, worker, max_value_bytes=10_000)
     house.mover = Mover(stores, catalog, worker, bus, MemoryUpkeep(tables))
     house.inspector = Inspector(stores, catalog, worker, bus, MemoryUpkeep(tables))
-    house.wires = (journal, breaker_store, queue_store, gate_book)
+    house.wires = (journal, breaker_store, queue_store, gate_book, wait_book)
 
     def deps(spawn: Any) -> Deps:
         return Deps(
@@ -313,7 +322,7 @@ async def _echo(value: Any, ctx: Any) -> Any:
 
 def step(step_id: str, **parts: Any) -> dict[str, Any]:
     """A step, of the function `echo` unless it says otherwise."""
-    kinds = {"python", "agent", "workflow", "sleep", "gate"}
+    kinds = {"python", "agent", "workflow", "sleep", "gate", "wait_for"}
     return {"id": step_id, **({} if kinds & parts.keys() else {"python": "echo"}), **parts}
 
 

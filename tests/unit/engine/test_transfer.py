@@ -12,6 +12,7 @@ import pytest
 from app.domain.errors import Conflict, InvalidRequest, Unavailable
 from app.domain.gates import Answer
 from app.domain.graph_checkpoints import ChannelValue, GraphCheckpoint, GraphQuery, GraphWrite
+from app.domain.waits import Signal, SignalFilter, Taken
 from app.engine import transfer
 from app.engine.transfer import Transfers
 from app.store.memory_langgraph import MemoryGraphCheckpoints
@@ -32,8 +33,8 @@ MINE = ("epoch", "rev")
 """What says who drives a thread, and how often it was written."""
 OTHER = "01993c5e-7c1f-7d3a-9a55-0d5b2f6c8d11"
 KINDS = {
-    "definition", "thread", "execution", "step", "item", "note", "checkpoint", "event", "gate", "graph_run",
-    "graph_checkpoint", "graph_value", "graph_write",
+    "definition", "thread", "execution", "step", "item", "note", "checkpoint", "event", "gate", "wait", "signal",
+    "graph_run", "graph_checkpoint", "graph_value", "graph_write",
 }  # fmt: skip
 
 
@@ -99,9 +100,13 @@ async def a_thread(house: House, office: Office) -> str:
         step("a", for_each="{[1, 2]}", input="{item}"),
         step("b", python="remembering", assign="x", input={"n": "{input.n}"}),
         step("c", gate={"show": "{context.x}"}),
+        step("d", wait_for={"topic": "t", "match": "input.n == 1"}, needs=["b"]),
     )
     accepted = await house.start(*steps, input={"n": 1}, context={"m": "\x00"}, thread_id="source")
     await house.until_status("source", "waiting")
+    await house.waits.send("source", Signal(name="go", value_json="[1]", by="ana"))
+    [key] = house.tables.waits
+    await house.waits.book.take(key, Taken(digest=bytes(32), answer_json='{"id":"m"}', by="shop"))
     await a_graph(office.graphs, "source", accepted.execution_id)
     await house.gates.answer("source", "c", Answer(answer_json='{"yes":true}', by="ana"))
     return await house.end("source")
@@ -315,6 +320,9 @@ async def test_a_changed_value_is_seen_though_the_file_was_signed_again(
         ("gate", {"assignees": "ana"}),
         ("graph_write", {"data": "not base64"}),
         ("note", {"place": 1}),
+        ("wait", {"message_sha256": "00"}),
+        ("wait", {"begin_seq": "1"}),
+        ("signal", {"item": "1"}),
         ("end", {"more": 1}),
         ("backstitch-thread", {"more": 1}),
         ("backstitch-thread", {"counts": {"step": 1}}),
@@ -360,8 +368,43 @@ async def test_a_line_without_an_end_is_not_read_into_memory(lines: list[Line]) 
 async def test_what_a_newer_release_wrote_is_refused(lines: list[Line]) -> None:
     first(lines, "checkpoint")["format"] = 9
     assert await refused(lines) == "export_too_new"
-    lines[0].update(format=2, new=True)
+    lines[0].update(format=3, new=True)
     assert await refused(lines) == "export_too_new"
+
+
+async def test_a_file_of_before_there_were_waits_comes_in(lines: list[Line]) -> None:
+    new = {"wait", "signal"}
+    old = [line for line in lines if line["row"] not in new]
+    old[0] |= {"format": 1, "counts": {name: count for name, count in old[0]["counts"].items() if name not in new}}
+    assert (await Office(MemoryTables()).take_in(signed(old))).thread_id == "source"
+    old[0]["format"] = 2
+    assert await refused(old) == "invalid_export"
+
+
+async def test_changed_messages_and_signals_are_refused(lines: list[Line]) -> None:
+    for row, name in (("wait", "answer"), ("signal", "value")):
+        changed = [{**line, name: '{"other":1}'} if line["row"] == row else line for line in lines]
+        assert await refused(changed) == "export_damaged"
+
+
+async def test_an_imported_thread_waits_on_and_has_its_signals(house: House, office: Office) -> None:
+    steps = (step("go", wait_for={"signal": "go"}, needs=[]), step("t", wait_for={"topic": "t"}, needs=[]))
+    thread_id = (await house.start(*steps, thread_id="source")).thread.thread_id
+    await house.until_status(thread_id, "waiting")
+    await house.until(lambda: len(house.tables.waits) == 2)
+    await house.waits.send(thread_id, Signal(name="later", value_json="7"))
+    await office.take_in(signed(await office.export(thread_id)), "copy")
+    await house.resume("copy")
+    await house.until_status("copy", "waiting")
+    key = next(key for key in house.tables.waits if (key.thread_id, key.step_id) == ("copy", "t"))
+    [source] = [
+        wait for other, wait in house.tables.waits.items() if (other.thread_id, other.step_id) == ("source", "t")
+    ]
+    assert house.tables.waits[key].since > source.since
+    await house.waits.book.take(key, Taken(digest=b"m", answer_json='{"id":"m"}'))
+    await house.waits.send("copy", Signal(name="go", value_json="8"))
+    await house.end("copy")
+    assert [one.name for one in await house.waits.signals(SignalFilter(thread_id="copy"))] == ["later", "go"]
 
 
 async def test_damage_goes_out_as_it_is_and_comes_in_only_if_it_had_been_put_aside(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StartupError
+from app.domain.gates import GateRecord
 from app.domain.runner import Asleep
 from app.runners.graphs import Graphs, graph
 from tests.unit.runners.graph_steps import Bench, Calls, line, output
@@ -84,7 +85,7 @@ async def test_the_example_of_the_page_asks_and_goes_on() -> None:
     asked = await bench.perform({"topic": "sewing"})
     assert isinstance(asked, Asleep)
     assert bench.said[0] == "All about sewing."
-    assert asked.gate is not None
+    assert isinstance(asked.gate, GateRecord)
     assert asked.gate.show_json == '{"text":"All about sewing."}'
     await bench.answer({"approved": True})
     assert (await output(bench, {"topic": "sewing"}))["verdict"] == {"approved": True}

@@ -8,6 +8,7 @@ import pytest
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
+from app.domain.gates import GateRecord
 from app.domain.runner import Asleep, StepFailure
 from tests.unit.runners.graph_steps import Bench, Calls, State, line, output, single
 
@@ -22,12 +23,12 @@ async def test_an_interrupt_is_a_gate_and_its_answer_the_interrupts_value() -> N
     bench = Bench(single(asks))
     outcome = await bench.perform({})
     assert isinstance(outcome, Asleep)
-    assert outcome.gate is not None
+    assert isinstance(outcome.gate, GateRecord)
     assert outcome.gate.show_json == '{"question":"first?"}'
     await bench.answer("yes")
     outcome = await bench.perform({})
     assert isinstance(outcome, Asleep)
-    assert outcome.gate is not None
+    assert isinstance(outcome.gate, GateRecord)
     assert (outcome.gate.key.round, outcome.gate.show_json) == (1, '"second?"')
     await bench.answer(None, 1)
     assert await output(bench) == {"done": ["yes, None"]}
@@ -83,13 +84,15 @@ async def test_of_answers_at_once_the_one_that_was_not_taken_up_is_handed_over_a
     builder = StateGraph(State).add_node(left).add_node(right).add_edge(START, "left").add_edge(START, "right")
     bench = Bench(builder)
     await bench.perform({})
-    shown = {text: key for key, text in json.loads(bench.attempts[-1].asked[0].show_json or "").items()}
+    gate = bench.attempts[-1].asked[0]
+    assert isinstance(gate, GateRecord)
+    shown = {text: key for key, text in json.loads(gate.show_json or "").items()}
     await bench.answer({shown["left?"]: "L", shown["right?"]: "R"})
     with pytest.raises(RuntimeError):
         await bench.perform({})
     outcome = await bench.perform({})
     assert isinstance(outcome, Asleep)
-    assert outcome.gate is not None
+    assert isinstance(outcome.gate, GateRecord)
     assert outcome.gate.show_json == '"more?"'
     await bench.answer("M", 1)
     assert await output(bench) == {"done": ["L", "M", "R"]}
@@ -126,6 +129,7 @@ async def test_interrupts_at_once_are_one_gate_whose_answer_has_a_value_for_each
     outcome = await bench.perform({})
     assert isinstance(outcome, Asleep)
     gate = bench.attempts[-1].asked[0]
+    assert isinstance(gate, GateRecord)
     assert gate.show_json is not None
     shown = {text: key for key, text in json.loads(gate.show_json).items()}
     assert gate.form_json is not None

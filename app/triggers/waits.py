@@ -1,0 +1,136 @@
+"""Giving messages to the steps that wait for them: for each message of a log the open waits for its topic are looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from app.domain import topics
+from app.domain.errors import Unavailable
+from app.domain.messages import Consumer
+from app.domain.waits import Got
+from app.engine.pulse import Pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Sequence
+
+    from app.domain.messages import Message
+    from app.domain.waits import MessageWait
+    from app.engine.waits import Waits
+
+MOST_HEADS: Final = 32
+"""Patterns by which a log is read; where open waits have more, all of it is."""
+BEHIND: Final = 30.0
+"""Seconds after which the logs are searched for a wait in place of whoever opened it."""
+_LOOK: Final = 1.0
+_PAGE: Final = 500
+_AT_ONCE: Final = 4
+"""Threads that are given something at a time: each takes a connection of the pool."""
+_log: Final = logging.getLogger(__name__)
+
+
+class MessageGiver(Consumer):
+    """Of one log: `own`, the events of threads, or that of the messages which were published.
+
+    A wait for which the logs have not been searched gets nothing: whoever searches them is told that there is more by now.
+    So it never gets a newer message before an older one, and no long search holds the others up.
+    """
+
+    def __init__(self, waits: Waits, *, own: bool) -> None:
+        self._waits = waits
+        self._own = own
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self.beat: Callable[[], None] = _nothing
+        """Called now and then while a message is given to many."""
+
+    async def wants(self) -> Collection[str]:
+        """See Consumer: from now on whoever opens a wait is followed for; what was said before, he looks for himself."""
+        heads = await self._waits.book.heads(MOST_HEADS + 1)
+        if len(heads) > MOST_HEADS:
+            return [">"]
+        return [head for head in heads if head == ">" or topics.is_own(head) == self._own]
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """See Consumer."""
+        by_topic: dict[str, list[Message]] = {}
+        for message in messages:
+            by_topic.setdefault(message.topic, []).append(message)
+        wanted = await self._waits.book.wanted(by_topic.keys())
+        exact = {topic: by_topic[topic] for topic in wanted if topic in by_topic}
+        patterns = [topic for topic in wanted if topic not in by_topic]
+        meant = {one: [each for each in messages if topics.matches(one, each.topic)] for one in patterns}
+        await self._side_by_side([self._give(topic, some) for topic, some in (exact | meant).items()])
+
+    async def _give(self, topic: str, messages: Sequence[Message]) -> None:
+        after: MessageWait | None = None
+        while True:
+            async with self._turns:
+                page = await self._waits.book.open_for(topic, after, _PAGE)
+            families = [list(group) for _, group in itertools.groupby(page, lambda wait: wait.key.thread_id)]
+            await self._side_by_side([self._give_to(family, messages) for family in families])
+            self.beat()
+            if len(page) < _PAGE:
+                return
+            after = page[-1]
+
+    async def _give_to(self, family: list[MessageWait], messages: Sequence[Message]) -> None:
+        """The waits of one thread, one after the other: each message is for one of them."""
+        async with self._turns:
+            for wait in family:
+                if wait.waits:
+                    await self._give_first(wait, messages)
+
+    @staticmethod
+    async def _side_by_side(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Do all of it, however much; what fails does not keep the rest from being done."""
+        failures = [end for end in await asyncio.gather(*works, return_exceptions=True) if end is not None]
+        if failures:
+            raise failures[0]
+
+    async def _give_first(self, wait: MessageWait, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if wait.looked is None:
+                if await self._waits.judge(wait, message) is None:
+                    continue
+                if await self._waits.book.missed(wait):
+                    return
+            got = await self._waits.offer(wait, message)
+            if got is Got.BUSY:  # it is searched for later, and nobody else waits for that
+                await self._waits.book.looked(wait, None)
+            if got not in (None, Got.HAD):
+                return
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+class CatchUp:
+    """Searches the logs for waits for which nobody has, since he died, or since their thread's row was held by somebody."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
+        self.pulse = Pulse(_LOOK)
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            try:
+                await self.turn()
+            except Unavailable as error:
+                _log.debug("waits that are behind stay so: %s", error)
+            except Exception:  # noqa: BLE001 - what cannot be done now must be done later
+                _log.exception("waits that are behind could not be looked after")
+            self.pulse.beat()
+            await asyncio.sleep(_LOOK)
+
+    async def turn(self) -> None:
+        """Search for those that are behind."""
+        for wait in await self._waits.book.behind(BEHIND, _PAGE):
+            if wait.waits:
+                try:
+                    await self._waits.look(wait)
+                except Unavailable as error:  # of its thread, perhaps, alone
+                    _log.debug("step %s of thread %s: %s", wait.key.step_id, wait.key.thread_id, error)
