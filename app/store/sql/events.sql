@@ -132,6 +132,10 @@ LOCK TABLE workflow_events IN SHARE ROW EXCLUSIVE MODE;
 -- unmark --
 DELETE FROM event_marks;
 
+-- search_anew --
+-- What open waits know of transactions was of that server too: messages count for them since their thread began.
+UPDATE waits SET since = NULL, looked = NULL WHERE answered_at IS NULL AND (since IS NOT NULL OR looked IS NOT NULL);
+
 -- place_anew --
 -- Whole transactions keep their order; several may come into one place, where threads and their events are sorted.
 WITH places AS (
