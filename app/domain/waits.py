@@ -200,8 +200,8 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
         """Waits that have been open for so long and for which the log has not been searched, the longest first."""
         ...
 
-    async def heads(self, limit: int) -> list[str]:
-        """The patterns (see `head_of`) of what open waits want, each once."""
+    async def heads(self, limit: int, *, first: str = "") -> list[str]:
+        """The patterns (see `head_of`) of what open waits want, each once, in their order from `first` on."""
         ...
 
     async def wanted(self, topics: Collection[str]) -> list[str]:

@@ -113,9 +113,10 @@ class MemoryWaits(MemoryBook[MessageWait], WaitBook):
         found.sort(key=lambda one: one.opened_at)
         return [self._read(one.key) for one in found[:limit]]
 
-    async def heads(self, limit: int) -> list[str]:
+    async def heads(self, limit: int, *, first: str = "") -> list[str]:
         """See WaitBook."""
-        return sorted({head_of(one.topic) for one in self._open() if one.topic is not None})[:limit]
+        found = {head_of(one.topic) for one in self._open() if one.topic is not None}
+        return sorted(head for head in found if head >= first)[:limit]
 
     async def wanted(self, topics: Collection[str]) -> list[str]:
         """See WaitBook."""

@@ -30,6 +30,7 @@ async def place_anew(dsn: str, schema: str = "public") -> int:
             if not await connection.fetchval(_SQL["strayed"]):  # another process has done it meanwhile
                 return 0
             await connection.execute(_SQL["unmark"])
+            await connection.execute(_SQL["search_anew"])
             return await connection.fetchval(_SQL["place_anew"])
     finally:
         await connection.close()

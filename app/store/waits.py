@@ -108,9 +108,9 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
         """See WaitBook."""
         return await self._awake(await self._fetch("behind", seconds, limit))
 
-    async def heads(self, limit: int) -> list[str]:
+    async def heads(self, limit: int, *, first: str = "") -> list[str]:
         """See WaitBook."""
-        return [row["head"] for row in await self._fetch("heads", limit)]
+        return [row["head"] for row in await self._fetch("heads", limit, first)]
 
     async def wanted(self, topics: Collection[str]) -> list[str]:
         """See WaitBook."""

@@ -47,10 +47,19 @@ class MessageGiver(Consumer):
 
     async def wants(self) -> Collection[str]:
         """See Consumer: from now on whoever opens a wait is followed for; what was said before, he looks for himself."""
-        heads = await self._waits.book.heads(MOST_HEADS + 1)
-        if len(heads) > MOST_HEADS:
-            return [">"]
-        return [head for head in heads if head == ">" or topics.is_own(head) == self._own]
+        return await self._wants_own() if self._own else await self._wants_others()
+
+    async def _wants_own(self) -> list[str]:
+        """However many other topics are waited for: all events of all threads are many."""
+        book = self._waits.book
+        any_event = [head for head in await book.heads(1, first=">") if head == ">"]
+        heads = [head for head in await book.heads(MOST_HEADS + 1, first=f"{topics.OWN}.") if topics.is_own(head)]
+        return any_event + heads if len(heads) <= MOST_HEADS else [f"{topics.OWN}.>"]
+
+    async def _wants_others(self) -> list[str]:
+        heads = await self._waits.book.heads(2 * MOST_HEADS)
+        others = [head for head in heads if not topics.is_own(head)]
+        return others if len(others) <= MOST_HEADS and len(heads) < 2 * MOST_HEADS else [">"]
 
     async def take(self, messages: Sequence[Message]) -> None:
         """See Consumer."""

@@ -36,8 +36,8 @@ async def begun(real: Real, workflow: dict[str, Any], given: Any, thread_id: str
 
 async def until(real: Real, thread_id: str, status: str) -> dict[str, Any]:
     async with asyncio.timeout(60):
-        while (found := await real.get(f"/api/invoke/status/{thread_id}"))["status"] != status:
-            pass
+        while (found := await real.get(f"/api/invoke/status/{thread_id}"))["status"] != status:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.005)
     return found
 
 
@@ -51,8 +51,8 @@ async def test_the_example_waits_for_a_message_and_then_for_a_signal(real: Real)
     [record] = await real.services.waits.book.open_for("orders.42.paid", None, 1)
     await real.services.waits.look(record)
     async with asyncio.timeout(60):
-        while not (await real.get("/api/waits", signal="released", open=True))["waits"]:
-            pass
+        while not (await real.get("/api/waits", signal="released", open=True))["waits"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
     await real.post("/api/invoke/signals/order-42/released?by=ana", {"by": "ana"})
     output = (await until(real, "order-42", "completed"))["output"]
     assert (output["paid"]["data"], output["released_by"]) == ({"amount": 12.5}, {"by": "ana"})

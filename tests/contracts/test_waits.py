@@ -273,6 +273,7 @@ async def test_heads_and_wanted_topics_are_told_once_each(store: Store) -> None:
     await store.waits.open_for("gone", None, 10)  # which finds that nobody waits there
     assert await store.waits.heads(10) == ["a.>", "b.>", "workflow.step_start.>"]
     assert await store.waits.heads(1) == ["a.>"]
+    assert await store.waits.heads(10, first="b.>") == ["b.>", "workflow.step_start.>"]
     assert sorted(await store.waits.wanted(["a.c", "b.x", "c", "gone"])) == ["a.c", "b.*"]
 
 

@@ -72,6 +72,18 @@ async def test_more_transactions_than_there_are_places_keep_their_order(
     assert (await shown(database_url, 1000))[:3] == [1, 2, 3]
 
 
+async def test_open_waits_are_searched_for_anew(database_url: str, connection: asyncpg.Connection) -> None:
+    await connection.execute(_EVENT, "t", 1, uuid7(), "workflow_start", utc_now())
+    await connection.execute(
+        "INSERT INTO waits (thread_id, key_execution_id, step_name, run_id, topic, since, looked)"
+        " VALUES ('t', $1, 'wait', $1, 'topic', 5000000000, 5000000000)",
+        uuid7(),
+    )
+    await connection.execute(_FAR)
+    await place_anew(database_url)
+    assert await connection.fetchval("SELECT since IS NULL AND looked IS NULL FROM waits")
+
+
 async def test_events_of_this_server_stay_where_they_are(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute(_EVENT, "t", 1, uuid7(), "step_progress", utc_now())
     assert await place_anew(database_url) == 0

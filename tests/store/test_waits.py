@@ -50,7 +50,7 @@ async def test_what_is_looked_up_for_a_message_is_found_by_an_index(store: Store
     for query, arguments, index in [
         ("wanted", "ARRAY['topic.7', 'nothing']", "waits_topics"),
         ("open_for", f"'topic.7', 100, {first}", "waits_topics"),
-        ("heads", "10", "waits_heads"),
+        ("heads", "10, ''", "waits_heads"),
         ("patterns", "", "waits_patterns"),
     ]:
         await psql.execute(f"PREPARE {query}_it AS {SQL[query]}")

@@ -12,6 +12,10 @@ LOCK TABLE workflow_events, messages, followers, triggers IN SHARE ROW EXCLUSIVE
 -- unmark --
 DELETE FROM event_marks;
 
+-- search_anew --
+-- What open waits know of transactions was of that server too: messages count for them since their thread began.
+UPDATE waits SET since = NULL, looked = NULL WHERE answered_at IS NULL AND (since IS NOT NULL OR looked IS NOT NULL);
+
 -- place_anew --
 -- Whole transactions keep their order; several may come into one place.  There, threads and their events are sorted, messages keep
 -- their order; who follows is put before it all: some may be acted on again, nothing is passed over; and a trigger means it all.

@@ -129,9 +129,9 @@ WHERE gate.answered_at IS NULL AND NOT gate.idle AND gate.topic IS NOT NULL AND 
 ORDER BY gate.opened_at LIMIT $2;
 
 -- heads --
--- Each once, by one look into the index waits_heads for each, however many waits there are.
+-- Each once from $2 on, by one look into the index waits_heads for each, however many waits there are.
 WITH RECURSIVE found AS (
-    (SELECT head FROM waits WHERE answered_at IS NULL AND NOT idle AND head IS NOT NULL ORDER BY head LIMIT 1)
+    (SELECT head FROM waits WHERE answered_at IS NULL AND NOT idle AND head >= $2::text ORDER BY head LIMIT 1)
     UNION ALL
     SELECT (
         SELECT next.head FROM waits AS next

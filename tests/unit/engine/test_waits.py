@@ -544,6 +544,9 @@ async def test_where_many_topics_are_waited_for_the_whole_log_is_read(house: Hou
     topics = [f"t{number}.x" for number in range(MOST_HEADS)]
     await waiting(house, waits_for(topic="{item}", for_each=topics, concurrency=100))
     assert await giver.wants() == [">"]
+    assert await MessageGiver(house.waits, own=True).wants() == ["workflow.step_start.>"]
+    await waiting(house, waits_for(topic=">"))
+    assert await MessageGiver(house.waits, own=True).wants() == [">", "workflow.step_start.>"]
 
 
 async def test_the_events_of_threads_are_messages_too(house: House) -> None:
