@@ -74,12 +74,6 @@ book(
 )
 follow = Room("app/triggers/follow.py", promise="G2")
 follow(
-    "the follower reads no further than to the end that it asked for",
-    "        reached = min(found.place, end)\n",
-    "        reached = found.place\n",
-    WAITS + "test_nothing_falls_between_the_moments_of_following[wants-open]",
-)
-follow(
     "the follower asks for the end before it asks what is wanted",
     "        end = await self._source.end()\n        patterns = await self._consumer.wants()\n",
     "        patterns = await self._consumer.wants()\n        end = await self._source.end()\n",
