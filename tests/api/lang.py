@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langgraph_sdk import get_client, get_sync_client
+import pytest
+from langgraph_sdk import _async, _sync, get_client, get_sync_client
 
 from app.domain.runner import StepContext
 from app.runners.registration import function
@@ -208,3 +209,10 @@ async def parts(stream: AsyncIterator[StreamPart]) -> list[StreamPart]:
 def told(found: list[StreamPart], event: str) -> list[Any]:
     """The data of the parts of one name."""
     return [part.data for part in found if part.event == event]
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients come again at once when they are cut off."""
+    for module in (_async.http, _sync.http):
+        monkeypatch.setattr(module, "_reconnect_delay", lambda *_, **__: 0.0)

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
+from app.api.langgraph import replies
 from tests.api.lang import held_of, parts, shared_lang, told
 
 if TYPE_CHECKING:
@@ -54,6 +55,32 @@ async def test_the_history_is_paged_and_filtered(lang: Lang) -> None:
     assert await ids(checkpoint={"checkpoint_id": "3"}) == ["3", "2", "1"]
     [slim] = await lang.client.threads.get_history(thread_id, limit=1, select=["values.output", "next"])
     assert slim == {"next": [], "values": {"output": {"made": "silk"}}}
+
+
+async def test_a_page_of_states_that_weighs_too_much_is_refused(lang: Lang, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread_id = (await lang.client.threads.create(metadata={"weighed": True}))["thread_id"]
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "silk"})
+    monkeypatch.setattr(replies, "MOST", 1)
+    assert len(await lang.client.threads.get_history(thread_id, limit=1)) == 1
+    with pytest.raises(UnprocessableEntityError, match="ask for fewer") as refused:
+        await lang.client.threads.get_history(thread_id)
+    assert refused.value.code == "output_too_large"
+    places = await lang.client.threads.get_history(thread_id, select=["checkpoint", "metadata"])
+    assert [set(one) for one in places] == [{"checkpoint", "metadata"}] * 5
+    await lang.client.threads.copy(thread_id)
+    with pytest.raises(UnprocessableEntityError, match="ask for fewer"):
+        await lang.client.threads.search(metadata={"weighed": True})
+    assert len(await lang.client.threads.search(metadata={"weighed": True}, select=["thread_id"])) == 2
+
+
+async def test_the_history_goes_on_before_a_checkpoint_in_a_config_too(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "silk"})
+    before: Any = {"configurable": {"thread_id": thread_id, "checkpoint_id": "3"}}
+    found = await lang.client.threads.get_history(thread_id, before=before)
+    assert [one["checkpoint"]["checkpoint_id"] for one in found] == ["2", "1"]
+    with pytest.raises(UnprocessableEntityError, match="not of a checkpoint"):
+        await lang.client.threads.get_history(thread_id, before={"version": 3})  # type: ignore[arg-type]
 
 
 async def test_the_state_is_there_at_every_checkpoint(lang: Lang) -> None:

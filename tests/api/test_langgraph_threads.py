@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
+
+
+def counted(call: Any, calls: list[Any]) -> Any:
+    """The same, written down."""
+
+    async def counting(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return await call(*arguments)
+
+    return counting
 
 
 async def test_a_thread_is_made_before_it_runs_and_is_the_same_afterwards(lang: Lang) -> None:
@@ -64,6 +75,26 @@ async def test_metadata_is_added_to(lang: Lang) -> None:
     assert (await lang.client.threads.update(thread_id, metadata={"b": 2}))["metadata"] == {"a": 1, "b": 2}
     assert await lang.client.threads.update(thread_id, metadata={"a": 3}, return_minimal=True) is None
     assert (await lang.client.threads.get(thread_id))["metadata"] == {"a": 3, "b": 2}
+
+
+async def test_metadata_does_not_grow_without_end(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create(metadata={"a": "x" * 40_000}))["thread_id"]
+    with pytest.raises(UnprocessableEntityError, match="larger than"):
+        await lang.client.threads.update(thread_id, metadata={"b": "x" * 40_000})
+    await lang.client.threads.update(thread_id, metadata={"a": "y" * 40_000})
+    with pytest.raises(UnprocessableEntityError, match="larger than"):
+        await lang.client.runs.create(thread_id, "sewing", input={}, metadata={"a": "x" * 70_000})
+
+
+async def test_many_threads_are_asked_for_at_once(lang: Lang, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [await lang.client.threads.create(metadata={"many": True}) for _ in range(4)]
+    await asyncio.gather(*[lang.client.runs.wait(one["thread_id"], "sewing", input={"topic": "a"}) for one in runs])
+    asked: list[Any] = []
+    for of, name in ((lang.real.services.sdk_threads, "statuses"), (lang.real.services.registry, "definition")):
+        monkeypatch.setattr(of, name, counted(getattr(of, name), asked))
+    found = await lang.client.threads.search(metadata={"many": True}, select=["thread_id", "status", "metadata"])
+    assert [one["status"] for one in found] == ["idle"] * 4
+    assert len(asked) == 2
 
 
 async def test_a_thread_that_was_started_elsewhere_is_known_too(lang: Lang) -> None:
@@ -120,6 +151,7 @@ NOT_SUPPORTED: list[tuple[Callable[..., Any], str]] = [
     (lambda c: c.threads.create(thread_id="not allowed"), "A-Z"),
     (lambda c: c.threads.create(metadata={"a": "\x00"}), "u0000"),
     (lambda c: c.threads.create(supersteps=[{"updates": []}]), "copy one"),
+    (lambda c: c.threads.get("a", include=["ttl"]), "retention"),
     (lambda c: c.threads.search(values={"a": 1}), "metadata"),
     (lambda c: c.threads.search(extract={"a": "values.b"}), "values"),
     (lambda c: c.threads.search(limit=0), "greater than or equal to 1"),
@@ -182,6 +214,10 @@ async def test_lists_of_assistants_have_pages(lang: Lang) -> None:
     names = [one["name"] for one in first["assistants"] + rest["assistants"]]
     assert names == sorted(names)
     assert (len(first["assistants"]), rest["next"]) == (2, None)
+    for by in ("assistant_id", "created_at", "updated_at", "graph_id"):
+        order: Any = by
+        found = [one[by] for one in await lang.client.assistants.search(sort_by=order, sort_order="desc", limit=100)]
+        assert found == sorted(found, reverse=True)
 
 
 async def test_the_graph_of_an_assistant_has_its_steps_between_start_and_end(lang: Lang) -> None:

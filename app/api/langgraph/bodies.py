@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from app.api.parsing import Body
-from app.api.requests import ShortText, ThreadId, Values
+from app.api.requests import ThreadId, Values
+from app.api.requests_hook import StartWebhook
 
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Names = list[str]
@@ -148,7 +149,7 @@ class RunAsked(_Asked):
     after_seconds: Annotated[float, Field(ge=0, le=10 * 365 * 86_400)] | None = None
     interrupt_before: Literal["*"] | Names | None = None
     interrupt_after: Literal["*"] | Names | None = None
-    webhook: ShortText | None = None
+    webhook: StartWebhook = None
     # What follows has no effect, and is documented so.
     stream_subgraphs: bool = False
     stream_resumable: bool = False

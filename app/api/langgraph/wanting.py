@@ -8,6 +8,8 @@ from app.api.langgraph.replies import not_supported, wrong
 from app.api.langgraph.telling import MODES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.api.langgraph.bodies import RunAsked
 
 _RUNNABLE: Final = frozenset(
@@ -24,13 +26,11 @@ def refuse(wanted: RunAsked, *, stateless: bool) -> None:
     for field in ("interrupt_before", "interrupt_after"):
         if getattr(wanted, field):
             raise not_supported(field, "a workflow says itself where it asks: put a `gate` step there")
-    if wanted.webhook is not None:
-        raise not_supported("webhook", "not supported on runs: subscribe to the events of the thread")
     if wanted.on_completion == "delete":
         raise not_supported(
             "on_completion", "a thread is kept until its retention is over: delete it with threads.delete"
         )
-    if stateless and (wanted.command is not None or wanted.checkpoint or wanted.checkpoint_id):
+    if stateless and (wanted.command is not None or any(checkpoint_in(wanted))):
         raise wrong("thread_id", "a command or a checkpoint is of a thread: name it")
     given = [wanted.stream_mode] if isinstance(wanted.stream_mode, str) else wanted.stream_mode or []
     unknown = [mode for mode in given if mode not in _MODES]
@@ -42,6 +42,21 @@ def refuse(wanted: RunAsked, *, stateless: bool) -> None:
 
 def context_of(wanted: RunAsked) -> dict[str, Any]:
     """The variables of a run: its context, and what its config calls configurable.  Raises InvalidRequest."""
+    given = _configurable(wanted).items()
+    own = {name: value for name, value in given if name not in _PLACES and not name.startswith("__")}
+    return {**own, **(wanted.context or {})}
+
+
+def checkpoint_in(wanted: RunAsked) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The checkpoint that a run begins at, and its id, in whichever of their three places; none: at the head."""
+    given = _configurable(wanted)
+    if wanted.checkpoint or wanted.checkpoint_id or not given.get("checkpoint_id"):
+        return wanted.checkpoint, wanted.checkpoint_id
+    return {"configurable": given}, None
+
+
+def _configurable(wanted: RunAsked) -> dict[str, Any]:
+    """Raises InvalidRequest."""
     config = wanted.config or {}
     unknown = sorted(config.keys() - _RUNNABLE)
     if unknown:
@@ -49,6 +64,4 @@ def context_of(wanted: RunAsked) -> dict[str, Any]:
     configurable: Any = config.get("configurable")
     if not isinstance(configurable, dict | None):
         raise wrong("config/configurable", "should be an object")
-    given = cast("dict[str, Any]", configurable or {}).items()
-    own = {name: value for name, value in given if name not in _PLACES and not name.startswith("__")}
-    return {**own, **(wanted.context or {})}
+    return cast("dict[str, Any]", configurable or {})
