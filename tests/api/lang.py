@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langgraph_sdk import _async, _sync, get_client, get_sync_client
+from langgraph_sdk import get_client, get_sync_client
+from langgraph_sdk._async import http as async_http
+from langgraph_sdk._sync import http as sync_http
 
 from app.domain.runner import StepContext
 from app.runners.registration import function
@@ -214,5 +216,5 @@ def told(found: list[StreamPart], event: str) -> list[Any]:
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clients come again at once when they are cut off."""
-    for module in (_async.http, _sync.http):
+    for module in (async_http, sync_http):
         monkeypatch.setattr(module, "_reconnect_delay", lambda *_, **__: 0.0)

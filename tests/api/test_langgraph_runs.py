@@ -306,6 +306,7 @@ async def test_a_webhook_is_told_of_the_end_of_its_run(lang: Lang) -> None:
 
 async def test_a_batch_with_an_unknown_assistant_begins_nothing(lang: Lang) -> None:
     batch: Any = [{"assistant_id": "sewing", "thread_id": "batch", "input": {}, "if_not_exists": "create"}]
+    wrong: Any
     for wrong in ({"assistant_id": "nobody"}, {"assistant_id": "sewing", "interrupt_before": "*"}):
         with pytest.raises(APIStatusError):
             await lang.client.runs.create_batch([*batch, wrong])

@@ -162,9 +162,6 @@ NOT_SUPPORTED: list[tuple[Callable[..., Any], str]] = [
     (lambda c: c.assistants.set_latest("sewing", 1), "register a document"),
 ]
 ABSENT: list[Callable[..., Any]] = [
-    lambda c: c.crons.create("sewing", schedule="* * * * *"),
-    lambda c: c.crons.search(),
-    lambda c: c.crons.create_for_thread("t", "sewing", schedule="* * * * *"),
     lambda c: c.store.put_item(["a"], key="b", value={}),
     lambda c: c.store.search_items(["a"]),
     lambda c: c.store.list_namespaces(["a"]),
@@ -177,9 +174,9 @@ async def test_what_is_not_supported_is_refused_in_words(lang: Lang) -> None:
             await call(lang.client)
 
 
-async def test_crons_and_the_store_are_not_implemented_and_say_so(lang: Lang) -> None:
+async def test_the_store_is_not_implemented_and_says_so(lang: Lang) -> None:
     for call in ABSENT:
-        with pytest.raises(InternalServerError, match=r"this service has no (crons|store)") as raised:
+        with pytest.raises(InternalServerError, match="this service has no store") as raised:
             await call(lang.client)
         assert raised.value.status_code == 501
 
@@ -237,7 +234,7 @@ async def test_the_graph_of_an_assistant_has_its_steps_between_start_and_end(lan
 
 async def test_the_service_says_that_it_is_there_and_what_it_has(lang: Lang) -> None:
     assert await lang.client.http.get("/ok") == {"ok": True}
-    assert (await lang.client.http.get("/info"))["flags"]["crons"] is False
+    assert (await lang.client.http.get("/info"))["flags"]["crons"] is True
 
 
 async def test_the_synchronous_client_has_threads_and_assistants_too(lang: Lang) -> None:
