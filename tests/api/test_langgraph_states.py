@@ -153,6 +153,30 @@ async def test_several_questions_are_answered_by_their_ids(lang: Lang) -> None:
     assert done["output"] == {"a": 1, "b": 2}
 
 
+async def test_of_several_answers_none_is_taken_if_one_cannot_be(lang: Lang) -> None:
+    form = {"type": "object", "required": ["yes"]}
+    gates = [{"id": name, "needs": [], "gate": {"title": name, "form": form}} for name in ("a", "b")]
+    await lang.register({"name": "both", "steps": gates})
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    found: Any = await lang.client.runs.wait(thread_id, "both")
+    ids = {one["value"]: one["id"] for one in found["__interrupt__"]}
+    command: Any = {"resume": {ids["a"]: {"yes": True}, ids["b"]: {}}}
+    with pytest.raises(UnprocessableEntityError, match="required property"):
+        await lang.client.runs.create(thread_id, "both", command=command)
+    assert len((await state(lang, thread_id))["interrupts"]) == 2
+
+
+async def test_the_id_of_a_question_that_is_closed_is_not_taken_for_an_answer(lang: Lang) -> None:
+    await lang.register({"name": "any", "steps": [{"id": name, "gate": {"title": name}} for name in ("a", "b")]})
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    first: Any = await lang.client.runs.wait(thread_id, "any")
+    command: Any = {"resume": {first["__interrupt__"][0]["id"]: 1}}
+    await lang.client.runs.wait(thread_id, "any", command=command)
+    with pytest.raises(ConflictError, match="is not open") as refused:
+        await lang.client.runs.create(thread_id, "any", command=command)
+    assert refused.value.code == "not_interrupted"
+
+
 async def test_a_run_with_a_new_input_drops_the_question(lang: Lang) -> None:
     thread_id, _ = await lang.paused_at_gate()
     found: Any = await lang.client.runs.wait(thread_id, "asking", input={"n": 2})
