@@ -114,6 +114,7 @@ async def test_a_copy_has_the_same_state_and_goes_its_own_way(lang: Lang) -> Non
     values = (await lang.client.threads.get_state(copy["thread_id"]))["values"]
     assert values["cut"] == {"of": "a"}  # type: ignore[call-overload]
     assert (copy["thread_id"] != thread_id, copy["metadata"]["user"]) == (True, "ana")
+    assert await lang.client.runs.list(copy["thread_id"]) == []
     empty: Any = await lang.client.threads.copy((await lang.client.threads.create(metadata={"x": 1}))["thread_id"])
     assert empty["metadata"] == {"x": 1}
 
@@ -124,6 +125,7 @@ async def test_a_copy_of_a_thread_on_its_way_waits_for_a_run(lang: Lang) -> None
     await held_of(thread_id).entered.wait()
     copy: Any = await lang.client.threads.copy(thread_id)
     assert (copy["status"], copy["values"]["first"]) == ("interrupted", {"n": 1})
+    assert await lang.client.runs.list(copy["thread_id"]) == []
     held_of(copy["thread_id"]).go.set()
     found: Any = await lang.client.runs.wait(copy["thread_id"], "slow")
     assert found["hold"] == "let go"

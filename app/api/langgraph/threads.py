@@ -17,7 +17,7 @@ from app.api.langgraph.replies import Scale, not_supported, nothing, reply, sele
 from app.api.langgraph.state import values_at
 from app.api.langgraph.stream import RunEvents, RunStream, Watched
 from app.api.langgraph.telling import USUAL
-from app.api.langgraph.views import TRIGGERED_BY
+from app.api.langgraph.views import MOVED_BY
 from app.api.parsing import read
 from app.api.services import services_of, state_of
 from app.domain.commands import ForkCommand, Variant
@@ -135,7 +135,7 @@ async def copy(thread_id: str, request: Request) -> Response:
     if thread is not None:
         variant = Variant(name="copy", thread_id=new)
         command = ForkCommand(
-            thread_id=thread_id, variants=[variant], resume=False, reason="copied", triggered_by=TRIGGERED_BY
+            thread_id=thread_id, variants=[variant], resume=False, reason="copied", triggered_by=MOVED_BY
         )
         [fork] = (await services.control.fork(command)).forks
         if fork.error is not None:

@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 TRIGGERED_BY: Final = "langgraph-sdk"
 MOVED_BY: Final = f"{TRIGGERED_BY}:state"
-"""Of executions that only write a state or move the head; one that is run afterwards has been started."""
+"""Of executions that only write or copy a state, or move the head; one that is run afterwards has been started."""
 _RUN_STATUS: Final = {
     Status.PENDING: "pending",
     Status.RUNNING: "running",
