@@ -1,4 +1,4 @@
-"""Writes what the client is answered and given, as types: app/client_types.py, client_listed.py and client_fields.py.
+"""Writes what the client is answered and given, as types: app/client/types.py, listed.py and fields.py.
 
 They come from the OpenAPI document.
 
@@ -135,7 +135,7 @@ class Writer:
             lines += ["    from datetime import datetime"] if _uses(body, "datetime") else []
             if self.imported:
                 lines += [""] if checked else []
-                lines.append(f"    from app.client_types import {', '.join(sorted(self.imported))}")
+                lines.append(f"    from app.client.types import {', '.join(sorted(self.imported))}")
         return "\n".join(lines).rstrip() + ("\n\n" if aliases else "\n\n\n") + body
 
 
@@ -187,9 +187,9 @@ def texts() -> dict[Path, str]:
     for name, path in QUERIES.items():
         given.write_query(name, path)
     return {
-        ROOT / "app/client_types.py": answers.text("What the service answers to the client about threads"),
-        ROOT / "app/client_listed.py": listed.text("What the service lists and shows to the client"),
-        ROOT / "app/client_fields.py": given.text("What the client's methods may be given beside their arguments"),
+        ROOT / "app/client/types.py": answers.text("What the service answers to the client about threads"),
+        ROOT / "app/client/listed.py": listed.text("What the service lists and shows to the client"),
+        ROOT / "app/client/fields.py": given.text("What the client's methods may be given beside their arguments"),
     }
 
 

@@ -11,7 +11,7 @@ import typer
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, duration, failure, print_json, say, table
 from app.cli.values import agent_document
-from app.client_agents import Agents
+from app.client.agents import Agents
 
 if TYPE_CHECKING:
     from app.client import Backstitch

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from app.cli.kill_verdict import Hopeless
 from app.client import ApiError, Backstitch, UnreachableError
-from app.client_agents import Agents
+from app.client.agents import Agents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ import typer
 from app.cli.options import Common, Key, service_command
 from app.cli.rendering import clock, duration, print_json, say, table
 from app.cli.values import json_value
-from app.client_messages import Messages, Triggers
+from app.client.messages import Messages, Triggers
 
 if TYPE_CHECKING:
     from app.client import Backstitch

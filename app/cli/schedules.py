@@ -10,7 +10,7 @@ import typer
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, duration, print_json, say, table
 from app.cli.values import json_value, schedule_document
-from app.client_schedules import Schedules
+from app.client.schedules import Schedules
 
 if TYPE_CHECKING:
     from app.client import Backstitch

@@ -9,7 +9,7 @@ import typer
 
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, complain, duration, print_json, say, table
-from app.client_webhooks import Webhooks
+from app.client.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from app.client import Backstitch

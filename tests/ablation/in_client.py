@@ -8,7 +8,7 @@ REQUESTS = "client/test_requests.py::"
 THREADS = "client/test_threads.py::"
 ORIGINS = "api/test_cross_origin.py::"
 
-service = Room("app/client.py", promise="G8")
+service = Room("app/client/service.py", promise="G8")
 service(
     "every start of the client has a key",
     "        key = idempotency_key or str(uuid.uuid4())\n",
@@ -24,7 +24,7 @@ service(
     promise="-",
 )
 
-connection = Room("app/client_http.py", promise="-")
+connection = Room("app/client/http.py", promise="-")
 connection(
     "what may have been done is not sent again",
     "and (repeatable or not error.sent)",
@@ -45,7 +45,7 @@ connection(
     promise="G8",
 )
 
-stream = Room("app/client_stream.py", promise="G6")
+stream = Room("app/client/stream.py", promise="G6")
 stream(
     "the client's reader goes on after the last event",
     "if self._cursor else {}",
@@ -65,7 +65,7 @@ stream(
     THREADS + "test_the_text_of_a_step_comes_once_across_cuts",
 )
 
-threads = Room("app/client_threads.py", promise="-")
+threads = Room("app/client/threads.py", promise="-")
 threads(
     "waiting outlives an outage",
     "            found = await self._surely()\n",

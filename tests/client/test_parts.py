@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app import client_look
-from app.client import ApiError, UnreachableError
-from app.client_agents import Agents
-from app.client_gates import Gates
-from app.client_look import Look
-from app.client_steps import Steps
-from app.client_travel import Travel
+from app.client import ApiError, UnreachableError, look
+from app.client.agents import Agents
+from app.client.gates import Gates
+from app.client.look import Look
+from app.client.steps import Steps
+from app.client.travel import Travel
 from tests.client.wire import THREAD, Wire, refusal
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ async def test_a_file_that_cannot_be_moved_is_an_error_of_the_client(answer: Any
 
 
 async def test_following_survives_what_passes_and_ends_with_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_look, "_POLL", 0)
+    monkeypatch.setattr(look, "_POLL", 0)
     cuts: list[str] = []
     page = httpx.Response(200, json={"events": [{"seq": 1}], "cursor": "c", "next_cursor": None})
     wire = Wire(refusal(503), page, refusal(403, "no"))

@@ -12,8 +12,8 @@ import pytest
 
 from app import client
 from app.client import Backstitch, SyncBackstitch, SyncThread, Thread, WorkflowFailed, Workflows
-from app.client_agents import Agents
-from app.client_sync import SyncWorkflows
+from app.client.agents import Agents
+from app.client.sync import SyncWorkflows
 from tests.client.wire import ACCEPTED, THREAD, Wire, frame, names, status_of, streamed
 
 ELSEWHERE = {"invoke", "status", "resume", "rollback", "cancel", "pause", "history", "stream", "post_once"}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app import client_threads
-from app.client import ApiError, Backstitch, Thread, UnreachableError, WorkflowFailed
+from app.client import ApiError, Backstitch, Thread, UnreachableError, WorkflowFailed, threads
 from tests.cli.contract import Service
 from tests.client.wire import THREAD, Wire, frame, names, refusal, status_of, streamed
 
@@ -71,15 +70,15 @@ async def test_waiting_is_told_of_the_end_by_the_stream() -> None:
     [refusal(404, "not_found"), httpx.Response(204), httpx.Response(200, html="<p>"), streamed],
 )
 async def test_waiting_needs_no_stream(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.1)
-    monkeypatch.setattr(client_threads, "_BREATH", 0)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.1)
+    monkeypatch.setattr(threads, "_BREATH", 0)
     wire = routes(status=[state("running"), state("pending"), state("completed")], stream=stream)
     async with wire.client() as service:
         assert (await service.thread(THREAD).wait(timeout=60))["status"] == "completed"
 
 
 async def test_waiting_for_very_many_opens_only_so_many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.01)
     wire = routes(status=[state("running"), state("completed")])
     async with wire.client() as service:
         service.watching = asyncio.Semaphore(0)
@@ -88,7 +87,7 @@ async def test_waiting_for_very_many_opens_only_so_many_streams(monkeypatch: pyt
 
 
 async def test_waiting_outlives_an_outage_and_ends_with_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.01)
     away = refusal(503)
     wire = routes(status=[state("running"), away, away, refusal(404, "thread_not_found")], stream=httpx.Response(204))
     async with wire.client(retry_for=0) as service:

@@ -1,7 +1,4 @@
-"""Lists of the service, for `app.client`: one page when awaited, everything when iterated.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""Lists of the service, for `app.client`: one page when awaited, everything when iterated."""
 
 from __future__ import annotations
 

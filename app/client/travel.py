@@ -1,4 +1,4 @@
-"""Time travel in a Backstitch service, as methods; beside client.py, and like it without anything else of the project.
+"""Time travel in a Backstitch service, as methods.
 
 async with Backstitch() as service:
     patch = (await Travel(service).diff("post-1", 2, 5))["patch"]
@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import httpx
 
-from app.client import ApiError, UnreachableError
+from app.client.http import ApiError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-    from app.client import Backstitch
+    from app.client.service import Backstitch
 
 JsonObject: TypeAlias = dict[str, Any]
 

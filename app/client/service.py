@@ -1,8 +1,4 @@
-"""An async client of a Backstitch service: start workflows, wait for them, follow, steer and look back.
-
-It stands alone (httpx and the standard library), so that it can be copied into a project: this file and the `client_*.py`
-beside it. docs/python-client.md tells how to use it.
-"""
+"""The service as an object, for `app.client`: its threads, and the routes that most programs need."""
 
 from __future__ import annotations
 
@@ -11,21 +7,20 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 from urllib.parse import quote
 
-from app.client_http import (
+from app.client.http import (
     KEY,
     AddressError,
     ApiError,
-    ClientError,
     Connection,
     Fields,
     JsonObject,
     UnreachableError,
     given_only,
 )
-from app.client_pages import Pages
-from app.client_stream import ENDED, ENDINGS, Event, SseParser, follow
-from app.client_threads import Thread, WorkflowFailed
-from app.client_workflows import Workflows
+from app.client.pages import Pages
+from app.client.stream import follow
+from app.client.threads import Thread
+from app.client.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -33,29 +28,10 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from app.client_fields import ExecutionFilters, HistoryFilters, StartFields
-    from app.client_listed import ExecutionEntry, HistoryEntry
-    from app.client_sync import SyncBackstitch, SyncThread
-    from app.client_types import AcceptedAnswer, Status
-
-__all__ = [
-    "ENDED",
-    "ENDINGS",
-    "AddressError",
-    "ApiError",
-    "Backstitch",
-    "ClientError",
-    "Event",
-    "JsonObject",
-    "Pages",
-    "SseParser",
-    "SyncBackstitch",
-    "SyncThread",
-    "Thread",
-    "UnreachableError",
-    "WorkflowFailed",
-    "Workflows",
-]
+    from app.client.fields import ExecutionFilters, HistoryFilters, StartFields
+    from app.client.listed import ExecutionEntry, HistoryEntry
+    from app.client.stream import Event
+    from app.client.types import AcceptedAnswer, Status
 
 _WATCHED: Final = 50
 _READY: Final = 0.2
@@ -244,12 +220,3 @@ async def _is(thread: Thread, status: Status) -> bool:
 
 def _path(action: str, thread_id: str) -> str:
     return f"/api/invoke/{action}/{quote(thread_id, safe='')}"
-
-
-def __getattr__(name: str) -> Any:
-    """The synchronous client, which not everybody needs to load."""
-    if name in {"SyncBackstitch", "SyncThread"}:
-        from app.client_sync import SyncBackstitch, SyncThread  # noqa: PLC0415
-
-        return {"SyncBackstitch": SyncBackstitch, "SyncThread": SyncThread}[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

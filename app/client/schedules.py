@@ -1,4 +1,4 @@
-"""The schedules of a Backstitch service, as methods; beside client.py, and like it without anything else of the project.
+"""The schedules of a Backstitch service, as methods.
 
 async with Backstitch() as service:
     firing = await Schedules(service).run("morning-briefing")

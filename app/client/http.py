@@ -1,7 +1,4 @@
-"""How the client asks: errors, one JSON answer for one request, and what is asked again when it may be.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""How the client asks: errors, one JSON answer for one request, and what is asked again when it may be."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The events of one thread without a stream, tokens for streams, and what is going on, for `app.client`.
-
-The file needs nothing but `client.py` beside it, so that it can be copied into a project with that.
-"""
+"""The events of one thread without a stream, tokens for streams, and what is going on, for `app.client`."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from app.client import Backstitch
+    from app.client.service import Backstitch
 
 
 class Polling:

@@ -1,7 +1,4 @@
-"""The workflow documents of a Backstitch service, for `app.client`: register, check, show, list.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""The workflow documents of a Backstitch service, for `app.client`: register, check, show, list."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
 
-    from app.client import Backstitch
-    from app.client_fields import PageFilters
-    from app.client_listed import ValidationAnswer, WorkflowAnswer, WorkflowEntry
-    from app.client_pages import Pages
+    from app.client.fields import PageFilters
+    from app.client.listed import ValidationAnswer, WorkflowAnswer, WorkflowEntry
+    from app.client.pages import Pages
+    from app.client.service import Backstitch
 
 Document: TypeAlias = "Mapping[str, Any] | str | Path"
 """A workflow document: a mapping, the text of one in YAML or JSON, or a file of it."""

@@ -1,7 +1,4 @@
-"""What steps are done in and what they cost, for `app.client`: items and usage.
-
-The file needs nothing but `client.py` beside it, so that it can be copied into a project with that.
-"""
+"""What steps are done in and what they cost, for `app.client`: items and usage."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from app.client import Backstitch
+    from app.client.service import Backstitch
 
 
 class Steps:

@@ -10,9 +10,9 @@ import threading
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from app.client import Backstitch
-from app.client_threads import Thread
-from app.client_workflows import Workflows
+from app.client.service import Backstitch
+from app.client.threads import Thread
+from app.client.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from app.client_fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
-    from app.client_listed import ExecutionEntry, GateAnswer, HistoryEntry, WorkflowEntry
-    from app.client_pages import Pages
-    from app.client_stream import Event
-    from app.client_types import AcceptedAnswer
+    from app.client.fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
+    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry, WorkflowEntry
+    from app.client.pages import Pages
+    from app.client.stream import Event
+    from app.client.types import AcceptedAnswer
 
 A = TypeVar("A")
 P = ParamSpec("P")

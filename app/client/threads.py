@@ -1,7 +1,4 @@
-"""A thread of a Backstitch service as an object, for `app.client`: wait for it, follow it, steer it, look back.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""A thread of a Backstitch service as an object, for `app.client`: wait for it, follow it, steer it, look back."""
 
 from __future__ import annotations
 
@@ -10,20 +7,20 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
-from app.client_http import LONGEST_PAUSE, PASSING, ApiError, ClientError, UnreachableError, given_only
-from app.client_stream import ENDED, ENDINGS
+from app.client.http import LONGEST_PAUSE, PASSING, ApiError, ClientError, UnreachableError, given_only
+from app.client.stream import ENDED, ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from typing import Unpack
 
-    from app.client import Backstitch
-    from app.client_fields import CancelFields, ForkFields, GateFields, HistoryFilters, ResumeFields, RollbackFields
-    from app.client_http import JsonObject
-    from app.client_listed import GateAnswer, HistoryEntry, VersionAnswer
-    from app.client_pages import Pages
-    from app.client_stream import Event
-    from app.client_types import (
+    from app.client.fields import CancelFields, ForkFields, GateFields, HistoryFilters, ResumeFields, RollbackFields
+    from app.client.http import JsonObject
+    from app.client.listed import GateAnswer, HistoryEntry, VersionAnswer
+    from app.client.pages import Pages
+    from app.client.service import Backstitch
+    from app.client.stream import Event
+    from app.client.types import (
         AcceptedAnswer,
         GateAnsweredAnswer,
         ResumedAnswer,

@@ -1,7 +1,4 @@
-"""Looking back, for `app.client`: the events of all threads, log entries, timelines; listed, and followed.
-
-The file needs nothing but `client.py` beside it, so that it can be copied into a project with that.
-"""
+"""Looking back, for `app.client`: the events of all threads, log entries, timelines; listed, and followed."""
 
 from __future__ import annotations
 
@@ -10,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from app.client import ApiError, UnreachableError
+from app.client.http import ApiError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
-    from app.client import Backstitch
+    from app.client.service import Backstitch
 
     Page = dict[str, Any]
 

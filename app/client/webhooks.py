@@ -1,4 +1,4 @@
-"""The webhooks of a Backstitch service, as methods; beside client.py, and like it without anything else of the project.
+"""The webhooks of a Backstitch service, as methods.
 
 async with Backstitch() as service:
     made = await Webhooks(service).create("https://hooks.example.com/backstitch", topics=["workflow.workflow_failed.>"])

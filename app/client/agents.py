@@ -1,4 +1,4 @@
-"""The agents of a Backstitch service, as methods; beside client.py, and like it without anything else of the project.
+"""The agents of a Backstitch service, as methods.
 
 async with Backstitch() as service:
     health = await Agents(service).health("analyst", window="1h")

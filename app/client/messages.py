@@ -1,5 +1,4 @@
-"""The messages and triggers of a Backstitch service, as methods; beside client.py, and like it without anything else of the
-project.
+"""The messages and triggers of a Backstitch service, as methods.
 
 async with Backstitch() as service:
     await Messages(service).publish("orders.created", {"order_id": "A-1007"})

@@ -1,7 +1,4 @@
-"""How the client follows a thread: server-sent events, each once, whatever is cut in between.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""How the client follows a thread: server-sent events, each once, whatever is cut in between."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from app.client_http import (
+from app.client.http import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PASSING,
@@ -29,7 +26,7 @@ from app.client_http import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
-    from app.client_http import Connection, JsonObject
+    from app.client.http import Connection, JsonObject
 
 ENDINGS: Final[dict[str, str]] = {
     "workflow_complete": "completed",
