@@ -14,6 +14,8 @@ from app.cli.values import agent_document
 from app.client.agents import Agents
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of an agent.")]
@@ -177,7 +179,7 @@ async def delete(service: Backstitch, o: OfAgent) -> int:
     return 0
 
 
-def _shown(o: OfAgent, found: dict[str, Any]) -> int:
+def _shown(o: OfAgent, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -197,7 +199,7 @@ def _shown(o: OfAgent, found: dict[str, Any]) -> int:
     return 0
 
 
-def _told(o: OfAgent, found: dict[str, Any]) -> int:
+def _told(o: OfAgent, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
     else:
@@ -205,7 +207,7 @@ def _told(o: OfAgent, found: dict[str, Any]) -> int:
     return 0
 
 
-def _state(one: dict[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if not one["enabled"]:
         return f"disabled: {one['disabled_reason']}"
     return "enabled" if one["breaker"] == "closed" else f"enabled, its breaker is {one['breaker']}"

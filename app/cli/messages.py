@@ -14,6 +14,8 @@ from app.cli.values import json_value
 from app.client.messages import Messages, Triggers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a trigger.")]
@@ -129,7 +131,7 @@ async def create(service: Backstitch, o: Create) -> int:
     if o.window is not None and o.key is None:
         raise typer.BadParameter("--window goes with --key")
     window = {} if o.window is None else {"window": o.window}
-    given = {
+    given: dict[str, Any] = {
         "condition": o.condition,
         "input": None if o.input is None else json_value(o.input, "--input"),
         "deduplicate": None if o.key is None else {"key": o.key, **window},
@@ -165,7 +167,8 @@ async def delete(service: Backstitch, o: OfTrigger) -> int:
 
 async def firings(service: Backstitch, o: Firings) -> int:
     """Show what came of messages, newest first."""
-    found = await Triggers(service).firings(o.name, outcome=o.outcome, limit=o.limit)
+    where: dict[str, Any] = {"outcome": o.outcome}
+    found = await Triggers(service).firings(o.name, **where, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -183,7 +186,7 @@ async def firings(service: Backstitch, o: Firings) -> int:
     return 0
 
 
-def _shown(o: Common, found: dict[str, Any]) -> int:
+def _shown(o: Common, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0

@@ -13,6 +13,8 @@ from app.cli.values import json_value, schedule_document
 from app.client.schedules import Schedules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a schedule.")]
@@ -183,7 +185,8 @@ async def run(service: Backstitch, o: OfSchedule) -> int:
 
 async def backfill(service: Backstitch, o: Backfill) -> int:
     """Make its times in a span for which nothing was started."""
-    found = await Schedules(service).backfill(o.name, o.first, o.last, overlap=o.overlap, dry_run=o.dry_run)
+    how: dict[str, Any] = {"overlap": o.overlap, "dry_run": o.dry_run}
+    found = await Schedules(service).backfill(o.name, o.first, o.last, **how)
     if o.json:
         print_json(found)
         return 0
@@ -205,7 +208,8 @@ async def delete(service: Backstitch, o: OfSchedule) -> int:
 
 async def firings(service: Backstitch, o: Firings) -> int:
     """Show what became of its times, the latest first."""
-    found = await Schedules(service).firings(o.name, outcome=o.outcome, limit=o.limit)
+    where: dict[str, Any] = {"outcome": o.outcome}
+    found = await Schedules(service).firings(o.name, **where, limit=o.limit)
     if o.json:
         print_json(found)
     else:
@@ -215,8 +219,16 @@ async def firings(service: Backstitch, o: Firings) -> int:
 
 async def preview(service: Backstitch, o: Preview) -> int:
     """Show when something would fire, by the clock of its zone and in UTC."""
-    given = {"cron": o.cron, "every": o.every, "timezone": o.timezone, "start_at": o.start_at, "end_at": o.end_at}
-    said = {name: value for name, value in {**given, "count": o.count, "after": o.after}.items() if value is not None}
+    given: dict[str, Any] = {
+        "cron": o.cron,
+        "every": o.every,
+        "timezone": o.timezone,
+        "start_at": o.start_at,
+        "end_at": o.end_at,
+        "count": o.count,
+        "after": o.after,
+    }
+    said = {name: value for name, value in given.items() if value is not None}
     found = await Schedules(service).preview(**said)
     if o.json:
         print_json(found)
@@ -234,7 +246,7 @@ def _said(o: Change) -> dict[str, Any]:
     return said
 
 
-def _shown(o: Common, found: dict[str, Any]) -> int:
+def _shown(o: Common, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -244,7 +256,7 @@ def _shown(o: Common, found: dict[str, Any]) -> int:
     return 0
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     last = one["last_firing"]
     fires = f"{one['cron']} {one['timezone']}" if one["cron"] else f"every {duration(one['every_ms'])}"
     return (
@@ -258,7 +270,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _firing(one: dict[str, Any]) -> tuple[str, ...]:
+def _firing(one: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         clock(one["fire_time"], date=True),
         str(one["kind"]),
@@ -270,7 +282,7 @@ def _firing(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _why(one: dict[str, Any]) -> list[str]:
+def _why(one: Mapping[str, Any]) -> list[str]:
     missed = [f"{one['missed']} up to {clock(one['until'], date=True)}"] if one["missed"] else []
     error = [f"{one['error']['message']} [{one['error']['code']}]"] if one["error"] else []
     return [*missed, *([str(one["reason"])] if one["reason"] else []), *error]

@@ -58,7 +58,12 @@ async def waits(service: Backstitch, o: List) -> int:
     """List what steps wait for: messages on topics, and signals; newest first."""
     from app.client.waits import Waits  # noqa: PLC0415 - --help need not load it
 
-    where = {"thread_id": o.thread, "topic": o.topic, "signal": o.signal, "open": None if o.all else True}
+    where: dict[str, Any] = {
+        "thread_id": o.thread,
+        "topic": o.topic,
+        "signal": o.signal,
+        "open": None if o.all else True,
+    }
     found = await Waits(service).of(**where, limit=o.limit)
     if o.json:
         print_json(found)

@@ -12,6 +12,8 @@ from app.cli.rendering import clock, complain, duration, print_json, say, table
 from app.client.webhooks import Webhooks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
 
 _REFUSED = 1
@@ -116,7 +118,7 @@ async def create(service: Backstitch, o: Create) -> int:
     if not all(name and equals for name, equals, _ in pairs):
         complain("--header: write NAME=VALUE")
         return _WRONG
-    fields = {
+    fields: dict[str, Any] = {
         "topics": o.topic or None,
         "workflows": o.workflow or None,
         "headers": {name: value for name, _, value in pairs} or None,
@@ -182,7 +184,8 @@ async def deliveries(service: Backstitch, o: Deliveries) -> int:
     if o.id is None and o.thread is None:
         complain("give the ID of a webhook, or --thread")
         return _WRONG
-    found = await Webhooks(service).deliveries(o.id, thread_id=o.thread, status=o.status, limit=o.limit)
+    where: dict[str, Any] = {"thread_id": o.thread, "status": o.status}
+    found = await Webhooks(service).deliveries(o.id, **where, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -222,7 +225,7 @@ async def recover(service: Backstitch, o: Recover) -> int:
     return 0
 
 
-def _shown(o: OfWebhook, found: dict[str, Any]) -> int:
+def _shown(o: OfWebhook, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -232,13 +235,13 @@ def _shown(o: OfWebhook, found: dict[str, Any]) -> int:
     return 0
 
 
-def _state(one: dict[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if not one["enabled"]:
         return f"disabled: {one['disabled_reason'] or 'by hand'}"
     return f"failing since {clock(one['failing_since'], date=True)}" if one["failing_since"] else "enabled"
 
 
-def _tried(one: dict[str, Any]) -> str:
+def _tried(one: Mapping[str, Any]) -> str:
     if not one["tries"]:
         return ""
     last = one["tries"][-1]

@@ -6,74 +6,60 @@ async with Backstitch() as service:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.client.http import path
+from app.client.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
-JsonObject: TypeAlias = dict[str, Any]
+    from app.client.agent_types import AgentAnswer, AgentEventAnswer, AgentHealthAnswer, DeletedAgentAnswer
+    from app.client.fields import PageFilters
+    from app.client.pages import Pages
+    from app.client.part_fields import AgentFilters
 
-
-class Service(Protocol):
-    """What is needed of client.Backstitch."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
-    ) -> JsonObject:
-        """The JSON answer of any route."""
-        ...
+_AT: Final = "/api/agents"
 
 
-class Agents:
-    """The routes under /api/agents; every method raises what the service's own methods raise."""
+class Agents(Part):
+    """The routes under /api/agents."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def list(self, **filters: Unpack[AgentFilters]) -> Pages[AgentAnswer]:
+        """The agents, by name."""
+        return self._service.pages(_AT, "agents", **filters)
 
-    async def list(self, **filters: object) -> JsonObject:
-        """A page of agents, by name; `filters`: kind, tag, enabled, limit, cursor."""
-        given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in filters.items()}
-        return await self._service.request("GET", "/api/agents", params=given)
-
-    async def register(self, document: Mapping[str, Any]) -> JsonObject:
+    async def register(self, document: Mapping[str, Any]) -> AgentAnswer:
         """Register an agent (name, kind, description, config, input, output, tags), or give it another content."""
-        return await self._service.request("POST", "/api/agents", json=document)
+        return cast("AgentAnswer", await self._service.request("POST", _AT, json=document))
 
-    async def show(self, reference: str) -> JsonObject:
+    async def show(self, reference: str) -> AgentAnswer:
         """An agent by name, or name@version."""
-        return await self._service.request("GET", _path(reference))
+        return cast("AgentAnswer", await self._service.request("GET", path(_AT, reference)))
 
-    async def change(self, reference: str, **fields: object) -> JsonObject:
+    async def change(self, reference: str, **fields: object) -> AgentAnswer:
         """Change what is given and leave the rest; with name@version only while that is the current version."""
-        return await self._service.request("PATCH", _path(reference), json=fields)
+        return cast("AgentAnswer", await self._service.request("PATCH", path(_AT, reference), json=fields))
 
-    async def delete(self, reference: str) -> JsonObject:
+    async def delete(self, reference: str) -> DeletedAgentAnswer:
         """Take an agent away that the API has registered."""
-        return await self._service.request("DELETE", _path(reference))
+        return cast("DeletedAgentAnswer", await self._service.request("DELETE", path(_AT, reference)))
 
-    async def health(self, name: str, *, window: str | float | None = None) -> JsonObject:
+    async def health(self, name: str, *, window: str | float | None = None) -> AgentHealthAnswer:
         """How it does, over a window up to now such as "1h" (15 minutes without)."""
-        return await self._service.request("GET", _path(name, "/health"), params={"window": window})
+        found = await self._service.request("GET", path(_AT, name, "health"), params={"window": window})
+        return cast("AgentHealthAnswer", found)
 
-    async def enable(self, name: str) -> JsonObject:
+    async def enable(self, name: str) -> AgentAnswer:
         """Let its steps through again."""
-        return await self._service.request("POST", _path(name, "/enable"))
+        return cast("AgentAnswer", await self._service.request("POST", path(_AT, name, "enable")))
 
-    async def disable(self, name: str, reason: str | None = None) -> JsonObject:
+    async def disable(self, name: str, reason: str | None = None) -> AgentAnswer:
         """Let its steps wait until it is enabled."""
-        return await self._service.request("POST", _path(name, "/disable"), json={"reason": reason})
+        found = await self._service.request("POST", path(_AT, name, "disable"), json={"reason": reason})
+        return cast("AgentAnswer", found)
 
-    async def events(self, name: str, **page: object) -> JsonObject:
-        """A page of what has happened to it, newest first; `page`: limit, cursor."""
-        return await self._service.request("GET", _path(name, "/events"), params=page)
-
-
-def _path(reference: str, rest: str = "") -> str:
-    return f"/api/agents/{quote(reference, safe='@')}{rest}"
+    def events(self, name: str, **page: Unpack[PageFilters]) -> Pages[AgentEventAnswer]:
+        """What has happened to it, newest first."""
+        return self._service.pages(path(_AT, name, "events"), "events", **page)

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Final, cast
+
+from app.client.http import given_only, path
+from app.client.part import Part
 
 if TYPE_CHECKING:
-    from app.client.service import Backstitch
+    from typing import Unpack
+
+    from app.client.fields import GateFields, GateFilters, PageFilters
+    from app.client.listed import GateAnswer
+    from app.client.pages import Pages
+    from app.client.types import GateAnsweredAnswer
+
+_OF_THREADS: Final = "/api/invoke/gates"
 
 
-class Gates:
-    """As `Gates(service)`; every method raises what those of Backstitch raise."""
+class Gates(Part):
+    """As `Gates(service)`."""
 
-    def __init__(self, service: Backstitch) -> None:
-        self._service = service
+    def open(self, **filters: Unpack[GateFilters]) -> Pages[GateAnswer]:
+        """The gates of all threads that can be answered, newest first."""
+        return self._service.pages("/api/gates", "gates", **filters)
 
-    async def open(self, **filters: object) -> dict[str, Any]:
-        """A page of the gates of all threads that can be answered, newest first; `filters`: assignee, limit, cursor."""
-        return await self._service.request("GET", "/api/gates", params=filters)
+    def of(self, thread_id: str, **page: Unpack[PageFilters]) -> Pages[GateAnswer]:
+        """A thread's gates with their answers, newest first."""
+        return self._service.pages(path(_OF_THREADS, thread_id), "gates", **page)
 
-    async def of(self, thread_id: str, **filters: object) -> dict[str, Any]:
-        """A page of a thread's gates with their answers, newest first; `filters`: limit, cursor."""
-        return await self._service.request("GET", _path(thread_id), params=filters)
-
-    async def show(self, thread_id: str, step_id: str, **which: int | None) -> dict[str, Any]:
+    async def show(self, thread_id: str, step_id: str, **which: int | None) -> GateAnswer:
         """The gate of a step, whole; `which`: the item of a `for_each`, the round of a step that asks several questions."""
-        return await self._service.request("GET", _path(thread_id, step_id), params=which)
+        found = await self._service.request("GET", path(_OF_THREADS, thread_id, step_id), params=which)
+        return cast("GateAnswer", found)
 
-    async def answer(self, thread_id: str, step_id: str, answer: object, **fields: object) -> dict[str, Any]:
+    async def answer(
+        self, thread_id: str, step_id: str, answer: object, **fields: Unpack[GateFields]
+    ) -> GateAnsweredAnswer:
         """Answer the gate of a step with any JSON value; `fields`: by, via, item, round."""
-        given = {name: value for name, value in fields.items() if value is not None}
-        return await self._service.request("POST", _path(thread_id, step_id), json={"answer": answer, **given})
-
-
-def _path(*parts: str) -> str:
-    return "/".join(["/api/invoke/gates", *(quote(part, safe="") for part in parts)])
+        body = {"answer": answer, **given_only(fields)}
+        found = await self._service.request("POST", path(_OF_THREADS, thread_id, step_id), json=body)
+        return cast("GateAnsweredAnswer", found)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from app.client.http import ApiError, UnreachableError
+from app.client.http import ApiError, UnreachableError, path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -36,7 +35,7 @@ class Look:
 
     async def timeline(self, thread_id: str, **filters: object) -> Page:
         """A page of a thread's timeline; `filters`: execution_id, items, limit, cursor."""
-        return await self._service.request("GET", f"/api/invoke/timeline/{quote(thread_id, safe='')}", params=filters)
+        return await self._service.request("GET", path("/api/invoke/timeline", thread_id), params=filters)
 
     async def events(self, **filters: object) -> Page:
         """A page of events; `filters`: thread_id, workflow, event, type, step_id, agent, status, since, until, order, ..."""

@@ -7,100 +7,89 @@ async with Backstitch() as service:
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote
+import uuid
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.client.http import KEY, path
+from app.client.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
-JsonObject: TypeAlias = dict[str, Any]
+    from app.client.fields import PageFilters
+    from app.client.message_types import (
+        DeletedTriggerAnswer,
+        MessageAnswer,
+        PublishedAnswer,
+        TrialAnswer,
+        TriggerAnswer,
+        TriggerFiringAnswer,
+    )
+    from app.client.pages import Pages
+    from app.client.part_fields import MessageFilters, TriggerChanges, TriggerFields, TriggerFiringFilters
 
-
-class Service(Protocol):
-    """What is needed of client.Backstitch."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
-        content: str | bytes | None = None,
-    ) -> JsonObject:
-        """The JSON answer of any route."""
-        ...
+_AT: Final = "/api/messages"
+_TRIGGERS: Final = "/api/triggers"
 
 
-class Messages:
-    """The routes under /api/messages; every method raises what the service's own methods raise."""
+class Messages(Part):
+    """The routes under /api/messages."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    async def publish(self, topic: str, data: object, *, idempotency_key: str | None = None) -> JsonObject:
-        """Publish any JSON value; with a key, publishing twice publishes once."""
-        headers = {"Content-Type": "application/json"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
+    async def publish(self, topic: str, data: object, *, idempotency_key: str | None = None) -> PublishedAnswer:
+        """Publish any JSON value.  However often this has to be sent, it is published once; with a key of yours, also when
+        this is called again.
+        """
+        headers = {"Content-Type": "application/json", KEY: idempotency_key or str(uuid.uuid4())}
         text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return await self._service.request("POST", _topic(topic), headers=headers, content=text)
+        found = await self._service.request("POST", path(_AT, topic), headers=headers, content=text)
+        return cast("PublishedAnswer", found)
 
-    async def publish_event(self, topic: str, event: Mapping[str, Any]) -> JsonObject:
+    async def publish_event(self, topic: str, event: Mapping[str, Any]) -> PublishedAnswer:
         """Publish a CloudEvent (specversion, id, source, type, data, ...), which its source and id make once."""
         headers = {"Content-Type": "application/cloudevents+json"}
-        return await self._service.request("POST", _topic(topic), json=event, headers=headers)
+        found = await self._service.request("POST", path(_AT, topic), json=event, headers=headers)
+        return cast("PublishedAnswer", found)
 
-    async def list(self, **filters: object) -> JsonObject:
-        """A page of the messages that are kept, newest first; `filters`: topic (a pattern), source, since, limit, cursor."""
-        return await self._service.request("GET", "/api/messages", params=filters)
+    def list(self, **filters: Unpack[MessageFilters]) -> Pages[MessageAnswer]:
+        """The messages that are kept, newest first; `topic` may be a pattern."""
+        return self._service.pages(_AT, "messages", **filters)
 
-    async def show(self, topic: str, message_id: str, *, source: str | None = None) -> JsonObject:
+    async def show(self, topic: str, message_id: str, *, source: str | None = None) -> MessageAnswer:
         """One message with all of its data; `source` says which where several have the id."""
-        path = f"{_topic(topic)}/{quote(message_id, safe='')}"
-        return await self._service.request("GET", path, params={"source": source})
+        found = await self._service.request("GET", path(_AT, topic, message_id), params={"source": source})
+        return cast("MessageAnswer", found)
 
 
-class Triggers:
-    """The routes under /api/triggers; every method raises what the service's own methods raise."""
+class Triggers(Part):
+    """The routes under /api/triggers."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def list(self, **page: Unpack[PageFilters]) -> Pages[TriggerAnswer]:
+        """The triggers, by name."""
+        return self._service.pages(_TRIGGERS, "triggers", **page)
 
-    async def list(self, **page: object) -> JsonObject:
-        """A page of triggers, by name; `page`: limit, cursor."""
-        return await self._service.request("GET", "/api/triggers", params=page)
-
-    async def show(self, name: str) -> JsonObject:
+    async def show(self, name: str) -> TriggerAnswer:
         """One trigger."""
-        return await self._service.request("GET", _trigger(name))
+        return cast("TriggerAnswer", await self._service.request("GET", path(_TRIGGERS, name)))
 
-    async def create(self, name: str, *, topic: str, workflow: str, **fields: object) -> JsonObject:
-        """Make a trigger; `fields`: condition, input, deduplicate, enabled, queue, priority, delay, description."""
-        given = {"name": name, "topic": topic, "workflow": workflow, **fields}
-        return await self._service.request("POST", "/api/triggers", json=given)
+    async def create(self, name: str, *, topic: str, workflow: str, **fields: Unpack[TriggerFields]) -> TriggerAnswer:
+        """Make a trigger."""
+        body = {"name": name, "topic": topic, "workflow": workflow, **fields}
+        return cast("TriggerAnswer", await self._service.request("POST", _TRIGGERS, json=body))
 
-    async def change(self, name: str, **fields: object) -> JsonObject:
+    async def change(self, name: str, **fields: Unpack[TriggerChanges]) -> TriggerAnswer:
         """Change what is given and leave the rest."""
-        return await self._service.request("PATCH", _trigger(name), json=fields)
+        return cast("TriggerAnswer", await self._service.request("PATCH", path(_TRIGGERS, name), json=fields))
 
-    async def delete(self, name: str) -> JsonObject:
+    async def delete(self, name: str) -> DeletedTriggerAnswer:
         """Take a trigger away; its threads stay."""
-        return await self._service.request("DELETE", _trigger(name))
+        return cast("DeletedTriggerAnswer", await self._service.request("DELETE", path(_TRIGGERS, name)))
 
-    async def firings(self, name: str, **filters: object) -> JsonObject:
-        """A page of what came of messages, newest first; `filters`: outcome, limit, cursor."""
-        return await self._service.request("GET", f"{_trigger(name)}/firings", params=filters)
+    def firings(self, name: str, **filters: Unpack[TriggerFiringFilters]) -> Pages[TriggerFiringAnswer]:
+        """What came of messages, newest first."""
+        return self._service.pages(path(_TRIGGERS, name, "firings"), "firings", **filters)
 
-    async def test(self, name: str, message: Mapping[str, Any]) -> JsonObject:
+    async def test(self, name: str, message: Mapping[str, Any]) -> TrialAnswer:
         """What it would make of a message (topic, data, ...): nothing is started."""
-        return await self._service.request("POST", f"{_trigger(name)}/test", json={"message": message})
-
-
-def _topic(topic: str) -> str:
-    return f"/api/messages/{quote(topic, safe='')}"
-
-
-def _trigger(name: str) -> str:
-    return f"/api/triggers/{quote(name, safe='')}"
+        found = await self._service.request("POST", path(_TRIGGERS, name, "test"), json={"message": message})
+        return cast("TrialAnswer", found)

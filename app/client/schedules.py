@@ -6,99 +6,85 @@ async with Backstitch() as service:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.client.http import given_only, path
+from app.client.part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Literal, Unpack
 
-JsonObject: TypeAlias = dict[str, Any]
+    from app.client.pages import Pages
+    from app.client.part_fields import FiringFilters, PreviewFields, ScheduleChanges, ScheduleFields, ScheduleFilters
+    from app.client.schedule_types import (
+        BackfillAnswer,
+        DeletedScheduleAnswer,
+        ScheduleAnswer,
+        ScheduleFiringAnswer,
+        SchedulePreviewAnswer,
+    )
 
-
-class Service(Protocol):
-    """What is needed of client.Backstitch."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
-    ) -> JsonObject:
-        """The JSON answer of any route."""
-        ...
+_AT: Final = "/api/schedules"
 
 
-class Schedules:
-    """The routes under /api/schedules; every method raises what the service's own methods raise."""
+class Schedules(Part):
+    """The routes under /api/schedules."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def list(self, **filters: Unpack[ScheduleFilters]) -> Pages[ScheduleAnswer]:
+        """The schedules, by name."""
+        return self._service.pages(_AT, "schedules", **filters)
 
-    async def list(self, **filters: object) -> JsonObject:
-        """A page of schedules, by name; `filters`: workflow, paused, limit, cursor."""
-        given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in filters.items()}
-        return await self._service.request("GET", "/api/schedules", params=given)
-
-    async def create(self, document: Mapping[str, Any]) -> JsonObject:
+    async def create(self, document: ScheduleFields | Mapping[str, Any]) -> ScheduleAnswer:
         """Make one: name, workflow, cron or every, and what else is to be said; the same again changes nothing."""
-        return await self._service.request("POST", "/api/schedules", json=document)
+        return cast("ScheduleAnswer", await self._service.request("POST", _AT, json=document))
 
-    async def show(self, name: str) -> JsonObject:
+    async def show(self, name: str) -> ScheduleAnswer:
         """A schedule with its last firing."""
-        return await self._service.request("GET", _path(name))
+        return cast("ScheduleAnswer", await self._service.request("GET", path(_AT, name)))
 
-    async def change(self, name: str, *, expected_revision: int | None = None, **fields: object) -> JsonObject:
+    async def change(
+        self, name: str, *, expected_revision: int | None = None, **fields: Unpack[ScheduleChanges]
+    ) -> ScheduleAnswer:
         """Change what is given and leave the rest (None: as usual), only while it is in `expected_revision`, if given."""
-        expected = {} if expected_revision is None else {"expected_revision": expected_revision}
-        return await self._service.request("PATCH", _path(name), json={**fields, **expected})
+        body = {**fields, **given_only({"expected_revision": expected_revision})}
+        return cast("ScheduleAnswer", await self._service.request("PATCH", path(_AT, name), json=body))
 
-    async def delete(self, name: str) -> JsonObject:
+    async def delete(self, name: str) -> DeletedScheduleAnswer:
         """Take it away; its threads stay."""
-        return await self._service.request("DELETE", _path(name))
+        return cast("DeletedScheduleAnswer", await self._service.request("DELETE", path(_AT, name)))
 
-    async def pause(self, name: str, reason: str | None = None) -> JsonObject:
+    async def pause(self, name: str, reason: str | None = None) -> ScheduleAnswer:
         """Make none of its times until it is resumed."""
-        return await self._service.request("POST", _path(name, "/pause"), json={"reason": reason})
+        found = await self._service.request("POST", path(_AT, name, "pause"), json={"reason": reason})
+        return cast("ScheduleAnswer", found)
 
-    async def resume(self, name: str) -> JsonObject:
+    async def resume(self, name: str) -> ScheduleAnswer:
         """Go on with its times from now on."""
-        return await self._service.request("POST", _path(name, "/resume"))
+        return cast("ScheduleAnswer", await self._service.request("POST", path(_AT, name, "resume")))
 
-    async def run(self, name: str) -> JsonObject:
+    async def run(self, name: str) -> ScheduleFiringAnswer:
         """Fire now: the firing, whose `outcome` tells what came of it."""
-        return await self._service.request("POST", _path(name, "/run"))
+        return cast("ScheduleFiringAnswer", await self._service.request("POST", path(_AT, name, "run")))
 
     async def backfill(
-        self, name: str, first: str, last: str, *, overlap: str | None = None, dry_run: bool = False
-    ) -> JsonObject:
+        self,
+        name: str,
+        first: datetime | str,
+        last: datetime | str,
+        *,
+        overlap: Literal["buffer_all", "allow"] | None = None,
+        dry_run: bool = False,
+    ) -> BackfillAnswer:
         """Make its times from `first` to `last` (RFC 3339) for which nothing was started."""
-        body: JsonObject = {"from": first, "to": last, "dry_run": dry_run}
-        if overlap is not None:
-            body["overlap"] = overlap
-        return await self._service.request("POST", _path(name, "/backfill"), json=body)
+        body = given_only({"from": first, "to": last, "dry_run": dry_run, "overlap": overlap})
+        return cast("BackfillAnswer", await self._service.request("POST", path(_AT, name, "backfill"), json=body))
 
-    async def firings(self, name: str, **filters: object) -> JsonObject:
-        """A page of what became of its times, the latest first; `filters`: outcome, kind, since, until, limit, cursor."""
-        return await self._service.request("GET", _path(name, "/firings"), params=filters)
+    def firings(self, name: str, **filters: Unpack[FiringFilters]) -> Pages[ScheduleFiringAnswer]:
+        """What became of its times, the latest first."""
+        return self._service.pages(path(_AT, name, "firings"), "firings", **filters)
 
-    async def all_firings(self, name: str, **filters: object) -> AsyncIterator[JsonObject]:
-        """All of them, page by page."""
-        cursor: object = None
-        while True:
-            page = await self.firings(name, **{**filters, "cursor": cursor})
-            for firing in page["firings"]:
-                yield firing
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return
-
-    async def preview(self, **fields: object) -> JsonObject:
+    async def preview(self, **fields: Unpack[PreviewFields]) -> SchedulePreviewAnswer:
         """When something would fire; `fields`: cron, every, timezone, start_at, end_at, count, after."""
-        return await self._service.request("POST", "/api/schedules/preview", json=fields)
-
-
-def _path(name: str, rest: str = "") -> str:
-    return f"/api/schedules/{quote(name, safe='')}{rest}"
+        return cast("SchedulePreviewAnswer", await self._service.request("POST", path(_AT, "preview"), json=fields))

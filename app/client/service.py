@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self, cast
-from urllib.parse import quote
 
 from app.client.http import (
     KEY,
@@ -16,6 +15,7 @@ from app.client.http import (
     JsonObject,
     UnreachableError,
     given_only,
+    path,
 )
 from app.client.pages import Pages
 from app.client.stream import follow
@@ -134,7 +134,7 @@ class Backstitch:
         """A POST to a route that takes an Idempotency-Key, with one of its own if none is given: safe to repeat."""
         return await self.request("POST", path, json=body, headers={KEY: idempotency_key or str(uuid.uuid4())})
 
-    def pages(self, path: str, name: str, **filters: object) -> Pages[Any]:
+    def pages(self, path: str, name: str, /, **filters: object) -> Pages[Any]:
         """The list at `path`, whose entries are under `name`."""
         return Pages(lambda given: self.request("GET", path, params=given), name, **filters)
 
@@ -194,7 +194,7 @@ class Backstitch:
 
     async def execution(self, execution_id: str) -> JsonObject:
         """One execution with its steps, their inputs and outputs."""
-        return await self.request("GET", f"/api/workflow/execution/{quote(execution_id, safe='')}")
+        return await self.request("GET", path("/api/workflow/execution", execution_id))
 
     def stream(
         self, thread_id: str, *, after: int = 0, on_cut: Callable[[str], None] | None = None
@@ -219,4 +219,4 @@ async def _is(thread: Thread, status: Status) -> bool:
 
 
 def _path(action: str, thread_id: str) -> str:
-    return f"/api/invoke/{action}/{quote(thread_id, safe='')}"
+    return path("/api/invoke", action, thread_id)

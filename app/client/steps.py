@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from app.client.service import Backstitch
+from app.client.http import path
+from app.client.part import Part
+
+_AT: Final = "/api/workflow/items"
 
 
-class Steps:
-    """As `Steps(service)`; every method raises what those of Backstitch raise."""
-
-    def __init__(self, service: Backstitch) -> None:
-        self._service = service
+class Steps(Part):
+    """As `Steps(service)`."""
 
     async def items(self, thread_id: str, step_id: str, **filters: object) -> dict[str, Any]:
         """A page of the items of a `for_each` or the iterations of a `repeat`; `filters`: status, limit, cursor."""
-        return await self._service.request("GET", _path(thread_id, step_id), params=filters)
+        return await self._service.request("GET", path(_AT, thread_id, step_id), params=filters)
 
     async def item(self, thread_id: str, step_id: str, index: int) -> dict[str, Any]:
         """One of them, with its whole output."""
-        return await self._service.request("GET", _path(thread_id, step_id, str(index)))
+        return await self._service.request("GET", path(_AT, thread_id, step_id, str(index)))
 
     async def usage(self, *by: str, **filters: object) -> dict[str, Any]:
         """What work has cost, summed by agent, workflow, day or several; `filters`: since, until, limit, cursor."""
         groups = {"by": ",".join(by)} if by else {}
         return await self._service.request("GET", "/api/usage", params={**groups, **filters})
-
-
-def _path(*parts: str) -> str:
-    return "/".join(["/api/workflow/items", *(quote(part, safe="") for part in parts)])

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+import uuid
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from app.client.http import KEY, path
+from app.client.part import Part
 
 if TYPE_CHECKING:
-    from app.client.service import Backstitch
+    from typing import Unpack
+
+    from app.client.message_types import SignalAnswer, SignalSentAnswer, WaitAnswer
+    from app.client.pages import Pages
+    from app.client.part_fields import SignalFilters, WaitFilters
+
+_SIGNALS: Final = "/api/invoke/signals"
 
 
-class Waits:
-    """As `Waits(service)`; every method raises what those of Backstitch raise."""
+class Waits(Part):
+    """As `Waits(service)`."""
 
-    def __init__(self, service: Backstitch) -> None:
-        self._service = service
-
-    async def of(self, **filters: object) -> dict[str, Any]:
-        """A page of waits, newest first; `filters`: thread_id, step_id, topic, signal, open, limit, cursor."""
-        return await self._service.request("GET", "/api/waits", params=filters)
+    def of(self, **filters: Unpack[WaitFilters]) -> Pages[WaitAnswer]:
+        """Waits, newest first."""
+        return self._service.pages("/api/waits", "waits", **filters)
 
     async def send(
         self, thread_id: str, name: str, value: Any = None, *, by: str | None = None, idempotency_key: str | None = None
-    ) -> dict[str, Any]:
-        """Send a signal, any JSON value; doing it twice with one key does it once."""
-        headers = None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        path = _path(thread_id, name)
-        return await self._service.request("POST", path, json=value, params={"by": by}, headers=headers)
+    ) -> SignalSentAnswer:
+        """Send a signal, any JSON value.  However often this has to be sent, it comes once; with a key of yours, also when
+        this is called again.
+        """
+        headers = {KEY: idempotency_key or str(uuid.uuid4())}
+        where = path(_SIGNALS, thread_id, name)
+        found = await self._service.request("POST", where, json=value, params={"by": by}, headers=headers)
+        return cast("SignalSentAnswer", found)
 
-    async def signals(self, thread_id: str, **filters: object) -> dict[str, Any]:
-        """A page of a thread's signals, oldest first; `filters`: name, pending, limit, cursor."""
-        return await self._service.request("GET", _path(thread_id), params=filters)
-
-
-def _path(*parts: str) -> str:
-    return "/".join(["/api/invoke/signals", *(quote(part, safe="") for part in parts)])
+    def signals(self, thread_id: str, **filters: Unpack[SignalFilters]) -> Pages[SignalAnswer]:
+        """A thread's signals, oldest first."""
+        return self._service.pages(path(_SIGNALS, thread_id), "signals", **filters)

@@ -6,82 +6,77 @@ async with Backstitch() as service:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Final, cast
+
+from app.client.http import path
+from app.client.part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Unpack
 
-JsonObject: TypeAlias = dict[str, Any]
+    from app.client.fields import PageFilters
+    from app.client.pages import Pages
+    from app.client.part_fields import DeliveryFilters, SecretFields, WebhookChanges, WebhookFields
+    from app.client.webhook_types import (
+        DeletedWebhookAnswer,
+        DeliveryAnswer,
+        DeliveryEntry,
+        RecoveredAnswer,
+        RotatedAnswer,
+        WebhookAnswer,
+        WebhookSecretAnswer,
+    )
 
-
-class Service(Protocol):
-    """What is needed of client.Backstitch."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
-    ) -> JsonObject:
-        """The JSON answer of any route."""
-        ...
+_AT: Final = "/api/webhooks"
 
 
-class Webhooks:
-    """The routes under /api/webhooks; every method raises what the service's own methods raise."""
+class Webhooks(Part):
+    """The routes under /api/webhooks."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def list(self, **page: Unpack[PageFilters]) -> Pages[WebhookAnswer]:
+        """The endpoints, the oldest first."""
+        return self._service.pages(_AT, "webhooks", **page)
 
-    async def list(self, **page: object) -> JsonObject:
-        """A page of endpoints, the oldest first; `page`: limit, cursor."""
-        return await self._service.request("GET", "/api/webhooks", params=page)
+    async def create(self, url: str, **fields: Unpack[WebhookFields]) -> WebhookSecretAnswer:
+        """Register an endpoint; its `secret` is told this once."""
+        return cast("WebhookSecretAnswer", await self._service.request("POST", _AT, json={"url": url, **fields}))
 
-    async def create(self, url: str, **fields: object) -> JsonObject:
-        """Register an endpoint (topics, workflows, headers, secret, description, enabled); its `secret` is told this once."""
-        return await self._service.request("POST", "/api/webhooks", json={"url": url, **fields})
-
-    async def show(self, webhook_id: str) -> JsonObject:
+    async def show(self, webhook_id: str) -> WebhookAnswer:
         """An endpoint."""
-        return await self._service.request("GET", _path(webhook_id))
+        return cast("WebhookAnswer", await self._service.request("GET", path(_AT, webhook_id)))
 
-    async def change(self, webhook_id: str, **fields: object) -> JsonObject:
+    async def change(self, webhook_id: str, **fields: Unpack[WebhookChanges]) -> WebhookAnswer:
         """Change what is given and leave the rest."""
-        return await self._service.request("PATCH", _path(webhook_id), json=fields)
+        return cast("WebhookAnswer", await self._service.request("PATCH", path(_AT, webhook_id), json=fields))
 
-    async def delete(self, webhook_id: str) -> JsonObject:
+    async def delete(self, webhook_id: str) -> DeletedWebhookAnswer:
         """Send nothing there any more."""
-        return await self._service.request("DELETE", _path(webhook_id))
+        return cast("DeletedWebhookAnswer", await self._service.request("DELETE", path(_AT, webhook_id)))
 
-    async def rotate(self, webhook_id: str = "default", **fields: object) -> JsonObject:
-        """A new secret (secret, overlap), told this once; `default`: the one that signs for starts that bring none."""
-        return await self._service.request("POST", _path(webhook_id, "/rotate"), json=fields)
+    async def rotate(self, webhook_id: str = "default", **fields: Unpack[SecretFields]) -> RotatedAnswer:
+        """A new secret, told this once; `default`: the one that signs for starts that bring none."""
+        return cast("RotatedAnswer", await self._service.request("POST", path(_AT, webhook_id, "rotate"), json=fields))
 
-    async def test(self, webhook_id: str) -> JsonObject:
+    async def test(self, webhook_id: str) -> DeliveryEntry:
         """Send a test event now; what came back."""
-        return await self._service.request("POST", _path(webhook_id, "/test"))
+        return cast("DeliveryEntry", await self._service.request("POST", path(_AT, webhook_id, "test")))
 
-    async def deliveries(self, webhook_id: str | None = None, **filters: object) -> JsonObject:
-        """A page of deliveries of an endpoint, or of a thread; `filters`: status, thread_id, limit, cursor."""
-        path = "/api/webhooks/deliveries" if webhook_id is None else _path(webhook_id, "/deliveries")
-        return await self._service.request("GET", path, params=filters)
+    def deliveries(self, webhook_id: str | None = None, **filters: Unpack[DeliveryFilters]) -> Pages[DeliveryEntry]:
+        """What was sent to an endpoint, or without one about the thread `thread_id`."""
+        where = path(_AT, "deliveries") if webhook_id is None else path(_AT, webhook_id, "deliveries")
+        return self._service.pages(where, "deliveries", **filters)
 
-    async def delivery(self, delivery_id: str) -> JsonObject:
+    async def delivery(self, delivery_id: str) -> DeliveryAnswer:
         """A delivery with its body."""
-        return await self._service.request("GET", _path(f"deliveries/{delivery_id}"))
+        return cast("DeliveryAnswer", await self._service.request("GET", path(_AT, "deliveries", delivery_id)))
 
-    async def redeliver(self, delivery_id: str) -> JsonObject:
+    async def redeliver(self, delivery_id: str) -> DeliveryEntry:
         """Send it again, by the same webhook-id."""
-        return await self._service.request("POST", _path(f"deliveries/{delivery_id}", "/redeliver"))
+        found = await self._service.request("POST", path(_AT, "deliveries", delivery_id, "redeliver"))
+        return cast("DeliveryEntry", found)
 
-    async def recover(self, webhook_id: str, since: str) -> JsonObject:
+    async def recover(self, webhook_id: str, since: datetime | str) -> RecoveredAnswer:
         """Send again all that have failed, of messages since a time (RFC 3339)."""
-        return await self._service.request("POST", _path(webhook_id, "/recover"), json={"since": since})
-
-
-def _path(name: str, rest: str = "") -> str:
-    return f"/api/webhooks/{quote(name)}{rest}"
+        found = await self._service.request("POST", path(_AT, webhook_id, "recover"), json={"since": since})
+        return cast("RecoveredAnswer", found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
-from urllib.parse import quote
+
+from app.client.http import path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ class Workflows:
 
     async def show(self, reference: str) -> WorkflowAnswer:
         """A workflow by name, or name@version, with its document."""
-        found = await self._service.request("GET", f"/api/workflows/{quote(reference, safe='@')}")
+        found = await self._service.request("GET", path("/api/workflows", reference))
         return cast("WorkflowAnswer", found)
 
     def list(self, **filters: Unpack[PageFilters]) -> Pages[WorkflowEntry]:
