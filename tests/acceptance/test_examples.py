@@ -19,6 +19,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.client import Backstitch
+from app.domain import events as domain
 from tests.acceptance.service import ROOT, Service, running
 
 if TYPE_CHECKING:
@@ -143,6 +144,31 @@ def test_the_page_in_javascript(service: Service) -> None:
     assert told[5] == "closed"
     assert told[6].startswith("ended completed A thread about pages")
     assert told[7] == "Not Found: there is no workflow nothing"
+
+
+@needs_node
+def test_the_javascript_of_the_examples_survives_what_breaks() -> None:
+    assert run(str(NODE), ROOT / "tests/acceptance/cuts.mjs") == [
+        *("1 3", "2 undefined", "asked after ,1,1"),
+        "http://service/api/invoke/stream/t?after=0",
+        *("step_start", "talk one "),
+        "http://service/api/invoke/stream/t?after=2",
+        *(
+            "talk one two ",
+            "talk one two three",
+            "talk ",
+            "attempt_discarded",
+            "workflow_failed",
+            "end workflow_failed",
+        ),
+    ]
+
+
+def test_the_page_listens_to_every_event_there_is() -> None:
+    found = re.search(r"NAMES = \[(.*?)\]", (EXAMPLES / "javascript/page/watch.js").read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    told = {value for name, value in vars(domain).items() if name.isupper() and isinstance(value, str)}
+    assert set(re.findall(r"'(\w+)'", found[1])) == told - {domain.STEP_CHUNK}
 
 
 def test_a_graph_as_a_step(service: Service) -> None:

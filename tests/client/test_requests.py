@@ -92,16 +92,15 @@ async def test_asking_again_ends_with_the_time_for_it() -> None:
     assert error.value.__notes__ == ["asked: GET http://service/api/invoke/status/t-1"]
 
 
-@pytest.mark.parametrize(
-    "said", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
-)
-async def test_a_pause_that_is_longer_than_the_time_left_is_not_waited_for(said: str) -> None:
+@pytest.mark.parametrize("date", [False, True], ids=["seconds", "date"])
+async def test_a_pause_that_is_longer_than_the_time_left_is_not_waited_for(date: bool) -> None:
+    said = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True) if date else "3600"
     wire = Wire(refusal(429, "queue_full", retry_after=said))
     async with wire.client() as service:
         with pytest.raises(ApiError) as refused:
             await service.status(THREAD)
     assert len(wire.asked) == 1
-    assert refused.value.retry_after == pytest.approx(3600, abs=120)
+    assert refused.value.retry_after == pytest.approx(3600, abs=600)
 
 
 async def test_a_pause_that_cannot_be_read_is_none() -> None:
