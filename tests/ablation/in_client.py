@@ -45,6 +45,19 @@ connection(
     promise="G8",
 )
 
+connection(
+    "a name leads to no other route",
+    'name.replace(".", "%2E") if name in {".", ".."} else quote(name, safe="@")',
+    "quote(name)",
+    REQUESTS + "test_a_name_cannot_lead_to_another_route",
+)
+connection(
+    "the password of an address is not told",
+    '        self.url = _without_user(url.rstrip("/"))\n',
+    '        self.url = url.rstrip("/")\n',
+    REQUESTS + "test_the_password_in_an_address_is_sent_and_not_told",
+)
+
 stream = Room("app/client/stream.py", promise="G6")
 stream(
     "the client's reader goes on after the last event",
@@ -65,6 +78,27 @@ stream(
     THREADS + "test_the_text_of_a_step_comes_once_across_cuts",
 )
 
+stream(
+    "a thread that was resumed during a cut has not ended",
+    '        self._last = ""\n        try:',
+    "        try:",
+    THREADS + "test_a_thread_that_was_resumed_during_a_cut_has_not_ended",
+)
+stream(
+    "events of a database that was put back are told",
+    "                    self._look(event)\n",
+    "",
+    THREADS + "test_events_go_on_when_the_database_was_put_back_in_between",
+)
+
+blocking = Room("app/client/sync.py", promise="-")
+blocking(
+    "closing the client ends what is waited for",
+    "others = asyncio.all_tasks() - {asyncio.current_task()}",
+    "others = set[asyncio.Task[Any]]()",
+    "client/test_sync.py::test_closing_it_ends_what_other_threads_wait_for",
+)
+
 threads = Room("app/client/threads.py", promise="-")
 threads(
     "waiting outlives an outage",
@@ -81,4 +115,4 @@ origins(
     ORIGINS + "test_without_origins_nothing_stands_before_the_routes",
 )
 
-ROOMS = (service, connection, stream, threads, origins)
+ROOMS = (service, connection, stream, blocking, threads, origins)

@@ -9,12 +9,14 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -237,6 +239,23 @@ def test_the_receiver_of_webhooks_in_javascript() -> None:
     ):
         found = run(str(NODE), "--input-type=module", "-e", script, SECRET, json.dumps(headers), body)
         assert found == [told]
+
+
+@needs_node
+def test_the_receiver_in_javascript_outlives_a_sender_that_breaks_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": SECRET}
+    with subprocess.Popen([str(NODE), EXAMPLES / "webhooks/receiver.mjs"], env=env, stdout=subprocess.PIPE) as receiver:
+        try:
+            client = httpx.Client(transport=httpx.HTTPTransport(retries=10))
+            assert client.post(f"http://127.0.0.1:{port}", content=b"unsigned").status_code == 400
+            with socket.create_connection(("127.0.0.1", port)) as sender:
+                sender.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            body = '{"name": "x"}'
+            assert client.post(f"http://127.0.0.1:{port}", content=body, headers=delivery(body)).status_code == 204
+        finally:
+            receiver.kill()
 
 
 def test_every_example_is_told_of() -> None:
