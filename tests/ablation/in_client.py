@@ -48,7 +48,7 @@ connection(
 connection(
     "a name leads to no other route",
     'name.replace(".", "%2E") if name in {".", ".."} else quote(name, safe="@")',
-    "quote(name)",
+    'quote(name, safe="@")',
     REQUESTS + "test_a_name_cannot_lead_to_another_route",
 )
 connection(

@@ -118,7 +118,7 @@ def test_closing_it_ends_what_other_threads_wait_for() -> None:
     follower.start()
     assert reached.wait(60)
     service.close()
-    follower.join(60)
+    follower.join(20)
     assert told == ["the client is closed, or this process was forked after it was made"]
 
 
