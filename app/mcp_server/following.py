@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from app.client import UnreachableError
-from app.client_polling import Polling
+from app.client.polling import Polling
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import event_line, next_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from app.client_polling import Polling
+from app.client.polling import Polling
 from app.mcp_server.bounds import fitting_state
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import compact, percent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from app.client import ApiError
-from app.client_gates import Gates
+from app.client.gates import Gates
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Call, Document, Refused
 from app.mcp_server.hints import told

@@ -43,6 +43,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield path, method, operation
 
 
+def test_no_name_of_a_schema_tells_where_its_code_stands(document: dict[str, Any]) -> None:
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
 def test_every_route_of_the_contract_is_there_and_only_under_api(document: dict[str, Any]) -> None:
     found = {f"{method.upper()} {path}" for path, method, _ in operations(document)}
     assert {
