@@ -148,7 +148,7 @@ def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str,
         for follower, consumer in zip(followers, consumers.values(), strict=True):
             if isinstance(consumer, MessageGiver):
                 consumer.beat = follower.pulse.beat
-                world.waits.on_open.append(follower.hint)
+                world.waits.on_open.append(follower.look)
         return followers
 
     of_events = of("events", ThreadEvents(world.store.events, world.store.stores.reads), events)

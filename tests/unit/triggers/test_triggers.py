@@ -68,6 +68,9 @@ class Stuck(MemoryPlaces):
     async def take(self, name: str, owner: str, seconds: float) -> Any:
         return await self._inner.take(name, owner, seconds)
 
+    async def begun(self) -> Any:
+        return await self._inner.begun()
+
     async def move(self, name: str, owner: str, place: Any) -> bool:
         raise Unavailable("cut off")
 
@@ -365,6 +368,9 @@ class Counted(MemoryPlaces):
     async def take(self, name: str, owner: str, seconds: float) -> Any:
         self.taken += 1
         return await self._inner.take(name, owner, seconds)
+
+    async def begun(self) -> Any:
+        return await self._inner.begun()
 
     async def move(self, name: str, owner: str, place: Any) -> bool:
         self.moved += 1
