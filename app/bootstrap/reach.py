@@ -146,8 +146,9 @@ def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str,
         ]
         world.waits.logs.append(log)
         for follower, consumer in zip(followers, consumers.values(), strict=True):
-            if isinstance(consumer, MessageGiver):
+            if isinstance(consumer, MessageGiver | Triggers):
                 consumer.beat = follower.pulse.beat
+            if isinstance(consumer, MessageGiver):
                 world.waits.on_open.append(follower.look)
         return followers
 

@@ -88,9 +88,10 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who holds a deduplication key, until when; `mine`: whoever has just asked does."""
+    """Which firing holds a deduplication key, until when; `mine`: the one for which it was just asked for."""
 
     mine: bool
+    firing_id: str
     until: datetime
 
 

@@ -95,7 +95,7 @@ class MemoryTriggers(TriggerStore):
         held = self._keys.get((trigger_id, key))
         if held is None or held[1] <= at:
             held = self._keys[trigger_id, key] = (firing_id, until)
-        return Claim(mine=held[0] == firing_id, until=held[1])
+        return Claim(mine=held[0] == firing_id, firing_id=held[0], until=held[1])
 
     async def forgo(self, firing_ids: Collection[str]) -> None:
         """See TriggerStore."""

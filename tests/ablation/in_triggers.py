@@ -110,6 +110,44 @@ work(
     "                if False:",
     WORK + "test_messages_with_one_key_start_one_thread_within_the_window",
 )
+work(
+    "what came of a message is written before its key is had for another",
+    "                    await self._store.record(made)\n                end = at",
+    "                    pass\n                end = at",
+    WORK + "test_messages_of_one_key_in_several_windows_start_each_its_thread_though_it_was_cut_off",
+)
+work(
+    "a message that holds its key already comes to its turn",
+    "claim.until if claim.mine or claim.firing_id not in own else None",
+    "claim.until",
+    WORK + "test_one_that_acts_on_old_messages_beside_another_takes_no_start_away",
+)
+work(
+    "what nobody expects of one message holds up no other",
+    "    except Exception as error:  # noqa: BLE001 - what the libraries may raise is not known",
+    "    except ZeroDivisionError as error:",
+    WORK + "test_a_message_that_nobody_can_judge_is_recorded_and_holds_up_no_other",
+)
+work(
+    "what many triggers want is acted on in parts",
+    "            if len(pairs) >= _PAIRS:",
+    "            if len(pairs) < 0:",
+    WORK + "test_what_many_triggers_want_is_acted_on_a_part_at_a_time",
+)
+places = Room("app/store/sql/followers.sql")
+places(
+    "who finds another following writes nothing",
+    "WHERE NOT EXISTS (SELECT FROM followers WHERE name = $1 AND owner <> $2 AND held_until >= now())",
+    "WHERE true",
+    "store/test_followers.py::test_who_finds_another_at_it_locks_nothing",
+)
+kept = Room("app/store/followers.py")
+kept(
+    "one that hangs is not renewed for ever with the others",
+    "if whose == owner and asked > now - seconds]",
+    "if whose == owner]",
+    "store/test_followers.py::test_one_that_has_not_asked_for_as_long_as_its_lease_is_renewed_by_no_other",
+)
 starting = Room("app/triggers/starting.py")
 starting(
     "a thread's id is derived from its cause",
@@ -143,5 +181,12 @@ follow(
     "read.place)",
     WORK + "test_what_is_published_after_it_was_asked_what_is_wanted_is_left_for_the_next_time",
 )
+follow(
+    "what was hinted at and cannot be read yet is looked for soon",
+    "self._behind = Behind(until) if end < until else None",
+    "self._behind = None",
+    "unit/triggers/test_follow_end.py::"
+    "test_what_cannot_be_read_yet_since_an_older_transaction_is_open_is_looked_for_soon_and_told_of",
+)
 
-ROOMS = (log, restored, store, work, starting, follow)
+ROOMS = (log, restored, store, work, places, kept, starting, follow)

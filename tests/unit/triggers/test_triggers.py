@@ -15,6 +15,7 @@ from app.domain.queues import QueueSettings
 from app.domain.times import utc_now
 from app.domain.triggers import LONGEST_CHAIN, SELF, Outcome
 from app.store.memory_followers import MemoryPlaces
+from app.triggers.starting import judge
 
 if TYPE_CHECKING:
     from tests.unit.triggers.rig import Rig
@@ -159,6 +160,93 @@ async def test_messages_with_one_key_start_one_thread_within_the_window(rig: Rig
     await rig.publish({"k": "a"})
     await rig.follow()
     assert await rig.outcomes() == {"started": 3, "duplicate": 3}
+
+
+@pytest.mark.parametrize("before", range(6))
+async def test_messages_of_one_key_in_several_windows_start_each_its_thread_though_it_was_cut_off(
+    rig: Rig, before: int
+) -> None:
+    await rig.trigger(key="{message.data.k}", window=1)
+    for _ in range(3):
+        await rig.publish({"k": "a"})
+        await rig.publish({"k": "a"})
+        rig.house.clock.advance(2)
+    await rig.follow(starter=Dying(rig.starter, before))
+    await rig.follow()
+    assert await rig.outcomes() == {"started": 3, "duplicate": 3}
+    assert len(rig.inputs()) == 3
+
+
+async def test_one_that_acts_on_old_messages_beside_another_takes_no_start_away(rig: Rig) -> None:
+    await rig.trigger(key="{message.data.k}", window=1)
+    for _ in range(3):
+        await rig.publish({"k": "a"})
+        rig.house.clock.advance(2)
+    await rig.follow(places=Stuck(rig.places), starter=Dying(rig.starter, 2))
+    forgetful = replace_method(rig.store, "acted", set())  # it has asked before the other wrote anything
+    await rig.follow(places=Stuck(rig.places))
+    rig.store.acted = forgetful  # type: ignore[method-assign]
+    assert await rig.outcomes() == {"started": 3}
+
+
+def replace_method(on: Any, name: str, answer: Any) -> Any:
+    """Have a method give that; the method that was there."""
+    before = getattr(on, name)
+
+    async def given(*_: Any) -> Any:
+        return answer
+
+    setattr(on, name, given)
+    return before
+
+
+async def test_a_message_that_nobody_can_judge_is_recorded_and_holds_up_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judged(compiled: Any, *given: Any) -> Any:
+        if compiled.trigger.name == "odd":
+            raise RecursionError
+        return judge(compiled, *given)
+
+    monkeypatch.setattr("app.triggers.triggers.judge", judged)
+    await rig.trigger("odd")
+    await rig.trigger("well")
+    await rig.publish({})
+    await rig.follow()
+    [firing] = await rig.firings("odd")
+    assert firing.error is not None
+    assert firing.error["kind"] == "internal_error"
+    assert await rig.outcomes("well") == {"started": 1}
+
+
+async def test_what_many_triggers_want_is_acted_on_a_part_at_a_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.triggers.triggers._PAIRS", 3)
+    for name in "abcd":
+        await rig.trigger(name)
+    for number in range(3):
+        await rig.publish({"n": number})
+    [follower, _] = rig.followers()
+    beats: list[int] = []
+    follower._consumer.beat = lambda: beats.append(1)  # type: ignore[attr-defined]
+    assert await follower._turn()
+    assert len(rig.inputs()) == 12
+    assert len(beats) == 3
+
+
+async def test_a_key_that_cannot_be_claimed_now_is_no_error_of_the_service(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("away")
+
+    await rig.trigger(key="{message.data.k}", window=60)
+    await rig.publish({"k": "a"})
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "claim", away)
+        await rig.follow()
+    assert caplog.records == []
+    await rig.follow()
+    assert await rig.outcomes() == {"started": 1}
 
 
 async def test_a_message_of_which_nothing_came_holds_no_key(rig: Rig) -> None:
