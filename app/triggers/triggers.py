@@ -89,6 +89,7 @@ class Triggers(Consumer):
     def _learn(self, present: set[str], changed: Sequence[Trigger]) -> None:
         for trigger in changed:
             self._revs[trigger.id] = trigger.rev
+            self.counts[trigger.name, Outcome.FAILED.value] += 0  # so that the first failure is a step for an alert
             self._compiled.pop(trigger.id, None)
             try:
                 self._compiled[trigger.id] = Compiled(trigger)

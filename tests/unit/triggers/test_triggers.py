@@ -39,7 +39,13 @@ async def test_the_thread_says_which_trigger_has_started_it_and_the_firing_which
     await rig.follow()
     [firing] = await rig.firings()
     assert (await rig.house.execution(firing.id)).triggered_by == "trigger:t"
-    assert rig.counts == {("t", "started"): 1}
+    assert +rig.counts == {("t", "started"): 1}
+
+
+async def test_failures_of_a_trigger_are_counted_from_nothing(rig: Rig) -> None:
+    await rig.trigger()
+    await rig.follow()
+    assert rig.counts.get(("t", "failed")) == 0
 
 
 async def test_a_message_from_before_the_trigger_is_not_meant(rig: Rig) -> None:
@@ -370,7 +376,7 @@ async def test_a_long_chain_of_triggers_ends_too(rig: Rig) -> None:
         )
     await rig.house.control.start(start_of("w0"))
     await settle(rig)
-    assert rig.counts == {**{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)}, (f"t{LONGEST_CHAIN}", "failed"): 1}
+    assert +rig.counts == {**{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)}, (f"t{LONGEST_CHAIN}", "failed"): 1}
 
 
 async def test_a_sub_workflow_does_not_begin_a_new_chain(rig: Rig) -> None:
