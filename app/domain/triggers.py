@@ -139,8 +139,8 @@ class TriggerStore(Protocol):
         ...
 
     async def due(self, limit: int, seconds: float) -> list[tuple[Trigger, Firing]]:
-        """Firings of enabled triggers that wait and may be tried again, the longest waiting first; nobody else gets them
-        for so many seconds.
+        """Firings of enabled triggers that wait and may be tried again, of each trigger in turn those that wait for longest;
+        nobody else gets them for so many seconds.
         """
         ...
 

@@ -148,6 +148,19 @@ kept(
     "if whose == owner]",
     "store/test_followers.py::test_one_that_has_not_asked_for_as_long_as_its_lease_is_renewed_by_no_other",
 )
+store(
+    "of each trigger what waits is tried in turn",
+    "ORDER BY one.place, one.try_at",
+    "ORDER BY one.try_at",
+    STORE + "test_one_trigger_of_which_many_wait_leaves_the_others_their_chance[postgres]",
+)
+waits = Room("app/triggers/waiting.py")
+waits(
+    "one that waits and cannot be read holds up no other",
+    "        except Exception as error:  # noqa: BLE001 - one that cannot be read must not hold up the others",
+    "        except ZeroDivisionError as error:",
+    WORK + "test_one_that_waits_and_cannot_be_read_fails_and_holds_up_no_other",
+)
 starting = Room("app/triggers/starting.py")
 starting(
     "a thread's id is derived from its cause",
@@ -189,4 +202,4 @@ follow(
     "test_what_cannot_be_read_yet_since_an_older_transaction_is_open_is_looked_for_soon_and_told_of",
 )
 
-ROOMS = (log, restored, store, work, places, kept, starting, follow)
+ROOMS = (log, restored, store, work, places, kept, waits, starting, follow)

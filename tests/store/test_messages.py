@@ -94,3 +94,14 @@ async def test_what_was_published_before_the_end_is_written_and_nothing_after(da
         assert sum(new for [new] in await publishing) == 50
         with pytest.raises(Unavailable):
             await book.publish([message("x")])
+
+
+async def test_what_is_not_old_is_not_locked_in_the_search_for_what_is(
+    book: PostgresMessages, database_url: str
+) -> None:
+    await book.publish([message("young"), message("old")])
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE messages SET created_at = now() - interval '9 days' WHERE id = 'old'")
+    assert await book.prune(7, [], 100) == 1
+    assert await connection.fetch("SELECT id, xmax::text FROM messages") == [("young", "0")]
+    await connection.close()

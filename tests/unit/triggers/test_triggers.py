@@ -300,6 +300,34 @@ async def test_a_full_queue_holds_up_no_other_trigger_and_loses_nothing(rig: Rig
     assert len(rig.inputs()) == 10
 
 
+def nested(levels: int) -> Any:
+    return [nested(levels - 1)] if levels else 1
+
+
+async def test_what_waits_may_be_as_deep_as_json_may_be(rig: Rig) -> None:
+    await rig.trigger(queue="mail")
+    await rig.publish(nested(199))
+    await rig.house.admission.configure(QueueSettings(name="mail", max_running=5))
+    await rig.follow(starter=Full(rig.starter, "mail"))
+    rig.house.clock.advance(60)
+    await rig.wait()
+    assert await rig.outcomes() == {"started": 1}
+
+
+async def test_one_that_waits_and_cannot_be_read_fails_and_holds_up_no_other(rig: Rig) -> None:
+    await rig.trigger("odd", queue="mail")
+    await rig.trigger("well", queue="mail")
+    await rig.publish({"n": 1})
+    await rig.house.admission.configure(QueueSettings(name="mail", max_running=5))
+    await rig.follow(starter=Full(rig.starter, "mail"))
+    [odd] = await rig.firings("odd")
+    rig.store._firings[odd.id] = replace(rig.store._firings[odd.id], start="{}")
+    rig.house.clock.advance(60)
+    await rig.wait()
+    assert await rig.outcomes("odd") == {"failed": 1}
+    assert await rig.outcomes("well") == {"started": 1}
+
+
 async def test_a_store_that_is_away_lets_the_messages_come_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await rig.trigger()
     await rig.publish({})
@@ -376,7 +404,10 @@ async def test_a_long_chain_of_triggers_ends_too(rig: Rig) -> None:
         )
     await rig.house.control.start(start_of("w0"))
     await settle(rig)
-    assert +rig.counts == {**{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)}, (f"t{LONGEST_CHAIN}", "failed"): 1}
+    assert +rig.counts == {
+        **{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)},
+        (f"t{LONGEST_CHAIN}", "failed"): 1,
+    }
 
 
 async def test_a_sub_workflow_does_not_begin_a_new_chain(rig: Rig) -> None:
