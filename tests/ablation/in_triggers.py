@@ -54,6 +54,13 @@ restored(
     "UPDATE triggers AS t SET xact = places.place + 100000",
     RESTORED + "test_messages_followers_and_triggers_keep_one_order_with_events",
 )
+book = Room("app/store/messages.py")
+book(
+    "nothing is kept of messages that were given up",
+    "                    self._waiting.remove(item)",
+    "                    pass",
+    LOG + "test_nothing_is_kept_of_those_that_were_given_up_while_the_server_hangs",
+)
 store = Room("app/store/sql/triggers.sql")
 store(
     "a firing is written once",
@@ -202,4 +209,4 @@ follow(
     "test_what_cannot_be_read_yet_since_an_older_transaction_is_open_is_looked_for_soon_and_told_of",
 )
 
-ROOMS = (log, restored, store, work, places, kept, waits, starting, follow)
+ROOMS = (log, book, restored, store, work, places, kept, waits, starting, follow)
