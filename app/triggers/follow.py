@@ -85,7 +85,7 @@ class Follower:
                 self._news.clear()
                 busy = await self._turn()
                 self.pulse.beat()
-                if not busy:
+                if not busy and not self._pause:
                     await self._wait()
                 await asyncio.sleep(self._pause or self._pace)
         finally:
