@@ -144,9 +144,15 @@ work(
 places = Room("app/store/sql/followers.sql")
 places(
     "who finds another following writes nothing",
-    "WHERE NOT EXISTS (SELECT FROM followers WHERE name = $1 AND owner <> $2 AND held_until >= now())",
+    "WHERE NOT EXISTS (SELECT FROM held)",
     "WHERE true",
     "store/test_followers.py::test_who_finds_another_at_it_locks_nothing",
+)
+places(
+    "one that was followed for by a process that is known no more is free at once",
+    "    OR NOT EXISTS (SELECT FROM incarnations WHERE id::text = known.owner)",
+    "    OR false",
+    "store/test_followers.py::test_who_serves_takes_the_place_of_one_that_is_known_no_more_at_once",
 )
 kept = Room("app/store/followers.py")
 kept(

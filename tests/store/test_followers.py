@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from app.domain.ids import uuid7
 from app.store.db import open_pool
 from app.store.followers import PostgresPlaces
 
@@ -57,3 +58,17 @@ async def test_one_that_has_not_asked_for_as_long_as_its_lease_is_renewed_by_no_
     assert await places.renew("one", "a", 10)
     assert await places.take("two", "b", 10)
     assert await places.take("one", "b", 10) is None
+
+
+async def test_who_serves_takes_the_place_of_one_that_is_known_no_more_at_once(
+    places: PostgresPlaces, database_url: str
+) -> None:
+    dead, alive, new = uuid7(), uuid7(), uuid7()
+    connection = await asyncpg.connect(database_url)
+    for one in (alive, new):
+        await connection.execute("INSERT INTO incarnations (id, host, process) VALUES ($1::uuid, 'h', 'p')", one)
+    await connection.close()
+    assert await places.take("one", dead, 60)
+    assert await places.take("two", alive, 60)
+    assert await places.take("one", new, 60)
+    assert await places.take("two", new, 60) is None
