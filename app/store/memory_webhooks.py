@@ -35,6 +35,7 @@ class WebhookTables:
     endpoints: dict[str, Webhook] = field(default_factory=dict[str, Webhook])
     deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
     lanes: dict[_Key, MemoryLane] = field(default_factory=dict[_Key, MemoryLane])
+    enabled_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def __post_init__(self) -> None:
         self.tables.on_forget.append(self.forget)
@@ -58,6 +59,15 @@ class WebhookTables:
         lane.news += 1
         if lane.due_at is None or (at_once and lane.holder is None):
             lane.due_at = now
+
+    def enable(self, endpoint_id: str, *, anew: bool) -> None:
+        """What waits for it is due; `anew`: and has waited since now."""
+        now = self.tables.clock()
+        if anew:
+            self.enabled_at[endpoint_id] = now
+        for lane in self.lanes.values():
+            if lane.lane.endpoint_id == endpoint_id and lane.holder is None and lane.due_at is not None:
+                lane.due_at = min(lane.due_at, now)
 
     def hook(self, thread_id: str, endpoint_id: str) -> StartHook | None:
         """The webhook of a thread by its id."""
@@ -98,6 +108,8 @@ class MemoryWebhooks(WebhookBook):
         more: dict[str, Any] = {"disabled_reason": None} if "enabled" in changes else {}
         more |= {"failing_since": None} if changes.get("enabled") else {}
         found = self._w.endpoints[webhook_id] = replace(known, **changes, **more, updated_at=self._clock())
+        if changes.get("enabled"):
+            self._w.enable(webhook_id, anew=not known.enabled)
         return replace(found)
 
     async def rotate(self, webhook_id: str, secret: str, overlap: float) -> Webhook | None:
@@ -113,6 +125,7 @@ class MemoryWebhooks(WebhookBook):
         """See WebhookBook."""
         if webhook_id == SERVICE or self._w.endpoints.pop(webhook_id, None) is None:
             return False
+        self._w.enabled_at.pop(webhook_id, None)
         for one in [one for one in self._w.deliveries.values() if one.endpoint_id == webhook_id]:
             del self._w.deliveries[one.id]
         for key in [key for key in self._w.lanes if key[1] == webhook_id]:
