@@ -147,7 +147,8 @@ WHERE (lane, endpoint_id) IN (
 -- claim --
 -- Of each target that something waits for, those that are due for longest, $4 with those that are on their way ($5, $6); of them
 -- all, $3, first of those targets to which the least is on its way: who hangs gets its share only of what others leave.  A look
--- into the index for each target: one for which much waits costs no more than others.
+-- into the index for each target: one for which much waits costs no more than others.  Locked is only what is claimed; more is
+-- looked for than that, in case another process locks some at this moment.
 WITH RECURSIVE targets AS (
     (SELECT target FROM webhook_lanes WHERE due_at IS NOT NULL ORDER BY target LIMIT 1)
     UNION ALL
@@ -155,17 +156,23 @@ WITH RECURSIVE targets AS (
         SELECT l.target FROM webhook_lanes AS l WHERE l.due_at IS NOT NULL AND l.target > t.target ORDER BY l.target LIMIT 1
     )
     FROM targets AS t WHERE t.target IS NOT NULL
-), found AS MATERIALIZED (
-    SELECT due.lane, due.endpoint_id
+), ranked AS MATERIALIZED (
+    SELECT due.lane, due.endpoint_id, due.due_at,
+        coalesce(busy.number, 0) + row_number() OVER (PARTITION BY targets.target ORDER BY due.due_at) AS rank
     FROM targets LEFT JOIN unnest($5::text[], $6::int[]) AS busy (target, number) USING (target)
     CROSS JOIN LATERAL (
         SELECT l.lane, l.endpoint_id, l.due_at FROM webhook_lanes AS l
         WHERE l.target = targets.target AND l.due_at <= now()
         ORDER BY l.due_at LIMIT greatest(0, $4::int - coalesce(busy.number, 0))
-        FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE NOT EXISTS (SELECT FROM webhooks AS w WHERE w.id::text = targets.target AND NOT w.enabled)
-    ORDER BY coalesce(busy.number, 0) + row_number() OVER (PARTITION BY targets.target ORDER BY due.due_at), due.due_at LIMIT $3
+    ORDER BY rank, due.due_at LIMIT 4 * $3
+), found AS MATERIALIZED (
+    SELECT l.lane, l.endpoint_id
+    FROM ranked JOIN webhook_lanes AS l USING (lane, endpoint_id)
+    WHERE l.due_at <= now()
+    ORDER BY ranked.rank, ranked.due_at LIMIT $3
+    FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE webhook_lanes AS lane SET holder = $1, due_at = now() + make_interval(secs => $2::float8)
 FROM found WHERE lane.lane = found.lane AND lane.endpoint_id = found.endpoint_id
