@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.domain.webhook_store import Lane, Wanted, WebhookBook
+from app.domain.webhook_store import QUIET, Lane, Wanted, WebhookBook
 from app.domain.webhooks import SERVICE, Delivery, DeliveryStatus, StartHook, ThreadHook, Webhook
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class WebhookTables:
     deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
     lanes: dict[_Key, MemoryLane] = field(default_factory=dict[_Key, MemoryLane])
     enabled_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    failed_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def __post_init__(self) -> None:
         self.tables.on_forget.append(self.forget)
@@ -125,7 +126,8 @@ class MemoryWebhooks(WebhookBook):
         """See WebhookBook."""
         if webhook_id == SERVICE or self._w.endpoints.pop(webhook_id, None) is None:
             return False
-        self._w.enabled_at.pop(webhook_id, None)
+        for times in (self._w.enabled_at, self._w.failed_at):
+            times.pop(webhook_id, None)
         for one in [one for one in self._w.deliveries.values() if one.endpoint_id == webhook_id]:
             del self._w.deliveries[one.id]
         for key in [key for key in self._w.lanes if key[1] == webhook_id]:
@@ -157,7 +159,10 @@ class MemoryWebhooks(WebhookBook):
         known, now = self._w.endpoints.get(lane.endpoint_id), self._clock()
         if known is None or not known.enabled:
             return None
-        since, known.failing_since = known.failing_since, known.failing_since or now
+        last, self._w.failed_at[known.id] = self._w.failed_at.get(known.id), now
+        broken = last is None or last <= now - timedelta(seconds=after) - QUIET
+        since = None if broken else known.failing_since
+        known.failing_since = since or now
         if gone:
             known.disabled_reason = "its receiver answered 410: it is gone"
         elif since is not None and since <= now - timedelta(seconds=after):
@@ -167,8 +172,9 @@ class MemoryWebhooks(WebhookBook):
 
     async def failing(self) -> list[Webhook]:
         """See WebhookBook."""
-        found = await self.listed("", len(self._w.endpoints))
-        return [one for one in found if one.failing_since is not None or one.disabled_reason is not None]
+        found, now = await self.listed("", len(self._w.endpoints)), self._clock()
+        fail = {one.id for one in found if one.failing_since and self._w.failed_at[one.id] > now - QUIET}
+        return [one for one in found if one.id in fail or one.disabled_reason is not None]
 
     def _over(self, lane: Lane) -> None:
         hooks = self._w.tables.hooks.get(lane.lane, [])

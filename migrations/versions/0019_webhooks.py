@@ -25,6 +25,7 @@ CREATE TABLE webhooks (
     disabled_reason text,
     enabled_at timestamptz,
     failing_since timestamptz,
+    failed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz

@@ -15,6 +15,7 @@ import pytest
 
 from app.domain.ids import uuid7
 from app.domain.times import utc_now
+from app.domain.webhook_store import QUIET, Lane
 from app.domain.webhooks import Answer, Delivery, StartHook, Webhook
 from app.store.db import open_pool
 from app.store.events import PostgresEvents
@@ -165,6 +166,19 @@ async def test_what_fails_again_while_all_are_sent_again_is_counted_once(
     await house.pool.execute("UPDATE webhook_deliveries SET status = 'failed'")
     async with asyncio.timeout(PATIENCE):
         assert await Hasty(house.pool).recover(made.id, utc_now() - timedelta(days=1)) == 5
+
+
+async def test_failures_long_apart_are_none_in_a_row(house: House) -> None:
+    made = await house.endpoint()
+    lane, after = Lane("t", made.id, made.id), 3600.0
+    await house.book.failed(lane, gone=False, after=after)
+    assert [one.id for one in await house.book.failing()] == [made.id]
+    older = "UPDATE webhooks SET failed_at = failed_at - $1::interval, failing_since = failing_since - $1::interval"
+    await house.pool.execute(older, QUIET + timedelta(seconds=after))
+    assert await house.book.failing() == []
+    assert await house.book.failed(lane, gone=False, after=after) is None
+    await house.pool.execute(older, timedelta(seconds=after))
+    assert await house.book.failed(lane, gone=False, after=after) is not None
 
 
 async def test_what_a_dead_process_held_is_sent_by_another_before_its_lease_is_over(house: House) -> None:

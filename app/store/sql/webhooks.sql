@@ -85,19 +85,31 @@ ORDER BY thread_id, from_seq;
 -- delivered --
 UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL;
 
+-- part quiet --
+interval '2 days';
+
 -- failed --
--- Written once when it begins to fail, and when it is given up: $2 its receiver is gone, $3 seconds that it may fail.
-UPDATE webhooks
-SET failing_since = coalesce(failing_since, now()),
-    enabled = NOT $2 AND (failing_since IS NULL OR failing_since > now() - make_interval(secs => $3::float8)),
+-- Written when it begins to fail, once an hour while it does, and when it is given up: $2 its receiver is gone, $3 seconds that it
+-- may fail.  Who has not failed for longer than that, and two days for the pauses, begins anew: nothing was sent meanwhile.
+WITH told AS (
+    SELECT id, CASE WHEN failed_at > now() - make_interval(secs => $3::float8) - {quiet} THEN failing_since END AS since
+    FROM webhooks WHERE id = $1 AND enabled
+    FOR UPDATE
+)
+UPDATE webhooks AS w
+SET failing_since = coalesce(told.since, now()),
+    failed_at = now(),
+    enabled = NOT $2 AND (told.since IS NULL OR told.since > now() - make_interval(secs => $3::float8)),
     disabled_reason = CASE
         WHEN $2 THEN 'its receiver answered 410: it is gone'
-        WHEN failing_since <= now() - make_interval(secs => $3::float8)
-        THEN 'nothing was delivered since ' || to_char(failing_since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        WHEN told.since <= now() - make_interval(secs => $3::float8)
+        THEN 'nothing was delivered since ' || to_char(told.since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     END,
     updated_at = now()
-WHERE id = $1 AND enabled
-    AND ($2 OR failing_since IS NULL OR failing_since <= now() - make_interval(secs => $3::float8))
+FROM told
+WHERE w.id = told.id
+    AND ($2 OR told.since IS NULL OR told.since <= now() - make_interval(secs => $3::float8)
+        OR w.failed_at < now() - interval '1 hour')
 RETURNING disabled_reason;
 
 -- thread_gone --
@@ -109,7 +121,8 @@ WHERE endpoint_id = $2 AND status = 'pending' AND EXISTS (SELECT FROM gone);
 
 -- failing --
 SELECT {columns} FROM webhooks
-WHERE deleted_at IS NULL AND (failing_since IS NOT NULL OR disabled_reason IS NOT NULL)
+WHERE deleted_at IS NULL
+    AND ((failing_since IS NOT NULL AND failed_at > now() - {quiet}) OR disabled_reason IS NOT NULL)
 ORDER BY id;
 
 -- part lanes --

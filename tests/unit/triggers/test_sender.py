@@ -16,7 +16,7 @@ from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
 from app.domain.times import utc_now
 from app.domain.webhook_checks import new_secret
-from app.domain.webhook_store import DeliveryFilter, Lane
+from app.domain.webhook_store import QUIET, DeliveryFilter, Lane
 from app.domain.webhooks import SERVICE, Answer, Delivery, DeliveryStatus, StartHook, ThreadHook, Webhook
 from app.store.memory_deliveries import MemoryDeliveries, MemoryDeliveryLog
 from app.store.memory_tables import MemoryTables
@@ -254,6 +254,17 @@ async def test_one_that_only_fails_for_days_is_disabled(house: House, caplog: py
     assert found is not None
     assert not found.enabled
     assert f"the webhook {made.id} was disabled: nothing was delivered since" in caplog.text
+
+
+async def test_failures_long_apart_are_none_in_a_row(house: House) -> None:
+    made = await house.endpoint()
+    lane = Lane("t", made.id, made.id)
+    await house.book.failed(lane, gone=False, after=3600.0)
+    house.clock.advance(3600 + QUIET.total_seconds())
+    assert await house.book.failing() == []
+    assert await house.book.failed(lane, gone=False, after=3600.0) is None
+    house.clock.advance(3600)
+    assert await house.book.failed(lane, gone=False, after=3600.0) is not None
 
 
 async def test_a_delivery_between_failures_keeps_an_endpoint_enabled(house: House) -> None:
