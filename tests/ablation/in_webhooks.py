@@ -62,8 +62,8 @@ queue(
 )
 queue(
     "who hangs gets only what others leave of the sendings",
-    "coalesce(busy.number, 0) + row_number() OVER (PARTITION BY targets.target ORDER BY due.due_at), due.due_at",
-    "due.due_at",
+    "coalesce(busy.number, 0) + row_number() OVER (PARTITION BY targets.target ORDER BY due.due_at) AS rank",
+    "0 AS rank",
     BOTH + "test_who_is_sent_the_least_is_claimed_for_first[postgres]",
 )
 queue(
