@@ -23,6 +23,7 @@ from app.domain.status import Status
 from app.domain.times import utc_now
 from app.domain.views.common import when
 from app.domain.views.monitor import Around, Seen, monitor_entry
+from app.domain.waits import WaitFilter
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -109,4 +110,5 @@ async def _seen(services: Services, thread: ThreadRecord, execution: ExecutionRe
     refs = await services.control.head_refs(thread)
     runs = await services.reads.steps(name, execution_id=thread.execution_id, values=False)
     gates = await services.gates.listed(GateFilter(thread_id=name, only_open=True))
-    return Seen(thread=thread, execution=execution, spec=spec, refs=refs, runs=runs, gates=gates)
+    waits = await services.waits.listed(WaitFilter(thread_id=name, is_open=True))
+    return Seen(thread=thread, execution=execution, spec=spec, refs=refs, runs=runs, gates=gates, waits=waits)
