@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, cast
 
-from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
+from app.domain import jsontext
+from app.domain.errors import JsonError
+from app.domain.ids import THREAD_ID
 from app.mcp_server.calling import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LONGEST_WAIT: Final = 25.0
 """Seconds; clients give a call up after a minute or less."""
 _A = TypeVar("_A", bound="Arguments")
 _MOST: Final = 5
+_KEY: Final = r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$"
+_IN_META: Final = "dev.backstitch/idempotencyKey"
+"""In a call's `_meta`: calling twice with one key starts a workflow once."""
 
 
 def _names(name: str) -> AliasChoices | str:
@@ -44,6 +55,23 @@ def read(model: type[_A], given: dict[str, Any] | None) -> _A:
     raise Refused("invalid_arguments", "; ".join(found), f"This tool takes: {known}.")
 
 
+def sound(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Arguments as they came, if JSON can carry them: NaN, which Python's JSON has, is none.  Raises Refused."""
+    try:
+        jsontext.dumps(given)
+    except JsonError as error:
+        raise Refused("invalid_arguments", str(error), "Send values that JSON has.") from None
+    return given
+
+
+def key_in(meta: Mapping[str, Any] | None) -> str | None:
+    """The key under which the client of a call wants it to happen once.  Raises Refused."""
+    key = (meta or {}).get(_IN_META)
+    if key is None or (isinstance(key, str) and re.fullmatch(_KEY, key)):
+        return key
+    raise Refused("invalid_arguments", f"{_IN_META} in _meta should be 1 to 255 printable ASCII characters")
+
+
 def _problem(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "arguments"
     said = {"missing": "is required", "extra_forbidden": "is not an argument of this tool"}
@@ -73,7 +101,14 @@ def _slim(node: Any, *, named: bool = False) -> Any:
     return {key: _slim(value, named=key in ("properties", "$defs") and not named) for key, value in found.items()}
 
 
-Thread = Annotated[str, Field(description="The thread_id that invoke_async gave.")]
+def _thread_id(given: str) -> str:
+    """What could not stand in a path (`..`, say) must not lead to another route."""
+    if THREAD_ID.match(given) is None:
+        raise PydanticCustomError("thread_id", "is not the id of a thread: 1 to 128 of A-Z a-z 0-9 . _ : -")
+    return given
+
+
+Thread = Annotated[str, AfterValidator(_thread_id), Field(description="The thread_id that invoke_async gave.")]
 Head = Annotated[
     int | None,
     Field(description="Refuse (version_conflict) unless the thread is at this version: guards against races."),
@@ -104,8 +139,9 @@ class InvokeAsync(Arguments):
     idempotency_key: Annotated[
         str | None,
         Field(
+            pattern=_KEY,
             description="Any text that names this start (1 to 255 printable ASCII characters). Calling again with the same "
-            "key and arguments starts nothing new and gives the same thread. Always give one if you may retry."
+            "key and arguments starts nothing new and gives the same thread. Always give one if you may retry.",
         ),
     ] = None
     thread_id: Annotated[
@@ -226,6 +262,7 @@ class GateAnswer(Arguments):
     step_id: Annotated[
         str | None,
         Field(
+            pattern="[^.]",
             validation_alias=AliasChoices("step_id", "stepId", "step"),
             description="The step that asks. Without it the open gates of the thread are listed and nothing is answered.",
         ),
