@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import monitor
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -124,6 +125,14 @@ async def test_a_step_that_takes_long_is_named(real: Real) -> None:
     thread = await start(real, {"id": "a", "agent": "hanging"})
     entry = await seen(real, thread, "no_progress", stuck_after=0)
     assert entry["why"][0]["detail"].startswith("the agent hanging has been at it for")
+
+
+async def test_of_very_many_the_oldest_are_looked_through(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "_SCANNED", 1)
+    first = await start(real, GATE)
+    await seen(real, first, "gate")
+    await start(real, GATE)
+    assert (await seen(real, first, "gate"))["thread_id"] == first
 
 
 async def test_the_limit_keeps_those_that_moved_longest_ago(real: Real) -> None:
