@@ -1,104 +1,17 @@
-"""What each tool takes: models for reading the arguments, and the JSON Schema that a model is shown."""
+"""What each tool takes, as models."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_core import PydanticCustomError
 
-from app.domain import jsontext
-from app.domain.errors import JsonError
 from app.domain.ids import THREAD_ID
-from app.mcp_server.calling import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from app.mcp_server.reading import KEY, Arguments
 
 LONGEST_WAIT: Final = 25.0
 """Seconds; clients give a call up after a minute or less."""
-_A = TypeVar("_A", bound="Arguments")
-_MOST: Final = 5
-_KEY: Final = r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$"
-_IN_META: Final = "dev.backstitch/idempotencyKey"
-"""In a call's `_meta`: calling twice with one key starts a workflow once."""
-
-
-def _names(name: str) -> AliasChoices | str:
-    return AliasChoices(name, to_camel(name)) if "_" in name else name
-
-
-class Arguments(BaseModel):
-    """Base: unknown names are refused, camelCase is taken too."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        alias_generator=AliasGenerator(validation_alias=_names),
-    )
-
-    def given(self, *names: str) -> dict[str, Any]:
-        """What was given of these, as the API takes it."""
-        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
-
-
-def read(model: type[_A], given: dict[str, Any] | None) -> _A:
-    """The arguments of a call.  Raises Refused, which names what is wrong."""
-    try:
-        return model.model_validate(given or {})
-    except ValidationError as error:
-        found = [_problem(each) for each in error.errors(include_url=False, include_input=False)[:_MOST]]
-    known = ", ".join(model.model_fields)
-    raise Refused("invalid_arguments", "; ".join(found), f"This tool takes: {known}.")
-
-
-def sound(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Arguments as they came, if JSON can carry them: NaN, which Python's JSON has, is none.  Raises Refused."""
-    try:
-        jsontext.dumps(given)
-    except JsonError as error:
-        raise Refused("invalid_arguments", str(error), "Send values that JSON has.") from None
-    return given
-
-
-def key_in(meta: Mapping[str, Any] | None) -> str | None:
-    """The key under which the client of a call wants it to happen once.  Raises Refused."""
-    key = (meta or {}).get(_IN_META)
-    if key is None or (isinstance(key, str) and re.fullmatch(_KEY, key)):
-        return key
-    raise Refused("invalid_arguments", f"{_IN_META} in _meta should be 1 to 255 printable ASCII characters")
-
-
-def _problem(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "arguments"
-    said = {"missing": "is required", "extra_forbidden": "is not an argument of this tool"}
-    return f"{where} {said.get(error['type'], error['msg'])}"
-
-
-def schema_of(model: type[Arguments]) -> dict[str, Any]:
-    """Its JSON Schema without what only costs a reader time: titles, and that what is optional may be null."""
-    return cast("dict[str, Any]", _slim(model.model_json_schema()))
-
-
-def _slim(node: Any, *, named: bool = False) -> Any:
-    """`named`: the keys of this object are names of properties, not words of JSON Schema."""
-    if isinstance(node, list):
-        return [_slim(item) for item in cast("list[Any]", node)]
-    if not isinstance(node, dict):
-        return node
-    found = cast("dict[str, Any]", node)
-    if not named:
-        found = {key: value for key, value in found.items() if key != "title" and (key, value) != ("default", None)}
-        choices = [one for one in found.get("anyOf", []) if one != {"type": "null"}]
-        if len(choices) == 1:
-            found = {**choices[0], **{key: value for key, value in found.items() if key != "anyOf"}}
-            found.pop("title", None)
-        elif choices:
-            found["anyOf"] = choices
-    return {key: _slim(value, named=key in ("properties", "$defs") and not named) for key, value in found.items()}
 
 
 def _thread_id(given: str) -> str:
@@ -139,7 +52,7 @@ class InvokeAsync(Arguments):
     idempotency_key: Annotated[
         str | None,
         Field(
-            pattern=_KEY,
+            pattern=KEY,
             description="Any text that names this start (1 to 255 printable ASCII characters). Calling again with the same "
             "key and arguments starts nothing new and gives the same thread. Always give one if you may retry.",
         ),
@@ -271,6 +184,27 @@ class GateAnswer(Arguments):
     by: Annotated[str | None, Field(description="Who answers; kept with the answer.")] = None
     item: Annotated[int | None, Field(ge=0, description="Which item of a for_each asks, if several do.")] = None
     round: Annotated[int | None, Field(ge=0, description="Which question of a step that asks several.")] = None
+
+
+class MessageSend(Arguments):
+    """Send what is waited for."""
+
+    thread_id: Annotated[Thread | None, Field(description="The thread that waits for a signal; not with `topic`.")] = (
+        None
+    )
+    signal: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="The name of the signal that it waits for."),
+    ] = None
+    topic: Annotated[
+        str | None,
+        Field(pattern="[^.]", description="Instead of these: publish a message on this topic, `orders.paid` say."),
+    ] = None
+    data: Annotated[Any, Field(description="What is said, any JSON value.")] = None
+    by: Annotated[str | None, Field(description="Who sends the signal; kept with it.")] = None
+    idempotency_key: Annotated[
+        str | None, Field(pattern=KEY, description="Sending again with the same key sends nothing twice.")
+    ] = None
 
 
 class WorkflowMonitor(Arguments):

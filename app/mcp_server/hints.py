@@ -28,6 +28,8 @@ _HINTS: Final[Mapping[str, str]] = {
     "gate_answered": "It has its answer already; go on with invoke_stream.",
     "gate_closed": "It does not wait any more; call invoke_status to see where the thread stands.",
     "gate_ambiguous": "Several items ask: name one by `item`.",
+    "invalid_topic": "Name a topic of words with dots between, `orders.paid` say, and none of those of the service itself.",
+    "signals_full": "Nothing in this thread takes its signals: look at it with invoke_status.",
     "queue_full": "Too many threads wait in this queue: try again later, or use another queue.",
     "output_too_large": "Have the step give less, or a reference to where it is.",
     "state_too_large": "Read single steps instead: GET /api/workflow/execution/{id} of the HTTP API.",

@@ -75,11 +75,9 @@ async def workflow_monitor(call: Call, given: WorkflowMonitor) -> Answer:
 
 def _advice(thread_id: str, reason: Document) -> str:
     if reason.get("signal"):
-        return (
-            f"send the signal: POST /api/invoke/signals/{quote(thread_id, safe='')}/{reason['signal']} of the HTTP API"
-        )
+        return f"when it is time, message_send(thread_id={thread_id!r}, signal={reason['signal']!r}) sends it"
     if reason.get("topic"):
-        return "publish such a message: POST /api/messages/TOPIC of the HTTP API"
+        return "when it is time, message_send publishes one on such a topic"
     return _ADVICE.get(reason["reason"], "")
 
 

@@ -128,6 +128,17 @@ ANSWERED: Final = _object(
     status=_STATUS,
     open_gates=_list(_of("object", "step_id, title, show, form, assignees, item, round"), "when nothing was answered"),
 )
+SENT: Final = _object(
+    "thread_id signal topic message_id taken",
+    thread_id=_maybe("string"),
+    signal=_maybe("string"),
+    taken={
+        "type": ["boolean", "null"],
+        "description": "of a signal: whether a step has it; false: kept for one that will",
+    },
+    topic=_maybe("string"),
+    message_id=_maybe("string"),
+)
 MONITOR: Final = _object(
     "now counts service threads stuck more",
     now=_TEXT,

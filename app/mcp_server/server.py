@@ -24,9 +24,9 @@ from mcp_types import (
 
 from app.client import ClientError
 from app.mcp_server import schemas, tasks, toolbox, workflows
-from app.mcp_server.arguments import key_in, read, schema_of, sound
 from app.mcp_server.calling import Answer, Document, Refused
 from app.mcp_server.hints import told
+from app.mcp_server.reading import key_in, read, schema_of, sound
 from app.mcp_server.resource_handlers import ResourceHandlers
 from app.mcp_server.task_handlers import TaskHandlers, takes_tasks
 

@@ -13,10 +13,10 @@ from uuid import UUID
 from app.client import ApiError
 from app.client_gates import Gates
 from app.domain.times import rfc3339
-from app.mcp_server.arguments import sound
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Call, Document, Refused
 from app.mcp_server.hints import told
+from app.mcp_server.reading import sound
 from app.mcp_server.steering import open_gates
 from app.mcp_server.wording import compact, percent
 from app.mcp_server.workflows import outcome

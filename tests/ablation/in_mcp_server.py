@@ -111,7 +111,8 @@ arguments(
     "if not given:",
     HTTP + "test_every_error_says_what_is_wrong_and_what_to_do",
 )
-arguments(
+reading = Room("app/mcp_server/reading.py", promise="a tool does what its arguments say, and nothing else")
+reading(
     "a key that is none is refused, not passed over",
     '    raise Refused("invalid_arguments", f"{_IN_META} in _meta should be 1 to 255 printable ASCII characters")',
     "    return None",
@@ -132,4 +133,4 @@ server(
     WORKFLOWS + "test_a_look_at_the_workflows_that_fails_is_not_the_last",
 )
 
-ROOMS = (polling, tickets, keys, starting, annex, tasks, arguments, workflows, server)
+ROOMS = (polling, tickets, keys, starting, annex, tasks, arguments, reading, workflows, server)

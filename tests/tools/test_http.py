@@ -176,6 +176,21 @@ async def test_a_workflow_that_failed_is_followed_retried_and_skipped(house: Hou
         assert page["status"] == "completed"
 
 
+async def test_a_step_gets_the_signal_and_the_message_that_it_waits_for(house: House) -> None:
+    steps = ({"id": "go", "wait_for": {"signal": "go"}}, {"id": "paid", "wait_for": {"topic": "orders.*"}})
+    async with calling(house.mcp) as caller:
+        thread = await caller.start(*steps)
+        sent = [
+            await caller.call("message_send", thread_id=thread, signal="go", data=1, idempotency_key="1") for _ in "ab"
+        ]
+        assert {one["signal"] for one in sent} == {"go"}
+        await caller.call("message_send", topic="orders.paid", data=[2])
+        await caller.watch(thread)
+        assert (await caller.call("invoke_status", thread_id=thread))["output"]["paid"]["data"] == [2]
+        for arguments in ({"thread_id": thread}, {"signal": "go"}, {"thread_id": thread, "signal": "go", "topic": "a"}):
+            assert "give thread_id and signal, or topic alone" in await caller.refused("message_send", **arguments)
+
+
 async def test_threads_and_definitions_are_resources(house: House) -> None:
     await house.register("sewn", WRITE, description="Writes once")
     async with calling(house.mcp) as caller:

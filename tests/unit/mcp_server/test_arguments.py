@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from app.mcp_server import arguments, schemas
+from app.mcp_server import arguments, reading, schemas
 from app.mcp_server.calling import Refused
 from app.mcp_server.toolbox import TOOLS
 
 
 def test_no_schema_holds_titles_or_nulls() -> None:
     for tool in TOOLS.values():
-        text = json.dumps(arguments.schema_of(tool.takes))
+        text = json.dumps(reading.schema_of(tool.takes))
         assert '"title"' not in text.replace('"properties": {"title"', "")
         assert '{"type": "null"}' not in text
 
 
 def test_a_schema_keeps_what_is_required_and_what_it_says() -> None:
-    schema = arguments.schema_of(arguments.InvokeAsync)
+    schema = reading.schema_of(arguments.InvokeAsync)
     assert schema["required"] == ["workflow"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["idempotency_key"]["type"] == "string"
@@ -29,7 +29,7 @@ def test_a_schema_keeps_what_is_required_and_what_it_says() -> None:
 
 @pytest.mark.parametrize("given", [{"cursor": 7}, {"after": "7"}, {"next_cursor": 7}])
 def test_a_cursor_goes_by_its_other_names(given: dict[str, Any]) -> None:
-    assert arguments.read(arguments.InvokeStream, {"threadId": "t", **given}).cursor == 7
+    assert reading.read(arguments.InvokeStream, {"threadId": "t", **given}).cursor == 7
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_cursor_goes_by_its_other_names(given: dict[str, Any]) -> None:
 )
 def test_what_is_wrong_is_named_with_what_there_is(given: Any, said: str) -> None:
     with pytest.raises(Refused, match=said) as refused:
-        arguments.read(arguments.InvokeStream, given)
+        reading.read(arguments.InvokeStream, given)
     assert "thread_id, cursor" in refused.value.hint
 
 
