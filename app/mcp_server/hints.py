@@ -30,6 +30,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "gate_ambiguous": "Several items ask: name one by `item`.",
     "invalid_topic": "Name a topic of words with dots between, `orders.paid` say, and none of those of the service itself.",
     "signals_full": "Nothing in this thread takes its signals: look at it with invoke_status.",
+    "body_too_large": "Give less, or a reference to where the rest is.",
     "queue_full": "Too many threads wait in this queue: try again later, or use another queue.",
     "output_too_large": "Have the step give less, or a reference to where it is.",
     "state_too_large": "Read single steps instead: GET /api/workflow/execution/{id} of the HTTP API.",

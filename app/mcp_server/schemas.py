@@ -24,6 +24,8 @@ def _list(items: Document, description: str = "") -> Document:
     return {"type": "array", "items": items, **({"description": description} if description else {})}
 
 
+_CHOICES: Final = frozenset({"anyOf", "oneOf", "allOf"})
+_REFERRED: Final = ("$defs", "definitions")
 _ANY: Final[Document] = {}
 _TEXT: Final = _of("string")
 _NUMBER: Final = _of("number")
@@ -182,10 +184,18 @@ RAN: Final = _object(
 )
 
 
-def wrapped(schema: Any) -> Document:
-    """An input schema as tools must have it: that of an object.  What is none goes under `input`."""
+def wrapped(schema: Document | bool | None) -> Document:
+    """An input schema as tools must have it: that of an object, which models take at its word.
+
+    What is none goes under `input`, and so does a choice between objects, which the APIs of models refuse at this place;
+    what it refers to stays where references look for it.
+    """
     if schema is None:
         return {"type": "object", "additionalProperties": True}
-    if isinstance(schema, dict) and schema.get("type") == "object":  # pyright: ignore[reportUnknownMemberType]
-        return schema  # pyright: ignore[reportUnknownVariableType]
-    return {"type": "object", "properties": {"input": schema}, "required": ["input"], "additionalProperties": False}
+    given = schema if isinstance(schema, dict) else {}
+    if given.get("type") == "object" and not _CHOICES & given.keys():
+        return given
+    kept = {name: given[name] for name in _REFERRED if name in given}
+    inner = {name: value for name, value in given.items() if name not in kept} or schema
+    fields: Document = {"properties": {"input": inner}, "required": ["input"], "additionalProperties": False}
+    return {"type": "object", **fields, **kept}

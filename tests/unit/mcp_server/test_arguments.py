@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from app.mcp_server import arguments, reading, schemas
@@ -54,6 +55,7 @@ def test_what_is_wrong_is_named_with_what_there_is(given: Any, said: str) -> Non
         ({"type": "object", "properties": {"a": {}}}, False),
         ({"type": "array"}, True),
         ({"anyOf": [{"type": "object"}]}, True),
+        ({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, True),
         (True, True),
     ],
 )
@@ -61,3 +63,11 @@ def test_an_input_that_is_no_object_goes_under_a_name(schema: Any, under: bool) 
     wrapped = schemas.wrapped(schema)
     assert wrapped["type"] == "object"
     assert ("input" in wrapped.get("properties", {})) is under
+
+
+@pytest.mark.parametrize("name", ["$defs", "definitions"])
+def test_what_an_input_refers_to_is_found_where_it_went(name: str) -> None:
+    schema = {"type": "array", "items": {"$ref": f"#/{name}/n"}, name: {"n": {"type": "integer"}}}
+    validator = jsonschema_rs.validator_for(schemas.wrapped(schema))
+    assert validator.is_valid({"input": [1]})
+    assert not validator.is_valid({"input": ["1"]})
