@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from app.domain import jsontext
 from app.domain.errors import JsonError
 from app.mcp_server.calling import Refused
+from app.runners.aside import BIG, aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +52,10 @@ def read(model: type[_A], given: dict[str, Any] | None) -> _A:
     raise Refused("invalid_arguments", "; ".join(found), f"This tool takes: {known}.")
 
 
-def sound(given: dict[str, Any] | None) -> dict[str, Any] | None:
+async def sound(given: dict[str, Any] | None) -> dict[str, Any] | None:
     """Arguments as they came, if JSON can carry them: NaN, which Python's JSON has, is none.  Raises Refused."""
     try:
-        jsontext.dumps(given)
+        await aside(lambda: jsontext.dumps(given), jsontext.weight(given, BIG))
     except JsonError as error:
         raise Refused("invalid_arguments", str(error), "Send values that JSON has.") from None
     return given

@@ -144,7 +144,7 @@ class McpServer:
         return found
 
     async def _done(self, ctx: Context, params: CallToolRequestParams) -> Answer | Document:
-        call, tool, given = self._desk.call(ctx), toolbox.TOOLS.get(params.name), sound(params.arguments)
+        call, tool, given = self._desk.call(ctx), toolbox.TOOLS.get(params.name), await sound(params.arguments)
         call.key = key_in(ctx.meta)
         if tool is not None:
             return await tool.do(call, read(tool.takes, given))

@@ -72,7 +72,7 @@ async def update(call: Call, thread_id: str, responses: Document) -> None:
 
     A key that is not open any more is passed over, and so is a user who declined: the question stays open.
     """
-    given = sound(responses) or {}
+    given = await sound(responses) or {}
     for gate in await open_gates(call, thread_id):
         content = _content(given.get(key_of(gate)))
         if content is None:
