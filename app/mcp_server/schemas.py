@@ -12,8 +12,10 @@ def _object(required: str, **properties: Document) -> Document:
     return {"type": "object", "properties": properties, "required": required.split()}
 
 
-def _maybe(kind: str, description: str = "") -> Document:
-    return {"type": [kind, "null"], **({"description": description} if description else {})}
+def _maybe(kind: str | Document, description: str = "") -> Document:
+    """That, or null; as branches, since clients that map schemas onto dialects of one `type` each drop a list of types."""
+    known = {"type": kind} if isinstance(kind, str) else kind
+    return {"anyOf": [known, {"type": "null"}], **({"description": description} if description else {})}
 
 
 def _of(kind: str, description: str = "") -> Document:
@@ -34,10 +36,9 @@ _FLAG: Final = _of("boolean")
 _STATUS: Final = _of("string", "pending, running, waiting, paused, completed, failed, cancelled or interrupted")
 _CURSOR: Final = _maybe("string", "for the next page; null at the end")
 _LINKS: Final = _object("", status=_TEXT, stream=_TEXT, history=_TEXT)
-_ERROR: Final[Document] = {
-    **_maybe("object", "why it failed"),
-    "properties": {"kind": _TEXT, "message": _TEXT, "step_id": _maybe("string"), "retryable": _FLAG},
-}
+_ERROR: Final = _maybe(
+    _object("", kind=_TEXT, message=_TEXT, step_id=_maybe("string"), retryable=_FLAG), "why it failed"
+)
 _STEP: Final = _object(
     "id status",
     id=_TEXT,
@@ -134,10 +135,7 @@ SENT: Final = _object(
     "thread_id signal topic message_id taken",
     thread_id=_maybe("string"),
     signal=_maybe("string"),
-    taken={
-        "type": ["boolean", "null"],
-        "description": "of a signal: whether a step has it; false: kept for one that will",
-    },
+    taken=_maybe("boolean", "of a signal: whether a step has it; false: kept for one that will"),
     topic=_maybe("string"),
     message_id=_maybe("string"),
 )

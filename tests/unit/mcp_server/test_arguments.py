@@ -18,6 +18,7 @@ def test_no_schema_holds_titles_or_nulls() -> None:
         text = json.dumps(reading.schema_of(tool.takes))
         assert '"title"' not in text.replace('"properties": {"title"', "")
         assert '{"type": "null"}' not in text
+        assert '"type": [' not in text + json.dumps(tool.gives)
 
 
 def test_a_schema_keeps_what_is_required_and_what_it_says() -> None:
