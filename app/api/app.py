@@ -139,7 +139,10 @@ def create_app(
         docs_url="/api/docs",
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[*cross_origin(origins), Middleware(Guard)],
+        middleware=[
+            *cross_origin(origins),
+            Middleware(Guard, origins=origins, apart=[annex.path for annex in annexes]),
+        ],
     )
     problem.install(app)
     # The hot ways in go past FastAPI's own handling, which these routes make no use of; their descriptions stay.

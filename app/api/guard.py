@@ -1,4 +1,5 @@
-"""Around every request: a body that is too large is refused, and an unexpected error becomes a 500 that leaks nothing.
+"""Around every request: a body that is too large is refused, and what a foreign page wants changed; an unexpected error
+becomes a 500 that leaks nothing.
 
 A plain ASGI middleware, so that streams stay streams and the fast path stays fast.
 """
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
 
+from app.api.cross_origin import is_foreign
 from app.api.problem import problem, response
 from app.domain.ids import uuid7
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,15 +25,23 @@ _log: Final = logging.getLogger(__name__)
 _IMPORTS: Final = ("/api/invoke/import", "/invoke/import")
 
 
+class Foreign(Exception):
+    """A page of another origin has sent it."""
+
+
 class TooLarge(Exception):
     """The body has passed the limit."""
 
 
 class Guard:
-    """The outermost middleware; it needs `services` in the state for the limit."""
+    """The outermost middleware; it needs `services` in the state for the limit.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Pages of `origins` may change something here; paths that are `apart` ask for themselves where a request comes from.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str] = (), apart: Collection[str] = ()) -> None:
         self._app = app
+        self._origins, self._apart = frozenset(origins), frozenset(apart)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -45,8 +57,7 @@ class Guard:
             await send(message)
 
         try:
-            if _declared(scope) > limit:
-                raise TooLarge  # noqa: TRY301 - one place answers both ways of being too large
+            self._look_at(scope, limit)
             await self._app(scope, _limited(receive, limit), sending)
         except ClientDisconnect:
             _log.debug("the client of %s went away in the middle of its request", scope["path"])
@@ -57,10 +68,19 @@ class Guard:
             elif not isinstance(error, TooLarge):
                 raise
 
+    def _look_at(self, scope: Scope, limit: int) -> None:
+        if is_foreign(scope, self._origins) and scope["path"] not in self._apart:
+            raise Foreign
+        if _declared(scope) > limit:
+            raise TooLarge
+
 
 def _refusal(scope: Scope, error: Exception, limit: int) -> Response:
-    """What to say instead of an answer: 413, or 500 with the reference under which the log has the error."""
+    """What to say instead of an answer: 403, 413, or 500 with the reference under which the log has the error."""
     where = scope["path"]
+    if isinstance(error, Foreign):
+        detail = "a page of an origin that is not in CORS_ALLOW_ORIGINS may not change anything here"
+        return response(problem(403, "cross_origin", detail, instance=where))
     if isinstance(error, TooLarge):
         detail = f"the body is larger than {limit} bytes"
         return response(problem(413, "body_too_large", detail, instance=where, max_body_bytes=limit))

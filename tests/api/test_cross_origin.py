@@ -67,6 +67,44 @@ def test_without_origins_nothing_stands_before_the_routes() -> None:
     assert [one.cls for one in app.user_middleware] == [Guard]
 
 
+FOREIGN = {"Origin": "https://evil.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 202),
+        (FOREIGN, 403),
+        (FOREIGN | {"Host": "evil.example.com"}, 202),
+        ({"Origin": "null"}, 403),
+        ({"Origin": PAGE}, 202),
+        ({"Origin": PAGE, "Sec-Fetch-Site": "cross-site"}, 202),
+        ({"Origin": "http://service"}, 202),
+        ({"Origin": "https://service", "Sec-Fetch-Site": "same-origin"}, 202),
+        ({"Origin": "https://outer.example.com", "Sec-Fetch-Site": "same-origin"}, 202),  # a proxy changed the Host
+        ({"Origin": "http://service:81", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 202),
+    ],
+)
+async def test_a_page_of_another_origin_starts_nothing(service: Service, sent: dict[str, str], status: int) -> None:
+    """A browser sends text/plain without asking first, and CORS would only keep the answer from the page."""
+    async with open_to(service, PAGE) as client:
+        found = await client.post(
+            "/api/invoke/async", content='{"workflow": "sewing"}', headers={"Content-Type": "text/plain", **sent}
+        )
+    assert found.status_code == status
+    assert [name for name, *_ in service.control.calls] == (["start"] if status == 202 else [])
+
+
+async def test_a_page_of_another_origin_is_told_why_and_may_look(service: Service) -> None:
+    async with open_to(service) as client:
+        refused = await client.delete("/api/workflows/x", headers=FOREIGN)
+        found = await client.get("/api/health/live", headers=FOREIGN)
+    assert (refused.json()["code"], refused.json()["status"], found.status_code) == ("cross_origin", 403, 200)
+    assert "CORS_ALLOW_ORIGINS" in refused.json()["detail"]
+
+
 def test_origins_are_given_by_comma() -> None:
     found = load_settings(cors_allow_origins=f"{PAGE}, http://localhost:8080,null").cors_allow_origins
     assert found == (PAGE, "http://localhost:8080", "null")
