@@ -79,6 +79,13 @@ follow(
     "        patterns = await self._consumer.wants()\n        end = await self._source.end()\n",
     WAITS + "test_nothing_falls_between_the_moments_of_following[wants-open]",
 )
+follow(
+    "who follows for nobody writes its place now and then",
+    "        if not found.items and monotonic() < self._write_at:\n            return\n",
+    "",
+    "unit/triggers/test_follow.py::test_while_nothing_is_wanted_the_place_is_not_written_with_each_look",
+    promise="-",
+)
 giver = Room("app/triggers/waits.py", promise="G2")
 giver(
     "nothing newer is given while the log is being searched",

@@ -563,22 +563,6 @@ async def test_the_events_of_threads_are_messages_too(house: House) -> None:
     assert (await output(house, thread_id))["subject"] == other
 
 
-async def test_while_nothing_is_wanted_news_are_none(house: House) -> None:
-    """The table of places is not written with every commit of every thread."""
-    log = Post(house.tables)
-    follower = await follower_of(house, log)
-    follower._news.clear()
-    follower.hint()
-    assert not follower._news.is_set()
-    house.waits.on_open.append(follower.hint)
-    await waiting(house, waits_for(topic="t"))
-    assert follower._news.is_set()
-    await follower._step()
-    follower._news.clear()
-    follower.hint()
-    assert follower._news.is_set()
-
-
 # ---- crashes
 
 
