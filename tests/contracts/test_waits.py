@@ -192,6 +192,28 @@ async def test_of_many_who_give_it_a_message_at_once_one_does(store: Store) -> N
     assert sorted(got.value for got, _ in outcomes) == ["had"] * 7 + ["taken"]
 
 
+async def test_many_threads_are_given_something_at_once(store: Store) -> None:
+    waits = [await a_wait(store, topic="t") for _ in range(5)]
+    parked, driven, spoilt, had, ended = waits
+    await parked.park()
+    await store.waits.take(had.key, HELLO)
+    await had.open(replace(had.key, item=1), topic="t")
+    await ended.close_step()
+    error = Taken(digest=b"m2", error_json='{"kind":"expression"}')
+    keys = [parked.key, driven.key, spoilt.key, replace(had.key, item=1), ended.key]
+    given = await store.waits.give([(key, error if key == spoilt.key else HELLO) for key in keys])
+    assert [got for got, _ in given] == [Got.TAKEN, Got.TAKEN, Got.TAKEN, Got.HAD, Got.CLOSED]
+    assert [thread and thread.thread_id for _, thread in given[:3]] == [wait.thread_id for wait in waits[:3]]
+    assert wishes.is_look(given[1][1].signal if given[1][1] else None)
+    found = await parked.found()
+    assert (found.answer, found.answered_by, found.via, found.message_sha256) == (
+        {"id": "m1", "data": "\0"}, "shop", "message", b"m1",
+    )  # fmt: skip
+    assert (await spoilt.found()).error_json == error.error_json
+    assert await parked.claimed() == [parked.thread_id]
+    assert await store.waits.give([]) == []
+
+
 async def test_of_a_message_and_the_timeout_whichever_was_first_holds(store: Store) -> None:
     for number in range(5):
         wait = await a_wait(store, topic="t", timeout=0)
@@ -275,6 +297,16 @@ async def test_heads_and_wanted_topics_are_told_once_each(store: Store) -> None:
     assert await store.waits.heads(1) == ["a.>"]
     assert await store.waits.heads(10, first="b.>") == ["b.>", "workflow.step_start.>"]
     assert sorted(await store.waits.wanted(["a.c", "b.x", "c", "gone"])) == ["a.c", "b.*"]
+
+
+@pytest.mark.parametrize("topic", ["a", "a.b", "a.b.c"])
+async def test_each_pattern_that_means_a_topic_is_found(store: Store, topic: str) -> None:
+    patterns = [">", "*", "a.>", "a.*", "*.b", "*.*", "a.b.>", "a.*.c", "a.b.*", "*.b.>", "a.b.c.>", "b.>", "*.*.*.*"]
+    for pattern in patterns:
+        await a_wait(store, topic=pattern)
+    assert sorted(await store.waits.wanted([topic, "z"])) == sorted(
+        pattern for pattern in patterns if topics.matches(pattern, topic) or topics.matches(pattern, "z")
+    )
 
 
 async def test_one_that_rests_is_awake_again_once_somebody_waits_anew(store: Store) -> None:

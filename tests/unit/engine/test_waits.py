@@ -72,6 +72,15 @@ async def output(house: House, thread_id: str, step_id: str = "wait") -> Any:
     return None if text is None else jsontext.loads(text)
 
 
+def take_instead(house: House, take: Any) -> None:
+    """Whether one is given something or many are."""
+
+    async def give(offers: Any) -> Any:
+        return [await take(*offer) for offer in offers]
+
+    house.wait_book.instead |= {"take": take, "give": give}
+
+
 async def data(house: House, thread_id: str, name: str) -> list[dict[str, Any]]:
     return [jsontext.loads(event.data) for event in await house.events(thread_id, name)]
 
@@ -227,7 +236,7 @@ async def test_what_the_store_cannot_hold_fails_the_step_and_holds_nobody_up(hou
             raise InvalidRequest("the database does not take it: too much")
         return await book.take(key, taken)
 
-    house.wait_book.instead["take"] = take
+    take_instead(house, take)
     message = post.publish("t")
     assert (await output(house, free))["id"] == message.id
     assert (await error(house, held))["kind"] == "invalid_output"
@@ -522,11 +531,11 @@ async def test_a_row_that_somebody_holds_holds_nobody_else_up(house: House) -> N
     async def take(key: WaitKey, taken: Taken) -> Any:
         return (Got.BUSY, None) if key.thread_id == held else await book.take(key, taken)
 
-    house.wait_book.instead["take"] = take
+    take_instead(house, take)
     message = log.publish("t")
     await follower._step()
     assert (await output(house, free))["id"] == message.id
-    del house.wait_book.instead["take"]
+    house.wait_book.instead.clear()
     house.later(BEHIND + 1)
     await CatchUp(house.waits).turn()
     assert (await output(house, held))["id"] == message.id
