@@ -72,6 +72,19 @@ book(
     "store/test_waits.py::test_a_row_that_somebody_holds_is_not_waited_for",
     promise="-",
 )
+book(
+    "of many who are given a message each takes it once",
+    "        AND NOT EXISTS (SELECT FROM waits AS other WHERE other.thread_id = gate.thread_id AND other.message_sha256 = offered.digest)\n",
+    "",
+    BOOK + "test_many_threads_are_given_something_at_once[postgres]",
+)
+book(
+    "of many who are given a message none takes it that has ended",
+    "AND gate.topic IS NOT NULL AND {waits}\n        AND NOT EXISTS",
+    "AND gate.topic IS NOT NULL\n        AND NOT EXISTS",
+    BOOK + "test_many_threads_are_given_something_at_once[postgres]",
+    promise="G3",
+)
 follow = Room("app/triggers/follow.py", promise="G2")
 follow(
     "the follower asks for the end before it asks what is wanted",

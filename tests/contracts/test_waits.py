@@ -12,59 +12,21 @@ import pytest
 from app.domain import jsontext, topics, wishes
 from app.domain.errors import Conflict, InvalidRequest, NotFound
 from app.domain.ids import uuid7
-from app.domain.records import ExecutionUpdate, StepRecord, StepUpdate
-from app.domain.status import Status, StepStatus
+from app.domain.records import ExecutionUpdate
+from app.domain.status import Status
 from app.domain.times import utc_now
 from app.domain.waiting import WaitKey, mark
 from app.domain.waits import Awaited, Got, MessageWait, Signal, SignalFilter, Taken, WaitFilter, head_of
-from tests.builders import incarnation
+from tests.contracts.at_step import AtStep
 
 if TYPE_CHECKING:
-    from tests.builders import Driver
     from tests.contracts.conftest import Store
 
 HELLO = Taken(digest=b"m1", answer_json='{"id":"m1","data":"\\u0000"}', by="shop")
 
 
-class Waiting:
+class Waiting(AtStep):
     """A thread whose step `wait` waits."""
-
-    def __init__(self, store: Store, driver: Driver) -> None:
-        self.store = store
-        self.driver = driver
-        self.run_id = uuid7()
-        row = driver.thread
-        self.key = WaitKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id="wait")
-
-    @property
-    def thread_id(self) -> str:
-        return self.driver.thread.thread_id
-
-    async def begin(self) -> None:
-        """Its step run begins."""
-        run = StepRecord(
-            id=self.run_id,
-            thread_id=self.thread_id,
-            execution_id=self.driver.thread.execution_id,
-            key_execution_id=self.key.key_execution_id,
-            step_id="wait",
-            step_index=0,
-            status=StepStatus.RUNNING,
-            started_at=utc_now(),
-        )
-        await self.commit(steps=[run])
-
-    async def commit(self, **changes: Any) -> str | None:
-        return await self.driver.commit(self.store.journal, self.driver.move(**changes))
-
-    async def park(self, **changes: Any) -> str | None:
-        return await self.commit(**{"status": Status.WAITING, "incarnation_id": None, "wake_at": None} | changes)
-
-    async def close_step(self) -> None:
-        update = StepUpdate(
-            id=self.run_id, status=StepStatus.CANCELLED, attempt=1, retry_count=0, completed_at=utc_now()
-        )
-        await self.commit(step_updates=[update])
 
     async def end(self) -> None:
         update = ExecutionUpdate(id=self.key.key_execution_id, status=Status.CANCELLED, completed_at=utc_now())
@@ -82,16 +44,9 @@ class Waiting:
         signal = Signal(name=name, value_json=jsontext.dumps(value), **more)
         return await self.store.waits.send(self.thread_id, signal)
 
-    async def claimed(self) -> list[str]:
-        taken = await self.store.journal.claim(self.driver.thread.incarnation_id or uuid7(), 10)
-        return [thread.thread_id for thread in taken]
-
 
 async def a_wait(store: Store, **wanted: Any) -> Waiting:
-    process = incarnation()
-    await store.journal.open_incarnation(process)
-    found = Waiting(store, await store.drive(incarnation_id=process.id))
-    await found.begin()
+    found = await Waiting.there(store)
     if wanted:
         await found.open(**wanted)
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from app.domain.errors import InvalidRequest
 from app.domain.waits import Got
 from app.store.waits import SQL
 from tests.contracts.conftest import Store, open_postgres
@@ -80,3 +81,8 @@ async def test_what_waits_is_listed_without_a_look_at_all_that_waited(store: Sto
     plan = await psql.fetch(f"EXPLAIN {query}".replace("$1", "50").replace("$2", "100").replace("$3", "10"))
     assert "waits_open" in "\n".join(row[0] for row in plan)
     await psql.close()
+
+
+async def test_what_the_database_cannot_hold_is_refused_for_good(store: Store) -> None:
+    with pytest.raises(InvalidRequest, match="does not take it"):
+        await a_wait(store, topic="t", match="message.data == '\0'")

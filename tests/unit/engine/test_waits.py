@@ -245,6 +245,7 @@ async def test_what_the_store_cannot_hold_fails_the_step_and_holds_nobody_up(hou
 async def test_what_is_no_topic_fails_the_step(house: House, post: Post) -> None:
     thread_id = await house.run(paid(), input={"order": "a b"})
     assert (await error(house, thread_id))["kind"] == "validation"
+    assert (await error(house, await house.run(waits_for(topic="{input}"))))["message"] == "topic is null"
     named = await house.run(waits_for(signal="{input}"), input="no name")
     assert "no name" in (await error(house, named))["message"]
 
@@ -283,6 +284,15 @@ async def test_a_wait_that_timed_out_waits_anew_when_resumed(house: House, post:
     message = post.publish("orders.7.paid")
     assert (await output(house, thread_id))["id"] == message.id
     assert [record.key.round for record in await of(house, thread_id)] == [1, 0]
+
+
+async def test_since_step_is_since_the_step_first_began_also_after_a_timeout(house: House, post: Post) -> None:
+    thread_id = await waiting(house, paid(timeout="1h", since="step"), input={"order": 7})
+    house.later(3_700)
+    await house.end(thread_id)
+    message = post.publish("orders.7.paid", "in between")
+    await house.resume(thread_id)
+    assert (await output(house, thread_id))["id"] == message.id
 
 
 async def test_a_message_while_the_thread_had_failed_is_taken_after_the_resume(house: House, post: Post) -> None:
