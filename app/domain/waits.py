@@ -190,6 +190,10 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
         """As `take`, each offer to another thread, in one transaction; a row that somebody holds is BUSY at once."""
         ...
 
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """Which of these messages a thread has taken."""
+        ...
+
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """The log has been searched for it up to a transaction (None: it is to be searched anew); False, and nothing is
         written: something has been missed meanwhile, so that the search must go on from there.

@@ -111,7 +111,7 @@ class Waits(Look):
         place, end = wait.place, await log.end()
         while place < end:
             page = await log.read(place, [wait.topic], _PAGE)
-            for message in page.items:
+            for message in await self._not_had(wait.key.thread_id, page.items):
                 match await self.offer(wait, message):
                     case Got.TAKEN | Got.CLOSED:
                         return None
@@ -123,6 +123,12 @@ class Waits(Look):
                 break
             place = page.place
         return max(place, end)
+
+    async def _not_had(self, thread_id: str, messages: Sequence[Message]) -> list[Message]:
+        """Those that the thread has not taken: of what many of its steps wait for it may have had much."""
+        found = {digest_of(message): message for message in messages}
+        had = await self.book.had(thread_id, found.keys()) if found else ()
+        return [message for digest, message in found.items() if digest not in had]
 
     async def offer(self, wait: MessageWait, message: Message) -> Got | None:
         """Give a message to a wait, if it is for it; None: it is not."""

@@ -92,6 +92,10 @@ class MemoryWaits(MemoryBook[MessageWait], WaitBook):
         """See WaitBook."""
         return [await self.take(key, taken) for key, taken in offers]
 
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """See WaitBook."""
+        return self._tables.messages_taken.get(thread_id, {}).keys() & set(digests)
+
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """See WaitBook."""
         known = self._rows.get(wait.key)

@@ -86,7 +86,7 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
                 if await connection.fetchrow(SQL["lock"], key.thread_id) is None:
                     return Got.CLOSED, None
                 if await connection.fetchrow(SQL["take"], *parts_of(key), *_said(taken)) is None:
-                    had = await connection.fetchval(SQL["had"], key.thread_id, taken.digest)
+                    had = await connection.fetch(SQL["had"], key.thread_id, [taken.digest])
                     return Got.HAD if had else Got.CLOSED, None
                 moved = await self._wake(connection, key.thread_id)
         except asyncpg.LockNotAvailableError:
@@ -123,6 +123,10 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
         keys = zip(*[(*parts_of(key), numbers[taken]) for key, taken in offers], strict=True)
         said = zip(*[_said(taken) for taken in numbers], strict=True)
         return await connection.fetch(SQL["give"], *keys, *said, wishes.look(uuid7()))
+
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """See WaitBook."""
+        return {row["message_sha256"] for row in await self._fetch("had", thread_id, list(digests))}
 
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """See WaitBook."""

@@ -112,12 +112,15 @@ class _Family:
         self._left = iter([wait for wait in family if wait.waits])
         self._unread: Iterator[Message] = iter(())
         self._wait: MessageWait | None = None
+        self._offered: Message | None = None
 
     async def next(self, got: Got | None) -> Offer | None:
         """The next offer, given what became of the last; None: there is none any more."""
         if self._wait is not None and got is Got.BUSY:  # it is searched for later, and nobody else waits for that
             await self._waits.book.looked(self._wait, None)
-        if got not in (None, Got.HAD):
+        if got in {Got.TAKEN, Got.HAD}:  # nor is it for another of its waits
+            self._messages = [message for message in self._messages if message is not self._offered]
+        if got not in {None, Got.HAD}:
             self._unread = iter(())
         while True:
             message = next(self._unread, None)
@@ -136,6 +139,7 @@ class _Family:
         if wait.looked is None and await self._waits.book.missed(wait):
             self._unread = iter(())
             return None
+        self._offered = message
         return Offer(wait, message, taken)
 
 
@@ -170,3 +174,4 @@ class CatchUp:
                     await self._waits.look(wait)
                 except Unavailable as error:  # of its thread, perhaps, alone
                     _log.debug("step %s of thread %s: %s", wait.key.step_id, wait.key.thread_id, error)
+            self.pulse.beat()

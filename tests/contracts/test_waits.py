@@ -132,6 +132,7 @@ async def test_a_thread_takes_each_message_once(store: Store) -> None:
     await wait.open(second, topic="t")
     assert (await store.waits.take(wait.key, HELLO))[0] is Got.TAKEN
     assert (await store.waits.take(second, HELLO))[0] is Got.HAD
+    assert set(await store.waits.had(wait.thread_id, [b"m1", b"m2"])) == {b"m1"}
     assert (await store.waits.take(wait.key, HELLO))[0] is Got.HAD
     assert (await store.waits.take(other.key, HELLO))[0] is Got.TAKEN
     assert (await store.waits.take(wait.key, replace(HELLO, digest=b"m2")))[0] is Got.CLOSED

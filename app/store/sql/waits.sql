@@ -132,7 +132,7 @@ SELECT offered.thread_id AS offered_to, thread.*,
 FROM offered LEFT JOIN thread ON thread.thread_id = offered.thread_id;
 
 -- had --
-SELECT EXISTS (SELECT FROM waits WHERE thread_id = $1 AND message_sha256 = $2);
+SELECT message_sha256 FROM waits WHERE thread_id = $1 AND message_sha256 = ANY ($2::bytea[]);
 
 -- looked --
 -- $6: the transaction up to which the log was searched for what the step run $7 waits for, NULL: it is to be searched anew.

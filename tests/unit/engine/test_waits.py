@@ -214,6 +214,27 @@ async def test_items_and_iterations_take_one_each(house: House, post: Post) -> N
     assert len(await data(house, thread_id, "message_received")) == 5
 
 
+@pytest.mark.parametrize("first", ["messages", "waits"])
+async def test_many_waits_of_one_thread_for_one_topic_cost_little_more_than_their_messages(
+    house: House, first: str
+) -> None:
+    log, hold, number = Post(house.tables), Gate("done"), 12
+    follower = await follower_of(house, log)
+    house.on("hold", hold)
+    each = waits_for("each", topic="t", for_each=list(range(number)), concurrency=number)
+    thread_id = (await house.start(step("first", python="hold"), each)).thread.thread_id
+    if first == "waits":
+        hold.open()
+        await parked(house, thread_id)
+    for text in range(number):
+        log.publish("t", text)
+    hold.open()
+    await follower._step()
+    taken = await output(house, thread_id, "each")
+    assert sorted(one["data"] for one in taken) == list(range(number))
+    assert house.waits.offers["had"] <= number
+
+
 async def test_a_bad_condition_fails_its_own_step_alone(house: House, post: Post) -> None:
     bad = await waiting(house, waits_for(topic="t", match="message.data.amount > 1"))
     good = await waiting(house, waits_for(topic="t"))
@@ -601,6 +622,19 @@ async def test_a_message_for_a_dead_process_is_found_by_the_next() -> None:
             assert (await output(second, thread_id))["id"] == message.id
             names = await second.names(thread_id)
     assert (names.count("message_waiting"), names.count("message_received")) == (1, 1)
+
+
+async def test_whoever_stands_in_for_many_is_not_taken_for_one_who_stands_still(house: House) -> None:
+    log = Post(house.tables)
+    await follower_of(house, log)
+    await waiting(house, waits_for(topic="t"))
+    [key] = house.tables.waits
+    house.tables.waits[key] = replace(house.tables.waits[key], looked=None)
+    house.later(BEHIND + 1)
+    catch_up = CatchUp(house.waits)
+    catch_up.pulse.turned_at -= 1_000
+    await catch_up.turn()
+    assert not catch_up.pulse.stands_still
 
 
 @pytest.mark.parametrize("lost", ["message_waiting", "message_received"])
