@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakValueDictionary
 
 from app.domain import jsontext
 from app.domain.document_waits import MESSAGE
@@ -54,6 +55,7 @@ class Waits(Look):
         self.logs: list[Log] = []
         self._worker = worker
         self._looked_at = 0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._said: tuple[Message | None, Taken] = None, Taken(digest=b"")
         self.offers: Counter[str] = Counter()
         """Messages that fitted a wait, by what became of them."""
@@ -111,18 +113,29 @@ class Waits(Look):
         place, end = wait.place, await log.end()
         while place < end:
             page = await log.read(place, [wait.topic], _PAGE)
-            for message in await self._not_had(wait.key.thread_id, page.items):
-                match await self.offer(wait, message):
-                    case Got.TAKEN | Got.CLOSED:
-                        return None
-                    case Got.BUSY:
-                        raise Unavailable(f"the row of thread {wait.key.thread_id} is held by somebody")
-                    case _:
-                        continue
+            if page.items and await self._is_done(wait, page.items):
+                return None
             if page.place <= place:
                 break
             place = page.place
         return max(place, end)
+
+    async def _is_done(self, wait: MessageWait, messages: Sequence[Message]) -> bool:
+        """Offer it what the log holds: whether there is nothing to search for any more.
+
+        One wait of a thread at a time: of what many wait for, each is offered what none of the others has.
+        """
+        turn = self._turns.setdefault(wait.key.thread_id, asyncio.Lock())
+        async with turn:
+            for message in await self._not_had(wait.key.thread_id, messages):
+                match await self.offer(wait, message):
+                    case Got.TAKEN | Got.CLOSED:
+                        return True
+                    case Got.BUSY:
+                        raise Unavailable(f"the row of thread {wait.key.thread_id} is held by somebody")
+                    case _:
+                        continue
+        return False
 
     async def _not_had(self, thread_id: str, messages: Sequence[Message]) -> list[Message]:
         """Those that the thread has not taken: of what many of its steps wait for it may have had much."""
