@@ -132,6 +132,13 @@ desk(
     WAITS + "test_a_bad_condition_fails_its_own_step_alone",
     promise="-",
 )
+desk(
+    "of what many waits of a thread are for each is offered what none of the others has",
+    "        async with turn:\n",
+    "        if turn:\n",
+    WAITS + "test_many_waits_of_one_thread_for_one_topic_cost_little_more_than_their_messages[messages]",
+    promise="-",
+)
 runner = Room("app/runners/wait_for.py", promise="G2")
 runner(
     "what was said before the step began is searched for",
