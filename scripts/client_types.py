@@ -1,4 +1,4 @@
-"""Writes what the client is answered and given, as types: app/client_types.py, client_listed.py and client_fields.py.
+"""Writes what the client is answered and given, as types: app/client/types.py, listed.py, fields.py and their like.
 
 They come from the OpenAPI document.
 
@@ -33,6 +33,36 @@ LISTED = (
     "WorkflowAnswer",
     "WorkflowEntry",
 )
+OF_PARTS = {
+    "agents": ("AgentAnswer", "AgentEventAnswer", "AgentHealthAnswer", "DeletedAgentAnswer"),
+    "messages": (
+        "DeletedTriggerAnswer",
+        "MessageAnswer",
+        "PublishedAnswer",
+        "SignalAnswer",
+        "SignalSentAnswer",
+        "TrialAnswer",
+        "TriggerAnswer",
+        "TriggerFiringAnswer",
+        "WaitAnswer",
+    ),
+    "schedules": (
+        "BackfillAnswer",
+        "DeletedScheduleAnswer",
+        "ScheduleAnswer",
+        "ScheduleFiringAnswer",
+        "SchedulePreviewAnswer",
+    ),
+    "webhooks": (
+        "DeletedWebhookAnswer",
+        "DeliveryAnswer",
+        "DeliveryEntry",
+        "RecoveredAnswer",
+        "RotatedAnswer",
+        "WebhookAnswer",
+        "WebhookSecretAnswer",
+    ),
+}
 BODIES = {
     "StartFields": ("StartRequest", {"workflow", "input"}),
     "ResumeFields": ("ResumeRequest", set[str]()),
@@ -42,11 +72,31 @@ BODIES = {
     "ForkFields": ("ForkRequest", set[str]()),
     "GateFields": ("GateRequest", {"answer"}),
 }
+BODIES_OF_PARTS = {
+    "PreviewFields": ("PreviewRequest", set[str]()),
+    "ScheduleChanges": ("ScheduleChangeRequest", {"expected_revision"}),
+    "ScheduleFields": ("ScheduleRequest", set[str]()),
+    "SecretFields": ("RotateWebhookRequest", set[str]()),
+    "TriggerChanges": ("TriggerChange", set[str]()),
+    "TriggerFields": ("TriggerRequest", {"name", "topic", "workflow"}),
+    "WebhookChanges": ("ChangeWebhookRequest", set[str]()),
+    "WebhookFields": ("WebhookRequest", {"url"}),
+}
 QUERIES = {
     "ExecutionFilters": "/api/workflow/executions",
     "GateFilters": "/api/gates",
     "HistoryFilters": "/api/invoke/history/{thread_id}",
     "PageFilters": "/api/workflows",
+}
+QUERIES_OF_PARTS = {
+    "AgentFilters": "/api/agents",
+    "DeliveryFilters": "/api/webhooks/{webhook_id}/deliveries",
+    "FiringFilters": "/api/schedules/{name}/firings",
+    "MessageFilters": "/api/messages",
+    "ScheduleFilters": "/api/schedules",
+    "SignalFilters": "/api/invoke/signals/{thread_id}",
+    "TriggerFiringFilters": "/api/triggers/{name}/firings",
+    "WaitFilters": "/api/waits",
 }
 WIDTH = 120
 _NEWS = "by scripts/client_types.py from the OpenAPI document (`make client-types`): do not edit."
@@ -135,7 +185,7 @@ class Writer:
             lines += ["    from datetime import datetime"] if _uses(body, "datetime") else []
             if self.imported:
                 lines += [""] if checked else []
-                lines.append(f"    from app.client_types import {', '.join(sorted(self.imported))}")
+                lines.append(f"    from app.client.types import {', '.join(sorted(self.imported))}")
         return "\n".join(lines).rstrip() + ("\n\n" if aliases else "\n\n\n") + body
 
 
@@ -181,16 +231,34 @@ def texts() -> dict[Path, str]:
     listed = Writer(document, known=answers)
     for name in LISTED:
         listed.write(name, listed.schemas[name])
-    given = Writer(document, given=True)
-    for name, (schema, without) in BODIES.items():
-        given.write(name, given.schemas[schema], without)
-    for name, path in QUERIES.items():
-        given.write_query(name, path)
+    here = ROOT / "app/client"
     return {
-        ROOT / "app/client_types.py": answers.text("What the service answers to the client about threads"),
-        ROOT / "app/client_listed.py": listed.text("What the service lists and shows to the client"),
-        ROOT / "app/client_fields.py": given.text("What the client's methods may be given beside their arguments"),
+        here / "types.py": answers.text("What the service answers to the client about threads"),
+        here / "listed.py": listed.text("What the service lists and shows to the client"),
+        here / "fields.py": _given(document, BODIES, QUERIES).text(
+            "What the client's methods may be given beside their arguments"
+        ),
+        here / "part_fields.py": _given(document, BODIES_OF_PARTS, QUERIES_OF_PARTS).text(
+            "What the methods of the client's parts may be given beside their arguments"
+        ),
+        **{here / f"{part.removesuffix('s')}_types.py": _told(document, part, answers) for part in OF_PARTS},
     }
+
+
+def _given(document: dict[str, Any], bodies: dict[str, tuple[str, set[str]]], queries: dict[str, str]) -> Writer:
+    writer = Writer(document, given=True)
+    for name, (schema, without) in bodies.items():
+        writer.write(name, writer.schemas[schema], without)
+    for name, path in queries.items():
+        writer.write_query(name, path)
+    return writer
+
+
+def _told(document: dict[str, Any], part: str, known: Writer) -> str:
+    writer = Writer(document, known=known)
+    for name in OF_PARTS[part]:
+        writer.write(name, writer.schemas[name])
+    return writer.text(f"What the service answers to the client about {part}")
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_TOLD: Final = ("Location", "Retry-After", "Idempotency-Replayed", "Mcp-Session-Id")
+_TOLD: Final = (
+    *("Location", "Retry-After", "Idempotency-Replayed", "Link", "Mcp-Session-Id"),
+    *("Content-Location", "X-Pagination-Next", "X-Pagination-Total"),  # which the SDK of LangGraph reads
+)
 """The headers of answers that pages may read, beside those that they always may."""
 _REMEMBERED: Final = 600
 

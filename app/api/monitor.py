@@ -23,6 +23,7 @@ from app.domain.status import Status
 from app.domain.times import utc_now
 from app.domain.views.common import when
 from app.domain.views.monitor import Around, Seen, monitor_entry
+from app.domain.waits import WaitFilter
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -32,7 +33,7 @@ router: Final = APIRouter(tags=["follow"])
 
 _STATUSES: Final = (Status.RUNNING, Status.WAITING, Status.PENDING, Status.PAUSED)
 _SCANNED: Final = 500
-"""Of each status the newest so many executions are looked through for the threads that moved longest ago."""
+"""Of each status the oldest so many executions are looked through for the threads that moved longest ago."""
 _COUNTED: Final = 10_000
 _AT_ONCE: Final = 4
 
@@ -94,7 +95,7 @@ async def _picked(services: Services, query: MonitorQuery) -> tuple[list[tuple[T
     """The threads that moved longest ago, with their executions, and whether there are more."""
     executions: dict[str, ExecutionRecord] = {}
     for status in _STATUSES:
-        where = ExecutionFilter(status=status, workflow=query.workflow, limit=_SCANNED)
+        where = ExecutionFilter(status=status, workflow=query.workflow, oldest=True, limit=_SCANNED)
         executions |= {one.thread_id: one for one in await services.reads.executions(where)}
     threads = await services.reads.threads(list(executions))
     present = [one for one in threads if one.execution_id == executions[one.thread_id].id]
@@ -109,4 +110,5 @@ async def _seen(services: Services, thread: ThreadRecord, execution: ExecutionRe
     refs = await services.control.head_refs(thread)
     runs = await services.reads.steps(name, execution_id=thread.execution_id, values=False)
     gates = await services.gates.listed(GateFilter(thread_id=name, only_open=True))
-    return Seen(thread=thread, execution=execution, spec=spec, refs=refs, runs=runs, gates=gates)
+    waits = await services.waits.listed(WaitFilter(thread_id=name, is_open=True))
+    return Seen(thread=thread, execution=execution, spec=spec, refs=refs, runs=runs, gates=gates, waits=waits)

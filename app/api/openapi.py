@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from anyio import to_thread
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
+from starlette.routing import Route
 
 from app.api import (
     examples,
@@ -29,6 +31,8 @@ from app.domain import jsontext
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from pydantic import BaseModel
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 Json = dict[str, Any]
 
@@ -198,7 +202,9 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app.openapi()` tell of the bodies and problems too; worked out once, when first asked for."""
+    """Make `app.openapi()` tell of the bodies and problems too; worked out once, when first asked for, in a thread: it
+    takes most of a second.
+    """
 
     def openapi() -> Json:
         if app.openapi_schema is None:
@@ -209,6 +215,13 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi
+    served = next(route for route in app.router.routes if isinstance(route, Route) and route.path == app.openapi_url)
+
+    async def serve(request: Request) -> Response:
+        await to_thread.run_sync(app.openapi)
+        return await served.endpoint(request)
+
+    app.router.routes.insert(0, Route(served.path, serve))
 
 
 def _completed(document: Json) -> Json:

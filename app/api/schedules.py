@@ -28,10 +28,10 @@ from app.api.requests_schedules import (
 from app.api.schemas_schedules import (
     BackfillAnswer,
     DeletedScheduleAnswer,
-    FiringAnswer,
-    FiringsAnswer,
-    PreviewAnswer,
     ScheduleAnswer,
+    ScheduleFiringAnswer,
+    ScheduleFiringsAnswer,
+    SchedulePreviewAnswer,
     SchedulesAnswer,
 )
 from app.api.services import services_of
@@ -91,7 +91,7 @@ async def create(request: Request) -> Response:
 @router.post(
     "/schedules/preview",
     operation_id="preview_schedule",
-    response_model=PreviewAnswer,
+    response_model=SchedulePreviewAnswer,
     responses={**_INVALID, 200: example(examples.PREVIEW)},
     openapi_extra=body(
         PreviewRequest,
@@ -180,7 +180,7 @@ async def resume(name: str, request: Request) -> Response:
     "/schedules/{name}/run",
     operation_id="run_schedule",
     status_code=202,
-    response_model=FiringAnswer,
+    response_model=ScheduleFiringAnswer,
     responses={**problems(400, 413, 422), **_NOT_FOUND, 202: example(examples.MANUAL)},
     openapi_extra=body(RunScheduleRequest, {}, required=False),
 )
@@ -224,7 +224,7 @@ async def backfill(name: str, request: Request) -> Response:
 @router.get(
     "/schedules/{name}/firings",
     operation_id="schedule_firings",
-    response_model=FiringsAnswer,
+    response_model=ScheduleFiringsAnswer,
     responses={**problems(422), **_NOT_FOUND, 200: example(examples.FIRINGS)},
 )
 async def firings(name: str, request: Request, query: Annotated[FiringsQuery, FromQuery()]) -> Response:

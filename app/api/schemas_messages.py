@@ -94,7 +94,7 @@ class DeletedTriggerAnswer(BaseModel):
     deleted: Literal[True]
 
 
-class FiringError(BaseModel):
+class TriggerFiringError(BaseModel):
     """Why nothing was started."""
 
     kind: str
@@ -102,7 +102,7 @@ class FiringError(BaseModel):
     problems: list[ProblemItem]
 
 
-class FiringAnswer(BaseModel):
+class TriggerFiringAnswer(BaseModel):
     """What came of a message: its thread (which may have been deleted since), or why there is none."""
 
     message_id: str
@@ -110,14 +110,14 @@ class FiringAnswer(BaseModel):
     topic: str
     outcome: Literal["started", "duplicate", "waiting", "failed"]
     thread_id: str | None
-    error: FiringError | None
+    error: TriggerFiringError | None
     at: str
 
 
-class FiringsAnswer(BaseModel):
+class TriggerFiringsAnswer(BaseModel):
     """A page of firings, newest first."""
 
-    firings: list[FiringAnswer]
+    firings: list[TriggerFiringAnswer]
     next_cursor: str | None
 
 

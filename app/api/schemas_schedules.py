@@ -11,14 +11,14 @@ from app.api.schemas import Links
 from app.domain.status import Status
 
 
-class FiringError(BaseModel):
+class ScheduleFiringError(BaseModel):
     """Why a thread was not started."""
 
     code: str
     message: str
 
 
-class FiringAnswer(BaseModel):
+class ScheduleFiringAnswer(BaseModel):
     """What became of one time of a schedule. `starting`: its thread is being started, again after a failure.
 
     `missed` times in all were missed, from `fire_time` to `until`.
@@ -28,7 +28,7 @@ class FiringAnswer(BaseModel):
     kind: KindName
     outcome: OutcomeName
     reason: str | None
-    error: FiringError | None
+    error: ScheduleFiringError | None
     thread_id: str | None
     thread_status: Status | None
     due_at: str
@@ -41,10 +41,10 @@ class FiringAnswer(BaseModel):
     links: Links | None
 
 
-class FiringsAnswer(BaseModel):
+class ScheduleFiringsAnswer(BaseModel):
     """A page of firings, the latest time first."""
 
-    firings: list[FiringAnswer]
+    firings: list[ScheduleFiringAnswer]
     next_cursor: str | None
 
 
@@ -76,7 +76,7 @@ class ScheduleAnswer(BaseModel):
     next_due_at: str | None
     last_fire_at: str | None
     fired: int
-    last_firing: FiringAnswer | None
+    last_firing: ScheduleFiringAnswer | None
     created_at: str
     updated_at: str
 
@@ -95,7 +95,7 @@ class FireTime(BaseModel):
     local: str
 
 
-class PreviewAnswer(BaseModel):
+class SchedulePreviewAnswer(BaseModel):
     """The next times; fewer when there are no more."""
 
     timezone: str
@@ -106,8 +106,8 @@ class BackfillAnswer(BaseModel):
     """What is made up for, or would be, and what was made already."""
 
     dry_run: bool
-    firings: list[FiringAnswer]
-    there: list[FiringAnswer]
+    firings: list[ScheduleFiringAnswer]
+    there: list[ScheduleFiringAnswer]
 
 
 class DeletedScheduleAnswer(BaseModel):

@@ -46,7 +46,7 @@ class StreamTokenAnswer(BaseModel):
 
 
 class Reason(BaseModel):
-    """What holds a thread up; `until`: when that ends by itself, if it does."""
+    """What holds a thread up; `until`: when that ends by itself, if it does. `topic` or `signal`: what is waited for."""
 
     reason: str
     step_id: str | None
@@ -55,6 +55,8 @@ class Reason(BaseModel):
     error: ErrorDocument | None = None
     item: int | None = None
     round: int | None = None
+    topic: str | None = None
+    signal: str | None = None
 
 
 class MonitoredThread(BaseModel):

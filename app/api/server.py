@@ -161,6 +161,7 @@ def configure(app: Any, log_level: str) -> uvicorn.Config:
         timeout_graceful_shutdown=_DRAIN_SECONDS,  # pyright: ignore[reportArgumentType] - asyncio takes fractions
         server_header=False,
         lifespan="on",
+        ws="none",
     )
 
 

@@ -15,7 +15,13 @@ from app.api.openapi import body, example, problems
 from app.api.parsing import read
 from app.api.requests import Page
 from app.api.requests_messages import FiringsQuery, TriedMessage, TriggerChange, TriggerRequest, TriggerTestRequest
-from app.api.schemas_messages import DeletedTriggerAnswer, FiringsAnswer, TrialAnswer, TriggerAnswer, TriggersAnswer
+from app.api.schemas_messages import (
+    DeletedTriggerAnswer,
+    TrialAnswer,
+    TriggerAnswer,
+    TriggerFiringsAnswer,
+    TriggersAnswer,
+)
 from app.api.services import services_of
 from app.domain import jsontext
 from app.domain.errors import InvalidRequest, NotFound, Problem
@@ -118,7 +124,7 @@ async def delete(name: str, request: Request) -> Response:
 @router.get(
     "/triggers/{name}/firings",
     operation_id="trigger_firings",
-    response_model=FiringsAnswer,
+    response_model=TriggerFiringsAnswer,
     responses={**problems(422), **_NOT_FOUND, 200: example(examples_messages.FIRINGS)},
 )
 async def firings(name: str, request: Request, query: Annotated[FiringsQuery, FromQuery()]) -> Response:

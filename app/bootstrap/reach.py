@@ -146,9 +146,10 @@ def _followers(world: World, *, events: dict[str, Consumer], messages: dict[str,
         ]
         world.waits.logs.append(log)
         for follower, consumer in zip(followers, consumers.values(), strict=True):
-            if isinstance(consumer, MessageGiver):
+            if isinstance(consumer, MessageGiver | Triggers):
                 consumer.beat = follower.pulse.beat
-                world.waits.on_open.append(follower.hint)
+            if isinstance(consumer, MessageGiver):
+                world.waits.on_open.append(follower.look)
         return followers
 
     of_events = of("events", ThreadEvents(world.store.events, world.store.stores.reads), events)

@@ -11,10 +11,12 @@ import typer
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, duration, failure, print_json, say, table
 from app.cli.values import agent_document
-from app.client_agents import Agents
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
+    from app.client.agents import Agents
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of an agent.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
@@ -79,7 +81,7 @@ def register(app: typer.Typer) -> None:
 
 async def list_(service: Backstitch, o: ListAgents) -> int:
     """List the agents in their current versions, and the files that were refused."""
-    found = await Agents(service).list(kind=o.kind, tag=o.tag, enabled=o.enabled, limit=o.limit)
+    found = await _agents(service).list(kind=o.kind, tag=o.tag, enabled=o.enabled, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -103,12 +105,12 @@ async def list_(service: Backstitch, o: ListAgents) -> int:
 
 async def show(service: Backstitch, o: OfAgent) -> int:
     """Show an agent: NAME is its current version, NAME@VERSION any that there ever was."""
-    return _shown(o, await Agents(service).show(o.name))
+    return _shown(o, await _agents(service).show(o.name))
 
 
 async def health(service: Backstitch, o: Health) -> int:
     """Show how an agent does: what came of its attempts in all processes, how long they took, its breaker."""
-    found = await Agents(service).health(o.name, window=o.window)
+    found = await _agents(service).health(o.name, window=o.window)
     if o.json:
         print_json(found)
         return 0
@@ -131,7 +133,7 @@ async def health(service: Backstitch, o: Health) -> int:
 
 async def events(service: Backstitch, o: Events) -> int:
     """Show what has happened to an agent, newest first."""
-    found = await Agents(service).events(o.name, limit=o.limit)
+    found = await _agents(service).events(o.name, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -149,17 +151,17 @@ async def events(service: Backstitch, o: Events) -> int:
 
 async def enable(service: Backstitch, o: OfAgent) -> int:
     """Let the steps of an agent through again."""
-    return _told(o, await Agents(service).enable(o.name))
+    return _told(o, await _agents(service).enable(o.name))
 
 
 async def disable(service: Backstitch, o: Disable) -> int:
     """Let the steps of an agent wait until it is enabled; none fails by it."""
-    return _told(o, await Agents(service).disable(o.name, o.reason))
+    return _told(o, await _agents(service).disable(o.name, o.reason))
 
 
 async def apply(service: Backstitch, o: Apply) -> int:
     """Register the agent in a file with the API, or give it that content; the same content changes nothing."""
-    found = await Agents(service).register(agent_document(o.file))
+    found = await _agents(service).register(agent_document(o.file))
     if o.json:
         print_json(found)
     else:
@@ -169,7 +171,7 @@ async def apply(service: Backstitch, o: Apply) -> int:
 
 async def delete(service: Backstitch, o: OfAgent) -> int:
     """Take away an agent that the API has registered; its versions and events stay."""
-    found = await Agents(service).delete(o.name)
+    found = await _agents(service).delete(o.name)
     if o.json:
         print_json(found)
     else:
@@ -177,7 +179,7 @@ async def delete(service: Backstitch, o: OfAgent) -> int:
     return 0
 
 
-def _shown(o: OfAgent, found: dict[str, Any]) -> int:
+def _shown(o: OfAgent, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -197,7 +199,7 @@ def _shown(o: OfAgent, found: dict[str, Any]) -> int:
     return 0
 
 
-def _told(o: OfAgent, found: dict[str, Any]) -> int:
+def _told(o: OfAgent, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
     else:
@@ -205,7 +207,13 @@ def _told(o: OfAgent, found: dict[str, Any]) -> int:
     return 0
 
 
-def _state(one: dict[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if not one["enabled"]:
         return f"disabled: {one['disabled_reason']}"
     return "enabled" if one["breaker"] == "closed" else f"enabled, its breaker is {one['breaker']}"
+
+
+def _agents(service: Backstitch) -> Agents:
+    from app.client.agents import Agents  # noqa: PLC0415 - --help need not load it
+
+    return Agents(service)

@@ -30,6 +30,7 @@ def annexes(settings: Settings) -> list[Annex]:
                 hosts=None if ANY in settings.mcp_allowed_hosts else tuple(_with_ports(names)),
                 origins=(
                     *settings.mcp_allowed_origins,
+                    *(one for one in settings.cors_allow_origins if one != ANY),
                     *_with_ports(f"{way}://{name}" for name in names for way in _WAYS),
                 ),
                 exposed=exposed(settings.mcp_workflow_tools),

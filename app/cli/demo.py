@@ -121,7 +121,7 @@ async def _work(service: Backstitch, o: Demo) -> int:
 
 async def _say_yes(service: Backstitch, o: Demo, thread: str, step: str) -> None:
     """Answer the gate, unless somebody else has: nobody need be there for a demo."""
-    from app.client_gates import Gates  # noqa: PLC0415 - for this example alone
+    from app.client.gates import Gates  # noqa: PLC0415 - for this example alone
 
     try:
         await Gates(service).answer(thread, step, {"approved": True}, by="demo", via="cli")

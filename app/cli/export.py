@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 async def export(service: Backstitch, o: Export) -> int:
     """Write all of a thread into one file; it may run on meanwhile. Sub-workflows are files of their own."""
-    from app.client_travel import Travel  # noqa: PLC0415 - import time of --help
+    from app.client.travel import Travel  # noqa: PLC0415 - import time of --help
 
     packed = o.gzip or (o.output is not None and o.output.suffix == ".gz")
     size = 0
@@ -71,7 +71,7 @@ async def export(service: Backstitch, o: Export) -> int:
 
 async def import_(service: Backstitch, o: Import) -> int:
     """Take in a thread from a file; one that had not ended is paused, until it is resumed."""
-    from app.client_travel import Travel  # noqa: PLC0415 - import time of --help
+    from app.client.travel import Travel  # noqa: PLC0415 - import time of --help
 
     rename = "rename" if o.rename else None
     found = await Travel(service).take_in(_pieces(o.file), thread_id=o.thread_id, on_conflict=rename)

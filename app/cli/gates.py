@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
 
 async def gates(service: Backstitch, o: List) -> int:
     """List the questions that wait for an answer, or all of one thread with their answers; newest first."""
-    from app.client_gates import Gates  # noqa: PLC0415 - --help need not load it
+    from app.client.gates import Gates  # noqa: PLC0415 - --help need not load it
 
     if o.thread is not None and o.assignee is not None:
         raise typer.BadParameter("--assignee goes without THREAD")
@@ -82,7 +82,7 @@ async def gates(service: Backstitch, o: List) -> int:
 
 async def answer(service: Backstitch, o: Give) -> int:
     """Answer the question of a step; the first answer holds."""
-    from app.client_gates import Gates  # noqa: PLC0415
+    from app.client.gates import Gates  # noqa: PLC0415
 
     which = {"item": o.item, "round": o.round}
     given = await Gates(service).answer(o.thread, o.step, _given(o), by=o.by, via="cli", **which)

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from app.cli.kill_verdict import Hopeless
 from app.client import ApiError, Backstitch, UnreachableError
-from app.client_agents import Agents
+from app.client.agents import Agents
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 _AGENT: Final = ("name", "kind", "description", "config", "input", "output", "tags")
 _MISSING: Final = frozenset({"workflow_not_found", "invalid_workflow"})
@@ -57,16 +57,10 @@ async def _document(lender: Backstitch, reference: str) -> dict[str, Any]:
 
 async def _agents(lender: Backstitch) -> AsyncIterator[dict[str, Any]]:
     """Those that stand neither in code nor in a file."""
-    cursor: str | None = None
-    while True:
-        page = await Agents(lender).list(limit=1000, **({} if cursor is None else {"cursor": cursor}))
-        for one in page["agents"]:
-            if one["source"] == "api":
-                whole = await Agents(lender).show(one["name"])
-                yield {name: whole[name] for name in _AGENT if whole.get(name) is not None}
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
+    async for one in Agents(lender).list():
+        if one["source"] == "api":
+            whole: Mapping[str, Any] = await Agents(lender).show(one["name"])
+            yield {name: whole[name] for name in _AGENT if whole.get(name) is not None}
 
 
 async def _names(lender: Backstitch) -> AsyncIterator[str]:

@@ -17,7 +17,7 @@ from app.cli.kill_verdict import End, Hopeless, plain
 from app.cli.kill_witness import entries, look
 from app.cli.process import Server, ServerError
 from app.client import ApiError, UnreachableError
-from app.client_gates import Gates
+from app.client.gates import Gates
 from app.domain.status import ENDED, Status
 from app.domain.times import utc_now
 from app.settings import environment

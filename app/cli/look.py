@@ -16,7 +16,7 @@ from app.cli.rendering import clock, duration, encodable, failure, print_json, s
 
 if TYPE_CHECKING:
     from app.client import Backstitch
-    from app.client_types import Status
+    from app.client.types import Status
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.options import DEFAULT_URL, Common, command
+from app.cli.options import Common, command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +46,5 @@ def mcp(o: Mcp) -> int:
     wire = take_over()
     from app.cli.mcp_stdio import speak  # noqa: PLC0415
 
-    return speak(wire, o.service if _is_given(o) else None, o.data_dir, o.workflow_tools)
-
-
-def _is_given(o: Mcp) -> bool:
-    """Whether a service was named, if only the usual one: then none is to be started in its stead."""
-    named = any(argument.partition("=")[0] == "--url" for argument in sys.argv)
-    return named or o.service != DEFAULT_URL
+    # Where a service was named, if only the usual one, none is started in its stead.
+    return speak(wire, o.url, o.data_dir, o.workflow_tools)

@@ -11,10 +11,12 @@ import typer
 from app.cli.options import Common, Key, service_command
 from app.cli.rendering import clock, duration, print_json, say, table
 from app.cli.values import json_value
-from app.client_messages import Messages, Triggers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
+    from app.client.messages import Messages, Triggers
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a trigger.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
@@ -86,7 +88,7 @@ def register(app: typer.Typer) -> None:
 
 async def publish(service: Backstitch, o: Publish) -> int:
     """Publish a message; it is durable once this returns. With a key, publishing twice publishes once."""
-    found = await Messages(service).publish(o.topic, json_value(o.data, "JSON"), idempotency_key=o.idempotency_key)
+    found = await _messages(service).publish(o.topic, json_value(o.data, "JSON"), idempotency_key=o.idempotency_key)
     if o.json:
         print_json(found)
     else:
@@ -100,7 +102,7 @@ async def publish(service: Backstitch, o: Publish) -> int:
 
 async def list_(service: Backstitch, o: ListTriggers) -> int:
     """List the triggers."""
-    found = await Triggers(service).list(limit=o.limit)
+    found = await _triggers(service).list(limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -121,7 +123,7 @@ async def list_(service: Backstitch, o: ListTriggers) -> int:
 
 async def show(service: Backstitch, o: OfTrigger) -> int:
     """Show a trigger."""
-    return _shown(o, await Triggers(service).show(o.name))
+    return _shown(o, await _triggers(service).show(o.name))
 
 
 async def create(service: Backstitch, o: Create) -> int:
@@ -129,7 +131,7 @@ async def create(service: Backstitch, o: Create) -> int:
     if o.window is not None and o.key is None:
         raise typer.BadParameter("--window goes with --key")
     window = {} if o.window is None else {"window": o.window}
-    given = {
+    given: dict[str, Any] = {
         "condition": o.condition,
         "input": None if o.input is None else json_value(o.input, "--input"),
         "deduplicate": None if o.key is None else {"key": o.key, **window},
@@ -140,22 +142,22 @@ async def create(service: Backstitch, o: Create) -> int:
         "enabled": False if o.disabled else None,
     }
     fields = {name: value for name, value in given.items() if value is not None}
-    return _shown(o, await Triggers(service).create(o.name, topic=o.topic, workflow=o.workflow, **fields))
+    return _shown(o, await _triggers(service).create(o.name, topic=o.topic, workflow=o.workflow, **fields))
 
 
 async def enable(service: Backstitch, o: OfTrigger) -> int:
     """Have a trigger act on what is published from now on, and start what waits."""
-    return _shown(o, await Triggers(service).change(o.name, enabled=True))
+    return _shown(o, await _triggers(service).change(o.name, enabled=True))
 
 
 async def disable(service: Backstitch, o: OfTrigger) -> int:
     """Have a trigger act on nothing; what waits to be started by it waits on."""
-    return _shown(o, await Triggers(service).change(o.name, enabled=False))
+    return _shown(o, await _triggers(service).change(o.name, enabled=False))
 
 
 async def delete(service: Backstitch, o: OfTrigger) -> int:
     """Take a trigger away; its threads stay."""
-    found = await Triggers(service).delete(o.name)
+    found = await _triggers(service).delete(o.name)
     if o.json:
         print_json(found)
     else:
@@ -165,7 +167,8 @@ async def delete(service: Backstitch, o: OfTrigger) -> int:
 
 async def firings(service: Backstitch, o: Firings) -> int:
     """Show what came of messages, newest first."""
-    found = await Triggers(service).firings(o.name, outcome=o.outcome, limit=o.limit)
+    where: dict[str, Any] = {"outcome": o.outcome}
+    found = await _triggers(service).firings(o.name, **where, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -183,7 +186,7 @@ async def firings(service: Backstitch, o: Firings) -> int:
     return 0
 
 
-def _shown(o: Common, found: dict[str, Any]) -> int:
+def _shown(o: Common, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -200,3 +203,15 @@ def _shown(o: Common, found: dict[str, Any]) -> int:
     if found["description"]:
         say(str(found["description"]))
     return 0
+
+
+def _messages(service: Backstitch) -> Messages:
+    from app.client.messages import Messages  # noqa: PLC0415 - --help need not load it
+
+    return Messages(service)
+
+
+def _triggers(service: Backstitch) -> Triggers:
+    from app.client.messages import Triggers  # noqa: PLC0415 - --help need not load it
+
+    return Triggers(service)

@@ -47,15 +47,22 @@ app = typer.Typer(
 )
 
 RootUrl = Annotated[
-    str,
-    typer.Option("--url", metavar="URL", envvar="BACKSTITCH_URL", callback=service_url, help="The service."),
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar="BACKSTITCH_URL",
+        callback=service_url,
+        help="The service.",
+        show_default=DEFAULT_URL,
+    ),
 ]
 _FAILED: Final = 1
 _WRONG: Final = 2
 
 
 @app.callback()
-def before(ctx: typer.Context, url: RootUrl = DEFAULT_URL, *, as_json: Json = False) -> None:
+def before(ctx: typer.Context, url: RootUrl = None, *, as_json: Json = False) -> None:
     """Keep what was given before the command's name for the command."""
     ctx.obj = Common(url=url, json=as_json)
 

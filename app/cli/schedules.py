@@ -10,10 +10,12 @@ import typer
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, duration, print_json, say, table
 from app.cli.values import json_value, schedule_document
-from app.client_schedules import Schedules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
+    from app.client.schedules import Schedules
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a schedule.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
@@ -133,7 +135,7 @@ def register(app: typer.Typer) -> None:
 
 async def list_(service: Backstitch, o: ListSchedules) -> int:
     """List the schedules: when each fires next, and what came of the last time."""
-    found = await Schedules(service).list(workflow=o.workflow, paused=o.paused, limit=o.limit)
+    found = await _schedules(service).list(workflow=o.workflow, paused=o.paused, limit=o.limit)
     if o.json:
         print_json(found)
     else:
@@ -143,14 +145,14 @@ async def list_(service: Backstitch, o: ListSchedules) -> int:
 
 async def show(service: Backstitch, o: OfSchedule) -> int:
     """Show a schedule."""
-    return _shown(o, await Schedules(service).show(o.name))
+    return _shown(o, await _schedules(service).show(o.name))
 
 
 async def create(service: Backstitch, o: Create) -> int:
     """Make a schedule; the same again changes nothing."""
     document = schedule_document(o.name)
     given = {"name": document} if isinstance(document, str) else document
-    return _shown(o, await Schedules(service).create({**given, **_said(o), **({"paused": True} if o.paused else {})}))
+    return _shown(o, await _schedules(service).create({**given, **_said(o), **({"paused": True} if o.paused else {})}))
 
 
 async def change(service: Backstitch, o: Change) -> int:
@@ -158,22 +160,22 @@ async def change(service: Backstitch, o: Change) -> int:
     said = _said(o)
     if not said:
         raise typer.BadParameter("say what to change")
-    return _shown(o, await Schedules(service).change(o.name, **said))
+    return _shown(o, await _schedules(service).change(o.name, **said))
 
 
 async def pause(service: Backstitch, o: Pause) -> int:
     """Make none of its times until it is resumed."""
-    return _shown(o, await Schedules(service).pause(o.name, o.reason))
+    return _shown(o, await _schedules(service).pause(o.name, o.reason))
 
 
 async def resume(service: Backstitch, o: OfSchedule) -> int:
     """Go on with its times from now on."""
-    return _shown(o, await Schedules(service).resume(o.name))
+    return _shown(o, await _schedules(service).resume(o.name))
 
 
 async def run(service: Backstitch, o: OfSchedule) -> int:
     """Fire now, whatever else runs."""
-    found = await Schedules(service).run(o.name)
+    found = await _schedules(service).run(o.name)
     if o.json:
         print_json(found)
     else:
@@ -183,7 +185,8 @@ async def run(service: Backstitch, o: OfSchedule) -> int:
 
 async def backfill(service: Backstitch, o: Backfill) -> int:
     """Make its times in a span for which nothing was started."""
-    found = await Schedules(service).backfill(o.name, o.first, o.last, overlap=o.overlap, dry_run=o.dry_run)
+    how: dict[str, Any] = {"overlap": o.overlap, "dry_run": o.dry_run}
+    found = await _schedules(service).backfill(o.name, o.first, o.last, **how)
     if o.json:
         print_json(found)
         return 0
@@ -195,7 +198,7 @@ async def backfill(service: Backstitch, o: Backfill) -> int:
 
 async def delete(service: Backstitch, o: OfSchedule) -> int:
     """Take a schedule away, with what is known of its firings; its threads stay."""
-    found = await Schedules(service).delete(o.name)
+    found = await _schedules(service).delete(o.name)
     if o.json:
         print_json(found)
     else:
@@ -205,7 +208,8 @@ async def delete(service: Backstitch, o: OfSchedule) -> int:
 
 async def firings(service: Backstitch, o: Firings) -> int:
     """Show what became of its times, the latest first."""
-    found = await Schedules(service).firings(o.name, outcome=o.outcome, limit=o.limit)
+    where: dict[str, Any] = {"outcome": o.outcome}
+    found = await _schedules(service).firings(o.name, **where, limit=o.limit)
     if o.json:
         print_json(found)
     else:
@@ -215,9 +219,17 @@ async def firings(service: Backstitch, o: Firings) -> int:
 
 async def preview(service: Backstitch, o: Preview) -> int:
     """Show when something would fire, by the clock of its zone and in UTC."""
-    given = {"cron": o.cron, "every": o.every, "timezone": o.timezone, "start_at": o.start_at, "end_at": o.end_at}
-    said = {name: value for name, value in {**given, "count": o.count, "after": o.after}.items() if value is not None}
-    found = await Schedules(service).preview(**said)
+    given: dict[str, Any] = {
+        "cron": o.cron,
+        "every": o.every,
+        "timezone": o.timezone,
+        "start_at": o.start_at,
+        "end_at": o.end_at,
+        "count": o.count,
+        "after": o.after,
+    }
+    said = {name: value for name, value in given.items() if value is not None}
+    found = await _schedules(service).preview(**said)
     if o.json:
         print_json(found)
     else:
@@ -234,7 +246,7 @@ def _said(o: Change) -> dict[str, Any]:
     return said
 
 
-def _shown(o: Common, found: dict[str, Any]) -> int:
+def _shown(o: Common, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -244,7 +256,7 @@ def _shown(o: Common, found: dict[str, Any]) -> int:
     return 0
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     last = one["last_firing"]
     fires = f"{one['cron']} {one['timezone']}" if one["cron"] else f"every {duration(one['every_ms'])}"
     return (
@@ -258,7 +270,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _firing(one: dict[str, Any]) -> tuple[str, ...]:
+def _firing(one: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         clock(one["fire_time"], date=True),
         str(one["kind"]),
@@ -270,7 +282,13 @@ def _firing(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _why(one: dict[str, Any]) -> list[str]:
+def _why(one: Mapping[str, Any]) -> list[str]:
     missed = [f"{one['missed']} up to {clock(one['until'], date=True)}"] if one["missed"] else []
     error = [f"{one['error']['message']} [{one['error']['code']}]"] if one["error"] else []
     return [*missed, *([str(one["reason"])] if one["reason"] else []), *error]
+
+
+def _schedules(service: Backstitch) -> Schedules:
+    from app.client.schedules import Schedules  # noqa: PLC0415 - --help need not load it
+
+    return Schedules(service)

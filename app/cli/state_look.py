@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.client import Backstitch
-    from app.client_types import Status
+    from app.client.types import Status
 
 _BROKEN: Final = ("failed", "interrupted")
 _CHILD: Final = "sub:"

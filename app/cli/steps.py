@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 async def items(service: Backstitch, o: Items) -> int:
     """List the items of a for_each or the iterations of a repeat; with INDEX, one of them with its whole output."""
-    from app.client_steps import Steps  # noqa: PLC0415 - --help need not load it
+    from app.client.steps import Steps  # noqa: PLC0415 - --help need not load it
 
     steps = Steps(service)
     if o.index is not None:
@@ -70,7 +70,7 @@ async def items(service: Backstitch, o: Items) -> int:
 
 async def usage(service: Backstitch, o: Usage) -> int:
     """Show what work has cost, summed by agent, workflow, day, or several of them."""
-    from app.client_steps import Steps  # noqa: PLC0415
+    from app.client.steps import Steps  # noqa: PLC0415
 
     by = [name.strip() for name in o.by.split(",") if name.strip()]
     found = await Steps(service).usage(*by, since=o.since, until=o.until, limit=o.limit)

@@ -13,7 +13,7 @@ from app.cli.rendering import clock, print_json, remark, say
 
 if TYPE_CHECKING:
     from app.client import Backstitch
-    from app.client_look import Look
+    from app.client.look import Look
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C; survives restarts.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")]
@@ -100,7 +100,7 @@ async def logs(service: Backstitch, o: Logs) -> int:
 
 
 def _look(service: Backstitch) -> Look:
-    from app.client_look import Look  # noqa: PLC0415 - --help need not load it
+    from app.client.look import Look  # noqa: PLC0415 - --help need not load it
 
     return Look(service, lambda reason: remark(f"reconnecting ({reason})"))
 

@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 async def diff(service: Backstitch, o: Diff) -> int:
     """Show what changed between any two versions of a thread, as an RFC 6902 patch."""
-    from app.client_travel import Travel  # noqa: PLC0415 - import time of --help
+    from app.client.travel import Travel  # noqa: PLC0415 - import time of --help
 
     found = await Travel(service).diff(o.thread, o.one, o.other)
     if o.json:
@@ -72,7 +72,7 @@ async def diff(service: Backstitch, o: Diff) -> int:
 
 async def tree(service: Backstitch, o: OfThread) -> int:
     """Draw the timelines of a thread: where rollbacks, resumes and forks left them, and why; what came of the thread."""
-    from app.client_travel import Travel  # noqa: PLC0415 - import time of --help
+    from app.client.travel import Travel  # noqa: PLC0415 - import time of --help
 
     found = await Travel(service).tree(o.thread, limit=1000)
     cursor = found["next_cursor"]
@@ -93,7 +93,7 @@ async def replay(service: Backstitch, o: Replay) -> int:
 
     Exit code 0 when it completed, whatever it gave.
     """
-    from app.client_travel import Travel  # noqa: PLC0415 - import time of --help
+    from app.client.travel import Travel  # noqa: PLC0415 - import time of --help
 
     travel = Travel(service)
     started = await travel.replay(

@@ -56,9 +56,14 @@ def register(app: typer.Typer) -> None:
 
 async def waits(service: Backstitch, o: List) -> int:
     """List what steps wait for: messages on topics, and signals; newest first."""
-    from app.client_waits import Waits  # noqa: PLC0415 - --help need not load it
+    from app.client.waits import Waits  # noqa: PLC0415 - --help need not load it
 
-    where = {"thread_id": o.thread, "topic": o.topic, "signal": o.signal, "open": None if o.all else True}
+    where: dict[str, Any] = {
+        "thread_id": o.thread,
+        "topic": o.topic,
+        "signal": o.signal,
+        "open": None if o.all else True,
+    }
     found = await Waits(service).of(**where, limit=o.limit)
     if o.json:
         print_json(found)
@@ -81,7 +86,7 @@ async def waits(service: Backstitch, o: List) -> int:
 
 async def signal(service: Backstitch, o: Send) -> int:
     """Send a signal to a thread: the step that waits for it takes it, now or once it waits."""
-    from app.client_waits import Waits  # noqa: PLC0415
+    from app.client.waits import Waits  # noqa: PLC0415
 
     value = None if o.value is None else values.json_value(o.value, "JSON")
     sent = await Waits(service).send(o.thread, o.name, value, by=o.by, idempotency_key=o.idempotency_key)
@@ -96,7 +101,7 @@ async def signal(service: Backstitch, o: Send) -> int:
 
 async def signals(service: Backstitch, o: Signals) -> int:
     """List the signals that a thread was sent, in their order."""
-    from app.client_waits import Waits  # noqa: PLC0415
+    from app.client.waits import Waits  # noqa: PLC0415
 
     found = await Waits(service).signals(o.thread, pending=True if o.pending else None, limit=o.limit)
     if o.json:

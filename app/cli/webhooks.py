@@ -9,10 +9,12 @@ import typer
 
 from app.cli.options import Common, service_command
 from app.cli.rendering import clock, complain, duration, print_json, say, table
-from app.client_webhooks import Webhooks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.client import Backstitch
+    from app.client.webhooks import Webhooks
 
 _REFUSED = 1
 _WRONG = 2
@@ -98,7 +100,7 @@ def register(app: typer.Typer) -> None:
 
 async def list_(service: Backstitch, o: ListWebhooks) -> int:
     """List the webhooks, the oldest first."""
-    found = await Webhooks(service).list(limit=o.limit)
+    found = await _webhooks(service).list(limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -116,13 +118,15 @@ async def create(service: Backstitch, o: Create) -> int:
     if not all(name and equals for name, equals, _ in pairs):
         complain("--header: write NAME=VALUE")
         return _WRONG
-    fields = {
+    fields: dict[str, Any] = {
         "topics": o.topic or None,
         "workflows": o.workflow or None,
         "headers": {name: value for name, _, value in pairs} or None,
         "description": o.description,
     }
-    found = await Webhooks(service).create(o.to, **{name: value for name, value in fields.items() if value is not None})
+    found = await _webhooks(service).create(
+        o.to, **{name: value for name, value in fields.items() if value is not None}
+    )
     if o.json:
         print_json(found)
         return 0
@@ -133,22 +137,22 @@ async def create(service: Backstitch, o: Create) -> int:
 
 async def show(service: Backstitch, o: OfWebhook) -> int:
     """Show a webhook."""
-    return _shown(o, await Webhooks(service).show(o.id))
+    return _shown(o, await _webhooks(service).show(o.id))
 
 
 async def enable(service: Backstitch, o: OfWebhook) -> int:
     """Send to a webhook again; what has waited goes first."""
-    return _shown(o, await Webhooks(service).change(o.id, enabled=True))
+    return _shown(o, await _webhooks(service).change(o.id, enabled=True))
 
 
 async def disable(service: Backstitch, o: OfWebhook) -> int:
     """Send nothing to a webhook until it is enabled; what happens meanwhile is not told."""
-    return _shown(o, await Webhooks(service).change(o.id, enabled=False))
+    return _shown(o, await _webhooks(service).change(o.id, enabled=False))
 
 
 async def delete(service: Backstitch, o: OfWebhook) -> int:
     """Take a webhook away, with its deliveries."""
-    found = await Webhooks(service).delete(o.id)
+    found = await _webhooks(service).delete(o.id)
     if o.json:
         print_json(found)
     else:
@@ -158,7 +162,7 @@ async def delete(service: Backstitch, o: OfWebhook) -> int:
 
 async def rotate(service: Backstitch, o: Rotate) -> int:
     """Give a webhook a new secret, told this once; without ID the one that signs for starts that bring none."""
-    found = await Webhooks(service).rotate(o.id, **({} if o.overlap is None else {"overlap": o.overlap}))
+    found = await _webhooks(service).rotate(o.id, **({} if o.overlap is None else {"overlap": o.overlap}))
     if o.json:
         print_json(found)
         return 0
@@ -169,7 +173,7 @@ async def rotate(service: Backstitch, o: Rotate) -> int:
 
 async def test(service: Backstitch, o: OfWebhook) -> int:
     """Send a test event now; exit 1 unless it was taken."""
-    found = await Webhooks(service).test(o.id)
+    found = await _webhooks(service).test(o.id)
     if o.json:
         print_json(found)
     else:
@@ -182,7 +186,8 @@ async def deliveries(service: Backstitch, o: Deliveries) -> int:
     if o.id is None and o.thread is None:
         complain("give the ID of a webhook, or --thread")
         return _WRONG
-    found = await Webhooks(service).deliveries(o.id, thread_id=o.thread, status=o.status, limit=o.limit)
+    where: dict[str, Any] = {"thread_id": o.thread, "status": o.status}
+    found = await _webhooks(service).deliveries(o.id, **where, limit=o.limit)
     if o.json:
         print_json(found)
         return 0
@@ -204,7 +209,7 @@ async def deliveries(service: Backstitch, o: Deliveries) -> int:
 
 async def redeliver(service: Backstitch, o: OfDelivery) -> int:
     """Send a delivery again, by the same webhook-id."""
-    found = await Webhooks(service).redeliver(o.id)
+    found = await _webhooks(service).redeliver(o.id)
     if o.json:
         print_json(found)
     else:
@@ -214,7 +219,7 @@ async def redeliver(service: Backstitch, o: OfDelivery) -> int:
 
 async def recover(service: Backstitch, o: Recover) -> int:
     """Send again all that have failed, of messages since a time."""
-    found = await Webhooks(service).recover(o.id, o.since)
+    found = await _webhooks(service).recover(o.id, o.since)
     if o.json:
         print_json(found)
     else:
@@ -222,7 +227,7 @@ async def recover(service: Backstitch, o: Recover) -> int:
     return 0
 
 
-def _shown(o: OfWebhook, found: dict[str, Any]) -> int:
+def _shown(o: OfWebhook, found: Mapping[str, Any]) -> int:
     if o.json:
         print_json(found)
         return 0
@@ -232,15 +237,21 @@ def _shown(o: OfWebhook, found: dict[str, Any]) -> int:
     return 0
 
 
-def _state(one: dict[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if not one["enabled"]:
         return f"disabled: {one['disabled_reason'] or 'by hand'}"
     return f"failing since {clock(one['failing_since'], date=True)}" if one["failing_since"] else "enabled"
 
 
-def _tried(one: dict[str, Any]) -> str:
+def _tried(one: Mapping[str, Any]) -> str:
     if not one["tries"]:
         return ""
     last = one["tries"][-1]
     what = last["error"] or f"HTTP {last['status_code']}"
     return f"{what} in {duration(last['duration_ms'])}"
+
+
+def _webhooks(service: Backstitch) -> Webhooks:
+    from app.client.webhooks import Webhooks  # noqa: PLC0415 - --help need not load it
+
+    return Webhooks(service)

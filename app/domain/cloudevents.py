@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -33,6 +34,16 @@ _NAME: Final = re.compile(r"[a-z0-9]{1,64}")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
 _JSON: Final = re.compile(r"[\w.-]+/([\w.-]+\+)?json", re.IGNORECASE)
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([\w.:-]+)', re.IGNORECASE)
+_CHARSETS: Final = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16",
+}
+"""Those in which a text is understood; one in another is kept as bytes."""
 _INTEGERS: Final = range(-(2**31), 2**31)
 
 
@@ -87,22 +98,26 @@ def of_headers(headers: Iterable[tuple[str, str]], body: bytes, topic: str) -> M
                 given[name[3:]] = _decoded(text)
             except ValueError:
                 problems.append(Problem(f"/{name}", "should be percent-encoded UTF-8"))
-    kind = str(given.get("datacontenttype", "application/json")).partition(";")[0].strip()
-    data_json, encoded = _body(kind.lower(), body)
+    data_json, encoded = _body(str(given.get("datacontenttype", "application/json")), body)
     message = _message(given, data_json, topic, "", problems, encoded=encoded)
     if message is None:
         raise _refused(problems)
     return message
 
 
-def _body(kind: str, body: bytes) -> tuple[str, bool]:
+def _body(content_type: str, body: bytes) -> tuple[str, bool]:
     """The data in a body of a media type, as JSON text; whether it is the base64 of bytes."""
+    kind = content_type.partition(";")[0].strip().lower()
     if not body:
         return "null", False
     if _JSON.fullmatch(kind):
         return as_json(body), False
     if kind.startswith("text/"):
-        return jsontext.dumps(body.decode("utf-8", "replace")), False
+        named = _CHARSET.search(content_type)
+        charset = _CHARSETS.get(named[1].lower()) if named else "utf-8"
+        with contextlib.suppress(ValueError):  # what is not of its charset is kept as it is
+            if charset is not None:
+                return jsontext.dumps(body.decode(charset)), False
     return jsontext.dumps(base64.b64encode(body).decode()), True
 
 
@@ -160,8 +175,8 @@ def _odd(others: Mapping[str, Any], pointer: str) -> list[Problem]:
         return [Problem(pointer, f"more than {_MOST_OTHERS} extension attributes")]
     problems: list[Problem] = []
     for name, value in others.items():
-        if _NAME.fullmatch(name) is None:
-            told = "an attribute's name is of lower-case letters and digits, 64 at most"
+        if _NAME.fullmatch(name) is None or name == "data":
+            told = "an attribute's name is of lower-case letters and digits, 64 at most, and not `data`"
             problems.append(Problem(f"{pointer}/{name[:100]}", told))
         elif isinstance(value, str):
             if len(value) > _LONGEST_OTHER or _CONTROL.search(value):
@@ -184,10 +199,10 @@ def _time(value: Any) -> datetime | None:
 
 
 def _decoded(text: str) -> str:
-    """The value of a `ce-` header: quoted or not, with percent-encoding.  Raises ValueError."""
+    """The value of a `ce-` header, a character for each byte: quoted or not, with percent-encoding.  Raises ValueError."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return unquote_to_bytes(text).decode()
+    return unquote_to_bytes(text.encode("latin-1")).decode()
 
 
 def _is_base64(value: Any) -> bool:

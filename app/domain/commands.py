@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
     from app.domain.spec import Limits
     from app.domain.webhooks import StartHook
+
+    Check = Callable[[ThreadRecord], None]
+    """Looks at a thread's row under its lock, and raises what is to come of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,10 +104,18 @@ class Places(Protocol):
     """How far those who follow a log have come; one process at a time follows for each.  All raise Unavailable."""
 
     async def take(self, name: str, owner: str, seconds: float) -> FeedPosition | None:
-        """Become, or stay, the one who follows for `name`: how far that one has come, a new one the present end.
+        """Become the one who follows for `name`: how far that one has come, a new one the present end.
 
         None: another does, whose `seconds` are not over.
         """
+        ...
+
+    async def renew(self, name: str, owner: str, seconds: float) -> bool:
+        """Stay the one who follows for `name`; False when another does by now."""
+        ...
+
+    async def begun(self) -> FeedPosition:
+        """What was written before this was asked is before that place of the logs, whether it can be read yet or not."""
         ...
 
     async def move(self, name: str, owner: str, place: FeedPosition) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
-    """Which executions; `before` is (created_at, id) of the last one seen, newest first."""
+    """Which executions; `before` is (created_at, id) of the last one seen, newest first (`oldest`: they come oldest first)."""
 
     status: Status | None = None
     workflow: str | None = None
@@ -45,6 +45,7 @@ class ExecutionFilter:
     thread_id: str | None = None
     triggered_by: str | None = None
     before: tuple[datetime, str] | None = None
+    oldest: bool = False
     limit: int = 50
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from app.domain.template import literal
+
 if TYPE_CHECKING:
     from app.domain.spec import StepSpec
 
@@ -81,26 +83,15 @@ def _part(recorded: Recorded) -> tuple[Any, Any]:
         return (recorded.agent if kind != "workflow" else recorded.target), recorded.input
     whole: Any = recorded.target
     if not isinstance(whole, dict):
-        return _literal(whole), {}
+        return literal(whole), {}
     target = cast("dict[str, Any]", whole)
     aside = {name: target[name] for name in ("json", "arguments", "show", "on_timeout") if name in target}
     part: dict[str, Any] = {
-        name: f"{{input.{name}}}" if name in aside else _literal(value) for name, value in target.items()
+        name: f"{{input.{name}}}" if name in aside else literal(value) for name, value in target.items()
     }
     if recorded.step.form is not None:
         part["form"] = dict(recorded.step.form)
     return part, aside
-
-
-def _literal(value: Any) -> Any:
-    """A value as a template that gives it."""
-    if isinstance(value, str):
-        return value.replace("{", "{{").replace("}", "}}")
-    if isinstance(value, dict):
-        return {name: _literal(each) for name, each in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [_literal(each) for each in cast("list[Any]", value)]
-    return value
 
 
 def _retry(step: StepSpec) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class SdkThreads(Protocol):
         ...
 
     async def note_run(self, run: SdkRun) -> None:
-        """Keep something of a run, in the place of what was kept of it."""
+        """Keep something of a run, beside what is kept of it: metadata a name at a time; what is hidden stays so."""
         ...
 
     async def runs(self, run_ids: Sequence[str]) -> dict[str, SdkRun]:

@@ -224,6 +224,17 @@ class _Compiler:
         return lambda scope: "".join(piece if isinstance(piece, str) else _as_text(piece(scope)) for piece in pieces)
 
 
+def literal(value: Any) -> Any:
+    """A value as a template that gives it."""
+    if isinstance(value, str):
+        return value.replace("{", "{{").replace("}", "}}")
+    if isinstance(value, dict):
+        return {name: literal(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [literal(each) for each in cast("list[Any]", value)]
+    return value
+
+
 def escape(key: str) -> str:
     """A key as a reference token of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")

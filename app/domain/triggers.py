@@ -88,9 +88,10 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who holds a deduplication key, until when; `mine`: whoever has just asked does."""
+    """Which firing holds a deduplication key, until when; `mine`: the one for which it was just asked for."""
 
     mine: bool
+    firing_id: str
     until: datetime
 
 
@@ -138,8 +139,8 @@ class TriggerStore(Protocol):
         ...
 
     async def due(self, limit: int, seconds: float) -> list[tuple[Trigger, Firing]]:
-        """Firings of enabled triggers that wait and may be tried again, the longest waiting first; nobody else gets them
-        for so many seconds.
+        """Firings of enabled triggers that wait and may be tried again, of each trigger in turn those that wait for longest;
+        nobody else gets them for so many seconds.
         """
         ...
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from app.domain.histogram import Distribution
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SEND_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 """Upper bounds of the buckets of how long sending takes, in seconds."""
+
+QUIET: Final = timedelta(days=2)
+"""Longer than any pause between two tries: who has not failed for so long does not fail any more, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,13 @@ class WebhookBook(Protocol):
     async def failed(self, lane: Lane, *, gone: bool, after: float) -> str | None:
         """It has not.  It is disabled when it is gone, or has done nothing but fail for `after` seconds: then why.
 
+        Failures between which there is more than that, and QUIET, are none in a row: nothing was sent meanwhile.
         The webhook of a thread is over when it is gone, with all that waits for it.
         """
         ...
 
     async def failing(self) -> list[Webhook]:
-        """Those that fail, and those that were disabled because they did."""
+        """Those that fail, the last time within QUIET, and those that were disabled because they did."""
         ...
 
 

@@ -36,10 +36,8 @@ def give_birth(
     thread = new_thread(command, record, thread_id, execution_id, at=at, incarnation_id=incarnation_id)
     execution = new_execution(record, thread_id, execution_id, "invoke", jsontext.dumps(command.input), at=at)
     execution.triggered_by, execution.external_run_id = command.triggered_by, command.external_run_id
-    asked = NOTHING
-    if command.traceparent is not None or command.chain:
-        trace = NO_TRACE if command.traceparent is None else called_by(command.traceparent)
-        asked = Parameters(trace=trace, chain=command.chain)
+    asked = _asked_for(command)
+    if asked is not NOTHING:
         execution.parameters = asked.text()
     state = empty_state(execution_id, jsontext.loads(execution.input or "null"))
     state.size_bytes = len(execution.input or "")
@@ -50,20 +48,12 @@ def give_birth(
     event = draft.event(events.WORKFLOW_START, {"status": "pending", "progress": 0.0, "workflow": record.name})
     draft.transition.apply_to(thread)
     thread.rev = 0
-    key = None
-    if command.idempotency_key is not None:
-        key = IdempotencyRecord(
-            key=command.idempotency_key,
-            request_sha256=command.request_sha256,
-            thread_id=thread_id,
-            execution_id=execution_id,
-        )
     start = Start(
         thread=thread,
         execution=execution,
         checkpoint=draft.transition.checkpoints[0],
         event=event,
-        idempotency=key,
+        idempotency=_key_of(command, thread_id, execution_id),
         webhook=command.webhook,
     )
     loaded = Loaded(
@@ -77,6 +67,24 @@ def give_birth(
         head_at=at,
     )
     return start, loaded
+
+
+def _asked_for(command: StartCommand) -> Parameters:
+    if command.traceparent is None and not command.chain:
+        return NOTHING
+    trace = NO_TRACE if command.traceparent is None else called_by(command.traceparent)
+    return Parameters(trace=trace, chain=command.chain)
+
+
+def _key_of(command: StartCommand, thread_id: str, execution_id: str) -> IdempotencyRecord | None:
+    if command.idempotency_key is None:
+        return None
+    return IdempotencyRecord(
+        key=command.idempotency_key,
+        request_sha256=command.request_sha256,
+        thread_id=thread_id,
+        execution_id=execution_id,
+    )
 
 
 def new_thread(

@@ -27,7 +27,7 @@ from app.engine.undo import undone_by
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from app.domain.commands import ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
+    from app.domain.commands import Check, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.ports import Reads
     from app.domain.records import IdempotencyRecord, ThreadRecord, WorkflowRecord
     from app.domain.spec import WorkflowSpec
@@ -127,9 +127,11 @@ class Control:
         await check_version(self._stores, self._catalog, thread, to_version)
         return thread, await undone_by(self._stores.reads, thread, spec, to_version)
 
-    async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
+    async def cancel(
+        self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None
+    ) -> ThreadRecord:
         """See Family.cancel."""
-        return await self._worker.family.cancel(thread_id, reason, force=force)
+        return await self._worker.family.cancel(thread_id, reason, force=force, check=check)
 
     async def pause(self, thread_id: str) -> ThreadRecord:
         """Pause a thread once its running steps have ended.  Raises NotFound, Conflict (thread_ended)."""

@@ -18,6 +18,7 @@ from app.engine.steering import Steering
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from app.domain.commands import Check
     from app.domain.events import Event
     from app.domain.ports import Reads
     from app.domain.records import ThreadRecord
@@ -51,17 +52,20 @@ class Family:
         if await self._has_ended(child_id):
             self.tell(child_id)
 
-    async def cancel(self, thread_id: str, reason: str | None, *, force: bool = False) -> ThreadRecord:
+    async def cancel(
+        self, thread_id: str, reason: str | None, *, force: bool = False, check: Check | None = None
+    ) -> ThreadRecord:
         """End a thread and its sub-workflows.
 
         Another living process that drives it is asked first, for it knows what the steps have streamed; without an answer
-        within the grace, or with `force`, the thread is taken from it.  Raises NotFound, Conflict (thread_ended).
+        within the grace, or with `force`, the thread is taken from it.  `check` sees the row under its lock, and raises where
+        that is not what was to be cancelled.  Raises NotFound, Conflict (thread_ended).
         """
-        asked = None if force else await self._ask_driver(thread_id, reason)
+        asked = None if force else await self._ask_driver(thread_id, reason, check)
         if asked is not None and asked.status is Status.CANCELLED:
             return asked
         try:
-            return await self._cancel(thread_id, reason)
+            return await self._cancel(thread_id, reason, check=check)
         except Conflict:
             thread = await self._stores.reads.thread(thread_id)
             if asked is None or thread is None or thread.status is not Status.CANCELLED:
@@ -78,13 +82,17 @@ class Family:
             if run is not None:
                 run.reprieve()
 
-    async def _cancel(self, thread_id: str, reason: str | None, *, wished: bool = False) -> ThreadRecord:
+    async def _cancel(
+        self, thread_id: str, reason: str | None, *, wished: bool = False, check: Check | None = None
+    ) -> ThreadRecord:
         written: list[Transition] = []
         texts = self._bus.texts(thread_id)
 
         async def decide(thread: ThreadRecord, reads: Reads) -> Transition | None:
             if wished and not wishes.is_cancel(thread.signal):
                 return None
+            if check is not None:
+                check(thread)
             written.append(await Steering(thread, reads, at=utc_now(), driver=None).cancel(reason, texts))
             return written[-1]
 
@@ -97,12 +105,14 @@ class Family:
         await self.cancel_children(written[-1])
         return thread
 
-    async def _ask_driver(self, thread_id: str, reason: str | None) -> ThreadRecord | None:
+    async def _ask_driver(self, thread_id: str, reason: str | None, check: Check | None) -> ThreadRecord | None:
         """Let the process that drives a thread cancel it: the row once it has, or had the time to; None if nobody drives it."""
         thread = await self._stores.reads.thread(thread_id)
         driver = thread.incarnation_id if thread is not None else None
         if driver is None or driver == self._worker.incarnation_id or await self._is_dead(driver):
             return None
+        if check is not None and thread is not None:
+            check(thread)
         await self._stores.journal.signal(thread_id, wishes.cancel(reason))
         deadline = monotonic() + min(ASK, self._grace)
         while (left := deadline - monotonic()) > 0:

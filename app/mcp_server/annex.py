@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from app.domain.errors import Unavailable
 from app.mcp_server.counting import Calls
 from app.mcp_server.inside import inside
 
@@ -74,7 +75,8 @@ class McpAnnex:
             return
         self._wanted.set()
         await self._ready.wait()
-        assert self._manager is not None, self._fault
+        if self._manager is None:
+            raise Unavailable(f"the MCP server cannot be loaded: {self._fault}")
         await self._manager.handle_request(scope, receive, send)
 
     async def _keep(self, service: Backstitch, services: Services) -> None:

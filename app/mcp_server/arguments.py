@@ -1,79 +1,27 @@
-"""What each tool takes: models for reading the arguments, and the JSON Schema that a model is shown."""
+"""What each tool takes, as models."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, AliasChoices, Field
+from pydantic_core import PydanticCustomError
 
-from app.mcp_server.calling import Refused
+from app.domain.ids import THREAD_ID
+from app.mcp_server.reading import KEY, Arguments
 
 LONGEST_WAIT: Final = 25.0
 """Seconds; clients give a call up after a minute or less."""
-_A = TypeVar("_A", bound="Arguments")
-_MOST: Final = 5
 
 
-def _names(name: str) -> AliasChoices | str:
-    return AliasChoices(name, to_camel(name)) if "_" in name else name
+def _thread_id(given: str) -> str:
+    """What could not stand in a path (`..`, say) must not lead to another route."""
+    if THREAD_ID.match(given) is None:
+        raise PydanticCustomError("thread_id", "is not the id of a thread: 1 to 128 of A-Z a-z 0-9 . _ : -")
+    return given
 
 
-class Arguments(BaseModel):
-    """Base: unknown names are refused, camelCase is taken too."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        alias_generator=AliasGenerator(validation_alias=_names),
-    )
-
-    def given(self, *names: str) -> dict[str, Any]:
-        """What was given of these, as the API takes it."""
-        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
-
-
-def read(model: type[_A], given: dict[str, Any] | None) -> _A:
-    """The arguments of a call.  Raises Refused, which names what is wrong."""
-    try:
-        return model.model_validate(given or {})
-    except ValidationError as error:
-        found = [_problem(each) for each in error.errors(include_url=False, include_input=False)[:_MOST]]
-    known = ", ".join(model.model_fields)
-    raise Refused("invalid_arguments", "; ".join(found), f"This tool takes: {known}.")
-
-
-def _problem(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "arguments"
-    said = {"missing": "is required", "extra_forbidden": "is not an argument of this tool"}
-    return f"{where} {said.get(error['type'], error['msg'])}"
-
-
-def schema_of(model: type[Arguments]) -> dict[str, Any]:
-    """Its JSON Schema without what only costs a reader time: titles, and that what is optional may be null."""
-    return cast("dict[str, Any]", _slim(model.model_json_schema()))
-
-
-def _slim(node: Any, *, named: bool = False) -> Any:
-    """`named`: the keys of this object are names of properties, not words of JSON Schema."""
-    if isinstance(node, list):
-        return [_slim(item) for item in cast("list[Any]", node)]
-    if not isinstance(node, dict):
-        return node
-    found = cast("dict[str, Any]", node)
-    if not named:
-        found = {key: value for key, value in found.items() if key != "title" and (key, value) != ("default", None)}
-        choices = [one for one in found.get("anyOf", []) if one != {"type": "null"}]
-        if len(choices) == 1:
-            found = {**choices[0], **{key: value for key, value in found.items() if key != "anyOf"}}
-            found.pop("title", None)
-        elif choices:
-            found["anyOf"] = choices
-    return {key: _slim(value, named=key in ("properties", "$defs") and not named) for key, value in found.items()}
-
-
-Thread = Annotated[str, Field(description="The thread_id that invoke_async gave.")]
+Thread = Annotated[str, AfterValidator(_thread_id), Field(description="The thread_id that invoke_async gave.")]
 Head = Annotated[
     int | None,
     Field(description="Refuse (version_conflict) unless the thread is at this version: guards against races."),
@@ -104,8 +52,9 @@ class InvokeAsync(Arguments):
     idempotency_key: Annotated[
         str | None,
         Field(
+            pattern=KEY,
             description="Any text that names this start (1 to 255 printable ASCII characters). Calling again with the same "
-            "key and arguments starts nothing new and gives the same thread. Always give one if you may retry."
+            "key and arguments starts nothing new and gives the same thread. Always give one if you may retry.",
         ),
     ] = None
     thread_id: Annotated[
@@ -226,6 +175,7 @@ class GateAnswer(Arguments):
     step_id: Annotated[
         str | None,
         Field(
+            pattern="[^.]",
             validation_alias=AliasChoices("step_id", "stepId", "step"),
             description="The step that asks. Without it the open gates of the thread are listed and nothing is answered.",
         ),
@@ -234,6 +184,27 @@ class GateAnswer(Arguments):
     by: Annotated[str | None, Field(description="Who answers; kept with the answer.")] = None
     item: Annotated[int | None, Field(ge=0, description="Which item of a for_each asks, if several do.")] = None
     round: Annotated[int | None, Field(ge=0, description="Which question of a step that asks several.")] = None
+
+
+class MessageSend(Arguments):
+    """Send what is waited for."""
+
+    thread_id: Annotated[Thread | None, Field(description="The thread that waits for a signal; not with `topic`.")] = (
+        None
+    )
+    signal: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="The name of the signal that it waits for."),
+    ] = None
+    topic: Annotated[
+        str | None,
+        Field(pattern="[^.]", description="Instead of these: publish a message on this topic, `orders.paid` say."),
+    ] = None
+    data: Annotated[Any, Field(description="What is said, any JSON value.")] = None
+    by: Annotated[str | None, Field(description="Who sends the signal; kept with it.")] = None
+    idempotency_key: Annotated[
+        str | None, Field(pattern=KEY, description="Sending again with the same key sends nothing twice.")
+    ] = None
 
 
 class WorkflowMonitor(Arguments):

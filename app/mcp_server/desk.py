@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     Context = ServerRequestContext[Any, Any]
 
-KEY: Final = "dev.backstitch/idempotencyKey"
-"""In a call's `_meta`: calling twice with one key starts a workflow once."""
 _FAULTS: Final = frozenset({"internal_error", "unreachable", "unavailable"})
 _log: Final = logging.getLogger(__name__)
 
@@ -63,10 +61,8 @@ class Desk:
 
     def call(self, ctx: Context) -> Call:
         """What a tool works with that this request calls."""
-        meta: dict[str, Any] = dict(ctx.meta or {})
-        key = meta.get(KEY)
-        call = Call(service=self.service, base=self._base(ctx.request), key=key if isinstance(key, str) else None)
-        if "progress_token" in meta:
+        call = Call(service=self.service, base=self._base(ctx.request))
+        if "progress_token" in (ctx.meta or {}):
             call.report = ctx.session.report_progress
         return call
 

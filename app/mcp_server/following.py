@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from app.client import UnreachableError
-from app.client_polling import Polling
+from app.client.polling import Polling
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import event_line, next_text
 
@@ -36,7 +36,7 @@ _SLICE: Final = 5.0
 """Seconds between two words of progress while nothing happens."""
 _SOON: Final = 0.2
 _PAUSE: Final = 0.5
-_STOPS: Final = frozenset({"gate_waiting", "workflow_paused"})
+STOPS: Final = frozenset({"gate_waiting", "workflow_paused"})
 """Events after which `until: end` has nothing to wait for."""
 
 
@@ -82,7 +82,7 @@ class _Gathering:
             return True
         if self._given.until == "event":
             return bool(self.events)
-        stops = any(event["event"] in _STOPS for event in self.page["events"])
+        stops = any(event["event"] in STOPS for event in self.page["events"])
         return stops or (self.page["status"] == "paused" and not self.page["events"])
 
     @property

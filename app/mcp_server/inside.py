@@ -1,4 +1,4 @@
-"""A client of the application in this process: no socket, and long answers are read aside, since the loop is everybody's."""
+"""A client of the application in this process: no socket, and what is long is written and read aside, off the loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from app.client import ApiError, Backstitch
 from app.domain import jsontext
 from app.domain.errors import JsonError
-from app.runners.aside import aside
+from app.runners.aside import BIG, aside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -37,7 +37,10 @@ class Inside(Backstitch):
     ) -> dict[str, Any]:
         """See Backstitch.  The application always answers."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
-        answer = await self.http.request(method, path, json=json, params=given, headers=headers, content=content)
+        if json is not None:
+            content = await aside(lambda: jsontext.dumps(json), jsontext.weight(json, BIG))
+            headers = {"Content-Type": "application/json", **(headers or {})}
+        answer = await self.http.request(method, path, params=given, headers=headers, content=content)
         try:
             found: Any = await aside(lambda: jsontext.loads(answer.content), len(answer.content))
         except JsonError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from app.client_polling import Polling
+from app.client.polling import Polling
 from app.mcp_server.bounds import fitting_state
 from app.mcp_server.calling import Answer, Call, Document
 from app.mcp_server.wording import compact, percent
@@ -27,7 +27,6 @@ _ADVICE: Final[Mapping[str, str]] = {
     "paused": "let it run on with invoke_resume",
     "sleeping": "it goes on by itself at that time",
     "sub_workflow": "look at the child thread",
-    "waiting": "send it what it waits for",
     "no_progress": "its step takes long: follow it with invoke_stream, or stop it with invoke_cancel",
     "service": "the service must be mended first: nothing runs meanwhile, and nothing is lost",
 }
@@ -62,7 +61,7 @@ async def workflow_monitor(call: Call, given: WorkflowMonitor) -> Answer:
     )
     for thread in page["threads"]:
         for reason in thread["why"]:
-            reason["advice"] = _ADVICE.get(reason["reason"], "")
+            reason["advice"] = _advice(thread["thread_id"], reason)
     stuck = [thread["thread_id"] for thread in page["threads"] if thread["stuck"]]
     counts = ", ".join(f"{count} {status}" for status, count in page["counts"].items())
     lines = [f"Threads that have not ended: {counts}; {len(stuck)} stuck."]
@@ -72,6 +71,14 @@ async def workflow_monitor(call: Call, given: WorkflowMonitor) -> Answer:
     if page["more"]:
         lines.append("There are more; ask with a larger limit, or for one workflow.")
     return Answer({**page, "stuck": stuck}, "\n".join(lines))
+
+
+def _advice(thread_id: str, reason: Document) -> str:
+    if reason.get("signal"):
+        return f"when it is time, message_send(thread_id={thread_id!r}, signal={reason['signal']!r}) sends it"
+    if reason.get("topic"):
+        return "when it is time, message_send publishes one on such a topic"
+    return _ADVICE.get(reason["reason"], "")
 
 
 def _thread(thread: Document) -> str:

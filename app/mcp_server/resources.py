@@ -95,6 +95,8 @@ async def read(service: Backstitch, uri: str) -> Document:
     if found["name"] is None:
         return await _list(service, found["of"])
     name = quote(unquote(found["name"]), safe="")
+    if name in {".", ".."}:  # another place in a path
+        raise Refused("resource_not_found", f"no resource {uri[:200]!r}")
     if found["of"] == "workflows":
         return await service.request("GET", f"/api/workflows/{name}")
     return await _thread(service, name, found["part"], found["version"])

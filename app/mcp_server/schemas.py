@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from app.mcp_server.calling import Document
@@ -12,8 +12,10 @@ def _object(required: str, **properties: Document) -> Document:
     return {"type": "object", "properties": properties, "required": required.split()}
 
 
-def _maybe(kind: str, description: str = "") -> Document:
-    return {"type": [kind, "null"], **({"description": description} if description else {})}
+def _maybe(kind: str | Document, description: str = "") -> Document:
+    """That, or null; as branches, since clients that map schemas onto dialects of one `type` each drop a list of types."""
+    known = {"type": kind} if isinstance(kind, str) else kind
+    return {"anyOf": [known, {"type": "null"}], **({"description": description} if description else {})}
 
 
 def _of(kind: str, description: str = "") -> Document:
@@ -24,6 +26,8 @@ def _list(items: Document, description: str = "") -> Document:
     return {"type": "array", "items": items, **({"description": description} if description else {})}
 
 
+_CHOICES: Final = frozenset({"anyOf", "oneOf", "allOf"})
+_REFERRED: Final = ("$defs", "definitions")
 _ANY: Final[Document] = {}
 _TEXT: Final = _of("string")
 _NUMBER: Final = _of("number")
@@ -32,10 +36,9 @@ _FLAG: Final = _of("boolean")
 _STATUS: Final = _of("string", "pending, running, waiting, paused, completed, failed, cancelled or interrupted")
 _CURSOR: Final = _maybe("string", "for the next page; null at the end")
 _LINKS: Final = _object("", status=_TEXT, stream=_TEXT, history=_TEXT)
-_ERROR: Final[Document] = {
-    **_maybe("object", "why it failed"),
-    "properties": {"kind": _TEXT, "message": _TEXT, "step_id": _maybe("string"), "retryable": _FLAG},
-}
+_ERROR: Final = _maybe(
+    _object("", kind=_TEXT, message=_TEXT, step_id=_maybe("string"), retryable=_FLAG), "why it failed"
+)
 _STEP: Final = _object(
     "id status",
     id=_TEXT,
@@ -128,6 +131,14 @@ ANSWERED: Final = _object(
     status=_STATUS,
     open_gates=_list(_of("object", "step_id, title, show, form, assignees, item, round"), "when nothing was answered"),
 )
+SENT: Final = _object(
+    "thread_id signal topic message_id taken",
+    thread_id=_maybe("string"),
+    signal=_maybe("string"),
+    taken=_maybe("boolean", "of a signal: whether a step has it; false: kept for one that will"),
+    topic=_maybe("string"),
+    message_id=_maybe("string"),
+)
 MONITOR: Final = _object(
     "now counts service threads stuck more",
     now=_TEXT,
@@ -171,10 +182,18 @@ RAN: Final = _object(
 )
 
 
-def wrapped(schema: Any) -> Document:
-    """An input schema as tools must have it: that of an object.  What is none goes under `input`."""
+def wrapped(schema: Document | bool | None) -> Document:
+    """An input schema as tools must have it: that of an object, which models take at its word.
+
+    What is none goes under `input`, and so does a choice between objects, which the APIs of models refuse at this place;
+    what it refers to stays where references look for it.
+    """
     if schema is None:
         return {"type": "object", "additionalProperties": True}
-    if isinstance(schema, dict) and schema.get("type") == "object":  # pyright: ignore[reportUnknownMemberType]
-        return schema  # pyright: ignore[reportUnknownVariableType]
-    return {"type": "object", "properties": {"input": schema}, "required": ["input"], "additionalProperties": False}
+    given = schema if isinstance(schema, dict) else {}
+    if given.get("type") == "object" and not _CHOICES & given.keys():
+        return given
+    kept = {name: given[name] for name in _REFERRED if name in given}
+    inner = {name: value for name, value in given.items() if name not in kept} or schema
+    fields: Document = {"properties": {"input": inner}, "required": ["input"], "additionalProperties": False}
+    return {"type": "object", **fields, **kept}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.lowlevel import Server
@@ -25,9 +24,9 @@ from mcp_types import (
 
 from app.client import ClientError
 from app.mcp_server import schemas, tasks, toolbox, workflows
-from app.mcp_server.arguments import read, schema_of
 from app.mcp_server.calling import Answer, Document, Refused
 from app.mcp_server.hints import told
+from app.mcp_server.reading import key_in, read, schema_of, sound
 from app.mcp_server.resource_handlers import ResourceHandlers
 from app.mcp_server.task_handlers import TaskHandlers, takes_tasks
 
@@ -91,8 +90,16 @@ class McpServer:
         while self._tools.some:
             await asyncio.sleep(_LOOK_EVERY)
             if self._listeners.some or self._sessions:
-                with suppress(ClientError):
-                    await self._workflows()
+                await self._look()
+
+    async def _look(self) -> None:
+        """Look which workflows there are; nothing that goes wrong with that ends the watch, nor the service with it."""
+        try:
+            await self._workflows()
+        except ClientError:
+            pass
+        except Exception:  # noqa: BLE001 - the next look may go well
+            _log.exception("MCP clients could not be told of changed workflows")
 
     async def _workflows(self) -> list[workflows.WorkflowTool]:
         """Those that are tools now; tells who listens when they are others than when they were last asked for."""
@@ -137,15 +144,16 @@ class McpServer:
         return found
 
     async def _done(self, ctx: Context, params: CallToolRequestParams) -> Answer | Document:
-        call, tool = self._desk.call(ctx), toolbox.TOOLS.get(params.name)
+        call, tool, given = self._desk.call(ctx), toolbox.TOOLS.get(params.name), await sound(params.arguments)
+        call.key = key_in(ctx.meta)
         if tool is not None:
-            return await tool.do(call, read(tool.takes, params.arguments))
+            return await tool.do(call, read(tool.takes, given))
         workflow = await self._tools.find(self._desk.service, params.name)
         if workflow is None:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name[:200]}")
         if not takes_tasks(ctx):
-            return await workflows.run(call, workflow, params.arguments)
-        accepted = await workflows.start(call, workflow, params.arguments)
+            return await workflows.run(call, workflow, given)
+        accepted = await workflows.start(call, workflow, given)
         status = await self._desk.service.status(accepted["thread_id"])
         return {"resultType": "task", **tasks.seed(status)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.client import ApiError
-from app.client_gates import Gates
+from app.client.gates import Gates
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document, Refused
 from app.mcp_server.hints import refused

@@ -10,6 +10,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from app.client import ApiError
 from app.mcp_server import tasks
+from app.mcp_server.arguments import Thread
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class TaskParams(RequestParams):
     """What tasks/get and tasks/cancel take."""
 
-    task_id: str
+    task_id: Thread
 
 
 class UpdateParams(TaskParams):

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from app.client import ApiError
-from app.client_gates import Gates
+from app.client.gates import Gates
+from app.domain.times import rfc3339
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Call, Document, Refused
 from app.mcp_server.hints import told
+from app.mcp_server.reading import sound
 from app.mcp_server.steering import open_gates
 from app.mcp_server.wording import compact, percent
 from app.mcp_server.workflows import outcome
@@ -70,17 +72,29 @@ async def update(call: Call, thread_id: str, responses: Document) -> None:
 
     A key that is not open any more is passed over, and so is a user who declined: the question stays open.
     """
+    given = await sound(responses) or {}
     for gate in await open_gates(call, thread_id):
-        given: Any = responses.get(key_of(gate))
-        if not isinstance(given, dict) or given.get("action") != "accept":  # pyright: ignore[reportUnknownMemberType]
+        content = _content(given.get(key_of(gate)))
+        if content is None:
             continue
-        answer = _answer(gate, given.get("content") or {})  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        answer = _answer(gate, content)
         which = {"item": gate.get("item"), "round": gate.get("round")}
         try:
             await Gates(call.service).answer(thread_id, gate["step_id"], answer, via="mcp", **which)
         except ApiError as error:
             if error.code not in {"gate_answered", "gate_closed", "gate_not_found"}:
                 raise
+
+
+def _content(response: Any) -> Document | None:
+    """What a user filled in; None for one who declined.  Raises Refused."""
+    given = cast("Document", response) if isinstance(response, dict) else {}
+    if given.get("action") != "accept":
+        return None
+    content: Any = given.get("content")
+    if content is None or isinstance(content, dict):
+        return cast("Document", content or {})
+    raise Refused("invalid_arguments", "the content of an answer should be an object: what the form asks for by name")
 
 
 def key_of(gate: Document) -> str:
@@ -108,12 +122,11 @@ def _created(status: Document) -> str:
     """When the thread was made: its id says so if the service has chosen it."""
     try:
         found = UUID(status["thread_id"])
-    except ValueError:
-        found = None
-    if found is None or found.version != _VERSION_7:
-        return status["started_at"] or status["last_update"]
-    at = datetime.fromtimestamp((found.int >> 80) / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if found.version == _VERSION_7:
+            return rfc3339(datetime.fromtimestamp((found.int >> 80) / 1000, UTC))
+    except ValueError:  # no UUID, or one of a year that there is not
+        pass
+    return status["started_at"] or status["last_update"]
 
 
 def _request(gate: Document) -> Document:
@@ -130,7 +143,7 @@ def _form(form: Document | None) -> Document:
         kept = {name: form[name] for name in ("properties", "required") if name in form}
         return {"type": "object", **kept}
     field: Document = {"type": "string", "title": "Answer", "description": "The answer: JSON, or text"}
-    if form is not None and form.get("type") in _PLAIN:
+    if form is not None and _is_plain(form):
         field = {"title": "Answer", **form}
     elif form is not None:
         field["description"] = f"The answer, as JSON that fits {compact(form, 1_000)}"
@@ -142,7 +155,12 @@ def _is_flat(form: Document) -> bool:
     fields: Any = form.get("properties")
     if form.get("type") != "object" or not isinstance(fields, dict) or not fields:
         return False
-    return all(isinstance(one, dict) and one.get("type") in _PLAIN for one in fields.values())  # pyright: ignore
+    return all(_is_plain(one) for one in cast("Document", fields).values())
+
+
+def _is_plain(field: Any) -> bool:
+    kind: Any = cast("Document", field).get("type") if isinstance(field, dict) else None
+    return isinstance(kind, str) and kind in _PLAIN  # it may be a list of types
 
 
 def _answer(gate: Document, content: Document) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mcp_server import arguments, following, looking, schemas, starting, steering
+from app.mcp_server import arguments, following, looking, schemas, sending, starting, steering
 
 if TYPE_CHECKING:
     from app.mcp_server.calling import Answer, Call, Document
+    from app.mcp_server.reading import Arguments
 
     Do = Callable[[Call, Any], Awaitable[Answer]]
 
@@ -21,7 +22,7 @@ class Tool:
     name: str
     title: str
     description: str
-    takes: type[arguments.Arguments]
+    takes: type[Arguments]
     gives: Document
     do: Do
     reads: bool = False
@@ -124,6 +125,17 @@ _TOOLS: Final = (
         destroys=True,
     ),
     Tool(
+        name="message_send",
+        title="Send what a workflow waits for",
+        description="Send a signal to a thread whose step waits for it (thread_id and signal), or publish a message on a "
+        "topic, which every step that waits for such a message takes and every trigger that it fits starts a workflow of. "
+        "workflow_monitor tells what is waited for. What is sent before a step waits for it is kept. Give an "
+        "idempotency_key, so that a retry sends nothing twice. Next: invoke_stream.",
+        takes=arguments.MessageSend,
+        gives=schemas.SENT,
+        do=sending.message_send,
+    ),
+    Tool(
         name="workflow_monitor",
         title="What is going on",
         description="Tell which threads have not ended, how far each is, which are stuck and why (waiting for an answer, "
@@ -140,6 +152,7 @@ TOOLS: Final = {tool.name: tool for tool in _TOOLS}
 """By name, in the order in which they are listed."""
 INSTRUCTIONS: Final = (
     "Backstitch runs durable workflows. Start one with invoke_async, follow it with invoke_stream (again and again with "
-    "next_cursor until done), answer its questions with gate_answer. What failed goes on with invoke_resume; "
-    "invoke_history and invoke_rollback go back. workflow_monitor tells what is stuck and why. Every error says what to do."
+    "next_cursor until done), answer its questions with gate_answer, send it what it waits for with message_send. "
+    "What failed goes on with invoke_resume; invoke_history and invoke_rollback go back. workflow_monitor tells what is "
+    "stuck and why. Every error says what to do."
 )

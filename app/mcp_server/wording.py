@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 2_000
 _LINE: Final = 300
-_TOLD: Final = ("title", "show", "message", "reason", "answer", "result")
+_TOLD: Final = ("title", "show", "topic", "signal", "message", "reason", "answer", "result")
 
 
 def compact(value: Any, most: int = _LONGEST) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
+from app.client import ApiError
 from app.mcp_server.arguments import LONGEST_WAIT, InvokeStream
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document, Refused
-from app.mcp_server.following import invoke_stream
+from app.mcp_server.following import STOPS, invoke_stream
 from app.mcp_server.schemas import wrapped
 from app.mcp_server.wording import compact, error_text, next_text
 
@@ -20,7 +24,8 @@ MOST: Final = 100
 """Workflows that are tools at once: a model pays for the list of them with every message."""
 _LONGEST_NAME: Final = 64
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
-_PAGE: Final = 200
+_MARK: Final = 6
+_NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class WorkflowTools:
 
     def __init__(self, exposed: frozenset[str] | None) -> None:
         self._exposed = exposed
-        self._known: dict[tuple[str, int], WorkflowTool] = {}
+        self._known: dict[str, WorkflowTool] = {}
 
     @property
     def some(self) -> bool:
@@ -63,39 +68,59 @@ class WorkflowTools:
 
     async def listed(self, service: Backstitch) -> list[WorkflowTool]:
         """All of them, by name.  Raises ClientError."""
-        found: dict[str, WorkflowTool] = {}
-        known: dict[tuple[str, int], WorkflowTool] = {}
-        for name, version in await self._names(service):
-            tool = self._known.get((name, version)) or await _tool(service, name)
-            known[name, version] = tool
-            found.setdefault(tool.name, tool)
-        self._known = known
-        return list(found.values())
+        found = [await self._tool(service, name, version) for name, version in await self._names(service)]
+        self._known = {tool.workflow: tool for tool in found}
+        return found
 
     async def find(self, service: Backstitch, name: str) -> WorkflowTool | None:
-        """The one that is called so."""
-        return next((tool for tool in await self.listed(service) if tool.name == name), None) if self.some else None
+        """The one that is called so.  Raises ClientError."""
+        for workflow, version in await self._names(service):
+            if called(workflow) == name:
+                return await self._tool(service, workflow, version)
+        return None
 
     async def _names(self, service: Backstitch) -> list[tuple[str, int]]:
-        found: list[tuple[str, int]] = []
-        cursor: str | None = None
-        while self.some and len(found) < MOST:
-            page = await service.request("GET", "/api/workflows", params={"limit": _PAGE, "cursor": cursor})
-            entries = [(one["name"], one["version"]) for one in page["workflows"]]
-            found += [one for one in entries if self._exposed is None or one[0] in self._exposed]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
-        return found[:MOST]
+        if self._exposed is not None:
+            return [one for name in sorted(self._exposed)[:MOST] if (one := await _newest(service, name)) is not None]
+        page = await service.request("GET", "/api/workflows", params={"limit": MOST})
+        return [(one["name"], one["version"]) for one in page["workflows"]]
+
+    async def _tool(self, service: Backstitch, name: str, version: int) -> WorkflowTool:
+        known = self._known.get(name)
+        if known is None or known.version != version:
+            known = self._known[name] = _made(await service.request("GET", f"/api/workflows/{name}@{version}"))
+        return known
 
 
-async def _tool(service: Backstitch, name: str) -> WorkflowTool:
-    record = await service.request("GET", f"/api/workflows/{name}")
+async def _newest(service: Backstitch, name: str) -> tuple[str, int] | None:
+    """The newest version of a workflow, if it is registered."""
+    try:
+        record = await service.request("GET", f"/api/workflows/{quote(name, safe='')}")
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    return record["name"], record["version"]
+
+
+def called(workflow: str) -> str:
+    """What the tool of a workflow is called: by its name, and where that does not fit with a mark of it, so that no two
+    workflows ever go by one name, whichever are registered when.
+    """
+    name = f"run_{_ODD.sub('_', workflow)}"
+    if name == f"run_{workflow}" and len(name) <= _LONGEST_NAME:
+        return name
+    mark = hashlib.sha256(workflow.encode()).hexdigest()[:_MARK]
+    return f"{name[: _LONGEST_NAME - _MARK - 1]}_{mark}"
+
+
+def _made(record: Document) -> WorkflowTool:
+    """The tool of a workflow, from what the API tells of that."""
     schema = record["document"].get("input")
     arguments = wrapped(schema)
     return WorkflowTool(
-        name=f"run_{_ODD.sub('_', name)}"[:_LONGEST_NAME],
-        workflow=name,
+        name=called(record["name"]),
+        workflow=record["name"],
         version=record["version"],
         about=record.get("description") or "",
         schema=arguments,
@@ -111,12 +136,24 @@ async def start(call: Call, tool: WorkflowTool, given: Document | None) -> Docum
 
 
 async def run(call: Call, tool: WorkflowTool, given: Document | None) -> Answer:
-    """Start it and wait for its end, as long as a call may last."""
-    accepted = await start(call, tool, given)
-    wanted = InvokeStream(thread_id=accepted["thread_id"], until="end", max_events=500, wait=LONGEST_WAIT)
-    followed = await invoke_stream(call, wanted)
-    status = await fitting_status(await call.service.status(accepted["thread_id"]))
-    return outcome(status, followed.document["next_cursor"])
+    """Start it and wait for its end or its first question, as long as a call may last."""
+    until = monotonic() + LONGEST_WAIT
+    thread_id = (await start(call, tool, given))["thread_id"]
+    cursor = await _followed(call, thread_id, until)
+    return outcome(await fitting_status(await call.service.status(thread_id)), cursor)
+
+
+async def _followed(call: Call, thread_id: str, until: float) -> int:
+    """The cursor behind what has happened; the events themselves, however many and long, are of no interest."""
+    cursor = 0
+    while True:
+        left = max(0.0, until - monotonic())
+        wanted = InvokeStream(thread_id=thread_id, cursor=cursor, until="end", max_events=500, wait=left)
+        page = (await invoke_stream(call, wanted)).document
+        cursor = page["next_cursor"]
+        asks = any(event["event"] in STOPS for event in page["events"])
+        if page["done"] or asks or left <= 0 or not page["events"]:
+            return cursor
 
 
 def outcome(status: Document, cursor: int) -> Answer:

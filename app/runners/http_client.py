@@ -192,6 +192,8 @@ def header_problem(name: str, value: str) -> str | None:
         return f"{name!r} is no name of a header"
     if not value.isascii() or any(ord(char) < 32 and char != "\t" for char in value) or "\x7f" in value:  # noqa: PLR2004
         return f"the value of the header {name} holds a character that no header can have"
+    if value != value.strip():
+        return f"the value of the header {name} begins or ends with a space, which no header can"
     return None
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SILENCE: Final = 60.0
+_READING: Final = 2.0
+"""Seconds for the beginning of an answer's body: its status is known by then, and nothing else counts."""
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -50,7 +52,8 @@ class WebhookPost(Post):
         """See Post."""
         try:
             async with asyncio.timeout(limit):
-                return await self._exchange(url, headers, body)
+                response = await self._answer(url, headers, body)
+            return await _read(response, limit)
         except TimeoutError:
             return Answer(error=f"there was no answer within {limit:g} s")
         except FAULTS as error:
@@ -58,7 +61,7 @@ class WebhookPost(Post):
         except (UnicodeError, ValueError, OSError) as error:
             return Answer(error=f"it could not be sent: {type(error).__name__}")
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _answer(self, url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
         if self._transport is None:
             self._transport = Transport(allow_private=self._allow_private)
         request = httpx.Request(
@@ -68,28 +71,32 @@ class WebhookPost(Post):
             content=body,
             extensions={"timeout": httpx.Timeout(_SILENCE, connect=CONNECT).as_dict()},
         )
-        response = await self._transport.handle_async_request(request)
-        try:
-            text = await _beginning(response)
-        finally:
-            await response.aclose()
-        moved = "it redirects, which is not followed: change the URL" if response.status_code in _REDIRECTS else None
-        return Answer(
-            status=response.status_code,
-            error=moved,
-            text=text,
-            retry_after=retry_after(response.headers.get("retry-after")),
-        )
+        return await self._transport.handle_async_request(request)
 
 
-async def _beginning(response: httpx.Response) -> str:
-    """The first of the answer's body; the status counts, whatever becomes of the rest."""
+async def _read(response: httpx.Response, limit: float) -> Answer:
+    try:
+        text = await _beginning(response, min(limit, _READING))
+    finally:
+        await response.aclose()
+    moved = "it redirects, which is not followed: change the URL" if response.status_code in _REDIRECTS else None
+    return Answer(
+        status=response.status_code,
+        error=moved,
+        text=text,
+        retry_after=retry_after(response.headers.get("retry-after")),
+    )
+
+
+async def _beginning(response: httpx.Response, limit: float) -> str:
+    """The first of the answer's body; the status counts, whatever becomes of the rest, and however slowly it comes."""
     raw = b""
     try:
-        async for piece in response.aiter_raw():
-            raw += piece
-            if len(raw) > SHOWN:
-                break
-    except httpx.HTTPError:
+        async with asyncio.timeout(limit):
+            async for piece in response.aiter_raw():
+                raw += piece
+                if len(raw) > SHOWN:
+                    break
+    except (httpx.HTTPError, TimeoutError):
         pass
     return "" if "content-encoding" in response.headers else raw[: 4 * SHOWN].decode("utf-8", "replace")

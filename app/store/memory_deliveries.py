@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,16 +35,15 @@ class MemoryDeliveries(DeliveryQueue):
 
     async def claim(self, owner: str, lease: float, limit: int, share: int, busy: Mapping[str, int]) -> list[Lane]:
         """See DeliveryQueue."""
-        now, counts = self._clock(), dict(busy)
-        found: list[MemoryLane] = []
+        now, counts = self._clock(), Counter(busy)
+        ranked: list[tuple[int, datetime, MemoryLane]] = []
         waiting = [(lane.due_at, lane) for lane in self._w.lanes.values() if lane.due_at is not None]
         for due_at, lane in sorted(waiting, key=lambda pair: pair[0]):
             endpoint, target = self._w.endpoints.get(lane.lane.endpoint_id), lane.lane.target
-            if due_at > now or len(found) == limit or (endpoint is not None and not endpoint.enabled):
-                continue
-            if counts.get(target, 0) < share:
-                counts[target] = counts.get(target, 0) + 1
-                found.append(lane)
+            if due_at <= now and counts[target] < share and (endpoint is None or endpoint.enabled):
+                counts[target] += 1
+                ranked.append((counts[target], due_at, lane))
+        found = [lane for _, _, lane in sorted(ranked, key=lambda one: one[:2])[:limit]]
         for lane in found:
             lane.holder, lane.due_at = owner, now + timedelta(seconds=lease)
         return [lane.lane for lane in found]
@@ -62,6 +62,7 @@ class MemoryDeliveries(DeliveryQueue):
         if not waiting:
             return Turn(news=held.news)
         first = replace(min(waiting, key=lambda one: one.seq))
+        first.queued_at = max(first.queued_at, self._w.enabled_at.get(lane.endpoint_id, first.queued_at))
         endpoint = self._w.endpoints.get(lane.endpoint_id)
         off = endpoint is not None and not endpoint.enabled
         there = first.thread_id is None or first.thread_id in self._w.tables.threads

@@ -32,6 +32,17 @@ class MemoryPlaces(Places):
         self._owners[name] = (owner, now + timedelta(seconds=seconds))
         return self._places.setdefault(name, FeedPosition(len(self._tables.feed) + 1, "", 0))
 
+    async def renew(self, name: str, owner: str, seconds: float) -> bool:
+        """See Places."""
+        if self._owners.get(name, ("",))[0] != owner:
+            return False
+        self._owners[name] = (owner, self._tables.clock() + timedelta(seconds=seconds))
+        return True
+
+    async def begun(self) -> FeedPosition:
+        """See Places."""
+        return FeedPosition(len(self._tables.feed) + 1, "", 0)
+
     async def move(self, name: str, owner: str, place: FeedPosition) -> bool:
         """See Places."""
         if self._owners.get(name, ("",))[0] != owner:

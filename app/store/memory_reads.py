@@ -66,7 +66,7 @@ class MemoryReads(Reads):
         found = [each for each in self._tables.executions.values() if _matches(each, where)]
         if where.before is not None:
             found = [each for each in found if (each.created_at, each.id) < where.before]
-        found.sort(key=lambda each: (each.created_at, each.id), reverse=True)
+        found.sort(key=lambda each: (each.created_at, each.id), reverse=not where.oldest)
         return [
             replace(each, input=None, input_sha256=None, output=None, context=None) for each in found[: where.limit]
         ]

@@ -86,7 +86,13 @@ class MemorySdkThreads(SdkThreads):
 
     async def note_run(self, run: SdkRun) -> None:
         """See SdkThreads."""
-        self._runs[run.run_id] = run
+        known = self._runs.get(run.run_id, run)
+        self._runs[run.run_id] = replace(
+            run,
+            metadata={**known.metadata, **run.metadata},
+            strategy=run.strategy or known.strategy,
+            hidden=run.hidden or known.hidden,
+        )
 
     async def runs(self, run_ids: Sequence[str]) -> dict[str, SdkRun]:
         """See SdkThreads."""

@@ -95,7 +95,7 @@ class MemoryTriggers(TriggerStore):
         held = self._keys.get((trigger_id, key))
         if held is None or held[1] <= at:
             held = self._keys[trigger_id, key] = (firing_id, until)
-        return Claim(mine=held[0] == firing_id, until=held[1])
+        return Claim(mine=held[0] == firing_id, firing_id=held[0], until=held[1])
 
     async def forgo(self, firing_ids: Collection[str]) -> None:
         """See TriggerStore."""
@@ -105,15 +105,17 @@ class MemoryTriggers(TriggerStore):
     async def due(self, limit: int, seconds: float) -> list[tuple[Trigger, Firing]]:
         """See TriggerStore."""
         now, enabled = self._tables.clock(), {one.id: one for one in self._triggers.values() if one.enabled}
-        found = [
-            (at, one, enabled[self._firings[one].trigger_id])
-            for one, at in self._try_at.items()
-            if at <= now and self._firings[one].trigger_id in enabled
-        ]
-        chosen = sorted(found, key=lambda one: one[0])[:limit]
-        for _, one, _ in chosen:
+        by_trigger: dict[str, int] = {}
+        found: list[tuple[int, datetime, str]] = []
+        for one, at in sorted(self._try_at.items(), key=lambda item: item[1]):
+            trigger_id = self._firings[one].trigger_id
+            if at <= now and trigger_id in enabled:
+                place = by_trigger[trigger_id] = by_trigger.get(trigger_id, 0) + 1
+                found.append((place, at, one))
+        chosen = [one for _, _, one in sorted(found)[:limit]]
+        for one in chosen:
             self._try_at[one] = now + timedelta(seconds=seconds)
-        return [(trigger, self._firings[one]) for _, one, trigger in chosen]
+        return [(enabled[self._firings[one].trigger_id], self._firings[one]) for one in chosen]
 
     async def settle(self, firings: Sequence[Firing]) -> None:
         """See TriggerStore."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.domain.webhook_store import Lane, Wanted, WebhookBook
+from app.domain.webhook_store import QUIET, Lane, Wanted, WebhookBook
 from app.domain.webhooks import SERVICE, Delivery, DeliveryStatus, StartHook, ThreadHook, Webhook
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class WebhookTables:
     endpoints: dict[str, Webhook] = field(default_factory=dict[str, Webhook])
     deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
     lanes: dict[_Key, MemoryLane] = field(default_factory=dict[_Key, MemoryLane])
+    enabled_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    failed_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def __post_init__(self) -> None:
         self.tables.on_forget.append(self.forget)
@@ -58,6 +60,15 @@ class WebhookTables:
         lane.news += 1
         if lane.due_at is None or (at_once and lane.holder is None):
             lane.due_at = now
+
+    def enable(self, endpoint_id: str, *, anew: bool) -> None:
+        """What waits for it is due; `anew`: and has waited since now."""
+        now = self.tables.clock()
+        if anew:
+            self.enabled_at[endpoint_id] = now
+        for lane in self.lanes.values():
+            if lane.lane.endpoint_id == endpoint_id and lane.holder is None and lane.due_at is not None:
+                lane.due_at = min(lane.due_at, now)
 
     def hook(self, thread_id: str, endpoint_id: str) -> StartHook | None:
         """The webhook of a thread by its id."""
@@ -98,6 +109,8 @@ class MemoryWebhooks(WebhookBook):
         more: dict[str, Any] = {"disabled_reason": None} if "enabled" in changes else {}
         more |= {"failing_since": None} if changes.get("enabled") else {}
         found = self._w.endpoints[webhook_id] = replace(known, **changes, **more, updated_at=self._clock())
+        if changes.get("enabled"):
+            self._w.enable(webhook_id, anew=not known.enabled)
         return replace(found)
 
     async def rotate(self, webhook_id: str, secret: str, overlap: float) -> Webhook | None:
@@ -113,6 +126,8 @@ class MemoryWebhooks(WebhookBook):
         """See WebhookBook."""
         if webhook_id == SERVICE or self._w.endpoints.pop(webhook_id, None) is None:
             return False
+        for times in (self._w.enabled_at, self._w.failed_at):
+            times.pop(webhook_id, None)
         for one in [one for one in self._w.deliveries.values() if one.endpoint_id == webhook_id]:
             del self._w.deliveries[one.id]
         for key in [key for key in self._w.lanes if key[1] == webhook_id]:
@@ -144,7 +159,10 @@ class MemoryWebhooks(WebhookBook):
         known, now = self._w.endpoints.get(lane.endpoint_id), self._clock()
         if known is None or not known.enabled:
             return None
-        since, known.failing_since = known.failing_since, known.failing_since or now
+        last, self._w.failed_at[known.id] = self._w.failed_at.get(known.id), now
+        broken = last is None or last <= now - timedelta(seconds=after) - QUIET
+        since = None if broken else known.failing_since
+        known.failing_since = since or now
         if gone:
             known.disabled_reason = "its receiver answered 410: it is gone"
         elif since is not None and since <= now - timedelta(seconds=after):
@@ -154,8 +172,9 @@ class MemoryWebhooks(WebhookBook):
 
     async def failing(self) -> list[Webhook]:
         """See WebhookBook."""
-        found = await self.listed("", len(self._w.endpoints))
-        return [one for one in found if one.failing_since is not None or one.disabled_reason is not None]
+        found, now = await self.listed("", len(self._w.endpoints)), self._clock()
+        fail = {one.id for one in found if one.failing_since and self._w.failed_at[one.id] > now - QUIET}
+        return [one for one in found if one.id in fail or one.disabled_reason is not None]
 
     def _over(self, lane: Lane) -> None:
         hooks = self._w.tables.hooks.get(lane.lane, [])

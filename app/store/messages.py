@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,6 +71,10 @@ class PostgresMessages(MessageBook):
                 return await item.done
         except TimeoutError:
             raise Unavailable("the database does not answer", retry_after=2) from None
+        finally:
+            if item.done.cancelled():
+                with suppress(ValueError):  # it is being written
+                    self._waiting.remove(item)
 
     async def run(self) -> None:
         """Write what is published until closed; what was published by then is written first."""

@@ -98,7 +98,8 @@ class PostgresReads(Reads):
 
     async def executions(self, where: ExecutionFilter) -> list[ExecutionRecord]:
         """Newest first by (created_at, id), since <= created_at < until; without input, output and context."""
-        query, values = executions_query("executions", where, where.limit, cursor=True)
+        name = "oldest_executions" if where.oldest else "executions"
+        query, values = executions_query(name, where, where.limit, cursor=True)
         return [rows.execution_from_row(row) for row in await self._fetch(query, *values)]
 
     async def count_executions(self, where: ExecutionFilter, at_most: int) -> int:
@@ -256,7 +257,7 @@ def is_uuid(text: str) -> bool:
 
 def executions_query(query: str, where: ExecutionFilter, limit: int, *, cursor: bool) -> tuple[str, list[Any]]:
     """A query about executions (its name in reads.sql) with its parameters; a workflow's are looked up status by status."""
-    by_status = where.workflow is not None
+    by_status = where.workflow is not None and not where.oldest
     statuses = [where.status] if where.status is not None else list(Status)
     given = [
         ("workflow_name = $", where.workflow),

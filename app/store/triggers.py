@@ -78,7 +78,8 @@ class PostgresTriggers(TriggerStore):
     async def claim(self, trigger_id: str, key: str, firing_id: str, at: datetime, until: datetime) -> Claim:
         """See TriggerStore."""
         [row] = await self._fetch("claim", trigger_id, key, firing_id, at, until)
-        return Claim(mine=str(row["firing_id"]) == firing_id, until=row["until"])
+        holder = str(row["firing_id"])
+        return Claim(mine=holder == firing_id, firing_id=holder, until=row["until"])
 
     async def forgo(self, firing_ids: Collection[str]) -> None:
         """See TriggerStore."""

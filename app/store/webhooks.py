@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 SQL: Final = load("webhooks")
+_TIDY: Final = load("webhooks_tidy")
+_FIRST: Final = "00000000-0000-0000-0000-000000000000"
 _SOME: Final = 500
 """Deliveries that are queued anew in one transaction."""
 
@@ -29,7 +31,7 @@ class PostgresWebhooks(WebhookBook):
 
     async def listed(self, after: str, limit: int) -> list[Webhook]:
         """See WebhookBook."""
-        rows = await self._fetch("listed", after or "00000000-0000-0000-0000-000000000000", limit)
+        rows = await self._fetch("listed", after or _FIRST, limit)
         return [webhook_from_row(row) for row in rows]
 
     async def find(self, webhook_id: str) -> Webhook | None:
@@ -157,22 +159,23 @@ class PostgresDeliveryLog(DeliveryLog):
 
     async def recover(self, endpoint_id: str, since: datetime) -> int:
         """See DeliveryLog."""
-        count = 0
-        while found := await fetch(self._pool, SQL["some_failed"], endpoint_id, since, _SOME):
+        count, after = 0, (since, _FIRST)
+        while found := await fetch(self._pool, SQL["some_failed"], endpoint_id, *after, _SOME):
             count += await self._again([row["id"] for row in found])
+            after = (found[-1]["at"], found[-1]["id"])  # one that has failed anew meanwhile is not queued once more
         return count
 
     async def tidy(self, days: float, limit: int) -> int:
         """See DeliveryLog."""
         count = 0
         for query, arguments in (
-            ("tidy_ended", (days, limit)),
-            ("tidy_deleted", (days, limit)),
-            ("tidy_lanes", (limit,)),
-            ("tidy_dead_lanes", (limit,)),
-            ("tidy_tombstones", ()),
+            ("ended", (days, limit)),
+            ("deleted", (days, limit)),
+            ("lanes", (limit,)),
+            ("dead_lanes", (limit,)),
+            ("tombstones", ()),
         ):
-            count += await self._count(SQL[query], *arguments)
+            count += await self._count(_TIDY[query], *arguments)
         return count
 
     async def _again(self, ids: list[Any]) -> int:

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 PAGE: Final = 500
 """Messages that are acted on together."""
-_LOOK: Final = 1.0
+_LOOK: Final = 5.0
 """Seconds after which it looks unasked: another process may have written what nobody hinted at."""
+_TRY: Final = 2.0
+"""Seconds between two tries to follow where another process does."""
 _PACE: Final = 0.02
 """Seconds between two looks, so that many small commits are read together."""
 _REST: Final = 0.25
 """The same while nobody wants anything: then a look only moves the place."""
+_LONGEST_BEHIND: Final = 1.0
+"""Seconds between two looks at most while something was written that cannot be read yet."""
 _LONGEST_PAUSE: Final = 5.0
-_KEEP: Final = 5.0
+_KEEP: Final = 30.0
 """Seconds after which a place is written that was reached without acting on anything."""
 _log: Final = logging.getLogger(__name__)
 
@@ -50,16 +54,24 @@ class Follower:
         self._pace = _PACE
         self._oldest: datetime | None = None
         self._place: FeedPosition | None = None
-        self._renew_at = self._write_at = 0.0
+        self._try_at = self._renew_at = self._write_at = 0.0
+        self._hinted = False
+        self._behind: Behind | None = None
         self.pulse = Pulse(_LOOK)
 
     @property
     def lag(self) -> float:
         """For how many seconds the oldest message that was not acted on has waited; 0 at the end, and where another follows."""
-        return 0.0 if self._oldest is None else max(0.0, (utc_now() - self._oldest).total_seconds())
+        unread = 0.0 if self._behind is None else monotonic() - self._behind.since
+        return unread if self._oldest is None else max(unread, (utc_now() - self._oldest).total_seconds())
 
     def hint(self) -> None:
-        """There may be news."""
+        """Something was written."""
+        self._hinted = True
+        self._news.set()
+
+    def look(self) -> None:
+        """Something else may be wanted by now."""
         self._news.set()
 
     async def open(self) -> None:
@@ -73,7 +85,7 @@ class Follower:
                 self._news.clear()
                 busy = await self._turn()
                 self.pulse.beat()
-                if not busy:
+                if not busy and not self._pause:
                     await self._wait()
                 await asyncio.sleep(self._pause or self._pace)
         finally:
@@ -84,8 +96,11 @@ class Follower:
                 _log.debug("%s: another process waits until the lease is over", self.name)
 
     async def _wait(self) -> None:
+        if self._place is None:  # whoever follows has the news
+            await asyncio.sleep(max(0.0, self._try_at - monotonic()))
+            return
         try:
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(self._behind.pause() if self._behind else min(_LOOK, self._lease / 2)):
                 await self._news.wait()
         except TimeoutError:
             return
@@ -107,12 +122,13 @@ class Follower:
     async def _step(self) -> bool:
         place = await self._hold()
         if place is None:
-            self._oldest = None
+            self._oldest = self._behind = None
             return False
         # The end comes first: who begins to want something now has come before what is written after this.
         end = await self._source.end()
         patterns = await self._consumer.wants()
         self._pace = _PACE if patterns else _REST
+        await self._heed(end, wanted=bool(patterns))
         read = await self._source.read(place, patterns, PAGE) if patterns else Messages((), end)
         # Nor does it go further: what was written meanwhile may be wanted by who began to want it in the same moment.
         found = Messages([one for one in read.items if one.place is None or one.place < end], min(read.place, end))
@@ -123,14 +139,30 @@ class Follower:
         await self._move(place, found)
         return bool(patterns) and found.place > place
 
+    async def _heed(self, end: FeedPosition, *, wanted: bool) -> None:
+        """Know how far the log has to be read until all is read that was hinted at: a transaction that is older and still open
+        keeps the end before it.
+        """
+        if not wanted:
+            self._hinted, self._behind = False, None
+        if self._behind is not None and end >= self._behind.until:
+            self._behind = None
+        if self._hinted and self._behind is None:
+            self._hinted, until = False, await self._places.begun()
+            self._behind = Behind(until) if end < until else None
+
     async def _hold(self) -> FeedPosition | None:
         """Where to go on, while this process is the one that follows."""
         now = monotonic()
-        if self._place is None or now >= self._renew_at:
-            stored = await self._places.take(self.name, self._owner, self._lease)
-            self._renew_at = now + self._lease / 3
-            # What was passed over without acting on it is not written each time.
-            self._place = None if stored is None else max(stored, self._place or stored)
+        if self._place is None:
+            if now >= self._try_at:
+                self._try_at = now + min(_TRY, self._lease / 2)
+                self._place = await self._places.take(self.name, self._owner, self._lease)
+                self._renew_at = now + self._lease / 2
+        elif now >= self._renew_at:
+            if not await self._places.renew(self.name, self._owner, self._lease):
+                self._place = None
+            self._renew_at = now + self._lease / 2
         return self._place
 
     async def _move(self, before: FeedPosition, found: Messages) -> None:
@@ -142,3 +174,17 @@ class Follower:
         if not await self._places.move(self.name, self._owner, found.place):
             self._place = None
         self._write_at = monotonic() + _KEEP
+
+
+class Behind:
+    """What was written and cannot be read yet: all before the place `until`, `since` some time by the monotonic clock."""
+
+    def __init__(self, until: FeedPosition) -> None:
+        self.until = until
+        self.since = monotonic()
+        self._pause = _PACE
+
+    def pause(self) -> float:
+        """Seconds until it is worth while to look again."""
+        self._pause = min(2 * self._pause, _LONGEST_BEHIND)
+        return self._pause

@@ -21,11 +21,12 @@ from app.triggers.firing_batch import Batch, Handled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from app.domain.ports import Reads
     from app.domain.schedule_plan import Decision
     from app.domain.schedule_store import Claimed, ScheduleStore
-    from app.domain.schedules import Firing
+    from app.domain.schedules import Firing, Schedule
     from app.engine.bus import Bus
     from app.triggers.firing import Starter
 
@@ -217,7 +218,8 @@ class Scheduler:
             by_schedule[firing.schedule_id].append(firing)
 
         def all_of_them() -> list[Decision]:
-            return [decide(one, by_schedule[one.id], claimed.now) for one in claimed.schedules]
+            found = (_decision(one, by_schedule[one.id], claimed.now) for one in claimed.schedules)
+            return [one for one in found if one is not None]
 
         times = [one.next_fire_at for one in claimed.schedules if one.next_fire_at is not None]
         late = bool(times) and claimed.now - min(times) > _LATE
@@ -243,3 +245,12 @@ class Scheduler:
             for seconds in one.lateness:
                 self.tally.lateness.note(seconds)
         await self._awaited.add([one.decision for one in done], results)
+
+
+def _decision(schedule: Schedule, open_firings: Sequence[Firing], now: datetime) -> Decision | None:
+    """None where none can be made, in a zone say that this machine does not know: that schedule stays claimed, others go on."""
+    try:
+        return decide(schedule, open_firings, now)
+    except Exception:  # noqa: BLE001 - it must not hold up the others
+        _log.exception("nothing can be decided about the schedule %s; it is tried again in %g s", schedule.name, CLAIM)
+        return None

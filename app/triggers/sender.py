@@ -35,6 +35,8 @@ _LOOK: Final = 1.0
 """Seconds between two looks at what is due: another process may have queued it, or a pause be over."""
 _SLACK: Final = 15.0
 """Seconds that a lane is held beyond the time of one sending."""
+_SILENT: Final = 1_000
+"""Targets without an answer that are remembered."""
 _IN_A_ROW: Final = 20
 """Deliveries of a lane before others have their turn."""
 _GRACE: Final = 0.5
@@ -77,6 +79,8 @@ class Sender:
         self._owner = owner
         self._dice = dice
         self._held: dict[Lane, None] = {}
+        self._silent: dict[str, None] = {}
+        """Targets that gave no answer the last time: they get one sending at a time, or some that hang would take all."""
         self._news = asyncio.Event()
         self._lease = policy.timeout + _SLACK
         self.stats = SendStats()
@@ -130,6 +134,8 @@ class Sender:
         if free <= 0:
             return
         busy = Counter(lane.target for lane in self._held)
+        for target in self._silent:
+            busy[target] += self._policy.share - 1
         try:
             lanes = await self._queue.claim(self._owner, self._lease, free, self._policy.share, busy)
         except Unavailable as error:
@@ -169,6 +175,7 @@ class Sender:
         """Whether the next of its lane may be sent."""
         began = utc_now()
         answer = await self.send(turn.recipient, delivery, began)
+        self._note(lane.target, silent=answer.status is None and turn.recipient is not None)
         waited = (began - delivery.queued_at) / timedelta(seconds=1)
         judged = verdict(answer, delivery.attempts + 1, waited, self._policy.pauses, self._dice)
         if turn.recipient is None:
@@ -179,6 +186,13 @@ class Sender:
             self.stats.outcomes["retried" if retried else judged.status.value] += 1
             await self._judge(lane, answer)
         return known and judged.status is not DeliveryStatus.PENDING
+
+    def _note(self, target: str, *, silent: bool) -> None:
+        self._silent.pop(target, None)
+        if silent:
+            self._silent[target] = None
+        if len(self._silent) > _SILENT:
+            del self._silent[next(iter(self._silent))]
 
     async def send(self, recipient: Recipient | None, delivery: Delivery, at: datetime) -> Answer:
         """Send it once; the answer holds no secret."""

@@ -137,7 +137,7 @@ def waiting(wanted: Wanted, kind: str, message: str) -> Firing:
     command = wanted.command
     start = {
         "workflow": command.workflow,
-        "input": command.input,
+        "input": jsontext.dumps(command.input),  # as text: it may be as deep as JSON may be here
         "queue": command.queue,
         "priority": command.priority,
         "delay": command.delay,
@@ -152,9 +152,9 @@ def waiting(wanted: Wanted, kind: str, message: str) -> Firing:
 
 
 def again(firing: Firing) -> Wanted:
-    """What a firing that waits is to start."""
+    """What a firing that waits is to start.  Raises JsonError when that cannot be read."""
     told: dict[str, Any] = jsontext.loads(firing.start or "{}")
-    told["chain"] = tuple(told["chain"])
+    told |= {"chain": tuple(told["chain"]), "input": jsontext.loads(told["input"])}
     command = StartCommand(thread_id=firing.id, has_input=True, **told)
     return Wanted(firing=firing, command=command)
 

@@ -19,10 +19,10 @@ from app.domain.errors import InvalidTrigger, Unavailable
 from app.domain.messages import Consumer
 from app.domain.triggers import Compiled, Firing, Outcome, firing_id
 from app.engine.values import BIG_JSON, off_loop
-from app.triggers.starting import Wanted, failed, judge
+from app.triggers.starting import Wanted, begun, failed, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from app.domain.messages import Message
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 200
 """Starts that are under way at once: the journal writes them together."""
+_PAIRS: Final = 1_000
+"""Messages with triggers, one by one, about that are acted on together: as many triggers as there are may want each."""
 _BREATH: Final = 0.01
 """Seconds of judging after which the event loop gets a turn."""
+_SLOW: Final = 0.05
+"""Seconds of judging, without a turn, after which it gets as long a time."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -47,6 +51,9 @@ class Triggers(Consumer):
         self._compiled: dict[str, Compiled] = {}
         self._exact: dict[str, list[Compiled]] = {}
         self._others: list[Compiled] = []
+        self._breathed = monotonic()
+        self.beat: Callable[[], None] = _nothing
+        """Called now and then while messages are acted on."""
 
     async def wants(self) -> Collection[str]:
         """See Consumer: asked anew each time, so that a trigger holds for what is published after it was made."""
@@ -57,9 +64,19 @@ class Triggers(Consumer):
 
     async def take(self, messages: Sequence[Message]) -> None:
         """See Consumer."""
-        pairs = [(compiled, message) for message in messages for compiled in self._wanting(message)]
-        if not pairs:
-            return
+        pairs: list[tuple[Compiled, Message]] = []
+        self._breathed = monotonic()
+        for message in messages:
+            pairs += [(compiled, message) for compiled in self._wanting(message)]
+            await self._breathe()
+            if len(pairs) >= _PAIRS:
+                await self._act(pairs)
+                pairs = []
+        if pairs:
+            await self._act(pairs)
+
+    async def _act(self, pairs: Sequence[tuple[Compiled, Message]]) -> None:
+        self.beat()
         acted = await self._store.acted([firing_id(compiled.trigger.id, message) for compiled, message in pairs])
         judged = await self._judged(pairs, acted)
         made = [one for one in judged if isinstance(one, Firing)]
@@ -72,6 +89,7 @@ class Triggers(Consumer):
     def _learn(self, present: set[str], changed: Sequence[Trigger]) -> None:
         for trigger in changed:
             self._revs[trigger.id] = trigger.rev
+            self.counts[trigger.name, Outcome.FAILED.value] += 0  # so that the first failure is a step for an alert
             self._compiled.pop(trigger.id, None)
             try:
                 self._compiled[trigger.id] = Compiled(trigger)
@@ -104,22 +122,26 @@ class Triggers(Consumer):
         chains = await self._store.chains(told) if told else {}
         found: list[tuple[Compiled, Message, Wanted] | Firing] = []
         scopes: dict[tuple[str, str], dict[str, object]] = {}
-        began = monotonic()
+        self._breathed = monotonic()
         for compiled, message in pairs:
             if firing_id(compiled.trigger.id, message) in acted:
                 continue
-            if monotonic() - began > _BREATH:
-                await asyncio.sleep(0)
-                began = monotonic()
-            size, name = len(message.data_json), (message.source, message.id)
+            await self._breathe()
+            name = (message.source, message.id)
             if name not in scopes:
                 scopes.clear()  # those of one message stand together
-                scopes[name] = {"message": await off_loop(message.scope, size, BIG_JSON)}
-            scope, chain = scopes[name], chains.get(message.thread_id or "", ())
-            one = await off_loop(lambda: judge(compiled, message, scope, chain), size, BIG_JSON)  # noqa: B023 - awaited here
+                scopes[name] = {"message": await off_loop(message.scope, len(message.data_json), BIG_JSON)}
+            one = await _judged(compiled, message, scopes[name], chains.get(message.thread_id or "", ()))
             if one is not None:
                 found.append(one if isinstance(one, Firing) else (compiled, message, one))
         return found
+
+    async def _breathe(self) -> None:
+        """Let others have their turn, if it is time for that."""
+        took = monotonic() - self._breathed
+        if took > _BREATH:
+            await asyncio.sleep(took if took > _SLOW else 0)
+            self._breathed = monotonic()
 
     async def _start(self, wanted: Sequence[tuple[Compiled, Message, Wanted]]) -> list[Firing]:
         """What came of all of them.  Those with the same deduplication key go one after the other."""
@@ -133,15 +155,20 @@ class Triggers(Consumer):
             for line in rest:
                 made.extend(await self._line(line))
 
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(AT_ONCE, len(lines))):
-                tasks.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(AT_ONCE, len(lines))):
+                    tasks.create_task(work())
+        except* Unavailable as away:
+            raise Unavailable(str(away.exceptions[0])) from away
         if len(made) < len(wanted):  # a task that is cancelled from within does not make itself heard
             raise Unavailable("starts were cut off")
         return made
 
     async def _line(self, line: Sequence[tuple[Compiled, Message, Wanted]]) -> list[Firing]:
+        """What came of those with one key, in their order, or of one without a key."""
         made: list[Firing] = []
+        own = {wanted.firing.id for _, _, wanted in line}
         until: datetime | None = None
         for compiled, message, wanted in line:
             window, at = compiled.trigger.window, message.arrived
@@ -149,9 +176,12 @@ class Triggers(Consumer):
                 if until is not None and at < until:
                     made.append(_duplicate(wanted))
                     continue
+                if made:  # what is claimed now hides who held the key before, if this is done again
+                    await self._store.record(made)
                 end = at + timedelta(seconds=window)
                 claim = await self._store.claim(compiled.trigger.id, wanted.key, wanted.firing.id, at, end)
-                until = claim.until
+                # One of these that holds the key was let hold it before, by whoever was cut off: its turn comes.
+                until = claim.until if claim.mine or claim.firing_id not in own else None
                 if not claim.mine:
                     made.append(_duplicate(wanted))
                     continue
@@ -161,6 +191,22 @@ class Triggers(Consumer):
                 until = None
             made.append(firing)
         return made
+
+
+async def _judged(
+    compiled: Compiled, message: Message, scope: Mapping[str, object], chain: tuple[str, ...]
+) -> Wanted | Firing | None:
+    """See judge.  What nobody expects of one of them is told, and holds up no other."""
+    try:
+        return await off_loop(lambda: judge(compiled, message, scope, chain), len(message.data_json), BIG_JSON)
+    except Exception as error:  # noqa: BLE001 - what the libraries may raise is not known
+        _log.exception("trigger %s could not judge message %s", compiled.trigger.name, message.id)
+        told = f"{type(error).__name__}; the service's log tells more"
+        return failed(begun(compiled.trigger, message), "internal_error", told)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _duplicate(wanted: Wanted) -> Firing:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import Unavailable
 from app.domain.triggers import Outcome
 from app.engine.pulse import Pulse
-from app.triggers.starting import Begin, again
+from app.triggers.starting import Begin, again, failed
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -25,6 +26,8 @@ _PAGE: Final = 200
 _AT_ONCE: Final = 50
 _HOLD: Final = 30.0
 """Seconds after which another process may try what this one has taken up and not told of."""
+_COUNT: Final = 10.0
+"""Seconds between two counts: there may be very many."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -37,7 +40,8 @@ class Waiting:
         self._counts = counts
         self.pulse = Pulse(_EVERY)
         self.number = 0
-        """How many wait in all, when it was last looked."""
+        """How many wait in all, when they were last counted."""
+        self._count_at = 0.0
 
     async def run(self) -> None:
         """Try again until cancelled."""
@@ -56,8 +60,10 @@ class Waiting:
 
     async def turn(self) -> bool:
         """Try some; whether there may be more that can be started now.  Raises Unavailable."""
-        self.number = await self._store.waiting()
-        due = await self._store.due(_PAGE, _HOLD) if self.number else []
+        now = monotonic()
+        if now >= self._count_at:
+            self.number, self._count_at = await self._store.waiting(), now + _COUNT
+        due = await self._store.due(_PAGE, _HOLD)
         if not due:
             return False
         rest = iter(due)
@@ -65,15 +71,23 @@ class Waiting:
 
         async def work() -> None:
             for trigger, firing in rest:
-                made.append((trigger, await self._begin(again(firing))))
+                made.append((trigger, await self._try(firing)))
 
         async with asyncio.TaskGroup() as tasks:
             for _ in islice(due, _AT_ONCE):
                 tasks.create_task(work())
-        failed = [firing.id for _, firing in made if firing.outcome is Outcome.FAILED]
-        if failed:
-            await self._store.forgo(failed)
+        gone = [firing.id for _, firing in made if firing.outcome is Outcome.FAILED]
+        if gone:
+            await self._store.forgo(gone)
         await self._store.settle([firing for _, firing in made])
         ended = [(trigger, firing) for trigger, firing in made if firing.outcome is not Outcome.WAITING]
         self._counts.update((trigger.name, firing.outcome.value) for trigger, firing in ended)
         return len(due) == _PAGE and bool(ended)
+
+    async def _try(self, firing: Firing) -> Firing:
+        try:
+            wanted = again(firing)
+        except Exception as error:  # noqa: BLE001 - one that cannot be read must not hold up the others
+            _log.exception("firing %s cannot be read", firing.id)
+            return failed(firing, "internal_error", f"{type(error).__name__}; the service's log tells more")
+        return await self._begin(wanted)

@@ -148,7 +148,7 @@ class WebhookDesk:
         to = Recipient(url=webhook.url, headers=webhook.headers, secrets=webhook.secrets(now))
         answer = await self._sender.send(to, delivery, now)
         delivery.status = DeliveryStatus.DELIVERED if answer.is_delivered else DeliveryStatus.FAILED
-        delivery.tries, delivery.attempts = (tried(answer, now).text(),), 1
+        delivery.tries, delivery.attempts, delivery.ended_at = (tried(answer, now).text(),), 1, utc_now()
         await self._deliveries.note(delivery)
         return delivery
 
@@ -201,10 +201,14 @@ class WebhookDesk:
             yield Problem("/url", said)
 
     def _header_faults(self, headers: Mapping[str, str]) -> Iterator[Problem]:
+        known: set[str] = set()
         for name, value in headers.items():
             said = self._post.header_problem(name, value)
             if name.lower() in OURS or name.lower().startswith("webhook-"):
                 said = f"{name} is set by Backstitch"
+            if name.lower() in known:
+                said = f"{name} is given twice: capitals make no other header"
+            known.add(name.lower())
             if value == MASK:
                 said = f"{name} has no value that could stay: give it one"
             if said is not None:

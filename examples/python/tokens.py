@@ -16,7 +16,7 @@ async def main(url: str) -> None:
         thread = await service.start(SPEECH, {"topic": "sewing"})
         async for event in thread.events():
             print(event.text, end="", flush=True)  # empty for all that is no text
-            if event.name == "step_retry":
+            if event.name == "attempt_discarded":  # it failed, and another will speak from the start
                 print("\n... begins again:")
         print()
         print("whole:", (await thread.result())["talk"])

@@ -25,9 +25,9 @@ export function verify(secret, headers, body, now = Date.now() / 1000) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const seen = new Set(); // delivery is at least once: keep ids where they outlive this process
   createServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
     try {
+      const parts = [];
+      for await (const part of request) parts.push(part);
       const event = verify(process.env.WEBHOOK_SECRET, request.headers, Buffer.concat(parts));
       const id = request.headers['webhook-id'];
       if (!seen.has(id)) console.log(id, JSON.stringify(event));

@@ -18,9 +18,8 @@ SEEN: set[str] = set()
 def receive(secret: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
     """The status to answer with, and the event if it is a genuine one that was not received before."""
     try:
-        event = Webhook(secret).verify(
-            body, headers
-        )  # the bytes as they came: not JSON that was parsed and written again
+        # The bytes as they came: not JSON that was parsed and written again.
+        event = Webhook(secret).verify(body, headers)
     except WebhookVerificationError as error:
         print("refused:", error)
         return 400, None

@@ -65,7 +65,7 @@ CREATE TABLE trigger_firings (
 );
 CREATE INDEX trigger_firings_of ON trigger_firings (trigger_id, at DESC, id DESC);
 CREATE INDEX trigger_firings_at ON trigger_firings (at);
-CREATE INDEX trigger_firings_waiting ON trigger_firings (try_at) WHERE outcome = 'waiting';
+CREATE INDEX trigger_firings_waiting ON trigger_firings (trigger_id, try_at) WHERE outcome = 'waiting';
 CREATE TABLE trigger_keys (
     tenant text NOT NULL DEFAULT 'default',
     trigger_id uuid NOT NULL,

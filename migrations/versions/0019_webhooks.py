@@ -23,7 +23,9 @@ CREATE TABLE webhooks (
     description text,
     enabled boolean NOT NULL DEFAULT true,
     disabled_reason text,
+    enabled_at timestamptz,
     failing_since timestamptz,
+    failed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz

@@ -8,7 +8,7 @@ REQUESTS = "client/test_requests.py::"
 THREADS = "client/test_threads.py::"
 ORIGINS = "api/test_cross_origin.py::"
 
-service = Room("app/client.py", promise="G8")
+service = Room("app/client/service.py", promise="G8")
 service(
     "every start of the client has a key",
     "        key = idempotency_key or str(uuid.uuid4())\n",
@@ -24,7 +24,7 @@ service(
     promise="-",
 )
 
-connection = Room("app/client_http.py", promise="-")
+connection = Room("app/client/http.py", promise="-")
 connection(
     "what may have been done is not sent again",
     "and (repeatable or not error.sent)",
@@ -45,7 +45,20 @@ connection(
     promise="G8",
 )
 
-stream = Room("app/client_stream.py", promise="G6")
+connection(
+    "a name leads to no other route",
+    'name.replace(".", "%2E") if name in {".", ".."} else quote(name, safe="@")',
+    'quote(name, safe="@")',
+    REQUESTS + "test_a_name_cannot_lead_to_another_route",
+)
+connection(
+    "the password of an address is not told",
+    '        self.url = _without_user(url.rstrip("/"))\n',
+    '        self.url = url.rstrip("/")\n',
+    REQUESTS + "test_the_password_in_an_address_is_sent_and_not_told",
+)
+
+stream = Room("app/client/stream.py", promise="G6")
 stream(
     "the client's reader goes on after the last event",
     "if self._cursor else {}",
@@ -65,7 +78,28 @@ stream(
     THREADS + "test_the_text_of_a_step_comes_once_across_cuts",
 )
 
-threads = Room("app/client_threads.py", promise="-")
+stream(
+    "a thread that was resumed during a cut has not ended",
+    '        self._last = ""\n        try:',
+    "        try:",
+    THREADS + "test_a_thread_that_was_resumed_during_a_cut_has_not_ended",
+)
+stream(
+    "events of a database that was put back are told",
+    "                    self._look(event)\n",
+    "",
+    THREADS + "test_events_go_on_when_the_database_was_put_back_in_between",
+)
+
+blocking = Room("app/client/sync.py", promise="-")
+blocking(
+    "closing the client ends what is waited for",
+    "others = asyncio.all_tasks() - {asyncio.current_task()}",
+    "others = set[asyncio.Task[Any]]()",
+    "client/test_sync.py::test_closing_it_ends_what_other_threads_wait_for",
+)
+
+threads = Room("app/client/threads.py", promise="-")
 threads(
     "waiting outlives an outage",
     "            found = await self._surely()\n",
@@ -81,4 +115,4 @@ origins(
     ORIGINS + "test_without_origins_nothing_stands_before_the_routes",
 )
 
-ROOMS = (service, connection, stream, threads, origins)
+ROOMS = (service, connection, stream, blocking, threads, origins)

@@ -21,7 +21,7 @@ family(
 )
 family(
     "a driver that lives is asked first",
-    "asked = None if force else await self._ask_driver(thread_id, reason)",
+    "asked = None if force else await self._ask_driver(thread_id, reason, check)",
     "asked = None",
     CANCEL + "test_another_process_lets_the_driver_cancel_it",
 )

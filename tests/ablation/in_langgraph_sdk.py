@@ -7,6 +7,7 @@ from tests.ablation.safeguard import Room
 STREAMS = "api/test_langgraph_streams.py::"
 TEXTS = "api/test_langgraph_texts.py::"
 EDIT = "unit/engine/test_edit.py::"
+TAKING = "api/test_langgraph_taking_over.py::"
 KEPT = "contracts/test_sdk_threads.py::"
 ANY = STREAMS + "test_whoever_joins_after_any_message_gets_all_that_comes_after_it"
 
@@ -93,4 +94,46 @@ kept(
     KEPT + "test_old_threads_that_never_ran_are_cleared_when_others_are_made[postgres]",
 )
 
-ROOMS = (stream, passed, texts, edit, kept)
+kept(
+    "what is said of a run later does not take away what was said before",
+    "SET metadata = r.metadata || excluded.metadata,",
+    "SET metadata = excluded.metadata,",
+    KEPT + "test_what_is_kept_of_a_run_is_added_to[postgres]",
+)
+
+yielding = Room("app/api/langgraph/yielding.py", promise="G7")
+yielding(
+    "cancelling a run ends no other one",
+    "        if thread.execution_id != run_id:\n",
+    "        if False:\n",
+    TAKING + "test_cancelling_a_run_does_not_end_the_one_that_took_its_place",
+)
+yielding(
+    "what has just gone on is not taken for what stands",
+    "        if thread.last_seq != seen.last_seq:\n",
+    "        if False:\n",
+    TAKING + "test_a_new_input_does_not_end_a_run_that_has_just_been_answered[2]",
+)
+starting = Room("app/api/langgraph/starting.py", promise="G7")
+starting(
+    "whoever takes another run's place looks again when that has just ended",
+    "if self._wanted.multitask_strategy not in _TAKES_OVER or error.code not in _OVERTAKEN:",
+    "if True:",
+    TAKING + "test_a_run_begins_also_when_the_one_before_it_ends_at_that_moment[interrupt]",
+)
+runs = Room("app/api/langgraph/runs.py", promise="G6")
+runs(
+    "a run that took another's place is told from its own beginning",
+    "after = max(begun.after, await _before(services, begun.thread_id, begun.run_id)) if begun.after else 0",
+    "after = begun.after",
+    TAKING + "test_a_stream_that_took_anothers_place_and_is_cut_at_its_beginning_doubles_nothing",
+)
+replies = Room("app/api/langgraph/replies.py")
+replies(
+    "the states of one answer are bounded together",
+    "if self._weight > MOST and self._states > 1:",
+    "if False:",
+    "api/test_langgraph_states.py::test_a_page_of_states_that_weighs_too_much_is_refused",
+)
+
+ROOMS = (stream, passed, texts, edit, kept, yielding, starting, runs, replies)

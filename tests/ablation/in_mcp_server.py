@@ -99,9 +99,38 @@ tasks(
 )
 tasks(
     "a question that was declined stays open",
-    ' or given.get("action") != "accept":',
-    ":",
+    'if given.get("action") != "accept":',
+    "if not given:",
     WORKFLOWS + "test_a_question_that_was_declined_stays_open_and_the_task_can_be_cancelled",
 )
 
-ROOMS = (polling, tickets, keys, starting, annex, tasks)
+arguments = Room("app/mcp_server/arguments.py", promise="a tool does what its arguments say, and nothing else")
+arguments(
+    "a thread id leads to no other route",
+    "if THREAD_ID.match(given) is None:",
+    "if not given:",
+    HTTP + "test_every_error_says_what_is_wrong_and_what_to_do",
+)
+reading = Room("app/mcp_server/reading.py", promise="a tool does what its arguments say, and nothing else")
+reading(
+    "a key that is none is refused, not passed over",
+    '    raise Refused("invalid_arguments", f"{_IN_META} in _meta should be 1 to 255 printable ASCII characters")',
+    "    return None",
+    WORKFLOWS + "test_one_key_in_the_call_starts_one_thread",
+)
+workflows = Room("app/mcp_server/workflows.py", promise="a tool does what its arguments say, and nothing else")
+workflows(
+    "no two workflows are one tool",
+    """    return f"{name[: _LONGEST_NAME - _MARK - 1]}_{mark}\"""",
+    "    return name if mark else mark",
+    WORKFLOWS + "test_workflows_whose_names_would_be_one_are_two_tools",
+)
+server = Room("app/mcp_server/server.py", promise="the service outlives what goes wrong beside it")
+server(
+    "a look at the workflows that fails does not end the watch",
+    "        except ClientError:\n            pass\n        except Exception:",
+    "        except ClientError:\n            pass\n        except ZeroDivisionError:",
+    WORKFLOWS + "test_a_look_at_the_workflows_that_fails_is_not_the_last",
+)
+
+ROOMS = (polling, tickets, keys, starting, annex, tasks, arguments, reading, workflows, server)

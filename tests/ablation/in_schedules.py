@@ -67,6 +67,12 @@ scheduler(
     FIRED + "test_the_store_may_be_away_for_a_while",
 )
 scheduler(
+    "a schedule that nothing can be decided about holds up no other",
+    "except Exception:  # noqa: BLE001 - it must not hold up the others",
+    "except ArithmeticError:",
+    FIRED + "test_a_schedule_that_nothing_can_be_decided_about_holds_up_no_other",
+)
+scheduler(
     "what is not held any more is not started",
     "        held = [one for one in decisions if one.move.schedule.id in made]\n",
     "        held = decisions\n"

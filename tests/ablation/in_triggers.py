@@ -54,6 +54,13 @@ restored(
     "UPDATE triggers AS t SET xact = places.place + 100000",
     RESTORED + "test_messages_followers_and_triggers_keep_one_order_with_events",
 )
+book = Room("app/store/messages.py")
+book(
+    "nothing is kept of messages that were given up",
+    "                    self._waiting.remove(item)",
+    "                    pass",
+    LOG + "test_nothing_is_kept_of_those_that_were_given_up_while_the_server_hangs",
+)
 store = Room("app/store/sql/triggers.sql")
 store(
     "a firing is written once",
@@ -110,6 +117,63 @@ work(
     "                if False:",
     WORK + "test_messages_with_one_key_start_one_thread_within_the_window",
 )
+work(
+    "what came of a message is written before its key is had for another",
+    "                    await self._store.record(made)\n                end = at",
+    "                    pass\n                end = at",
+    WORK + "test_messages_of_one_key_in_several_windows_start_each_its_thread_though_it_was_cut_off",
+)
+work(
+    "a message that holds its key already comes to its turn",
+    "claim.until if claim.mine or claim.firing_id not in own else None",
+    "claim.until",
+    WORK + "test_one_that_acts_on_old_messages_beside_another_takes_no_start_away",
+)
+work(
+    "what nobody expects of one message holds up no other",
+    "    except Exception as error:  # noqa: BLE001 - what the libraries may raise is not known",
+    "    except ZeroDivisionError as error:",
+    WORK + "test_a_message_that_nobody_can_judge_is_recorded_and_holds_up_no_other",
+)
+work(
+    "what many triggers want is acted on in parts",
+    "            if len(pairs) >= _PAIRS:",
+    "            if len(pairs) < 0:",
+    WORK + "test_what_many_triggers_want_is_acted_on_a_part_at_a_time",
+)
+places = Room("app/store/sql/followers.sql")
+places(
+    "who finds another following writes nothing",
+    "WHERE NOT EXISTS (SELECT FROM held)",
+    "WHERE true",
+    "store/test_followers.py::test_who_finds_another_at_it_locks_nothing",
+)
+places(
+    "one that was followed for by a process that is known no more is free at once",
+    "    OR NOT EXISTS (SELECT FROM incarnations WHERE id::text = known.owner)",
+    "    OR false",
+    "store/test_followers.py::test_who_serves_takes_the_place_of_one_that_is_known_no_more_at_once",
+)
+kept = Room("app/store/followers.py")
+kept(
+    "one that hangs is not renewed for ever with the others",
+    "if whose == owner and asked > now - seconds]",
+    "if whose == owner]",
+    "store/test_followers.py::test_one_that_has_not_asked_for_as_long_as_its_lease_is_renewed_by_no_other",
+)
+store(
+    "of each trigger what waits is tried in turn",
+    "ORDER BY one.place, one.try_at",
+    "ORDER BY one.try_at",
+    STORE + "test_one_trigger_of_which_many_wait_leaves_the_others_their_chance[postgres]",
+)
+waits = Room("app/triggers/waiting.py")
+waits(
+    "one that waits and cannot be read holds up no other",
+    "        except Exception as error:  # noqa: BLE001 - one that cannot be read must not hold up the others",
+    "        except ZeroDivisionError as error:",
+    WORK + "test_one_that_waits_and_cannot_be_read_fails_and_holds_up_no_other",
+)
 starting = Room("app/triggers/starting.py")
 starting(
     "a thread's id is derived from its cause",
@@ -143,5 +207,12 @@ follow(
     "read.place)",
     WORK + "test_what_is_published_after_it_was_asked_what_is_wanted_is_left_for_the_next_time",
 )
+follow(
+    "what was hinted at and cannot be read yet is looked for soon",
+    "self._behind = Behind(until) if end < until else None",
+    "self._behind = None",
+    "unit/triggers/test_follow_end.py::"
+    "test_what_cannot_be_read_yet_since_an_older_transaction_is_open_is_looked_for_soon_and_told_of",
+)
 
-ROOMS = (log, restored, store, work, starting, follow)
+ROOMS = (log, book, restored, store, work, places, kept, waits, starting, follow)

@@ -78,7 +78,7 @@ CANARIES = (
     ("app/runners/graph", "tests/unit/runners/test_langgraph.py::test_sends_and_the_functional_api_work_too"),
     ("app/runners/", "tests/unit/engine/test_steps.py::test_n_steps_leave_n_plus_two_versions"),
     ("app/telemetry/", "tests/unit/telemetry/test_engine_metrics.py::test_a_breaker_shows_its_state"),
-    ("app/client", "tests/client/test_threads.py::test_a_thread_has_the_routes_of_its_id"),
+    ("app/client/", "tests/client/test_threads.py::test_a_thread_has_the_routes_of_its_id"),
     ("app/api/feed", "tests/api/test_feed.py::test_the_feed_begins_now_and_tells_of_every_thread"),
     ("app/api/", "tests/api/test_stream.py::test_a_stream_replays_then_follows_and_closes_at_the_end"),
 )

@@ -2,11 +2,12 @@
 import {start, watch} from '../../examples/javascript/page/watch.js';
 import {events} from '../../examples/javascript/backstitch.mjs';
 
+let reading;
 globalThis.EventSource = class extends EventTarget {
   constructor(url) {
     super();
-    const [, base, thread] = /^(.*)\/api\/invoke\/stream\/(.*)$/.exec(url);
-    this.reading = this.read(base, thread);
+    const [, base, thread] = /^(.*)\/api\/invoke\/stream\/(.*)\?after=0$/.exec(url);
+    reading = this.read(base, thread);
   }
 
   async read(base, thread) {
@@ -24,11 +25,11 @@ const url = process.argv[2];
 const workflow = {name: 'page', steps: [{id: 'talk', agent: 'talker', input: {topic: 'pages', pause: 0.02}}]};
 const {thread_id: thread} = await start(url, workflow, {});
 let text = '';
-const source = watch(url, thread, {
+watch(url, thread, {
   onStatus: ({thread_id}) => console.log('status', thread_id === thread),
   onEvent: ({event, step_id}) => console.log(event, step_id ?? ''),
-  onText: ({data}) => { text += data.text; },
+  onText: (step, streamed) => { text = streamed; },
   onEnd: ({data}) => console.log('ended', data.status, text),
 });
-await source.reading;
+await reading;
 await start(url, 'nothing', {}).catch((error) => console.log(error.message));

@@ -9,16 +9,19 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
 from app.client import Backstitch
+from app.domain import events as domain
 from tests.acceptance.service import ROOT, Service, running
 
 if TYPE_CHECKING:
@@ -145,6 +148,31 @@ def test_the_page_in_javascript(service: Service) -> None:
     assert told[7] == "Not Found: there is no workflow nothing"
 
 
+@needs_node
+def test_the_javascript_of_the_examples_survives_what_breaks() -> None:
+    assert run(str(NODE), ROOT / "tests/acceptance/cuts.mjs") == [
+        *("1 3", "2 undefined", "asked after ,1,1"),
+        "http://service/api/invoke/stream/t?after=0",
+        *("step_start", "talk one "),
+        "http://service/api/invoke/stream/t?after=2",
+        *(
+            "talk one two ",
+            "talk one two three",
+            "talk ",
+            "attempt_discarded",
+            "workflow_failed",
+            "end workflow_failed",
+        ),
+    ]
+
+
+def test_the_page_listens_to_every_event_there_is() -> None:
+    found = re.search(r"NAMES = \[(.*?)\]", (EXAMPLES / "javascript/page/watch.js").read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    told = {value for name, value in vars(domain).items() if name.isupper() and isinstance(value, str)}
+    assert set(re.findall(r"'(\w+)'", found[1])) == told - {domain.STEP_CHUNK}
+
+
 def test_a_graph_as_a_step(service: Service) -> None:
     pytest.importorskip("langgraph")
     assert python("langgraph/as_a_step.py", service) == [
@@ -211,6 +239,23 @@ def test_the_receiver_of_webhooks_in_javascript() -> None:
     ):
         found = run(str(NODE), "--input-type=module", "-e", script, SECRET, json.dumps(headers), body)
         assert found == [told]
+
+
+@needs_node
+def test_the_receiver_in_javascript_outlives_a_sender_that_breaks_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    env = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": SECRET}
+    with subprocess.Popen([str(NODE), EXAMPLES / "webhooks/receiver.mjs"], env=env, stdout=subprocess.PIPE) as receiver:
+        try:
+            client = httpx.Client(transport=httpx.HTTPTransport(retries=10))
+            assert client.post(f"http://127.0.0.1:{port}", content=b"unsigned").status_code == 400
+            with socket.create_connection(("127.0.0.1", port)) as sender:
+                sender.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            body = '{"name": "x"}'
+            assert client.post(f"http://127.0.0.1:{port}", content=body, headers=delivery(body)).status_code == 204
+        finally:
+            receiver.kill()
 
 
 def test_every_example_is_told_of() -> None:

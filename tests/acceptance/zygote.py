@@ -24,7 +24,17 @@ from typing import IO, TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NEEDED: Final = ("app.cli.serve", "app.bootstrap", "app.store.migration_run", "uvicorn.protocols.http.httptools_impl")
+_NEEDED: Final = (
+    "anyio._backends._asyncio",
+    "app.bootstrap",
+    "app.cli.serve",
+    "app.mcp_server.annex",
+    "app.mcp_server.inside",
+    "app.store.migration_run",
+    "cel",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvloop",
+)
 _WANTED: Final = ("openai.resources", "anthropic.resources")  # seconds of work for each service with such agents
 _DIED: Final = 70
 
@@ -134,6 +144,9 @@ def main() -> None:
 def _prepare() -> None:
     for name in _NEEDED:
         importlib.import_module(name)
+    for example in ("content_strategy.agents", "release_notes.doers"):
+        module, loads = example.split(".")
+        getattr(importlib.import_module(f"app.examples.{module}"), loads)()
     for name in _WANTED:
         with suppress(ImportError):
             importlib.import_module(name)

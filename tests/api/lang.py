@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from langgraph_sdk import get_client, get_sync_client
+from langgraph_sdk._async import http as async_http
+from langgraph_sdk._sync import http as sync_http
 
 from app.domain.runner import StepContext
 from app.runners.registration import function
@@ -208,3 +211,10 @@ async def parts(stream: AsyncIterator[StreamPart]) -> list[StreamPart]:
 def told(found: list[StreamPart], event: str) -> list[Any]:
     """The data of the parts of one name."""
     return [part.data for part in found if part.event == event]
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients come again at once when they are cut off."""
+    for module in (async_http, sync_http):
+        monkeypatch.setattr(module, "_reconnect_delay", lambda *_, **__: 0.0)

@@ -16,7 +16,7 @@ from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
 from app.bootstrap.config import LiveSettings
 from app.domain.breakers import BreakerPolicy
-from app.domain.commands import Accepted, Fork, Forked
+from app.domain.commands import Accepted, Check, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.moving import Moves, Outcome, Reason
@@ -170,7 +170,9 @@ class Control:
     async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
         return await self._thread(thread_id), []
 
-    async def cancel(self, thread_id: str, reason: str | None = None, *, force: bool = False) -> ThreadRecord:
+    async def cancel(
+        self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None
+    ) -> ThreadRecord:
         self._note(("cancel", reason, force))
         return await self._thread(thread_id)
 

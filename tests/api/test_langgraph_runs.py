@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
+from langgraph_sdk.errors import APIStatusError, ConflictError, NotFoundError, UnprocessableEntityError
 
 from tests.api.lang import held_of, parts, shared_lang, told
+from tests.receiver import Receiver
 
 if TYPE_CHECKING:
     from tests.api.lang import Lang
@@ -212,7 +213,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"interrupt_before": ["cut"]}, "gate"),
     ({"interrupt_after": "*"}, "gate"),
     ({"on_completion": "delete"}, "retention"),
-    ({"webhook": "https://example.org"}, "webhook"),
+    ({"webhook": "/relative"}, "webhook"),
+    ({"config": {"configurable": {"checkpoint_id": "1"}}}, "name it"),
     ({"checkpoint_id": "1"}, "name it"),
     ({"command": {"resume": 1}}, "name it"),
     ({"config": {"callbacks": []}}, "unknown field"),
@@ -224,6 +226,92 @@ async def test_what_has_no_counterpart_is_refused_in_words(lang: Lang) -> None:
     for given, says in REFUSED:
         with pytest.raises(UnprocessableEntityError, match=says):
             await lang.client.runs.create(None, "sewing", **given)
+
+
+async def test_what_goes_on_takes_variables_and_refuses_what_only_a_start_can_have(lang: Lang) -> None:
+    thread_id, _ = await lang.paused_at_gate()
+    command: Any = {"update": {"mood": "calm"}}
+    await lang.client.runs.wait(thread_id, "asking", command=command, context={"pace": "slow"})
+    found: Any = await lang.client.runs.wait(thread_id, "asking", command={"resume": {"yes": True}})
+    assert (found["mood"], found["pace"]) == ("calm", "slow")
+    key = {"Idempotency-Key": "twice"}
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"command": {"goto": "draft"}, "context": {"pace": "fast"}}, "context"),
+        ({"context": {"pace": "fast"}}, "nothing runs after it"),
+        ({"command": {"goto": "draft"}, "headers": key}, "Idempotency-Key"),
+        ({"checkpoint_id": "2", "webhook": "http://127.0.0.1:9/"}, "webhook"),
+        ({"webhook": "http://127.0.0.1:9/"}, "webhook"),
+        ({"checkpoint": {"version": 2}}, "not of a checkpoint"),
+    ]
+    for given, says in refused:
+        with pytest.raises(UnprocessableEntityError, match=says):
+            await lang.client.runs.create(thread_id, "asking", **given)
+
+
+async def test_a_run_that_goes_on_after_an_end_does_so_once_for_a_key(lang: Lang) -> None:
+    thread_id, run_id = await busy(lang)
+    await lang.client.runs.cancel(thread_id, run_id)
+    key = {"Idempotency-Key": "go on"}
+    calls = [await lang.client.runs.create(thread_id, "slow", headers=key) for _ in range(2)]
+    assert calls[0]["run_id"] == calls[1]["run_id"] != run_id
+    held_of(thread_id).go.set()
+
+
+async def test_a_checkpoint_in_the_config_is_where_a_run_begins(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "silk"})
+    place: Any = (await lang.client.threads.get_history(thread_id))[3]["checkpoint"]
+    await lang.client.runs.wait(thread_id, "sewing", config={"configurable": place})
+    state = await lang.client.threads.get_state(thread_id)
+    assert state["metadata"] is not None
+    assert state["metadata"]["version"] == 5 + 3
+
+
+async def test_a_run_keeps_its_metadata_when_it_is_answered(lang: Lang) -> None:
+    thread_id, _ = await lang.paused_at_gate(metadata={"by": "ana"})
+    await lang.client.runs.wait(thread_id, "asking", command={"resume": {"yes": True}}, multitask_strategy="interrupt")
+    [run] = await lang.client.runs.list(thread_id)
+    assert run["metadata"] is not None
+    assert (run["metadata"]["by"], run["multitask_strategy"]) == ("ana", "interrupt")
+
+
+async def test_a_state_that_is_written_is_no_run_until_it_is_run(lang: Lang) -> None:
+    thread_id, run_id = await busy(lang)
+    await lang.client.runs.cancel(thread_id, run_id)
+    await lang.client.threads.update_state(thread_id, {"mood": "calm"})
+    assert [run["run_id"] for run in await lang.client.runs.list(thread_id)] == [run_id]
+    held_of(thread_id).go.set()
+    found: Any = await lang.client.runs.wait(thread_id, "slow")
+    assert found["mood"] == "calm"
+    assert [run["status"] for run in await lang.client.runs.list(thread_id)] == ["success", "interrupted"]
+
+
+async def test_runs_are_listed_in_pages(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    made = [(await lang.client.runs.wait(thread_id, "sewing", input={"topic": name}))["input"] for name in "abcd"]  # type: ignore[call-overload]
+    whole = [run["run_id"] for run in await lang.client.runs.list(thread_id)]
+    assert len(whole) == len(made)
+    await lang.client.runs.delete(thread_id, whole[1])
+    pages = [await lang.client.runs.list(thread_id, limit=1, offset=offset) for offset in range(4)]
+    assert [[run["run_id"] for run in one] for one in pages] == [[whole[0]], [whole[2]], [whole[3]], []]
+
+
+async def test_a_webhook_is_told_of_the_end_of_its_run(lang: Lang) -> None:
+    with Receiver() as receiver:
+        run = await lang.client.runs.create(None, "sewing", input={"topic": "a"}, webhook=receiver.url)
+        [got] = await asyncio.to_thread(receiver.wait, 1)
+    assert (got.value["type"], got.value["data"]["thread_id"]) == ("backstitch.workflow_complete", run["thread_id"])
+    assert got.value["data"]["execution_id"] == run["run_id"]
+
+
+async def test_a_batch_with_an_unknown_assistant_begins_nothing(lang: Lang) -> None:
+    batch: Any = [{"assistant_id": "sewing", "thread_id": "batch", "input": {}, "if_not_exists": "create"}]
+    wrong: Any
+    for wrong in ({"assistant_id": "nobody"}, {"assistant_id": "sewing", "interrupt_before": "*"}):
+        with pytest.raises(APIStatusError):
+            await lang.client.runs.create_batch([*batch, wrong])
+    with pytest.raises(NotFoundError):
+        await lang.client.threads.get("batch")
 
 
 async def test_an_unknown_assistant_is_not_found(lang: Lang) -> None:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
+from app.api.langgraph import replies
 from tests.api.lang import held_of, parts, shared_lang, told
 
 if TYPE_CHECKING:
@@ -54,6 +55,32 @@ async def test_the_history_is_paged_and_filtered(lang: Lang) -> None:
     assert await ids(checkpoint={"checkpoint_id": "3"}) == ["3", "2", "1"]
     [slim] = await lang.client.threads.get_history(thread_id, limit=1, select=["values.output", "next"])
     assert slim == {"next": [], "values": {"output": {"made": "silk"}}}
+
+
+async def test_a_page_of_states_that_weighs_too_much_is_refused(lang: Lang, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread_id = (await lang.client.threads.create(metadata={"weighed": True}))["thread_id"]
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "silk"})
+    monkeypatch.setattr(replies, "MOST", 1)
+    assert len(await lang.client.threads.get_history(thread_id, limit=1)) == 1
+    with pytest.raises(UnprocessableEntityError, match="ask for fewer") as refused:
+        await lang.client.threads.get_history(thread_id)
+    assert refused.value.code == "output_too_large"
+    places = await lang.client.threads.get_history(thread_id, select=["checkpoint", "metadata"])
+    assert [set(one) for one in places] == [{"checkpoint", "metadata"}] * 5
+    await lang.client.threads.copy(thread_id)
+    with pytest.raises(UnprocessableEntityError, match="ask for fewer"):
+        await lang.client.threads.search(metadata={"weighed": True})
+    assert len(await lang.client.threads.search(metadata={"weighed": True}, select=["thread_id"])) == 2
+
+
+async def test_the_history_goes_on_before_a_checkpoint_in_a_config_too(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    await lang.client.runs.wait(thread_id, "sewing", input={"topic": "silk"})
+    before: Any = {"configurable": {"thread_id": thread_id, "checkpoint_id": "3"}}
+    found = await lang.client.threads.get_history(thread_id, before=before)
+    assert [one["checkpoint"]["checkpoint_id"] for one in found] == ["2", "1"]
+    with pytest.raises(UnprocessableEntityError, match="not of a checkpoint"):
+        await lang.client.threads.get_history(thread_id, before={"version": 3})  # type: ignore[arg-type]
 
 
 async def test_the_state_is_there_at_every_checkpoint(lang: Lang) -> None:
@@ -124,6 +151,30 @@ async def test_several_questions_are_answered_by_their_ids(lang: Lang) -> None:
     assert [one["value"] for one in again["__interrupt__"]] == ["a"]
     done: Any = await lang.client.runs.wait(thread_id, "two", command={"resume": 1})
     assert done["output"] == {"a": 1, "b": 2}
+
+
+async def test_of_several_answers_none_is_taken_if_one_cannot_be(lang: Lang) -> None:
+    form = {"type": "object", "required": ["yes"]}
+    gates = [{"id": name, "needs": [], "gate": {"title": name, "form": form}} for name in ("a", "b")]
+    await lang.register({"name": "both", "steps": gates})
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    found: Any = await lang.client.runs.wait(thread_id, "both")
+    ids = {one["value"]: one["id"] for one in found["__interrupt__"]}
+    command: Any = {"resume": {ids["a"]: {"yes": True}, ids["b"]: {}}}
+    with pytest.raises(UnprocessableEntityError, match="required property"):
+        await lang.client.runs.create(thread_id, "both", command=command)
+    assert len((await state(lang, thread_id))["interrupts"]) == 2
+
+
+async def test_the_id_of_a_question_that_is_closed_is_not_taken_for_an_answer(lang: Lang) -> None:
+    await lang.register({"name": "any", "steps": [{"id": name, "gate": {"title": name}} for name in ("a", "b")]})
+    thread_id = (await lang.client.threads.create())["thread_id"]
+    first: Any = await lang.client.runs.wait(thread_id, "any")
+    command: Any = {"resume": {first["__interrupt__"][0]["id"]: 1}}
+    await lang.client.runs.wait(thread_id, "any", command=command)
+    with pytest.raises(ConflictError, match="is not open") as refused:
+        await lang.client.runs.create(thread_id, "any", command=command)
+    assert refused.value.code == "not_interrupted"
 
 
 async def test_a_run_with_a_new_input_drops_the_question(lang: Lang) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from langgraph_sdk.errors import UnprocessableEntityError
 
 from app.domain.errors import Unavailable
-from tests.api.lang import held_of, parts, shared_lang, told
+from tests.api.lang import held_of, no_pause, parts, shared_lang, told  # noqa: F401 - a fixture
 from tests.llm_server import LlmServer, serving
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ async def test_modes_that_are_not_there_are_refused_and_nothing_begins(lang: Lan
     assert await lang.client.runs.list(thread_id) == []
 
 
+@pytest.mark.usefixtures("no_pause")
 async def test_a_stream_that_is_cut_goes_on_by_itself(lang: Lang) -> None:
     thread_id = await thread_of(lang)
     found: list[StreamPart] = []
@@ -137,6 +138,7 @@ async def test_a_stream_that_is_cut_goes_on_by_itself(lang: Lang) -> None:
     assert len(set(durable(found))) == len(durable(found)) > 20
 
 
+@pytest.mark.usefixtures("no_pause")
 async def test_the_synchronous_stream_is_cut_and_goes_on_too(lang: Lang) -> None:
     thread_id, loop = await thread_of(lang), asyncio.get_running_loop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 lang = pytest_asyncio.fixture(shared_lang, scope="module", loop_scope="module")
+
+
+def counted(call: Any, calls: list[Any]) -> Any:
+    """The same, written down."""
+
+    async def counting(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return await call(*arguments)
+
+    return counting
 
 
 async def test_a_thread_is_made_before_it_runs_and_is_the_same_afterwards(lang: Lang) -> None:
@@ -66,6 +77,26 @@ async def test_metadata_is_added_to(lang: Lang) -> None:
     assert (await lang.client.threads.get(thread_id))["metadata"] == {"a": 3, "b": 2}
 
 
+async def test_metadata_does_not_grow_without_end(lang: Lang) -> None:
+    thread_id = (await lang.client.threads.create(metadata={"a": "x" * 40_000}))["thread_id"]
+    with pytest.raises(UnprocessableEntityError, match="larger than"):
+        await lang.client.threads.update(thread_id, metadata={"b": "x" * 40_000})
+    await lang.client.threads.update(thread_id, metadata={"a": "y" * 40_000})
+    with pytest.raises(UnprocessableEntityError, match="larger than"):
+        await lang.client.runs.create(thread_id, "sewing", input={}, metadata={"a": "x" * 70_000})
+
+
+async def test_many_threads_are_asked_for_at_once(lang: Lang, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [await lang.client.threads.create(metadata={"many": True}) for _ in range(4)]
+    await asyncio.gather(*[lang.client.runs.wait(one["thread_id"], "sewing", input={"topic": "a"}) for one in runs])
+    asked: list[Any] = []
+    for of, name in ((lang.real.services.sdk_threads, "statuses"), (lang.real.services.registry, "definition")):
+        monkeypatch.setattr(of, name, counted(getattr(of, name), asked))
+    found = await lang.client.threads.search(metadata={"many": True}, select=["thread_id", "status", "metadata"])
+    assert [one["status"] for one in found] == ["idle"] * 4
+    assert len(asked) == 2
+
+
 async def test_a_thread_that_was_started_elsewhere_is_known_too(lang: Lang) -> None:
     started = await lang.real.post("/api/invoke", {"workflow": "sewing", "input": {"topic": "a"}}, expect=200)
     thread = await lang.client.threads.get(started["thread_id"])
@@ -83,6 +114,7 @@ async def test_a_copy_has_the_same_state_and_goes_its_own_way(lang: Lang) -> Non
     values = (await lang.client.threads.get_state(copy["thread_id"]))["values"]
     assert values["cut"] == {"of": "a"}  # type: ignore[call-overload]
     assert (copy["thread_id"] != thread_id, copy["metadata"]["user"]) == (True, "ana")
+    assert await lang.client.runs.list(copy["thread_id"]) == []
     empty: Any = await lang.client.threads.copy((await lang.client.threads.create(metadata={"x": 1}))["thread_id"])
     assert empty["metadata"] == {"x": 1}
 
@@ -93,6 +125,7 @@ async def test_a_copy_of_a_thread_on_its_way_waits_for_a_run(lang: Lang) -> None
     await held_of(thread_id).entered.wait()
     copy: Any = await lang.client.threads.copy(thread_id)
     assert (copy["status"], copy["values"]["first"]) == ("interrupted", {"n": 1})
+    assert await lang.client.runs.list(copy["thread_id"]) == []
     held_of(copy["thread_id"]).go.set()
     found: Any = await lang.client.runs.wait(copy["thread_id"], "slow")
     assert found["hold"] == "let go"
@@ -120,6 +153,7 @@ NOT_SUPPORTED: list[tuple[Callable[..., Any], str]] = [
     (lambda c: c.threads.create(thread_id="not allowed"), "A-Z"),
     (lambda c: c.threads.create(metadata={"a": "\x00"}), "u0000"),
     (lambda c: c.threads.create(supersteps=[{"updates": []}]), "copy one"),
+    (lambda c: c.threads.get("a", include=["ttl"]), "retention"),
     (lambda c: c.threads.search(values={"a": 1}), "metadata"),
     (lambda c: c.threads.search(extract={"a": "values.b"}), "values"),
     (lambda c: c.threads.search(limit=0), "greater than or equal to 1"),
@@ -130,9 +164,6 @@ NOT_SUPPORTED: list[tuple[Callable[..., Any], str]] = [
     (lambda c: c.assistants.set_latest("sewing", 1), "register a document"),
 ]
 ABSENT: list[Callable[..., Any]] = [
-    lambda c: c.crons.create("sewing", schedule="* * * * *"),
-    lambda c: c.crons.search(),
-    lambda c: c.crons.create_for_thread("t", "sewing", schedule="* * * * *"),
     lambda c: c.store.put_item(["a"], key="b", value={}),
     lambda c: c.store.search_items(["a"]),
     lambda c: c.store.list_namespaces(["a"]),
@@ -145,9 +176,9 @@ async def test_what_is_not_supported_is_refused_in_words(lang: Lang) -> None:
             await call(lang.client)
 
 
-async def test_crons_and_the_store_are_not_implemented_and_say_so(lang: Lang) -> None:
+async def test_the_store_is_not_implemented_and_says_so(lang: Lang) -> None:
     for call in ABSENT:
-        with pytest.raises(InternalServerError, match=r"this service has no (crons|store)") as raised:
+        with pytest.raises(InternalServerError, match="this service has no store") as raised:
             await call(lang.client)
         assert raised.value.status_code == 501
 
@@ -182,6 +213,10 @@ async def test_lists_of_assistants_have_pages(lang: Lang) -> None:
     names = [one["name"] for one in first["assistants"] + rest["assistants"]]
     assert names == sorted(names)
     assert (len(first["assistants"]), rest["next"]) == (2, None)
+    for by in ("assistant_id", "created_at", "updated_at", "graph_id"):
+        order: Any = by
+        found = [one[by] for one in await lang.client.assistants.search(sort_by=order, sort_order="desc", limit=100)]
+        assert found == sorted(found, reverse=True)
 
 
 async def test_the_graph_of_an_assistant_has_its_steps_between_start_and_end(lang: Lang) -> None:
@@ -201,7 +236,7 @@ async def test_the_graph_of_an_assistant_has_its_steps_between_start_and_end(lan
 
 async def test_the_service_says_that_it_is_there_and_what_it_has(lang: Lang) -> None:
     assert await lang.client.http.get("/ok") == {"ok": True}
-    assert (await lang.client.http.get("/info"))["flags"]["crons"] is False
+    assert (await lang.client.http.get("/info"))["flags"]["crons"] is True
 
 
 async def test_the_synchronous_client_has_threads_and_assistants_too(lang: Lang) -> None:

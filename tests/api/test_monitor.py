@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import monitor
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ GATE = {"id": "approve", "gate": {"title": "Publish it?", "assignees": ["ana"]}}
 @pytest.fixture
 async def real() -> AsyncGenerator[Real]:
     """An engine with nothing in it."""
-    async with open_real() as found:
+    async with open_real(shutdown_grace_seconds=0.05) as found:
         yield found
 
 
@@ -51,6 +52,33 @@ async def test_a_question_names_who_is_asked_and_counts_as_stuck_in_time(real: R
     assert (entry["progress"], entry["current_steps"], entry["stuck"]) == (0.5, ["approve"], False)
     assert entry["why"][0]["detail"] == "an answer of ana is waited for: Publish it?"
     assert (await seen(real, thread, "gate", stuck_after=0))["stuck"] is True
+
+
+@pytest.mark.parametrize(
+    ("waits", "named", "said"),
+    [
+        ({"signal": "go"}, {"signal": "go", "topic": None}, "the signal go is waited for"),
+        (
+            {"topic": "orders.*", "match": "message.data.id == 7", "timeout": "1h"},
+            {"signal": None, "topic": "orders.*"},
+            "a message on orders.* is waited for, if message.data.id == 7",
+        ),
+    ],
+)
+async def test_a_wait_tells_what_for_and_counts_as_stuck_in_time(real: Real, waits: Any, named: Any, said: str) -> None:
+    thread = await start(real, {"id": "w", "wait_for": waits})
+    entry = await seen(real, thread, "waiting", stuck_after=0)
+    [why] = entry["why"]
+    assert (why["detail"], {name: why[name] for name in named}) == (said, named)
+    assert (entry["stuck"], why["until"] is not None) == (True, "timeout" in waits)
+
+
+async def test_who_waits_for_a_sub_workflow_is_told_which_thread_that_is(real: Real) -> None:
+    await real.post("/api/workflows", {"name": "asking", "steps": [GATE]}, expect=201)
+    thread = await start(real, {"id": "child", "workflow": "asking"})
+    entry = await seen(real, thread, "sub_workflow")
+    [child] = [one["thread_id"] for one in (await real.get("/api/workflow/monitor", workflow="asking"))["threads"]]
+    assert entry["why"][0]["detail"] == f"a sub-workflow, the thread {child}, has not ended"
 
 
 async def test_a_retry_tells_after_which_error(real: Real) -> None:
@@ -97,6 +125,14 @@ async def test_a_step_that_takes_long_is_named(real: Real) -> None:
     thread = await start(real, {"id": "a", "agent": "hanging"})
     entry = await seen(real, thread, "no_progress", stuck_after=0)
     assert entry["why"][0]["detail"].startswith("the agent hanging has been at it for")
+
+
+async def test_of_very_many_the_oldest_are_looked_through(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "_SCANNED", 1)
+    first = await start(real, GATE)
+    await seen(real, first, "gate")
+    await start(real, GATE)
+    assert (await seen(real, first, "gate"))["thread_id"] == first
 
 
 async def test_the_limit_keeps_those_that_moved_longest_ago(real: Real) -> None:

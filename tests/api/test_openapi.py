@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
+from fastapi.openapi.utils import get_openapi
 
 from app.api.app import create_app
 from app.domain.records import ErrorInfo
@@ -39,6 +41,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
         for method, operation in item.items():
             if method in METHODS:
                 yield path, method, operation
+
+
+def test_no_name_of_a_schema_tells_where_its_code_stands(document: dict[str, Any]) -> None:
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
 
 
 def test_every_route_of_the_contract_is_there_and_only_under_api(document: dict[str, Any]) -> None:
@@ -203,6 +209,20 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     references = set(_references(document))
     assert {value.rpartition("/")[2] for value in references} <= schemas.keys()
     assert "HTTPValidationError" not in {value.rpartition("/")[2] for value in references}
+
+
+async def test_the_document_is_worked_out_beside_the_event_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by: list[threading.Thread] = []
+
+    def heard(**of: Any) -> dict[str, Any]:
+        by.append(threading.current_thread())
+        return get_openapi(**of)
+
+    monkeypatch.setattr("app.api.openapi.get_openapi", heard)
+    answers = [(await client.get("/api/openapi.json")).json()["info"]["title"] for _ in range(2)]
+    assert (answers, len(by), threading.main_thread() in by) == (["Backstitch"] * 2, 1, False)
 
 
 async def test_what_is_answered_fits_what_is_documented(

@@ -151,6 +151,7 @@ async def test_a_test_is_sent_now_and_tells_what_came_back(real: Real, receiver:
     found = await real.post(f"/api/webhooks/{made['id']}/test", expect=200)
     assert (found["status"], found["topic"]) == ("failed", "webhook.test")
     assert (found["tries"][0]["status_code"], found["tries"][0]["answer"]) == (418, "a teapot")
+    assert found["ended_at"]
     assert receiver.got[0].verified(made["secret"])["data"] == {"webhook_id": made["id"]}
     listed = await real.get(f"/api/webhooks/{made['id']}/deliveries", status="failed")
     assert [one["id"] for one in listed["deliveries"]] == [found["id"]]
@@ -221,6 +222,8 @@ async def test_one_that_answers_410_is_disabled_and_says_why(real: Real, receive
         ({"url": "https://x.example", "headers": {"Host": "y"}}, "/headers"),
         ({"url": "https://x.example", "headers": {"a b": "y"}}, "/headers"),
         ({"url": "https://x.example", "headers": {"a": "***"}}, "/headers"),
+        ({"url": "https://x.example", "headers": {"a": " geheim"}}, "/headers"),
+        ({"url": "https://x.example", "headers": {"a": "1", "A": "2"}}, "/headers"),
         ({"url": "https://x.example", "secret": "geheim"}, "/secret"),
         ({"url": "https://x.example", "nonsense": 1}, "/nonsense"),
         ({}, "/url"),

@@ -1,24 +1,24 @@
-"""kill -9 of the only process while messages are published and triggers act on them: each message starts each workflow once."""
+"""Two processes, killed and frozen, while messages are published and acted on: each message starts each workflow once."""
 
 from __future__ import annotations
 
-import asyncio
 import random
+import signal
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import httpx
 
 from tests.chaos.frame import Outcome, Row
-from tests.chaos.world import ask, services
+from tests.chaos.world import database, services
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.acceptance.service import Service
+    from tests.chaos.world import Database
 
 LEASE = 2
 PUBLISHERS = 32
@@ -32,14 +32,17 @@ STARTED = """
         count(completed_at) AS completed
     FROM workflow_executions WHERE triggered_by LIKE 'trigger:%'
 """
+FOLLOWER = """
+    SELECT i.process FROM followers AS f JOIN incarnations AS i ON i.id::text = f.owner WHERE f.name = 'triggers_messages'
+"""
 FIRED = "SELECT count(*), count(*) FILTER (WHERE outcome = 'started') FROM trigger_firings"
 
 
 class Publishers:
     """Publish all messages over HTTP, each with its key and again until somebody accepts it."""
 
-    def __init__(self, service: Service, number: int) -> None:
-        self._service = service
+    def __init__(self, pair: list[Service], number: int) -> None:
+        self._pair = pair
         self._left = list(range(number))[::-1]
         self._lock = threading.Lock()
         self.ids: set[str] = set()
@@ -75,7 +78,7 @@ class Publishers:
         headers = {"Idempotency-Key": f"load-{number}"}
         while True:
             with suppress(httpx.TransportError):
-                url = f"{self._service.url}/api/messages/load.here"
+                url = f"{self._pair[(number + self.again) % 2].url}/api/messages/load.here"
                 answer = http.post(url, json={"number": number}, headers=headers)
                 if answer.status_code == 202:
                     self.ids.add(answer.json()["id"])
@@ -87,24 +90,31 @@ class Publishers:
 
 
 def run(messages: int, folder: Path) -> Outcome:
-    """One process, killed while messages come in and while what is left of them is acted on."""
+    """Whoever acts on the messages is killed, and once frozen past its lease, while they come in and are acted on."""
     outcome, dice, kills = Outcome(), random.Random(3), 5 if messages > 1_000 else 2
-    with services(folder, 1, LEASE_SECONDS=LEASE, LOG_LEVEL="warning") as [service]:
-        service.register({"name": "handle", "steps": [{"id": "only", "agent": "hand", "input": {}}]})
+    with (
+        database(folder) as base,
+        services(folder, 2, DATABASE_URL=base.dsn, LEASE_SECONDS=LEASE, LOG_LEVEL="warning") as pair,
+    ):
+        pair[0].register({"name": "handle", "steps": [{"id": "only", "agent": "hand", "input": {}}]})
         for trigger in TRIGGERS:
-            service.post("/api/triggers", {"workflow": "handle", **trigger}, expect=201)
-        publishers, began = Publishers(service, messages), time.monotonic()
+            pair[0].post("/api/triggers", {"workflow": "handle", **trigger}, expect=201)
+        publishers, began = Publishers(pair, messages), time.monotonic()
         publishers.start()
-        marks = sorted(dice.sample(range(1, 10), kills))
-        for mark in marks:  # the tenths of all starts after which it is killed
-            _reach(service, 3 * messages * mark // 10)
-            service.kill()
-            service.start().ready()
+        marks = sorted(dice.sample(range(1, 10), kills + 1))
+        for number, mark in enumerate(marks):  # the tenths of all starts after which one is killed, or frozen
+            _reach(base, 3 * messages * mark // 10)
+            victim = _follower(base, pair)
+            if number == 1:
+                _freeze(victim)
+            else:
+                victim.kill()
+                victim.start().ready()
         publishers.join()
         published = time.monotonic() - began
-        _reach(service, 3 * messages)
+        _reach(base, 3 * messages)
         acted = time.monotonic() - began
-        _settle(service, 3 * messages, outcome)
+        _settle(base, 3 * messages, outcome)
         outcome.figures |= {
             "kills": kills,
             "messages": messages,
@@ -117,26 +127,33 @@ def run(messages: int, folder: Path) -> Outcome:
     return outcome
 
 
-def _look(service: Service, query: str) -> asyncpg.Record:
-    while True:
-        with suppress(OSError, asyncpg.PostgresError):
-            return asyncio.run(ask(service.dsn, query))[0]
-        time.sleep(0.1)
+def _freeze(service: Service) -> None:
+    """It stops in the middle of whatever it does, until the other has gone on for it."""
+    assert service.process is not None
+    service.process.send_signal(signal.SIGSTOP)
+    time.sleep(2 * LEASE)
+    service.process.send_signal(signal.SIGCONT)
 
 
-def _reach(service: Service, started: int) -> None:
-    while _look(service, STARTED)["started"] < started:
+def _follower(base: Database, pair: list[Service]) -> Service:
+    """Who acts on the messages."""
+    told = str(base.sql(FOLLOWER))
+    return next((one for one in pair if one.process is not None and str(one.process.pid) in told), pair[0])
+
+
+def _reach(base: Database, started: int) -> None:
+    while base.sql(STARTED)[0]["started"] < started:
         time.sleep(0.2)
 
 
-def _settle(service: Service, threads: int, outcome: Outcome) -> None:
+def _settle(base: Database, threads: int, outcome: Outcome) -> None:
     """Wait for the end of all, see that the triggers come to rest, and count."""
-    while (found := _look(service, STARTED))["completed"] < threads:
+    while (found := base.sql(STARTED)[0])["completed"] < threads:
         time.sleep(0.5)
     rest = "SELECT min(f.xact) > max(m.xact) FROM followers AS f, messages AS m WHERE f.name = 'triggers_messages'"
-    while not _look(service, rest)[0]:
+    while not base.sql(rest)[0][0]:
         time.sleep(0.1)
-    found, (firings, done) = _look(service, STARTED), tuple(_look(service, FIRED))
+    found, (firings, done) = base.sql(STARTED)[0], tuple(base.sql(FIRED)[0])
     for name, number in (("threads", found["started"]), ("different", found["different"])):
         outcome.expect(number == threads, f"{number} {name} and not {threads}")
     outcome.expect(firings == done == threads, f"{firings} firings, {done} of them started a thread, and not {threads}")
@@ -146,7 +163,7 @@ def _settle(service: Service, threads: int, outcome: Outcome) -> None:
 ROWS = (
     Row(
         name="messages",
-        fault="kill -9 while messages are published and three triggers act on them",
+        fault="kill -9 of the one of two processes that acts on messages, and a freeze past its lease, with three triggers",
         passes="each message starts each of its three workflows exactly once",
         unit="messages",
         doses=(500, 10_000),

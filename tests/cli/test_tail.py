@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.client import ApiError, UnreachableError
-from app.client_look import Look
+from app.client.look import Look
 from tests.api.service import in_process, new_service
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Wire:
 
 @pytest.fixture
 async def whole(monkeypatch: pytest.MonkeyPatch) -> Whole:
-    monkeypatch.setattr("app.client_look._POLL", 0.001)
+    monkeypatch.setattr("app.client.look._POLL", 0.001)
     return await new_service()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints, is_typeddict
 
 import pytest
 
-from app import client_fields, client_listed, client_types
+from app.client import fields, listed, types
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,14 +50,14 @@ def test_the_types_are_those_of_the_openapi_document(script: Any, capsys: pytest
 
 
 def test_old_types_are_named(script: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "texts", lambda: {ROOT / "app/client_types.py": "other", ROOT / "app/none.py": ""})
+    monkeypatch.setattr(script, "texts", lambda: {ROOT / "app/client/types.py": "other", ROOT / "app/none.py": ""})
     assert script.main(["--check"]) == 1
-    assert "app/client_types.py is not what" in capsys.readouterr().out
+    assert "app/client/types.py is not what" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [client_types, client_listed, client_fields])
+@pytest.mark.parametrize("module", [types, listed, fields])
 def test_the_types_refer_to_what_there_is(module: ModuleType) -> None:
-    names = {**vars(client_types), **vars(module), "Mapping": Mapping, "Sequence": Sequence, "datetime": datetime}
+    names = {**vars(types), **vars(module), "Mapping": Mapping, "Sequence": Sequence, "datetime": datetime}
     found = [one for one in vars(module).values() if is_typeddict(one)]
     assert len(found) > 10
     for one in found:
@@ -65,11 +65,11 @@ def test_the_types_refer_to_what_there_is(module: ModuleType) -> None:
 
 
 def test_a_copy_of_the_files_works_in_another_package(tmp_path: Path) -> None:
-    package = tmp_path / "sewing"
-    package.mkdir()
-    files = sorted((ROOT / "app").glob("client*.py"))
+    package = tmp_path / "sewing/client"
+    package.mkdir(parents=True)
+    files = sorted((ROOT / "app/client").glob("*.py"))
     for file in files:
         (package / file.name).write_text(file.read_text("utf-8").replace("app.client", "sewing.client"), "utf-8")
-    code = CHECK.format(imports="\n".join(f"import sewing.{file.stem}" for file in files))
+    code = CHECK.format(imports="\n".join(f"import sewing.client.{file.stem}" for file in files))
     ran = subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +13,10 @@ import httpx
 import pytest
 
 from app import client
-from app.client import Backstitch, SyncBackstitch, SyncThread, Thread, WorkflowFailed, Workflows
-from app.client_agents import Agents
-from app.client_sync import SyncWorkflows
-from tests.client.wire import ACCEPTED, THREAD, Wire, frame, names, status_of, streamed
+from app.client import Backstitch, ClientError, SyncBackstitch, SyncThread, Thread, WorkflowFailed, Workflows
+from app.client.agents import Agents
+from app.client.sync import SyncWorkflows
+from tests.client.wire import ACCEPTED, EVENTS, THREAD, Body, Wire, frame, names, status_of, streamed
 
 ELSEWHERE = {"invoke", "status", "resume", "rollback", "cancel", "pause", "history", "stream", "post_once"}
 """What a Backstitch has beside its threads' own methods, for which SyncBackstitch has `thread` and `request`."""
@@ -70,22 +72,12 @@ def test_events_and_lists_are_gone_through() -> None:
 
 
 def test_leaving_a_stream_early_closes_its_connection() -> None:
-    closed = threading.Event()
-
-    class Body(httpx.AsyncByteStream):
-        async def __aiter__(self) -> Any:
-            yield frame(1, "workflow_start")
-            await client.asyncio.Event().wait()
-
-        async def aclose(self) -> None:
-            closed.set()
-
-    answer = httpx.Response(200, stream=Body(), headers={"content-type": "text/event-stream"})
-    with blocking(Wire(answer)) as service:
+    body = Body(frame(1, "workflow_start"))
+    with blocking(Wire(httpx.Response(200, stream=body, headers=EVENTS))) as service:
         for event in service.thread(THREAD).events():
             assert event.seq == 1
             break
-        assert closed.wait(60)
+        service.run(asyncio.wait_for(body.closed.wait(), 60))
 
 
 def test_threads_share_it_and_forks_are_its_threads() -> None:
@@ -97,6 +89,7 @@ def test_threads_share_it_and_forks_are_its_threads() -> None:
 
 def test_what_else_the_async_client_can_do_is_run_in_its_loop() -> None:
     with blocking(Wire(httpx.Response(200, json={"agents": []}))) as service:
+        assert service.run(Agents(service.asynchronous).show("a")) == {"agents": []}
         assert service.run(Agents(service.asynchronous).list()) == {"agents": []}
 
 
@@ -108,6 +101,49 @@ def test_when_it_is_closed_its_thread_has_ended() -> None:
     service.close()
     left.close()
     assert threading.active_count() == before
+
+
+def test_closing_it_ends_what_other_threads_wait_for() -> None:
+    service = blocking(Wire(httpx.Response(200, stream=Body(frame(1, "workflow_start")), headers=EVENTS)))
+    reached, told = threading.Event(), list[str]()
+
+    def follow() -> None:
+        try:
+            for _ in service.thread(THREAD).events():
+                reached.set()
+        except ClientError as error:
+            told.append(str(error))
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    assert reached.wait(60)
+    service.close()
+    follower.join(20)
+    assert told == ["the client is closed, or this process was forked after it was made"]
+
+
+def test_what_is_closed_says_so_and_may_be_closed_again() -> None:
+    with blocking(Wire(httpx.Response(200, json={}))) as service:
+        service.close()
+        with pytest.raises(ClientError, match="the client is closed"):
+            service.health()
+
+
+def test_a_callback_that_waits_for_the_client_is_told_instead_of_waiting_for_ever() -> None:
+    wire = Wire(streamed(frame(1, "step_start")), streamed(frame(2, "workflow_complete")))
+    with blocking(wire) as service, pytest.raises(RuntimeError, match="a callback of the client cannot wait for it"):
+        list(service.thread(THREAD).events(on_cut=lambda _: service.thread(THREAD).status() and None))
+
+
+def test_in_a_forked_process_it_says_that_it_belongs_to_the_parent() -> None:
+    with blocking(Wire(httpx.Response(200, json={}))) as service:
+        if (child := os.fork()) == 0:
+            try:
+                service.health()
+            except ClientError:
+                os._exit(7)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_the_module_has_no_other_names() -> None:

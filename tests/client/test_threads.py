@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app import client_threads
-from app.client import ApiError, Backstitch, Thread, UnreachableError, WorkflowFailed
+from app.client import ApiError, Backstitch, Thread, UnreachableError, WorkflowFailed, threads
 from tests.cli.contract import Service
-from tests.client.wire import THREAD, Wire, frame, names, refusal, status_of, streamed
+from tests.client.wire import EVENTS, FAILED, THREAD, Body, Wire, frame, names, refusal, status_of, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-FAILED = status_of("failed", error={"kind": "timeout", "message": "too slow", "step_id": "a"})
 
 
 def routes(**found: Any) -> Wire:
@@ -71,15 +68,15 @@ async def test_waiting_is_told_of_the_end_by_the_stream() -> None:
     [refusal(404, "not_found"), httpx.Response(204), httpx.Response(200, html="<p>"), streamed],
 )
 async def test_waiting_needs_no_stream(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.1)
-    monkeypatch.setattr(client_threads, "_BREATH", 0)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.1)
+    monkeypatch.setattr(threads, "_BREATH", 0)
     wire = routes(status=[state("running"), state("pending"), state("completed")], stream=stream)
     async with wire.client() as service:
         assert (await service.thread(THREAD).wait(timeout=60))["status"] == "completed"
 
 
 async def test_waiting_for_very_many_opens_only_so_many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.01)
     wire = routes(status=[state("running"), state("completed")])
     async with wire.client() as service:
         service.watching = asyncio.Semaphore(0)
@@ -88,7 +85,7 @@ async def test_waiting_for_very_many_opens_only_so_many_streams(monkeypatch: pyt
 
 
 async def test_waiting_outlives_an_outage_and_ends_with_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_threads, "_FIRST_LOOK", 0.01)
+    monkeypatch.setattr(threads, "_FIRST_LOOK", 0.01)
     away = refusal(503)
     wire = routes(status=[state("running"), away, away, refusal(404, "thread_not_found")], stream=httpx.Response(204))
     async with wire.client(retry_for=0) as service:
@@ -295,3 +292,30 @@ async def test_a_page_in_the_place_of_a_stream_is_recognised() -> None:
     async with Wire(httpx.Response(200, html="<h1>Sign in</h1>")).client() as service:
         with pytest.raises(ApiError, match="Not an answer of Backstitch"):
             await anext(service.thread(THREAD).events())
+
+
+async def test_events_go_on_when_the_database_was_put_back_in_between() -> None:
+    before = [frame(seq, "step_progress") for seq in range(1, 9)]
+    after = [frame(None, "snapshot"), frame(4, "workflow_resumed"), frame(5, "workflow_complete")]
+    after[0] = b'event: snapshot\ndata: {"last_seq": 3}\n\n'
+    wire = Wire(streamed(*before, cut=True), streamed(*after))
+    async with wire.client() as service:
+        found = [event.seq async for event in service.thread(THREAD).events() if event.seq]
+    assert found == [*range(1, 9), 4, 5]
+
+
+async def test_a_thread_that_was_resumed_during_a_cut_has_not_ended() -> None:
+    wire = Wire(streamed(frame(1, "workflow_failed"), cut=True), streamed(), streamed(frame(2, "workflow_complete")))
+    async with wire.client() as service:
+        found = [event.seq async for event in service.thread(THREAD).events() if event.seq]
+    assert found == [1, 2]
+
+
+async def test_leaving_a_stream_closes_its_connection() -> None:
+    body = Body(frame(1, "workflow_start"))
+    async with Wire(httpx.Response(200, stream=body, headers=EVENTS)).client() as service:
+        async for event in service.thread(THREAD).events():
+            assert event.seq == 1
+            break
+        async with asyncio.timeout(60):
+            await body.closed.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from app.client import Backstitch
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    Answer = httpx.Response | httpx.TransportError
+    Answer = httpx.Response | httpx.RequestError
 
 THREAD = "t-1"
+EVENTS = {"content-type": "text/event-stream"}
 ACCEPTED: dict[str, Any] = {
     "thread_id": THREAD,
     "execution_id": "e-1",
@@ -34,7 +36,7 @@ class Wire:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, httpx.TransportError):
+        if isinstance(answer, httpx.RequestError):
             raise answer
         return answer
 
@@ -60,6 +62,9 @@ def status_of(status: str = "completed", **more: Any) -> dict[str, Any]:
     return {**found, **more}
 
 
+FAILED: Any = status_of("failed", error={"kind": "timeout", "message": "too slow", "step_id": "a"})
+
+
 def frame(seq: int | None, name: str, step: str | None = None, **data: Any) -> bytes:
     """An event as the service sends it."""
     body = {"seq": seq, "event": name, "step_id": step, "execution_id": "e-1", "attempt": 1, "data": data}
@@ -78,6 +83,23 @@ def streamed(*frames: bytes, cut: bool = False) -> httpx.Response:
             raise httpx.ReadError("cut")
 
     return httpx.Response(200, content=body(), headers={"content-type": "text/event-stream; charset=utf-8"})
+
+
+class Body(httpx.AsyncByteStream):
+    """A stream of these that goes on without a further one; `closed` once nobody reads it."""
+
+    def __init__(self, *frames: bytes) -> None:
+        self._frames = frames
+        self.closed = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for one in self._frames:
+            yield one
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        """Nobody reads it."""
+        self.closed.set()
 
 
 def names(events: Iterable[Any]) -> list[str]:

@@ -59,3 +59,21 @@ async def test_a_silent_one_is_followed_by_another_and_moves_nothing_any_more(pl
     assert await places.take("one", "b", 10) == begin
     assert not await places.move("one", "a", FeedPosition(begin.xact + 1, "", 0))
     assert await places.take("one", "b", 10) == begin
+
+
+async def test_who_renews_stays_and_is_told_when_another_follows_by_now(places: Places) -> None:
+    begin = await places.take("one", "a", -1)
+    assert await places.take("two", "a", 10) is not None
+    assert await places.renew("one", "a", 10)
+    assert await places.renew("two", "a", 10)
+    assert await places.take("one", "b", 10) is None
+    await places.release("one", "a")
+    assert not await places.renew("one", "a", 10)
+    assert await places.renew("two", "a", 10)
+    assert await places.take("one", "b", 10) == begin
+
+
+async def test_what_has_begun_is_not_before_the_present_end(places: Places) -> None:
+    begin = await places.take("one", "a", 10)
+    assert begin is not None
+    assert await places.begun() >= begin

@@ -98,6 +98,13 @@ async def test_executions_are_listed_newest_first_without_values(store: Store) -
     assert await store.reads.count_executions(ExecutionFilter(), 3) == 3
 
 
+async def test_executions_are_listed_oldest_first(store: Store) -> None:
+    made = (await _executions(store, 5))[::-1]
+    assert await store.reads.executions(ExecutionFilter(oldest=True, limit=3)) == made[:3]
+    where = ExecutionFilter(status=Status.PENDING, workflow="sewing", oldest=True)
+    assert await store.reads.executions(where) == made
+
+
 async def test_executions_of_one_moment_are_listed_once_each(store: Store) -> None:
     now = utc_now()
     for _ in range(5):

@@ -126,13 +126,12 @@ async def test_the_gate_of_an_earlier_run_of_the_step_does_not_interrupt(store: 
     assert await status(sdk, gate.thread_id) == "busy"
 
 
-async def test_runs_are_kept_and_replaced(sdk: Any) -> None:
+async def test_what_is_kept_of_a_run_is_added_to(sdk: Any) -> None:
     first, other = uuid7(), uuid7()
-    await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"a": 1}, strategy="reject"))
-    await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"b": 2}, hidden=True))
-    assert await sdk.runs([first, other]) == {
-        first: SdkRun(run_id=first, thread_id="t", metadata={"b": 2}, hidden=True)
-    }
+    await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"a": 1, "c": 1}, strategy="reject", hidden=True))
+    await sdk.note_run(SdkRun(run_id=first, thread_id="t", metadata={"b": 2, "c": 2}))
+    whole = SdkRun(run_id=first, thread_id="t", metadata={"a": 1, "b": 2, "c": 2}, strategy="reject", hidden=True)
+    assert await sdk.runs([first, other]) == {first: whole}
     assert await sdk.runs([]) == {}
 
 

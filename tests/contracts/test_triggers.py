@@ -178,6 +178,14 @@ async def test_what_waits_is_got_by_one_when_it_may_be_tried_again(triggers: Tri
     assert await triggers.due(10, 60) == []
 
 
+async def test_one_trigger_of_which_many_wait_leaves_the_others_their_chance(triggers: TriggerStore) -> None:
+    many, few = await triggers.create(trigger("many")), await triggers.create(trigger("few"))
+    await triggers.record([waiting(many, str(number), pause=-60) for number in range(9)])
+    await triggers.record([waiting(few, "one", pause=0)])
+    assert sorted(of.name for of, _ in await triggers.due(3, 60)) == ["few", "many", "many"]
+    assert len(await triggers.due(10, 60)) == 7
+
+
 async def test_what_came_of_one_that_waited_is_written_and_what_waits_on_keeps_its_start(
     triggers: TriggerStore,
 ) -> None:

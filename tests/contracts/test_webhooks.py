@@ -373,6 +373,29 @@ async def test_nothing_is_sent_to_one_that_is_disabled_until_it_is_enabled(house
     assert sorted(await house.claim()) == [lane, other]
 
 
+async def test_who_is_sent_the_least_is_claimed_for_first(house: House) -> None:
+    busy, calm = await house.endpoint(), await house.endpoint()
+    await house.queue.put([delivery(busy.id, 1, lane=f"b{number}") for number in range(9)])
+    await house.queue.put([delivery(calm.id, 1, lane=f"c{number}") for number in range(2)])
+    assert sorted(lane.lane for lane in await house.claim(limit=2, busy={busy.id: 2})) == ["c0", "c1"]
+
+
+async def test_what_was_to_be_tried_later_is_due_and_has_not_waited_when_its_endpoint_is_enabled(house: House) -> None:
+    made = await house.endpoint()
+    await house.queue.put([delivery(made.id, 1)])
+    [lane] = await house.claim()
+    first = await house.first(lane)
+    assert first is not None
+    await house.queue.finish(house.me, lane, first, Verdict(DeliveryStatus.PENDING, 3600.0), tried(500))
+    assert await house.claim() == []
+    for enabled in (False, True):
+        await house.book.change(made.id, {"enabled": enabled})
+    [lane] = await house.claim()
+    again = await house.first(lane)
+    assert again is not None
+    assert again.queued_at > first.queued_at
+
+
 async def test_what_a_process_lets_go_of_is_due_for_others(house: House) -> None:
     made = await house.endpoint()
     await house.queue.put([delivery(made.id, 1)])

@@ -94,3 +94,26 @@ async def test_what_was_published_before_the_end_is_written_and_nothing_after(da
         assert sum(new for [new] in await publishing) == 50
         with pytest.raises(Unavailable):
             await book.publish([message("x")])
+
+
+async def test_what_is_not_old_is_not_locked_in_the_search_for_what_is(
+    book: PostgresMessages, database_url: str
+) -> None:
+    await book.publish([message("young"), message("old")])
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE messages SET created_at = now() - interval '9 days' WHERE id = 'old'")
+    assert await book.prune(7, [], 100) == 1
+    assert await connection.fetch("SELECT id, xmax::text FROM messages") == [("young", "0")]
+    await connection.close()
+
+
+async def test_nothing_is_kept_of_those_that_were_given_up_while_the_server_hangs() -> None:
+    nowhere: Any = None
+    book = PostgresMessages(nowhere)  # nothing is taken to be written
+    given = [asyncio.create_task(book.publish([message(str(number))])) for number in range(1_000)]
+    await asyncio.sleep(0)
+    assert len(book._waiting) == 1_000
+    for one in given:
+        one.cancel()
+    await asyncio.wait(given)
+    assert not book._waiting

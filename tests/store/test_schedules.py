@@ -18,6 +18,10 @@ _MANY = """
 INSERT INTO schedules (id, name, plan, workflow, since, look_at)
 SELECT gen_random_uuid(), 's-' || n, '{}', 'w', now(), now() + make_interval(mins => n) FROM generate_series(1, 10000) AS n
 """
+_OLD = """
+INSERT INTO schedule_firings (schedule_id, fire_time, kind, outcome, due_at, decided_at, thread)
+SELECT $1::uuid, old, 'schedule', 'starting', old, old, 't' FROM (SELECT now() - interval '31 days' AS old) AS at
+"""
 
 
 async def test_the_claims_of_a_process_that_is_gone_are_free_at_once(database_url: str) -> None:
@@ -28,6 +32,17 @@ async def test_the_claims_of_a_process_that_is_gone_are_free_at_once(database_ur
         await bench.journal.close_incarnation(bench.other, crashed=True)
         [found] = (await bench.claim()).schedules
         assert (found.id, found.rev) == (lost.id, lost.rev + 1)
+
+
+async def test_a_firing_that_was_written_while_its_schedule_was_deleted_goes_in_the_end(database_url: str) -> None:
+    async with open_bench(database_url) as bench:
+        kept = await bench.make()
+        connection = await asyncpg.connect(database_url)
+        for schedule_id in (kept.id, uuid7()):
+            await connection.execute(_OLD, schedule_id)
+        assert await bench.schedules.tidy(30, 10) == 1
+        assert str(await connection.fetchval("SELECT schedule_id FROM schedule_firings")) == kept.id
+        await connection.close()
 
 
 async def test_a_look_at_many_schedules_goes_by_the_index(database_url: str) -> None:

@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -14,6 +15,7 @@ import pytest
 
 from app.domain.ids import uuid7
 from app.domain.times import utc_now
+from app.domain.webhook_store import QUIET, Lane
 from app.domain.webhooks import Answer, Delivery, StartHook, Webhook
 from app.store.db import open_pool
 from app.store.events import PostgresEvents
@@ -22,7 +24,7 @@ from app.store.journal import PostgresJournal, open_journal
 from app.store.reads import PostgresReads
 from app.store.registry import PostgresRegistry
 from app.store.webhook_queue import PostgresDeliveries
-from app.store.webhooks import PostgresWebhooks
+from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
 from app.triggers.events import ThreadEvents
 from app.triggers.follow import Follower
 from app.triggers.sender import Sender, SendPolicy
@@ -146,6 +148,37 @@ async def test_what_comes_while_others_are_sent_is_neither_overlooked_nor_out_of
     for thread in threads:
         seen = list(dict.fromkeys(out.taken[thread]))
         assert seen == [str(seq) for seq in range(1, most + 1)]
+
+
+async def test_what_fails_again_while_all_are_sent_again_is_counted_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hasty(PostgresDeliveryLog):
+        """Whatever is queued again fails before the next is looked for."""
+
+        async def _again(self, ids: list[Any]) -> int:
+            await house.pool.execute("UPDATE webhook_deliveries SET attempts = attempts + 1")
+            return len(ids)
+
+    monkeypatch.setattr("app.store.webhooks._SOME", 2)
+    made = await house.endpoint()
+    await PostgresDeliveries(house.pool).put([delivery(made.id, "t", seq) for seq in range(5)])
+    await house.pool.execute("UPDATE webhook_deliveries SET status = 'failed'")
+    async with asyncio.timeout(PATIENCE):
+        assert await Hasty(house.pool).recover(made.id, utc_now() - timedelta(days=1)) == 5
+
+
+async def test_failures_long_apart_are_none_in_a_row(house: House) -> None:
+    made = await house.endpoint()
+    lane, after = Lane("t", made.id, made.id), 3600.0
+    await house.book.failed(lane, gone=False, after=after)
+    assert [one.id for one in await house.book.failing()] == [made.id]
+    older = "UPDATE webhooks SET failed_at = failed_at - $1::interval, failing_since = failing_since - $1::interval"
+    await house.pool.execute(older, QUIET + timedelta(seconds=after))
+    assert await house.book.failing() == []
+    assert await house.book.failed(lane, gone=False, after=after) is None
+    await house.pool.execute(older, timedelta(seconds=after))
+    assert await house.book.failed(lane, gone=False, after=after) is not None
 
 
 async def test_what_a_dead_process_held_is_sent_by_another_before_its_lease_is_over(house: House) -> None:

@@ -137,6 +137,8 @@ async def every_tool(caller: Caller) -> None:
     assert preview["runs_again"] == ["approve"]
     await caller.call("invoke_rollback", thread_id=thread, to_version=2)
     await caller.call("invoke_cancel", thread_id=thread, reason="enough")
+    sent = await caller.call("message_send", topic="house.ended", data={"thread": thread})
+    assert (sent["topic"], sent["thread_id"]) == ("house.ended", None)
     await caller.call("invoke_resume", thread_id=thread, skip={"approve": {"approved": False}})
     _, page = await caller.watch(thread, page["next_cursor"], until="end")
     assert page["status"] == "completed"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import jsonschema_rs
 import pytest
+import pytest_asyncio
 
+from app.mcp_server.annex import McpAnnex
 from app.mcp_server.toolbox import TOOLS
 from tests.tools.house import GATE, WRITE, House, calling, every_tool, open_house, text_of
 
@@ -18,9 +22,12 @@ if TYPE_CHECKING:
 HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house() -> AsyncGenerator[House]:
-    """A service as it is without any setting."""
+    """A service as it is without any setting, one for all tests but those that need one of their own."""
     async with open_house() as found:
         yield found
 
@@ -119,6 +126,11 @@ async def test_progress_is_told_in_steps_and_only_rises(house: House) -> None:
         ("invoke_history", {"thread_id": "nobody", "version": 2}, "thread_not_found"),
         ("invoke_rollback", {"thread_id": "nobody", "to_version": 1}, "thread_not_found"),
         ("gate_answer", {"thread_id": "nobody", "step_id": "a", "answer": 1}, "thread_not_found"),
+        ("gate_answer", {"thread_id": "..", "step_id": "async", "answer": 1}, "thread_id is not the id of a thread"),
+        ("gate_answer", {"thread_id": "nobody", "step_id": "..", "answer": 1}, "step_id"),
+        ("invoke_status", {"thread_id": ""}, "thread_id is not the id of a thread"),
+        ("invoke_async", {"workflow": "x", "idempotency_key": ""}, "idempotency_key"),
+        ("invoke_async", {"workflow": "x", "idempotency_key": "cl\u00e9"}, "idempotency_key"),
     ],
 )
 async def test_every_error_says_what_is_wrong_and_what_to_do(
@@ -129,6 +141,13 @@ async def test_every_error_says_what_is_wrong_and_what_to_do(
         assert said in text
         assert "What to do: " in text
         assert "Traceback" not in text
+
+
+async def test_a_number_that_json_does_not_have_is_refused(house: House) -> None:
+    call = """{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params":
+               {"name": "invoke_async", "arguments": {"workflow": "x", "input": [NaN]}}}"""
+    answer = await house.http.post("/mcp", content=call, headers={**HEADERS, "Mcp-Protocol-Version": "2025-06-18"})
+    assert "invalid_arguments: not a number or infinite" in answer.text
 
 
 async def test_an_answer_that_does_not_fit_is_told_which_gates_are_open(house: House) -> None:
@@ -157,6 +176,21 @@ async def test_a_workflow_that_failed_is_followed_retried_and_skipped(house: Hou
         assert page["status"] == "completed"
 
 
+async def test_a_step_gets_the_signal_and_the_message_that_it_waits_for(house: House) -> None:
+    steps = ({"id": "go", "wait_for": {"signal": "go"}}, {"id": "paid", "wait_for": {"topic": "orders.*"}})
+    async with calling(house.mcp) as caller:
+        thread = await caller.start(*steps)
+        sent = [
+            await caller.call("message_send", thread_id=thread, signal="go", data=1, idempotency_key="1") for _ in "ab"
+        ]
+        assert {one["signal"] for one in sent} == {"go"}
+        await caller.call("message_send", topic="orders.paid", data=[2])
+        await caller.watch(thread)
+        assert (await caller.call("invoke_status", thread_id=thread))["output"]["paid"]["data"] == [2]
+        for arguments in ({"thread_id": thread}, {"signal": "go"}, {"thread_id": thread, "signal": "go", "topic": "a"}):
+            assert "give thread_id and signal, or topic alone" in await caller.refused("message_send", **arguments)
+
+
 async def test_threads_and_definitions_are_resources(house: House) -> None:
     await house.register("sewn", WRITE, description="Writes once")
     async with calling(house.mcp) as caller:
@@ -169,8 +203,13 @@ async def test_threads_and_definitions_are_resources(house: House) -> None:
             uri = template.uri_template.format(thread_id=thread, version=2, name="sewn")
             found = (await caller.client.read_resource(uri)).contents[0]
             assert found.mime_type == "application/json"
-        with pytest.raises(Exception, match="no thread"):
-            await caller.client.read_resource("backstitch://threads/nobody")
+        for uri, said in (
+            ("threads/nobody", "no thread"),
+            ("threads/..", "no resource"),
+            ("workflows/..", "no resource"),
+        ):
+            with pytest.raises(Exception, match=said):
+                await caller.client.read_resource(f"backstitch://{uri}")
 
 
 async def test_a_client_of_before_with_a_session_of_before_goes_on(house: House) -> None:
@@ -203,24 +242,32 @@ async def test_a_body_that_is_too_large_is_refused(house: House) -> None:
 
 
 async def test_calls_are_counted_by_tool_and_outcome(house: House) -> None:
+    before = await counted(house)
     async with calling(house.mcp) as caller:
         await caller.call("workflow_monitor")
         await caller.refused("invoke_status", thread_id="nobody")
         with pytest.raises(Exception, match="Unknown tool"):
             await caller.client.call_tool("nothing", {})
-    page = (await house.http.get("/metrics")).text
-    for labels in (
-        'outcome="ok",tool="workflow_monitor"',
-        'outcome="refused",tool="invoke_status"',
-        'outcome="refused",tool="workflow"',
-    ):
-        assert f"backstitch_mcp_calls_total{{{labels}}} 1.0" in page
+    assert await counted(house) - before == Counter(
+        {
+            'outcome="ok",tool="workflow_monitor"': 1,
+            'outcome="refused",tool="invoke_status"': 1,
+            'outcome="refused",tool="workflow"': 1,
+        }
+    )
     part = (await house.http.get("/api/health")).json()["parts"]["mcp_server"]
-    assert (part["status"], part["loaded"], part["calls"]) == ("ready", True, 3)
+    assert (part["status"], part["loaded"], part["calls"]) == ("ready", True, (await counted(house)).total())
 
 
-async def test_a_shutdown_ends_what_waits(house: House) -> None:
-    async with calling(house.mcp) as caller:
+async def counted(house: House) -> Counter[str]:
+    """What /metrics tells of calls, by labels."""
+    page = (await house.http.get("/metrics")).text
+    found = re.findall(r"^backstitch_mcp_calls_total\{(.*)\} (.*)$", page, re.MULTILINE)
+    return Counter({labels: int(float(count)) for labels, count in found})
+
+
+async def test_a_shutdown_ends_what_waits() -> None:
+    async with open_house() as house, calling(house.mcp) as caller:
         thread = await caller.start(GATE)
         _, page = await caller.watch(thread)
         waits = asyncio.create_task(
@@ -238,3 +285,14 @@ async def test_switched_off_there_is_nothing_there() -> None:
     async with open_house(mcp_enabled=False) as house:
         answer = await house.http.post("/mcp", json={}, headers=HEADERS)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_one_that_cannot_be_loaded_is_told_of_and_ends_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise ImportError("no such module")
+
+    monkeypatch.setattr(McpAnnex, "_made", fails)
+    async with open_house() as house:
+        answer = await old(house, "ping")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "no such module" in (await house.http.get("/api/health")).json()["parts"]["mcp_server"]["detail"]

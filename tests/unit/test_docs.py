@@ -20,7 +20,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
     (ROOT / "docs").rglob("*.md")
 )
 SETTINGS = {name.upper() for name in Settings.model_fields}
-NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
+NOT_OURS = {"BACKSTITCH_URL", "PATH", "PYTHONPATH", "ARGS", "COVER", "WORKERS", "UPGRADE", "THREAD", "BIN", "PSQL", "U"}
 NOT_OURS |= {
     "DOSE",
     "ROWS",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.api.langgraph.replies import wrong
 from app.api.langgraph.views import TRIGGERED_BY, interrupt_document, interrupt_id
 from app.domain import jsontext
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, InvalidInput
 from app.domain.gates import NO_ITEM, Answer, GateFilter
+from app.engine.asked import misfits
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _MANY: Final = 1_000
 _VIA: Final = "langgraph"
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+"""An interrupt's id, which no answer has for all of its names by chance."""
 
 
 async def open_gates(services: Services, thread_id: str) -> list[GateRecord]:
@@ -48,7 +52,8 @@ async def interrupts_by_step(services: Services, thread_id: str) -> dict[str, li
 async def answer(services: Services, thread_id: str, given: Any) -> ThreadRecord:
     """Answer the open question of a thread, or several by {interrupt id: answer}; the thread's row afterwards.
 
-    Raises Conflict (not_interrupted), InvalidRequest (several wait and none is named), InvalidInput.
+    None of several is answered if one of them cannot be.  Raises Conflict (not_interrupted), InvalidRequest (several wait and
+    none is named), InvalidInput.
     """
     gates = await open_gates(services, thread_id)
     if not gates:
@@ -57,6 +62,8 @@ async def answer(services: Services, thread_id: str, given: Any) -> ThreadRecord
         )
     by_id = {interrupt_id(gate.key): gate for gate in gates}
     named: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    if named and all(_ID.match(name) for name in named) and (closed := named.keys() - by_id.keys()):
+        raise Conflict(f"interrupt {min(closed)} of thread {thread_id} is not open (any more)", code="not_interrupted")
     if not named or not named.keys() <= by_id.keys():
         if len(gates) > 1:
             message = (
@@ -64,8 +71,17 @@ async def answer(services: Services, thread_id: str, given: Any) -> ThreadRecord
             )
             raise wrong("command/resume", message, code="gate_ambiguous")
         named = {next(iter(by_id)): given}
+    for one, value in named.items():
+        await _check(by_id[one], value)
     threads = [await _answer(services, by_id[one], value) for one, value in named.items()]
     return threads[-1]
+
+
+async def _check(gate: GateRecord, value: Any) -> None:
+    """Raises InvalidInput."""
+    problems = await misfits(jsontext.loads(gate.form_json), value) if gate.form_json is not None else []
+    if problems:
+        raise InvalidInput(problems, f"the answer does not fit the form: {problems[0].message}")
 
 
 async def _answer(services: Services, gate: GateRecord, value: Any) -> ThreadRecord:

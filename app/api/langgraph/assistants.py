@@ -11,12 +11,13 @@ from starlette.responses import Response
 from app.api.langgraph import bodies
 from app.api.langgraph.lookup import Assistant, assistant_of, first_version
 from app.api.langgraph.replies import not_supported, page, reply, selected
-from app.api.langgraph.views import assistant_document, assistant_version, graph_document, schemas_document
+from app.api.langgraph.views import SYSTEM, assistant_document, assistant_version, graph_document, schemas_document
 from app.api.parsing import read
 from app.api.services import services_of
 
 if TYPE_CHECKING:
     from app.api.services import Services
+    from app.domain.records import WorkflowRecord
 
 router: Final = APIRouter()
 _PAGE: Final = 1_000
@@ -29,15 +30,16 @@ _INSTEAD: Final = (
 @router.post("/assistants/search")
 async def search(request: Request) -> Response:
     """The workflows, by name unless it says otherwise."""
-    wanted = await read(request, bodies.AssistantSearch, empty=True)
-    found = await _matching(services_of(request), wanted)
-    found.sort(key=lambda one: (one[wanted.sort_by], one["name"]), reverse=wanted.sort_order == "desc")
+    services, wanted = services_of(request), await read(request, bodies.AssistantSearch, empty=True)
+    found = await _matching(services, wanted)
+    keys = await _keys(services, found, wanted.sort_by)
+    found.sort(key=lambda one: (keys[one.name], one.name), reverse=wanted.sort_order == "desc")
     more = wanted.offset + wanted.limit
     headers = {"X-Pagination-Total": str(len(found))}
     if more < len(found):
         headers["X-Pagination-Next"] = str(more)
-    shown = page(found, wanted.limit, wanted.offset)
-    return reply([selected(one, wanted.select) for one in shown], headers=headers)
+    shown = [await _assistant(services, one) for one in page(found, wanted.limit, wanted.offset)]
+    return reply([selected(assistant_document(one), wanted.select) for one in shown], headers=headers)
 
 
 @router.post("/assistants/count")
@@ -99,16 +101,30 @@ async def refused() -> Response:
     raise not_supported("assistant", _INSTEAD)
 
 
-async def _matching(services: Services, wanted: bodies.AssistantCount) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+async def _assistant(services: Services, record: WorkflowRecord) -> Assistant:
+    first = await first_version(services, record)
+    return Assistant(assistant_id=first.id, record=record, first=first, reference=record.name)
+
+
+async def _keys(services: Services, records: list[WorkflowRecord], by: str) -> dict[str, Any]:
+    """By what they are sorted, by their names; the first versions are read only where that is of them."""
+    if by in ("assistant_id", "created_at"):
+        firsts = {one.name: await first_version(services, one) for one in records}
+        return {name: first.id if by == "assistant_id" else first.created_at for name, first in firsts.items()}
+    return {one.name: one.created_at if by == "updated_at" else one.name for one in records}
+
+
+async def _matching(services: Services, wanted: bodies.AssistantCount) -> list[WorkflowRecord]:
+    """Their newest versions."""
+    found: list[WorkflowRecord] = []
+    if not (wanted.metadata or {}).items() <= SYSTEM.items():
+        return found
     after = ""
     while records := await services.registry.workflows(after=after, limit=_PAGE):
         after = records[-1].name
-        for record in records:
-            if wanted.graph_id not in (None, record.name) or (wanted.name or "").lower() not in record.name.lower():
-                continue
-            first = await first_version(services, record)
-            one = Assistant(assistant_id=first.id, record=record, first=first, reference=record.name)
-            found.append(assistant_document(one))
-    given = (wanted.metadata or {}).items()
-    return [one for one in found if given <= one["metadata"].items()]
+        found += [
+            record
+            for record in records
+            if wanted.graph_id in (None, record.name) and (wanted.name or "").lower() in record.name.lower()
+        ]
+    return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.api.answers import known_form, no_thread
 from app.api.cursors import is_uuid
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 _REFERENCE: Final = re.compile(r"(?P<name>[^@\x00]{1,200})(?:@(?P<version>[1-9][0-9]{0,8}))?\Z")
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """In JSON text, where a backslash of the value itself is doubled."""
+METADATA_BYTES: Final = 64_000
+"""Of the metadata of a thread or a run, as JSON: lists read that of a thousand at once."""
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}\Z")
+_PLACE: Final = frozenset({"thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +100,11 @@ async def run_of(services: Services, thread_id: str, run_id: str) -> ExecutionRe
 
 def version_in(checkpoint: Mapping[str, Any] | None, checkpoint_id: str | None, thread_id: str) -> int | None:
     """The version that a checkpoint names, None for the head.  Raises NotFound, InvalidRequest."""
-    given: Any = (checkpoint or {}).get("checkpoint_id", checkpoint_id) or checkpoint_id
-    if (checkpoint or {}).get("checkpoint_ns"):
+    place = _place(checkpoint or {})
+    given: Any = place.get("checkpoint_id") or checkpoint_id
+    if place.get("checkpoint_ns"):
         raise wrong("checkpoint", "a workflow has no subgraphs: checkpoint_ns is empty")
-    if (checkpoint or {}).get("thread_id", thread_id) != thread_id:
+    if (place.get("thread_id") or thread_id) != thread_id:
         raise wrong("checkpoint", "it is of another thread")
     if given is None:
         return None
@@ -108,9 +113,23 @@ def version_in(checkpoint: Mapping[str, Any] | None, checkpoint_id: str | None, 
     return int(given)
 
 
-def storable(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Metadata as the store can keep and search it.  Raises InvalidRequest."""
+def _place(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A checkpoint as the SDK for Python passes it, or in a config as that for JavaScript does.  Raises InvalidRequest."""
+    config: Any = checkpoint.get("configurable")
+    if isinstance(config, dict):
+        return cast("dict[str, Any]", config)
+    unknown = sorted(checkpoint.keys() - _PLACE)
+    if unknown:
+        raise wrong("checkpoint", f"{unknown[0][:40]!r} is not of a checkpoint")
+    return checkpoint
+
+
+def storable(metadata: Mapping[str, Any] | None, kept: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Metadata as the store can keep and search it, beside what is kept.  Raises InvalidRequest."""
     found = dict(metadata or {})
-    if _NUL.search(jsontext.dumps(found)):
+    text = jsontext.dumps(found)
+    if len(text) > METADATA_BYTES or (kept and len(jsontext.dumps({**kept, **found})) > METADATA_BYTES):
+        raise wrong("metadata", f"it is larger than {METADATA_BYTES:,} bytes: larger things belong into the input")
+    if _NUL.search(text):
         raise wrong("metadata", "it holds the character \\u0000, which cannot be searched")
     return found

@@ -9,15 +9,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.langgraph import assistants, runs, states, threads
+from app.api.langgraph import assistants, crons, runs, states, threads
 from app.api.langgraph.replies import reply
 from app.api.problem import problem, response
 
 PREFIX: Final = "/langgraph"
 router: Final = APIRouter(prefix=PREFIX, include_in_schema=False)
 _ABSENT: Final = {
-    "/runs/crons": "crons: schedules are the service's own",
-    "/threads/{thread_id}/runs/crons": "crons: schedules are the service's own",
     "/store": "store: keep such values in a database of your own, or in the variables of a thread",
     "/threads/{thread_id}/commands": "the protocol of threads.stream: use runs.stream, or threads.join_stream",
     "/threads/{thread_id}/stream/events": "the protocol of threads.stream: use runs.stream, or threads.join_stream",
@@ -34,7 +32,7 @@ async def ok() -> Response:
 @router.get("/info")
 async def info() -> Response:
     """What it is, and what of LangGraph it has."""
-    flags = {"assistants": True, "crons": False, "store": False, "strict_resume": True}
+    flags = {"assistants": True, "crons": True, "store": False, "strict_resume": True}
     return reply({"version": metadata.version("backstitch"), "server": "backstitch", "flags": flags})
 
 
@@ -53,5 +51,5 @@ def _add_absent() -> None:
 
 
 _add_absent()
-for _part in (assistants.router, states.router, runs.router, threads.router):
+for _part in (assistants.router, crons.router, states.router, runs.router, threads.router):
     router.include_router(_part)

@@ -11,16 +11,20 @@ from fastapi import Query as FromQuery
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.idempotency import key_of
 from app.api.langgraph import bodies
-from app.api.langgraph.lookup import assistant_id_of, known_thread, run_of, thread_that_ran
+from app.api.langgraph.lookup import assistant_id_of, assistant_of, known_thread, run_of, thread_that_ran
 from app.api.langgraph.replies import not_supported, nothing, page, reply, selected, wrong
 from app.api.langgraph.resting import Waited
-from app.api.langgraph.starting import Caller, begin, caller_of, undo_run
+from app.api.langgraph.starting import Caller, begin, caller_of
 from app.api.langgraph.stream import RunEvents, RunStream, Watched
 from app.api.langgraph.telling import MODES, USUAL
-from app.api.langgraph.views import error_of, run_document, run_status
+from app.api.langgraph.views import error_of, run_document, run_status, was_begun
+from app.api.langgraph.wanting import refuse
+from app.api.langgraph.yielding import cancel_run, undo_run
 from app.api.parsing import check, read, read_json
 from app.api.services import services_of, state_of
+from app.api.trace_context import traceparent_of
 from app.domain.errors import BackstitchError, Conflict
 from app.domain.ports import ExecutionFilter
 from app.domain.sdk_threads import SdkRun
@@ -54,10 +58,15 @@ async def create_batch(request: Request) -> Response:
     services, value = services_of(request), await read_json(request)
     if not isinstance(value, list) or len(cast("list[Any]", value)) > _BATCH:
         raise wrong("(body)", f"should be a list of at most {_BATCH} runs")
+    if key_of(request) is not None:
+        raise wrong("Idempotency-Key", "it begins one run once, not several")
     wanted = [check(bodies.RunAsked, one) for one in cast("list[Any]", value)]
-    found: list[dict[str, Any]] = []
     for one in wanted:
-        begun = await begin(services, one.thread_id, one, Caller())
+        refuse(one, stateless=one.thread_id is None)
+        await assistant_of(services, one.assistant_id)
+    caller, found = Caller(traceparent=traceparent_of(services, request)), list[dict[str, Any]]()
+    for one in wanted:
+        begun = await begin(services, one.thread_id, one, caller)
         found.append(await _document(services, await run_of(services, begun.thread_id, begun.run_id)))
     return reply(found)
 
@@ -82,7 +91,10 @@ async def stream(request: Request, thread_id: str | None = None) -> Response:
     modes = _modes([given] if isinstance(given, str) else given)
     wanted, begun = await _begin(request, thread_id)
     cut = _cancelling(services, begun.thread_id, begun.run_id) if wanted.on_disconnect == "cancel" else None
-    return await _events(request, begun, modes, cut)
+    # Of another run, whose place it has taken, there may be an end in between: whoever comes again begins after that too.
+    after = max(begun.after, await _before(services, begun.thread_id, begun.run_id)) if begun.after else 0
+    run = _Run(thread_id=begun.thread_id, run_id=begun.run_id, after=after)
+    return await _events(request, run, modes, cut)
 
 
 @router.get("/threads/{thread_id}/runs")
@@ -97,15 +109,17 @@ async def listed(
     """The runs of a thread, the newest first."""
     services = services_of(request)
     await known_thread(services, thread_id)
-    executions = await _executions(services, thread_id)
-    notes = await services.sdk_threads.runs([one.id for one in executions])
-    shown = [one for one in executions if one.id not in notes or not notes[one.id].hidden]
-    if status is None:
-        shown = list(page(shown, limit, offset))
-    documents = await _documents(services, thread_id, shown)
-    if status is not None:
-        documents = list(page([one for one in documents if one["status"] == status], limit, offset))
-    return reply([selected(one, select) for one in documents])
+    found: list[dict[str, Any]] = []
+    before, many = None, min(_MANY, limit + offset) if status is None else _MANY
+    while chunk := await services.reads.executions(ExecutionFilter(thread_id=thread_id, before=before, limit=many)):
+        before = (chunk[-1].created_at, chunk[-1].id)
+        notes = await services.sdk_threads.runs([one.id for one in chunk])
+        shown = [one for one in chunk if was_begun(one) and not (one.id in notes and notes[one.id].hidden)]
+        documents = await _documents(services, thread_id, shown)
+        found += [one for one in documents if status in (None, one["status"])]
+        if len(found) >= limit + offset:
+            break
+    return reply([selected(one, select) for one in page(found, limit, offset)])
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
@@ -130,8 +144,7 @@ async def join_stream(thread_id: str, run_id: str, request: Request, cancel_on_d
     services = services_of(request)
     execution = await run_of(services, thread_id, run_id)
     modes = _modes(mode for mode in request.query_params.getlist("stream_mode") if mode)
-    turns = await services.travel.lines.turns(thread_id, [execution.id])
-    run = _Run(thread_id=thread_id, run_id=execution.id, after=turns[0].seq - 1 if turns else 0)
+    run = _Run(thread_id=thread_id, run_id=execution.id, after=await _before(services, thread_id, execution.id))
     cut = _cancelling(services, thread_id, execution.id) if cancel_on_disconnect else None
     return await _events(request, run, modes, cut)
 
@@ -185,6 +198,12 @@ class _Run:
         self.thread_id, self.run_id, self.after = thread_id, run_id, after
 
 
+async def _before(services: Services, thread_id: str, run_id: str) -> int:
+    """The event after which a run begins."""
+    turns = await services.travel.lines.turns(thread_id, [run_id])
+    return turns[0].seq - 1 if turns else 0
+
+
 async def _begin(request: Request, thread_id: str | None) -> tuple[bodies.RunAsked, Begun]:
     value = await read_json(request)
     wanted = check(bodies.RunAsked, value)
@@ -194,9 +213,7 @@ async def _begin(request: Request, thread_id: str | None) -> tuple[bodies.RunAsk
     return wanted, await begin(services, thread_id, wanted, caller_of(services, request, value))
 
 
-async def _events(
-    request: Request, run: Begun | _Run, modes: list[str], cut: Callable[[], Awaitable[None]] | None
-) -> Response:
+async def _events(request: Request, run: _Run, modes: list[str], cut: Callable[[], Awaitable[None]] | None) -> Response:
     state = state_of(request)
     thread = await thread_that_ran(state["services"], run.thread_id)
     watched = Watched(thread=thread, run_id=run.run_id, modes=modes, first=run.after)
@@ -218,15 +235,6 @@ def _modes(given: Iterable[str]) -> list[str]:
     if unknown:
         raise not_supported("stream_mode", f"{unknown[0][:40]} is not streamed here; these are: {', '.join(MODES)}")
     return modes
-
-
-async def _executions(services: Services, thread_id: str) -> list[ExecutionRecord]:
-    found: list[ExecutionRecord] = []
-    before = None
-    while chunk := await services.reads.executions(ExecutionFilter(thread_id=thread_id, before=before, limit=_MANY)):
-        found += chunk
-        before = (chunk[-1].created_at, chunk[-1].id)
-    return found
 
 
 async def _document(services: Services, execution: ExecutionRecord) -> dict[str, Any]:
@@ -256,7 +264,7 @@ async def _cancel(services: Services, execution: ExecutionRecord, action: str) -
     if action == "rollback":
         await undo_run(services, execution.thread_id, execution.id)
     else:
-        await services.control.cancel(execution.thread_id, "cancelled by a client of the LangGraph SDK")
+        await cancel_run(services, execution.thread_id, execution.id, "cancelled by a client of the LangGraph SDK")
 
 
 def _cancelling(services: Services, thread_id: str, run_id: str) -> Callable[[], Awaitable[None]]:

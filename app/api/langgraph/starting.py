@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from app.api import idempotency
 from app.api.answers import known_form, no_thread
@@ -11,14 +11,16 @@ from app.api.langgraph.asking import answer
 from app.api.langgraph.lookup import assistant_of, storable, version_in
 from app.api.langgraph.replies import not_supported, wrong
 from app.api.langgraph.states import variables
-from app.api.langgraph.views import TRIGGERED_BY
-from app.api.langgraph.wanting import context_of, refuse
+from app.api.langgraph.views import MOVED_BY, TRIGGERED_BY
+from app.api.langgraph.wanting import checkpoint_in, context_of, refuse
+from app.api.langgraph.yielding import Overtaken, cancel_run, cancel_standing, undo_run
+from app.api.start_webhook import hook_of
 from app.api.trace_context import traceparent_of
 from app.domain.commands import Accepted, ResumeCommand, RollbackCommand, StartCommand
 from app.domain.errors import Conflict
 from app.domain.ids import uuid7
 from app.domain.sdk_threads import SdkRun, SdkStatus
-from app.domain.status import ENDED, Status
+from app.domain.status import ACTIVE, ENDED, Status
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from app.api.langgraph.lookup import Assistant
     from app.api.services import Services
     from app.domain.records import ThreadRecord
+
+_TRIES: Final = 5
+_TAKES_OVER: Final = ("interrupt", "rollback")
+_OVERTAKEN: Final = frozenset({"thread_ended", "thread_running", "version_conflict"})
+"""What a run is told that would take another's place, and finds that this one has ended or given way meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +91,7 @@ async def _first(services: Services, thread_id: str, assistant: Assistant, wante
         raise no_thread(thread_id)
     if wanted.command is not None:
         raise Conflict(f"thread {thread_id} has had no run yet: there is nothing to command", code="thread_not_started")
-    if wanted.checkpoint or wanted.checkpoint_id:
-        version_in(wanted.checkpoint, wanted.checkpoint_id, thread_id)
+    if version_in(*checkpoint_in(wanted), thread_id) is not None:
         raise Conflict(f"thread {thread_id} has had no run yet: it has no checkpoint", code="thread_not_started")
     return await _start(services, thread_id, assistant, wanted, caller)
 
@@ -105,6 +111,7 @@ async def _start(
         idempotency_key=caller.key,
         request_sha256=caller.digest,
         traceparent=caller.traceparent,
+        webhook=None if wanted.webhook is None else await hook_of(services, wanted.webhook),
     )
     accepted = await services.control.start(command)
     # One that an Idempotency-Key stands for may be another thread, and is told from its beginning.
@@ -133,12 +140,24 @@ class _Again:
 
     async def begin(self) -> Begun:
         """Do it.  Raises as `begin`."""
+        for _ in range(_TRIES):
+            try:
+                return await self._begin()
+            except Overtaken:
+                pass
+            except Conflict as error:
+                if self._wanted.multitask_strategy not in _TAKES_OVER or error.code not in _OVERTAKEN:
+                    raise
+            self._thread = await self._now()
+        return await self._begin()
+
+    async def _begin(self) -> Begun:
         wanted, command = self._wanted, self._wanted.command
         if wanted.after_seconds:
             raise wrong("after_seconds", "only the first run of a thread can be delayed")
         if command is not None and "resume" in command.model_fields_set:
             return await self._answer()
-        version = version_in(wanted.checkpoint, wanted.checkpoint_id, self._id)
+        version = version_in(*checkpoint_in(wanted), self._id)
         status = (await self._services.sdk_threads.statuses([self._id])).get(self._id)
         if status is SdkStatus.BUSY:
             await self._make_way()
@@ -152,8 +171,9 @@ class _Again:
         command = self._wanted.command
         if command is not None and (command.update or command.goto or context_of(self._wanted)):
             raise wrong("command", "an answer goes alone: change variables with threads.update_state")
-        if self._wanted.checkpoint or self._wanted.checkpoint_id:
+        if version_in(*checkpoint_in(self._wanted), self._id) is not None:
             raise wrong("checkpoint", "an answer is to the question that is open, at the head")
+        self._check_plain()
         thread = await answer(self._services, self._id, None if command is None else command.resume)
         return self._begun(thread)
 
@@ -168,7 +188,7 @@ class _Again:
             message = f"thread {self._id} is busy: wait for its run, cancel it, or choose a multitask_strategy"
             raise Conflict(message, code="thread_running")
         if strategy == "interrupt":
-            await self._control.cancel(self._id, "another run interrupted it")
+            await cancel_run(self._services, self._id, self._thread.execution_id, "another run interrupted it")
         else:
             await undo_run(self._services, self._id, self._thread.execution_id)
 
@@ -177,6 +197,9 @@ class _Again:
         assert command is not None
         if command.goto is None:
             return await self._roll_back(version, self._update(command.update))
+        self._check_plain()
+        if context_of(self._wanted):
+            raise wrong("context", "goto takes the variables as they are: change them with threads.update_state before")
         goto: Any = command.goto
         match goto:
             case str(step) | [str(step)] if version is None and not command.update:
@@ -196,40 +219,52 @@ class _Again:
         """A new input: the steps begin anew, with the variables of the head or of an earlier version."""
         if version is not None:
             await self._control.rollback(
-                RollbackCommand(thread_id=self._id, to_version=version, resume=False, triggered_by=TRIGGERED_BY)
+                RollbackCommand(thread_id=self._id, to_version=version, resume=False, triggered_by=MOVED_BY)
             )
         await self._stand_still()
         return await _start(self._services, self._id, self._assistant, self._wanted, self._caller, self._after)
 
     async def _go_on(self, version: int | None) -> Begun:
         """No input: from where the thread stands, or from an earlier version."""
-        context = context_of(self._wanted)
         thread = await self._now()
-        if version is not None or (context and thread.status is not Status.COMPLETED):
-            return await self._roll_back(version, context)
-        if thread.status in ENDED or thread.status is Status.PAUSED:
-            return self._accepted(
-                await self._control.resume(ResumeCommand(thread_id=self._id, triggered_by=TRIGGERED_BY))
-            )
-        return self._begun(thread)  # it waits for answers: nothing else can happen
+        if version is not None or context_of(self._wanted):
+            return await self._roll_back(version)
+        if thread.status is Status.COMPLETED or thread.status in ACTIVE:  # nothing can happen, but by answers
+            self._check_plain()
+            return self._begun(thread)
+        if self._caller.key is not None or self._wanted.webhook is not None:
+            return await _start(self._services, self._id, self._assistant, self._wanted, self._caller, self._after)
+        return self._accepted(await self._control.resume(ResumeCommand(thread_id=self._id, triggered_by=TRIGGERED_BY)))
 
-    async def _roll_back(self, version: int | None, given: Any) -> Begun:
+    async def _roll_back(self, version: int | None, update: Any = None) -> Begun:
         """Run from a version, the head if None, with other variables."""
+        self._check_plain()
         thread = await self._now()
         spec = await self._control.spec(thread.definition_id)
         command = RollbackCommand(
             thread_id=self._id,
             to_version=thread.head_version if version is None else version,
-            context=variables(spec, given, "context"),
+            context=variables(spec, context_of(self._wanted), "context") | variables(spec, update, "command/update"),
             triggered_by=TRIGGERED_BY,
         )
         return self._accepted(await self._control.rollback(command))
 
     async def _stand_still(self) -> None:
         """A thread that is paused, or asks, is not asked any more."""
-        thread = await self._now()
-        if thread.status not in ENDED:
-            await self._control.cancel(self._id, "a new run was asked for")
+        seen = await self._now()
+        if seen.status in ENDED:
+            return
+        statuses = await self._services.sdk_threads.statuses([self._id])
+        if statuses.get(self._id) is SdkStatus.BUSY:
+            raise Overtaken(f"thread {self._id} has just gone on", code="thread_running")
+        await cancel_standing(self._services, seen, "a new run was asked for")
+
+    def _check_plain(self) -> None:
+        """What belongs to a start has no place in what goes on otherwise.  Raises InvalidRequest."""
+        if self._wanted.webhook is not None:
+            raise wrong("webhook", "only a run with an input brings one, which is told of the thread from then on")
+        if self._caller.key is not None:
+            raise wrong("Idempotency-Key", "it begins runs with an input once, and those that go on after an end")
 
     async def _now(self) -> ThreadRecord:
         thread = await self._services.reads.thread(self._id)
@@ -242,23 +277,3 @@ class _Again:
 
     def _begun(self, thread: ThreadRecord) -> Begun:
         return Begun(thread_id=self._id, run_id=thread.execution_id, after=self._after)
-
-
-async def undo_run(services: Services, thread_id: str, run_id: str) -> None:
-    """End a run as if it had not been: the head goes back to where it was before it, or to its own START if it is the first.
-
-    Raises Conflict, NotFound.
-    """
-    segments = await services.travel.lines.segments(thread_id)
-    own = [segment for segment in segments if segment.execution_id == run_id]
-    if not own:  # it has written nothing yet
-        await services.control.cancel(thread_id, "its run was rolled back")
-        return
-    command = RollbackCommand(
-        thread_id=thread_id,
-        to_version=own[0].parent_version or own[0].first_version,
-        resume=False,
-        reason="its run was rolled back",
-        triggered_by=TRIGGERED_BY,
-    )
-    await services.control.rollback(command)

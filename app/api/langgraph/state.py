@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from app.api.documents import version_of
 from app.api.langgraph.asking import interrupts_by_step
-from app.api.langgraph.lookup import assistant_id_of
 from app.api.langgraph.views import checkpoint_of, error_of, state_metadata, values_of
 from app.domain import jsontext
 from app.domain.errors import Corrupt, NotFound
@@ -19,6 +17,7 @@ from app.domain.views.common import when
 from app.engine.versions import check_shown
 
 if TYPE_CHECKING:
+    from app.api.langgraph.replies import Scale
     from app.api.services import Services
     from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
@@ -46,12 +45,15 @@ async def checkpoint_at(services: Services, thread: ThreadRecord, version: int) 
 
 
 async def state_document(
-    services: Services, thread: ThreadRecord, checkpoint: CheckpointRecord, *, live: bool = True
+    services: Services,
+    thread: ThreadRecord,
+    checkpoint: CheckpointRecord,
+    assistant: tuple[str, str],
+    *,
+    live: bool = True,
 ) -> Document:
     """A version; at the head, if it is asked for `live`, with what the running execution makes of it."""
-    spec, assistant = await asyncio.gather(
-        services.control.spec(thread.definition_id), assistant_id_of(services, thread.definition_id)
-    )
+    spec = await services.control.spec(thread.definition_id)
     at_head = live and checkpoint.version == thread.head_version
     state = await services.control.load_state(thread.thread_id, checkpoint.version)
     refs = await services.control.head_refs(thread) if at_head else state.refs
@@ -61,23 +63,33 @@ async def state_document(
     tasks = [_task(checkpoint, name, runs.get(name), asked.get(name, [])) for name in names]
     output = await _output(services, checkpoint)
     return {
+        **place_document(checkpoint, assistant),
         "values": values_of(state, output),
         "next": names,
         "tasks": tasks,
-        "metadata": state_metadata(checkpoint, assistant),
-        "created_at": when(checkpoint.created_at),
-        "checkpoint": checkpoint_of(thread.thread_id, checkpoint.version),
-        "parent_checkpoint": checkpoint_of(thread.thread_id, checkpoint.parent_version),
         "interrupts": [one for task in tasks for one in task["interrupts"]],
     }
 
 
-async def values_at(services: Services, thread: ThreadRecord) -> Document | None:
+def place_document(checkpoint: CheckpointRecord, assistant: tuple[str, str]) -> Document:
+    """A version without its state."""
+    return {
+        **NO_STATE,
+        "metadata": state_metadata(checkpoint, assistant),
+        "created_at": when(checkpoint.created_at),
+        "checkpoint": checkpoint_of(checkpoint.thread_id, checkpoint.version),
+        "parent_checkpoint": checkpoint_of(checkpoint.thread_id, checkpoint.parent_version),
+    }
+
+
+async def values_at(services: Services, thread: ThreadRecord, scale: Scale | None = None) -> Document | None:
     """The channels at the head; None where they cannot be read, which must not hide the thread."""
     try:
         state = await services.control.load_state(thread.thread_id, thread.head_version)
     except (Corrupt, NotFound):
         return None
+    if scale is not None:
+        scale.add(state.size_bytes)
     execution = await services.reads.execution(thread.execution_id) if thread.status is Status.COMPLETED else None
     return values_of(state, execution.output if execution is not None else None)
 

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from app.api.langgraph import bodies
 from app.api.langgraph.lookup import assistant_id_of, known_thread, thread_that_ran, version_in
-from app.api.langgraph.replies import reply, selected, wrong
-from app.api.langgraph.state import NO_STATE, checkpoint_at, state_document
-from app.api.langgraph.views import TRIGGERED_BY, checkpoint_of, state_metadata
+from app.api.langgraph.replies import Scale, reply, selected, wants, wrong
+from app.api.langgraph.state import NO_STATE, checkpoint_at, place_document, state_document
+from app.api.langgraph.views import MOVED_BY, checkpoint_of, state_metadata
 from app.api.parsing import read
 from app.api.services import services_of
 from app.domain.checkpoints import is_shown
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 router: Final = APIRouter()
 _CHUNK: Final = 200
 _OURS: Final = frozenset({"input", "output"})
+_LOADED: Final = frozenset({"values", "next", "tasks", "interrupts"})
+"""What of a state has to be read, beside its checkpoint."""
 
 
 @router.get("/threads/{thread_id}/state")
@@ -90,7 +92,7 @@ async def update(thread_id: str, request: Request) -> Response:
         context=context,
         edit=edit,
         expected_version=thread.head_version,
-        triggered_by=TRIGGERED_BY,
+        triggered_by=MOVED_BY,
     )
     given = await services.control.rollback(command)
     place = checkpoint_of(thread_id, given.thread.head_version)
@@ -104,19 +106,22 @@ async def _state(services: Services, thread_id: str, version: int | None) -> dic
     if thread is None:
         thread = await thread_that_ran(services, thread_id)
     found = await checkpoint_at(services, thread, thread.head_version if version is None else version)
-    return await state_document(services, thread, found)
+    return await state_document(services, thread, found, await assistant_id_of(services, thread.definition_id))
 
 
 async def _history(request: Request, thread_id: str, wanted: bodies.HistoryAsked) -> Response:
     services = services_of(request)
     _, thread = await known_thread(services, thread_id)
     found: list[dict[str, Any]] = []
+    scale, whole = Scale(), wants(wanted.select, _LOADED)
     if thread is not None:
         assistant = await assistant_id_of(services, thread.definition_id)
         given = (wanted.metadata or {}).items()
         async for checkpoint in _before(services, thread, wanted):
             if given <= state_metadata(checkpoint, assistant).items():
-                found.append(await _shown(services, thread, checkpoint))
+                scale.add(checkpoint.size_bytes if whole else 0)
+                place = place_document(checkpoint, assistant)
+                found.append(await _shown(services, thread, checkpoint, assistant) if whole else place)
             if len(found) == wanted.limit:
                 break
     return reply([selected(one, wanted.select) for one in found])
@@ -143,17 +148,15 @@ async def _before(
         last -= _CHUNK
 
 
-async def _shown(services: Services, thread: ThreadRecord, checkpoint: CheckpointRecord) -> dict[str, Any]:
+async def _shown(
+    services: Services, thread: ThreadRecord, checkpoint: CheckpointRecord, assistant: tuple[str, str]
+) -> dict[str, Any]:
     """A version; one that is damaged is told of without its values, so that the list can be shown."""
     try:
-        return await state_document(services, thread, checkpoint)
+        return await state_document(services, thread, checkpoint, assistant)
     except Corrupt as error:
-        assistant = await assistant_id_of(services, thread.definition_id)
-        place, parent = (
-            checkpoint_of(thread.thread_id, one) for one in (checkpoint.version, checkpoint.parent_version)
-        )
         metadata = {**state_metadata(checkpoint, assistant), "damaged": error.message}
-        return {**NO_STATE, "metadata": metadata, "checkpoint": place, "parent_checkpoint": parent}
+        return {**place_document(checkpoint, assistant), "metadata": metadata}
 
 
 def _edit(spec: WorkflowSpec, wanted: bodies.StateUpdate) -> tuple[Edit, dict[str, Any]]:

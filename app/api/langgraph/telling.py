@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.api.langgraph.asking import gate_of
+from app.api.langgraph.lookup import assistant_id_of
 from app.api.langgraph.state import checkpoint_at, state_document
 from app.api.langgraph.views import interrupt_document, values_of
 from app.domain import events, jsontext
@@ -142,7 +143,8 @@ class Teller:
             return []
         try:
             checkpoint = await checkpoint_at(self._services, self._thread, heard.event.version)
-            state = await state_document(self._services, self._thread, checkpoint, live=False)
+            assistant = await assistant_id_of(self._services, self._thread.definition_id)
+            state = await state_document(self._services, self._thread, checkpoint, assistant, live=False)
         except (NotFound, Corrupt):  # thinned out, damaged: the stream goes on
             return []
         place, parent = state.pop("checkpoint"), state.pop("parent_checkpoint")

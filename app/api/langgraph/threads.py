@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
@@ -12,11 +13,11 @@ from app.api.answers import known_form, no_thread
 from app.api.langgraph import bodies
 from app.api.langgraph.asking import interrupts_by_step
 from app.api.langgraph.lookup import assistant_id_of, known_thread, storable, thread_that_ran
-from app.api.langgraph.replies import not_supported, nothing, reply, selected, wrong
+from app.api.langgraph.replies import Scale, not_supported, nothing, reply, selected, wants, wrong
 from app.api.langgraph.state import values_at
 from app.api.langgraph.stream import RunEvents, RunStream, Watched
 from app.api.langgraph.telling import USUAL
-from app.api.langgraph.views import TRIGGERED_BY
+from app.api.langgraph.views import MOVED_BY
 from app.api.parsing import read
 from app.api.services import services_of, state_of
 from app.domain.commands import ForkCommand, Variant
@@ -27,6 +28,8 @@ from app.domain.status import ACTIVE, Status
 from app.domain.views.common import when
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from app.api.services import Services
     from app.domain.records import ThreadRecord
 
@@ -65,9 +68,11 @@ async def search(request: Request) -> Response:
         offset=wanted.offset,
     )
     found = await services.sdk_threads.found(where)
-    whole = wanted.select is None or any(name.split(".")[0] == "values" for name in wanted.select)
-    real = {one.thread_id: one for one in await services.reads.threads([one.thread_id for one in found])}
-    documents = [await _told(services, one, real.get(one.thread_id), values=whole) for one in found]
+    scale = Scale() if wants(wanted.select, {"values"}) else None
+    ids = [one.thread_id for one in found]
+    real = {one.thread_id: one for one in await services.reads.threads(ids)}
+    known = await _Known.of(services, list(real.values()))
+    documents = [await _told(services, one, real.get(one.thread_id), known, scale) for one in found]
     return reply([selected(one, wanted.select) for one in documents])
 
 
@@ -95,6 +100,8 @@ async def prune(request: Request) -> Response:
 @router.get("/threads/{thread_id}")
 async def get(thread_id: str, request: Request) -> Response:
     """One, also of those that no client of the SDK has made."""
+    if request.query_params.get("include"):
+        raise not_supported("include", _KEPT)
     return reply(await _document(services_of(request), thread_id))
 
 
@@ -103,8 +110,9 @@ async def update(thread_id: str, request: Request) -> Response:
     """Add to a thread's metadata."""
     services, wanted = services_of(request), await read(request, bodies.ThreadPatch)
     _refuse_ttl(wanted.ttl)
-    _, thread = await known_thread(services, thread_id)
-    await services.sdk_threads.merge(thread_id, storable(wanted.metadata), ran=thread is not None)
+    kept, thread = await known_thread(services, thread_id)
+    added = storable(wanted.metadata, {} if kept is None else kept.metadata)
+    await services.sdk_threads.merge(thread_id, added, ran=thread is not None)
     if "return=minimal" in request.headers.get("prefer", ""):
         return nothing()
     return reply(await _document(services, thread_id))
@@ -127,7 +135,7 @@ async def copy(thread_id: str, request: Request) -> Response:
     if thread is not None:
         variant = Variant(name="copy", thread_id=new)
         command = ForkCommand(
-            thread_id=thread_id, variants=[variant], resume=False, reason="copied", triggered_by=TRIGGERED_BY
+            thread_id=thread_id, variants=[variant], resume=False, reason="copied", triggered_by=MOVED_BY
         )
         [fork] = (await services.control.fork(command)).forks
         if fork.error is not None:
@@ -166,28 +174,45 @@ def _where(wanted: bodies.ThreadCount) -> dict[str, Any]:
 
 
 async def _document(services: Services, thread_id: str) -> dict[str, Any]:
-    return await _told(services, *await known_thread(services, thread_id))
+    kept, thread = await known_thread(services, thread_id)
+    known = await _Known.of(services, [] if thread is None else [thread])
+    return await _told(services, kept, thread, known, Scale())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of several threads, asked for at once: how they stand, and their assistants by the ids of their definitions."""
+
+    statuses: Mapping[str, SdkStatus]
+    assistants: Mapping[str, tuple[str, str]]
+
+    @classmethod
+    async def of(cls, services: Services, threads: Sequence[ThreadRecord]) -> _Known:
+        """What is known of these."""
+        statuses = await services.sdk_threads.statuses([one.thread_id for one in threads]) if threads else {}
+        definitions = {one.definition_id for one in threads}
+        return cls(statuses, {one: await assistant_id_of(services, one) for one in definitions})
 
 
 async def _told(
-    services: Services, kept: SdkThread | None, thread: ThreadRecord | None, *, values: bool = True
+    services: Services, kept: SdkThread | None, thread: ThreadRecord | None, known: _Known, scale: Scale | None
 ) -> dict[str, Any]:
+    """A thread, with its values where there is a `scale` to weigh them."""
     found: dict[str, Any] = {"config": {}, "values": None, "interrupts": {}}
     if kept is not None:
         found |= {"thread_id": kept.thread_id, "status": SdkStatus.IDLE.value, "metadata": dict(kept.metadata)}
         found |= {"created_at": when(kept.created_at), "updated_at": when(kept.updated_at)}
     if thread is None:
         return found
-    statuses = await services.sdk_threads.statuses([thread.thread_id])
-    assistant_id, graph_id = await assistant_id_of(services, thread.definition_id)
+    assistant_id, graph_id = known.assistants[thread.definition_id]
     created = thread.created_at if kept is None else min(kept.created_at, thread.created_at)
     found |= {
         "thread_id": thread.thread_id,
         "created_at": when(created),
         "updated_at": when(thread.updated_at if kept is None else max(kept.updated_at, thread.updated_at)),
         "metadata": {**found.get("metadata", {}), "graph_id": graph_id, "assistant_id": assistant_id},
-        "status": statuses.get(thread.thread_id, SdkStatus.IDLE).value,
-        "values": await values_at(services, thread) if values else None,
+        "status": known.statuses.get(thread.thread_id, SdkStatus.IDLE).value,
+        "values": None if scale is None else await values_at(services, thread, scale),
     }
     if thread.status is Status.WAITING:
         found["interrupts"] = await _interrupts(services, thread)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 TRIGGERED_BY: Final = "langgraph-sdk"
+MOVED_BY: Final = f"{TRIGGERED_BY}:state"
+"""Of executions that only write or copy a state, or move the head; one that is run afterwards has been started."""
 _RUN_STATUS: Final = {
     Status.PENDING: "pending",
     Status.RUNNING: "running",
@@ -35,7 +37,8 @@ _RUN_STATUS: Final = {
     Status.CANCELLED: "interrupted",
     Status.INTERRUPTED: "error",
 }
-_SYSTEM: Final = {"created_by": "system"}
+SYSTEM: Final = {"created_by": "system"}
+"""The metadata of assistants."""
 _SOURCES: Final = {"start": "input", "fork": "fork", "edit": "update"}
 
 
@@ -59,7 +62,7 @@ def _version(assistant_id: str, record: WorkflowRecord) -> Document:
         "name": record.name,
         "description": document.get("description"),
         "version": record.version or 1,
-        "metadata": dict(_SYSTEM),
+        "metadata": dict(SYSTEM),
         "config": {},
         "context": {},
     }
@@ -104,6 +107,12 @@ def run_status(execution: ExecutionRecord, thread: ThreadRecord | None, status: 
     if execution.status is Status.FAILED and error_of(execution)["error"] == TIMEOUT:
         return "timeout"
     return _RUN_STATUS[execution.status]
+
+
+def was_begun(execution: ExecutionRecord) -> bool:
+    """Whether a client has made this run: an edited state is none, unless it has gone on from there."""
+    started = execution.started_at is not None and execution.started_at != execution.completed_at
+    return started or execution.triggered_by != MOVED_BY or execution.status is Status.PENDING
 
 
 def run_document(execution: ExecutionRecord, note: SdkRun | None, assistant: tuple[str, str], status: str) -> Document:

@@ -8,7 +8,9 @@ from app.api.langgraph.replies import not_supported, wrong
 from app.api.langgraph.telling import MODES
 
 if TYPE_CHECKING:
-    from app.api.langgraph.bodies import RunAsked
+    from collections.abc import Mapping
+
+    from app.api.langgraph.bodies import Configured, RunAsked
 
 _RUNNABLE: Final = frozenset(
     {"tags", "metadata", "run_name", "run_id", "max_concurrency", "recursion_limit", "configurable"}
@@ -21,16 +23,12 @@ _PLACES: Final = frozenset({"thread_id", "checkpoint_id", "checkpoint_ns", "chec
 
 def refuse(wanted: RunAsked, *, stateless: bool) -> None:
     """What has no counterpart here is refused rather than left out in silence."""
-    for field in ("interrupt_before", "interrupt_after"):
-        if getattr(wanted, field):
-            raise not_supported(field, "a workflow says itself where it asks: put a `gate` step there")
-    if wanted.webhook is not None:
-        raise not_supported("webhook", "not supported on runs: subscribe to the events of the thread")
+    refuse_interrupts(wanted)
     if wanted.on_completion == "delete":
         raise not_supported(
             "on_completion", "a thread is kept until its retention is over: delete it with threads.delete"
         )
-    if stateless and (wanted.command is not None or wanted.checkpoint or wanted.checkpoint_id):
+    if stateless and (wanted.command is not None or any(checkpoint_in(wanted))):
         raise wrong("thread_id", "a command or a checkpoint is of a thread: name it")
     given = [wanted.stream_mode] if isinstance(wanted.stream_mode, str) else wanted.stream_mode or []
     unknown = [mode for mode in given if mode not in _MODES]
@@ -40,15 +38,35 @@ def refuse(wanted: RunAsked, *, stateless: bool) -> None:
         raise wrong("command", "give an input or a command, not both")
 
 
-def context_of(wanted: RunAsked) -> dict[str, Any]:
+def refuse_interrupts(wanted: Configured) -> None:
+    """Raises NotSupported."""
+    for field in ("interrupt_before", "interrupt_after"):
+        if getattr(wanted, field):
+            raise not_supported(field, "a workflow says itself where it asks: put a `gate` step there")
+
+
+def context_of(wanted: Configured) -> dict[str, Any]:
     """The variables of a run: its context, and what its config calls configurable.  Raises InvalidRequest."""
+    given = configurable(wanted).items()
+    own = {name: value for name, value in given if name not in _PLACES and not name.startswith("__")}
+    return {**own, **(wanted.context or {})}
+
+
+def checkpoint_in(wanted: RunAsked) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The checkpoint that a run begins at, and its id, in whichever of their three places; none: at the head."""
+    given = configurable(wanted)
+    if wanted.checkpoint or wanted.checkpoint_id or not given.get("checkpoint_id"):
+        return wanted.checkpoint, wanted.checkpoint_id
+    return {"configurable": given}, None
+
+
+def configurable(wanted: Configured) -> dict[str, Any]:
+    """What a config says that means something here.  Raises InvalidRequest."""
     config = wanted.config or {}
     unknown = sorted(config.keys() - _RUNNABLE)
     if unknown:
         raise wrong(f"config/{unknown[0]}", "unknown field")
-    configurable: Any = config.get("configurable")
-    if not isinstance(configurable, dict | None):
+    found: Any = config.get("configurable")
+    if not isinstance(found, dict | None):
         raise wrong("config/configurable", "should be an object")
-    given = cast("dict[str, Any]", configurable or {}).items()
-    own = {name: value for name, value in given if name not in _PLACES and not name.startswith("__")}
-    return {**own, **(wanted.context or {})}
+    return cast("dict[str, Any]", found or {})

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.breakers import DISABLED, BreakerState
-from app.domain.gates import NO_ITEM
 from app.domain.status import STEP_OPEN, Status, StepStatus
 from app.domain.times import duration_ms
 from app.domain.views.common import Document, when
 from app.domain.views.status import progress
+from app.domain.waiting import mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs
+    from app.domain.waits import MessageWait
 
 _IN_TIME: Final = frozenset({"sleeping", "delayed"})
 """What ends by itself, at a time that is known."""
@@ -54,6 +55,7 @@ class Seen:
     refs: Refs
     runs: Sequence[StepRecord]
     gates: Sequence[GateRecord] = field(default_factory=tuple)
+    waits: Sequence[MessageWait] = field(default_factory=tuple)
 
 
 def monitor_entry(of: Seen, around: Around) -> Document:
@@ -127,13 +129,13 @@ def _of_run(run: StepRecord, of: Seen, around: Around) -> Document | None:
 
 
 def _waiting(run: StepRecord, of: Seen, around: Around) -> Document:
+    """What a step waits for that has begun: an answer, a message or signal, its agent, a child, a time."""
     asks = [gate for gate in of.gates if gate.key.step_id == run.step_id]
     if asks:
-        gate = asks[0]
-        item = None if gate.key.item == NO_ITEM else gate.key.item
-        whom = f" of {', '.join(gate.assignees)}" if gate.assignees else ""
-        said = f"an answer{whom} is waited for{f': {gate.title}' if gate.title else ''}"
-        return _reason("gate", said, run, until=when(gate.timeout_at), item=item, round=gate.key.round)
+        return _gate(asks[0], run)
+    hears = [wait for wait in of.waits if wait.key.step_id == run.step_id]
+    if hears:
+        return _wait(hears[0], run)
     breaker = around.breakers.get(run.agent or "")
     if breaker is not None and breaker.state is not BreakerState.CLOSED:
         disabled = (breaker.reason or "").startswith(DISABLED)
@@ -142,7 +144,22 @@ def _waiting(run: StepRecord, of: Seen, around: Around) -> Document:
     step = of.spec.by_id.get(run.step_id)
     kind = "" if step is None else step.kind
     if kind == "workflow":
-        return _reason("sub_workflow", "a sub-workflow has not ended", run)
+        child = f", the thread {run.session_id}," if run.session_id else ""
+        return _reason("sub_workflow", f"a sub-workflow{child} has not ended", run)
     if run.next_attempt_at is not None:
         return _reason("sleeping", "it waits for a time", run, until=when(run.next_attempt_at))
     return _reason("waiting", "it waits for something from outside", run)
+
+
+def _gate(gate: GateRecord, run: StepRecord) -> Document:
+    whom = f" of {', '.join(gate.assignees)}" if gate.assignees else ""
+    said = f"an answer{whom} is waited for{f': {gate.title}' if gate.title else ''}"
+    return _reason("gate", said, run, until=when(gate.timeout_at), **mark(gate.key))
+
+
+def _wait(wait: MessageWait, run: StepRecord) -> Document:
+    """A time-out is no time at which it goes on by itself as it should."""
+    awaited = f"the signal {wait.signal}" if wait.signal is not None else f"a message on {wait.topic}"
+    said = f"{awaited} is waited for{f', if {wait.match}' if wait.match else ''}"
+    told = {"topic": wait.topic, "signal": wait.signal, **mark(wait.key)}
+    return _reason("waiting", said, run, until=when(wait.timeout_at), **told)

@@ -82,14 +82,16 @@ LIMIT 10;
 WITH passed AS (
     SELECT min(xact) AS xact FROM followers
     WHERE name = ANY ($2::text[]) OR greatest(held_until, updated_at) > now() - make_interval(secs => $1::float8 * 86400)
-), old AS (
+), oldest AS MATERIALIZED (
     SELECT m.tenant, m.id, m.source, m.created_at FROM messages AS m
     WHERE m.xact < coalesce((SELECT xact FROM passed), pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
     ORDER BY m.xact, m.seq
     LIMIT $3
-    FOR UPDATE SKIP LOCKED
+), old AS (
+    SELECT m.tenant, m.id, m.source FROM messages AS m JOIN oldest USING (tenant, id, source)
+    WHERE oldest.created_at < now() - make_interval(secs => $1::float8 * 86400)
+    FOR UPDATE OF m SKIP LOCKED
 )
 DELETE FROM messages AS m USING old
 WHERE (m.tenant, m.id, m.source) = (old.tenant, old.id, old.source)
-    AND old.created_at < now() - make_interval(secs => $1::float8 * 86400)
 RETURNING 1;

@@ -50,6 +50,15 @@ CROSS JOIN LATERAL (
 ORDER BY created_at DESC, found.id DESC
 LIMIT $1;
 
+-- oldest_executions --
+-- The indexes by status, and by workflow and status, read backwards.
+SELECT id, thread_id, tenant, workflow_id, workflow_name, workflow_version, kind, status, NULL AS input,
+    NULL AS input_sha256, parameters, triggered_by, external_run_id, created_at, started_at, completed_at, error
+FROM workflow_executions
+WHERE true /* filters */
+ORDER BY created_at, id
+LIMIT $1;
+
 -- count_executions --
 SELECT count(*) AS total
 FROM (SELECT 1 FROM workflow_executions WHERE true /* filters */ LIMIT $1) AS found;

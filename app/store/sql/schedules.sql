@@ -151,9 +151,11 @@ UPDATE schedules SET owner = NULL, look_at = now(), rev = rev + 1 WHERE owner = 
 UPDATE schedules SET look_at = now() WHERE id = ANY($1::uuid[]) AND owner IS NULL;
 
 -- tidy --
+-- What is still open stays, unless its schedule was deleted in the moment in which it was written.
 DELETE FROM schedule_firings WHERE ctid = ANY (ARRAY(
     SELECT f.ctid FROM schedule_firings AS f
-    WHERE f.decided_at < now() - make_interval(secs => $1::float8 * 86400) AND f.outcome NOT IN ('starting', 'buffered')
+    WHERE f.decided_at < now() - make_interval(secs => $1::float8 * 86400)
+        AND (f.outcome NOT IN ('starting', 'buffered') OR NOT EXISTS (SELECT FROM schedules AS s WHERE s.id = f.schedule_id))
         AND NOT (f.watched AND EXISTS (
             SELECT FROM threads AS t
             WHERE t.thread_id = f.thread AND t.status IN ('pending', 'running', 'waiting', 'paused')))

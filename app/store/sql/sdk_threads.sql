@@ -69,9 +69,10 @@ SELECT count(*) AS number FROM sdk_threads AS s LEFT JOIN threads AS t USING (th
 SELECT t.thread_id, {status} AS status FROM threads AS t WHERE t.thread_id = ANY ($1::text[]);
 
 -- note_run --
-INSERT INTO sdk_runs (run_id, thread_id, metadata, strategy, hidden) VALUES ($1, $2, $3::text::jsonb, $4, $5)
+INSERT INTO sdk_runs AS r (run_id, thread_id, metadata, strategy, hidden) VALUES ($1, $2, $3::text::jsonb, $4, $5)
 ON CONFLICT (run_id) DO UPDATE
-SET metadata = excluded.metadata, strategy = excluded.strategy, hidden = excluded.hidden;
+SET metadata = r.metadata || excluded.metadata, strategy = coalesce(excluded.strategy, r.strategy),
+    hidden = r.hidden OR excluded.hidden;
 
 -- runs --
 SELECT run_id, thread_id, metadata::text AS metadata, strategy, hidden FROM sdk_runs WHERE run_id = ANY ($1::uuid[]);

@@ -67,12 +67,22 @@ RETURNING firing_id, until;
 DELETE FROM trigger_keys WHERE firing_id = ANY ($1::uuid[]);
 
 -- due --
+-- Of each trigger in turn, so that one of which very many wait leaves the others their chance.
 WITH due AS (
-    SELECT f.id FROM trigger_firings AS f JOIN triggers AS t ON t.id = f.trigger_id
-    WHERE f.outcome = 'waiting' AND f.try_at <= now() AND t.enabled
-    ORDER BY f.try_at
-    LIMIT $1
-    FOR UPDATE OF f SKIP LOCKED
+    SELECT f.id FROM trigger_firings AS f
+    WHERE f.outcome = 'waiting' AND f.try_at <= now() AND f.id = ANY (ARRAY(
+        SELECT one.id
+        FROM triggers AS t CROSS JOIN LATERAL (
+            SELECT w.id, w.try_at, row_number() OVER (ORDER BY w.try_at) AS place FROM trigger_firings AS w
+            WHERE w.trigger_id = t.id AND w.outcome = 'waiting' AND w.try_at <= now()
+            ORDER BY w.try_at
+            LIMIT $1
+        ) AS one
+        WHERE t.enabled AND EXISTS (SELECT FROM trigger_firings WHERE outcome = 'waiting')
+        ORDER BY one.place, one.try_at
+        LIMIT $1
+    ))
+    FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE trigger_firings AS f SET try_at = now() + make_interval(secs => $2::float8) FROM due WHERE f.id = due.id
     RETURNING f.*

@@ -27,19 +27,31 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- change --
--- Fields that $2 names; one that is enabled has its failures behind it.
-UPDATE webhooks
-SET url = CASE WHEN 'url' = ANY ($2::text[]) THEN $3 ELSE url END,
-    topics = CASE WHEN 'topics' = ANY ($2::text[]) THEN $4 ELSE topics END,
-    workflows = CASE WHEN 'workflows' = ANY ($2::text[]) THEN $5 ELSE workflows END,
-    headers = CASE WHEN 'headers' = ANY ($2::text[]) THEN $6 ELSE headers END,
-    description = CASE WHEN 'description' = ANY ($2::text[]) THEN $7 ELSE description END,
-    enabled = CASE WHEN 'enabled' = ANY ($2::text[]) THEN $8 ELSE enabled END,
-    disabled_reason = CASE WHEN 'enabled' = ANY ($2::text[]) THEN NULL ELSE disabled_reason END,
-    failing_since = CASE WHEN 'enabled' = ANY ($2::text[]) AND $8 THEN NULL ELSE failing_since END,
-    updated_at = now()
-WHERE id = $1 AND id <> {service} AND deleted_at IS NULL
-RETURNING {columns};
+-- Fields that $2 names; one that is enabled has its failures behind it, and what was to be tried again later is due.
+WITH changed AS (
+    UPDATE webhooks
+    SET url = CASE WHEN 'url' = ANY ($2::text[]) THEN $3 ELSE url END,
+        topics = CASE WHEN 'topics' = ANY ($2::text[]) THEN $4 ELSE topics END,
+        workflows = CASE WHEN 'workflows' = ANY ($2::text[]) THEN $5 ELSE workflows END,
+        headers = CASE WHEN 'headers' = ANY ($2::text[]) THEN $6 ELSE headers END,
+        description = CASE WHEN 'description' = ANY ($2::text[]) THEN $7 ELSE description END,
+        enabled = CASE WHEN 'enabled' = ANY ($2::text[]) THEN $8 ELSE enabled END,
+        disabled_reason = CASE WHEN 'enabled' = ANY ($2::text[]) THEN NULL ELSE disabled_reason END,
+        failing_since = CASE WHEN 'enabled' = ANY ($2::text[]) AND $8 THEN NULL ELSE failing_since END,
+        enabled_at = CASE WHEN 'enabled' = ANY ($2::text[]) AND $8 AND NOT enabled THEN now() ELSE enabled_at END,
+        updated_at = now()
+    WHERE id = $1 AND id <> {service} AND deleted_at IS NULL
+    RETURNING {columns}
+), due AS (
+    UPDATE webhook_lanes SET due_at = now()
+    WHERE (lane, endpoint_id) IN (
+        SELECT l.lane, l.endpoint_id FROM webhook_lanes AS l JOIN changed ON l.target = changed.id::text
+        WHERE $8 AND l.due_at > now() AND l.holder IS NULL
+        ORDER BY l.lane, l.endpoint_id
+        FOR UPDATE OF l SKIP LOCKED
+    )
+)
+SELECT * FROM changed;
 
 -- rotate --
 UPDATE webhooks
@@ -73,19 +85,31 @@ ORDER BY thread_id, from_seq;
 -- delivered --
 UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL;
 
+-- part quiet --
+interval '2 days';
+
 -- failed --
--- Written once when it begins to fail, and when it is given up: $2 its receiver is gone, $3 seconds that it may fail.
-UPDATE webhooks
-SET failing_since = coalesce(failing_since, now()),
-    enabled = NOT $2 AND (failing_since IS NULL OR failing_since > now() - make_interval(secs => $3::float8)),
+-- Written when it begins to fail, once an hour while it does, and when it is given up: $2 its receiver is gone, $3 seconds that it
+-- may fail.  Who has not failed for longer than that, and two days for the pauses, begins anew: nothing was sent meanwhile.
+WITH told AS (
+    SELECT id, CASE WHEN failed_at > now() - make_interval(secs => $3::float8) - {quiet} THEN failing_since END AS since
+    FROM webhooks WHERE id = $1 AND enabled
+    FOR UPDATE
+)
+UPDATE webhooks AS w
+SET failing_since = coalesce(told.since, now()),
+    failed_at = now(),
+    enabled = NOT $2 AND (told.since IS NULL OR told.since > now() - make_interval(secs => $3::float8)),
     disabled_reason = CASE
         WHEN $2 THEN 'its receiver answered 410: it is gone'
-        WHEN failing_since <= now() - make_interval(secs => $3::float8)
-        THEN 'nothing was delivered since ' || to_char(failing_since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        WHEN told.since <= now() - make_interval(secs => $3::float8)
+        THEN 'nothing was delivered since ' || to_char(told.since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     END,
     updated_at = now()
-WHERE id = $1 AND enabled
-    AND ($2 OR failing_since IS NULL OR failing_since <= now() - make_interval(secs => $3::float8))
+FROM told
+WHERE w.id = told.id
+    AND ($2 OR told.since IS NULL OR told.since <= now() - make_interval(secs => $3::float8)
+        OR w.failed_at < now() - interval '1 hour')
 RETURNING disabled_reason;
 
 -- thread_gone --
@@ -97,7 +121,8 @@ WHERE endpoint_id = $2 AND status = 'pending' AND EXISTS (SELECT FROM gone);
 
 -- failing --
 SELECT {columns} FROM webhooks
-WHERE deleted_at IS NULL AND (failing_since IS NOT NULL OR disabled_reason IS NOT NULL)
+WHERE deleted_at IS NULL
+    AND ((failing_since IS NOT NULL AND failed_at > now() - {quiet}) OR disabled_reason IS NOT NULL)
 ORDER BY id;
 
 -- part lanes --
@@ -134,7 +159,9 @@ WHERE (lane, endpoint_id) IN (
 
 -- claim --
 -- Of each target that something waits for, those that are due for longest, $4 with those that are on their way ($5, $6); of them
--- all, $3.  A look into the index for each target: one for which much waits costs no more than others.
+-- all, $3, first of those targets to which the least is on its way: who hangs gets its share only of what others leave.  A look
+-- into the index for each target: one for which much waits costs no more than others.  Locked is only what is claimed; more is
+-- looked for than that, in case another process locks some at this moment.
 WITH RECURSIVE targets AS (
     (SELECT target FROM webhook_lanes WHERE due_at IS NOT NULL ORDER BY target LIMIT 1)
     UNION ALL
@@ -142,24 +169,31 @@ WITH RECURSIVE targets AS (
         SELECT l.target FROM webhook_lanes AS l WHERE l.due_at IS NOT NULL AND l.target > t.target ORDER BY l.target LIMIT 1
     )
     FROM targets AS t WHERE t.target IS NOT NULL
-), found AS MATERIALIZED (
-    SELECT due.lane, due.endpoint_id
+), ranked AS MATERIALIZED (
+    SELECT due.lane, due.endpoint_id, due.due_at,
+        coalesce(busy.number, 0) + row_number() OVER (PARTITION BY targets.target ORDER BY due.due_at) AS rank
     FROM targets LEFT JOIN unnest($5::text[], $6::int[]) AS busy (target, number) USING (target)
     CROSS JOIN LATERAL (
         SELECT l.lane, l.endpoint_id, l.due_at FROM webhook_lanes AS l
         WHERE l.target = targets.target AND l.due_at <= now()
         ORDER BY l.due_at LIMIT greatest(0, $4::int - coalesce(busy.number, 0))
-        FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE NOT EXISTS (SELECT FROM webhooks AS w WHERE w.id::text = targets.target AND NOT w.enabled)
-    ORDER BY due.due_at LIMIT $3
+    ORDER BY rank, due.due_at LIMIT 4 * $3
+), found AS MATERIALIZED (
+    SELECT l.lane, l.endpoint_id
+    FROM ranked JOIN webhook_lanes AS l USING (lane, endpoint_id)
+    WHERE l.due_at <= now()
+    ORDER BY ranked.rank, ranked.due_at LIMIT $3
+    FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE webhook_lanes AS lane SET holder = $1, due_at = now() + make_interval(secs => $2::float8)
 FROM found WHERE lane.lane = found.lane AND lane.endpoint_id = found.endpoint_id
 RETURNING lane.lane, lane.endpoint_id, lane.target;
 
 -- next --
--- Without a `url` there is nobody to tell: its endpoint or its thread was deleted.
+-- Without a `url` there is nobody to tell: its endpoint or its thread was deleted.  What has waited for an endpoint that was
+-- disabled has waited since it was enabled.
 -- `news` is as old as what is found pending: both are of the statement's own snapshot, while `held` may have waited for a lock.
 WITH held AS (
     UPDATE webhook_lanes SET due_at = now() + make_interval(secs => $4::float8)
@@ -167,7 +201,7 @@ WITH held AS (
     RETURNING lane
 )
 SELECT lane.news, d.id, d.endpoint_id, d.thread_id, d.lane, d.seq, d.target, d.message_id, d.topic, d.body, d.status, d.attempts,
-    d.tries, d.at, d.queued_at, d.next_attempt_at, d.ended_at,
+    d.tries, d.at, greatest(d.queued_at, w.enabled_at) AS queued_at, d.next_attempt_at, d.ended_at,
     CASE WHEN d.thread_id IS NULL OR EXISTS (SELECT FROM threads WHERE threads.thread_id = d.thread_id) THEN coalesce(w.url, t.url)
     END AS url, coalesce(w.headers, t.headers) AS headers, coalesce(w.secret, t.secret, s.secret) AS secret,
     CASE WHEN w.id IS NOT NULL THEN w.old_secret WHEN t.secret IS NULL THEN s.old_secret END AS old_secret,
@@ -231,7 +265,9 @@ INSERT INTO webhook_deliveries (id, endpoint_id, lane, seq, target, message_id, 
 VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, 1, $9::json[], $10, $10, now());
 
 -- some_failed --
-SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'failed' AND at >= $2 AND topic <> 'webhook.test' ORDER BY at, id LIMIT $3;
+SELECT at, id FROM webhook_deliveries
+WHERE endpoint_id = $1 AND status = 'failed' AND (at, id) > ($2, $3::uuid) AND topic <> 'webhook.test'
+ORDER BY at, id LIMIT $4;
 
 -- again_lanes --
 -- Before the deliveries, as everywhere; whoever holds the lane looks into it once more.
@@ -251,44 +287,3 @@ WHERE holder IS NULL AND (lane, endpoint_id) IN (SELECT * FROM unnest($1::text[]
 UPDATE webhook_deliveries SET status = 'pending', attempts = 0, queued_at = now(), next_attempt_at = now(), ended_at = NULL
 WHERE id = ANY ($1::uuid[])
 RETURNING id;
-
--- tidy_ended --
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries WHERE ended_at < now() - make_interval(secs => 86400 * $1::float8)
-    ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
-);
-
--- tidy_deleted --
--- Of endpoints that were deleted, and what has waited too long for one that is disabled.
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT d.id
-    FROM webhooks AS w CROSS JOIN LATERAL (
-        SELECT id FROM webhook_deliveries
-        WHERE endpoint_id = w.id
-            AND (w.deleted_at IS NOT NULL
-                OR (status = 'pending' AND at < now() - make_interval(secs => 86400 * $1::float8)))
-        LIMIT $2 FOR UPDATE SKIP LOCKED
-    ) AS d
-    WHERE NOT w.enabled
-    LIMIT $2
-);
-
--- tidy_lanes --
--- Empty ones, and those of endpoints that were deleted.
-DELETE FROM webhook_lanes WHERE due_at IS NULL AND (lane, endpoint_id) IN (
-    SELECT lane, endpoint_id FROM webhook_lanes WHERE due_at IS NULL LIMIT $1 FOR UPDATE SKIP LOCKED
-);
-
--- tidy_dead_lanes --
-DELETE FROM webhook_lanes WHERE (lane, endpoint_id) IN (
-    SELECT l.lane, l.endpoint_id
-    FROM webhooks AS w JOIN webhook_lanes AS l ON l.target = w.id::text AND l.due_at IS NOT NULL
-    WHERE w.deleted_at IS NOT NULL
-    LIMIT $1 FOR UPDATE OF l SKIP LOCKED
-);
-
--- tidy_tombstones --
-DELETE FROM webhooks AS w
-WHERE w.deleted_at < now() - interval '1 hour'
-    AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.endpoint_id = w.id)
-    AND NOT EXISTS (SELECT FROM webhook_lanes AS l WHERE l.target = w.id::text);

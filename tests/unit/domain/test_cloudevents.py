@@ -110,10 +110,14 @@ def test_the_binary_mode_takes_headers_and_the_body_as_it_stands() -> None:
     [
         (b"", "application/json", None),
         (b"hi", "text/plain", "hi"),
+        ("café".encode(), "text/plain", "café"),
+        (b"caf\xe9", 'text/plain; charset="ISO-8859-1"', "café"),
+        (b"caf\xe9", "text/plain", "Y2Fm6Q=="),
+        (b"abc-", "text/plain; charset=punycode", "YWJjLQ=="),
         (b"\x00\x01", "image/png", "AAE="),
         (b"[1]", "application/vnd.x+json", [1]),
     ],
-    ids=["empty", "text", "bytes", "json"],
+    ids=["empty", "text", "utf8", "latin", "no utf8", "odd charset", "bytes", "json"],
 )
 def test_a_body_is_data_by_its_content_type(body: bytes, kind: str, data: Any) -> None:
     assert binary(body, content_type=kind).data == data
@@ -121,8 +125,15 @@ def test_a_body_is_data_by_its_content_type(body: bytes, kind: str, data: Any) -
 
 def test_a_header_may_be_quoted_and_must_be_percent_encoded_text() -> None:
     assert binary(b"", ce_subject='"a \\"b\\""').subject == 'a "b"'
-    with pytest.raises(InvalidRequest, match="/ce-subject"):
-        binary(b"", ce_subject="%FF")
+    assert binary(b"", ce_subject="é".encode().decode("latin-1")).subject == "é"
+    for odd in ("%FF", "\xff"):
+        with pytest.raises(InvalidRequest, match="/ce-subject"):
+            binary(b"", ce_subject=odd)
+
+
+def test_no_attribute_stands_where_the_data_does() -> None:
+    with pytest.raises(InvalidRequest, match="/data"):
+        binary(b"1", content_type="application/json", ce_data="x")
 
 
 def test_a_body_that_should_be_json_and_is_not_is_refused() -> None:

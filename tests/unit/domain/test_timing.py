@@ -63,6 +63,47 @@ def test_clocks_that_change_by_half_an_hour_leave_nothing_out() -> None:
     assert found == ["2026-04-05T22:00+10:30"]
 
 
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("Australia/Lord_Howe", "2026-10-03T15:30Z"),  # on by half an hour
+        ("Australia/Lord_Howe", "2026-04-04T15:00Z"),  # back by as much
+        ("Antarctica/Troll", "2026-10-25T01:00Z"),  # back by two hours
+        ("Pacific/Apia", "2011-12-30T10:00Z"),  # on by a day
+    ],
+)
+@pytest.mark.parametrize(("minutes", "hours"), [({0}, {23}), ({0, 30}, {0, 2}), ({15}, set(range(24)))])
+def test_a_time_is_whenever_the_clock_shows_what_fits(
+    zone: str, around: str, minutes: set[int], hours: set[int]
+) -> None:
+    first = at(around) - timedelta(hours=30)
+    clock = ((one, one.astimezone(ZoneInfo(zone))) for one in (first + timedelta(minutes=n) for n in range(3600)))
+    fits = [moment for moment, local in clock if local.minute in minutes and local.hour in hours]
+    timing = Timing(
+        cron=f"0 {','.join(map(str, minutes))} {','.join(map(str, hours))} * * *",
+        timezone=zone,
+    )
+    assert list(timing.between(first, first + timedelta(minutes=3599))) == fits
+    assert [timing.before(one) for one in fits[1:]] == fits[:-1]
+
+
+def test_a_day_that_a_zone_has_left_out_holds_up_nobody() -> None:
+    timing = Timing(cron="*/30 */1 * * MON-FRI", timezone="Pacific/Apia")  # Friday, the 30th, was none there
+    assert timing.before(at("2011-12-31T00:00Z")) == at("2011-12-30T09:30Z")
+    assert timing.after(at("2011-12-30T09:30Z")) == at("2012-01-01T10:00Z")
+
+
+@pytest.mark.parametrize("timing", [Timing(cron="@daily", timezone="Pacific/Kiritimati"), Timing(every=60)])
+def test_at_the_ends_of_the_calendar_there_are_no_times(timing: Timing) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert timing.before(first) is None
+    assert timing.after(last) is None
+    found = timing.after(first)
+    assert found is not None
+    assert found.year == 1970
+    assert next(timing.between(first, last)) == found
+
+
 def test_seconds_come_first_and_days_have_names_of_their_own() -> None:
     assert Timing(cron="*/20 * * * * *").after(at("2026-01-01T00:00:25Z")) == at("2026-01-01T00:00:40Z")
     assert Timing(cron="0 0 L * *").after(at("2026-02-05T00:00Z")) == at("2026-02-28T00:00Z")
@@ -121,7 +162,8 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Europe", "Mars/Phobos", "../../etc/passwd", "/etc/localtime", "x" * 5000, "a\0b"]
+    "name",
+    ["", "Europe", "Mars/Phobos", "../../etc/passwd", "/etc/localtime", "x" * 5000, "a\0b", "localtime", "right/UTC"],
 )
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no time zone of that name"):

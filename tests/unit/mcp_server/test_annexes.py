@@ -32,6 +32,12 @@ def test_more_hosts_and_origins_can_be_let_in() -> None:
     assert {"https://app.example", "https://flows.example:*", "http://proxy:8080"} <= set(found.origins)
 
 
+def test_pages_that_may_use_the_service_from_a_browser_may_ask_it_too() -> None:
+    found = options(cors_allow_origins="https://app.example").origins
+    assert "https://app.example" in found
+    assert not {"*", "https://app.example"} & set(options(cors_allow_origins="*").origins)
+
+
 def test_a_star_lets_every_host_in() -> None:
     assert options(mcp_allowed_hosts="*").hosts is None
 

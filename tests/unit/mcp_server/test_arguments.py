@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from app.mcp_server import arguments, schemas
+from app.mcp_server import arguments, reading, schemas
 from app.mcp_server.calling import Refused
 from app.mcp_server.toolbox import TOOLS
 
 
 def test_no_schema_holds_titles_or_nulls() -> None:
     for tool in TOOLS.values():
-        text = json.dumps(arguments.schema_of(tool.takes))
+        text = json.dumps(reading.schema_of(tool.takes))
         assert '"title"' not in text.replace('"properties": {"title"', "")
         assert '{"type": "null"}' not in text
+        assert '"type": [' not in text + json.dumps(tool.gives)
 
 
 def test_a_schema_keeps_what_is_required_and_what_it_says() -> None:
-    schema = arguments.schema_of(arguments.InvokeAsync)
+    schema = reading.schema_of(arguments.InvokeAsync)
     assert schema["required"] == ["workflow"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["idempotency_key"]["type"] == "string"
@@ -29,7 +31,7 @@ def test_a_schema_keeps_what_is_required_and_what_it_says() -> None:
 
 @pytest.mark.parametrize("given", [{"cursor": 7}, {"after": "7"}, {"next_cursor": 7}])
 def test_a_cursor_goes_by_its_other_names(given: dict[str, Any]) -> None:
-    assert arguments.read(arguments.InvokeStream, {"threadId": "t", **given}).cursor == 7
+    assert reading.read(arguments.InvokeStream, {"threadId": "t", **given}).cursor == 7
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_a_cursor_goes_by_its_other_names(given: dict[str, Any]) -> None:
 )
 def test_what_is_wrong_is_named_with_what_there_is(given: Any, said: str) -> None:
     with pytest.raises(Refused, match=said) as refused:
-        arguments.read(arguments.InvokeStream, given)
+        reading.read(arguments.InvokeStream, given)
     assert "thread_id, cursor" in refused.value.hint
 
 
@@ -54,6 +56,7 @@ def test_what_is_wrong_is_named_with_what_there_is(given: Any, said: str) -> Non
         ({"type": "object", "properties": {"a": {}}}, False),
         ({"type": "array"}, True),
         ({"anyOf": [{"type": "object"}]}, True),
+        ({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, True),
         (True, True),
     ],
 )
@@ -61,3 +64,11 @@ def test_an_input_that_is_no_object_goes_under_a_name(schema: Any, under: bool) 
     wrapped = schemas.wrapped(schema)
     assert wrapped["type"] == "object"
     assert ("input" in wrapped.get("properties", {})) is under
+
+
+@pytest.mark.parametrize("name", ["$defs", "definitions"])
+def test_what_an_input_refers_to_is_found_where_it_went(name: str) -> None:
+    schema = {"type": "array", "items": {"$ref": f"#/{name}/n"}, name: {"n": {"type": "integer"}}}
+    validator = jsonschema_rs.validator_for(schemas.wrapped(schema))
+    assert validator.is_valid({"input": [1]})
+    assert not validator.is_valid({"input": ["1"]})

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from app.mcp_server import tasks
+from app.mcp_server.calling import Refused
 
 FLAT = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
 DEEP = {"type": "object", "properties": {"tags": {"type": "array"}}}
+NULLABLE = {"type": "object", "properties": {"note": {"type": ["string", "null"]}}}
 
 
 def gate(form: Any = None, **more: Any) -> dict[str, Any]:
@@ -44,7 +46,8 @@ def test_a_task_was_made_when_its_thread_was() -> None:
     made = tasks.seed(status("running"))
     assert made["createdAt"].startswith("2025-10-")
     assert made["ttlMs"] is None
-    assert tasks.seed(status("running", "mine"))["createdAt"] == "2026-11-21T10:00:00.000Z"
+    for chosen in ("mine", "ffffffff-ffff-7fff-bfff-ffffffffffff"):
+        assert tasks.seed(status("running", chosen))["createdAt"] == "2026-11-21T10:00:00.000Z"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,8 @@ def test_a_task_was_made_when_its_thread_was() -> None:
     [
         (FLAT, {"approved": True}, {"approved": True}),
         (DEEP, {"answer": '{"tags": ["a"]}'}, {"tags": ["a"]}),
+        (NULLABLE, {"answer": '{"note": null}'}, {"note": None}),
+        ({"type": ["integer", "null"]}, {"answer": "null"}, None),
         ({"type": "integer"}, {"answer": 3}, 3),
         ({"type": "string"}, {"answer": "3"}, "3"),
         (None, {"answer": "[1, 2]"}, [1, 2]),
@@ -69,3 +74,22 @@ def test_what_a_user_fills_in_is_what_the_gate_wants(form: Any, content: Any, an
 def test_a_question_that_is_asked_anew_has_another_key() -> None:
     first, again = gate(), gate(opened_at="2026-11-21T11:00:00.000Z")
     assert len({tasks.key_of(one) for one in (first, again, gate(item=1), gate(round=1))}) == 4
+
+
+@pytest.mark.parametrize(
+    ("response", "content"),
+    [
+        ({"action": "accept", "content": {"approved": True}}, {"approved": True}),
+        ({"action": "accept"}, {}),
+        ({"action": "decline", "content": {"approved": True}}, None),
+        ("accept", None),
+        (None, None),
+    ],
+)
+def test_only_what_a_user_has_accepted_is_an_answer(response: Any, content: Any) -> None:
+    assert tasks._content(response) == content
+
+
+def test_an_answer_that_is_no_form_is_refused() -> None:
+    with pytest.raises(Refused, match="should be an object"):
+        tasks._content({"action": "accept", "content": "yes"})

@@ -61,7 +61,7 @@ def test_a_name_that_is_none_is_told(name: str, value: str) -> None:
     assert header_problem(name, value)
 
 
-@pytest.mark.parametrize("value", ["se\ncret", "se\rcret", "se\0cret", "secrät", "se\x7fcret"])
+@pytest.mark.parametrize("value", ["se\ncret", "se\rcret", "se\0cret", "secrät", "se\x7fcret", " secret", "secret\t"])
 def test_a_value_that_cannot_be_sent_is_told_without_itself(value: str) -> None:
     problem = header_problem("x-a", value)
     assert problem is not None

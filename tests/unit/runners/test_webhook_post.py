@@ -76,6 +76,25 @@ async def test_of_an_answer_without_an_end_the_beginning_is_read(post: WebhookPo
     server.close()
 
 
+async def test_who_answers_and_goes_on_talking_has_taken_it(post: WebhookPost) -> None:
+    closed = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        answer = await sent(post, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", limit=0.5)
+        await post.aclose()
+        await closed.wait()
+    assert (answer.status, answer.error) == (200, None)
+
+
 async def test_a_packed_answer_is_not_unpacked(post: WebhookPost, receiver: Receiver) -> None:
     receiver.answer = lambda _: (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b")
     answer = await sent(post, receiver.url)

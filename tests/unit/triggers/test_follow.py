@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.domain.errors import Unavailable
 from app.domain.messages import Message, Messages
 from app.domain.ports import FeedPosition
 from app.store.memory_followers import MemoryPlaces
 from app.store.memory_tables import MemoryTables
+from app.triggers import follow
 from app.triggers.follow import _PACE, _REST, Follower
 
 if TYPE_CHECKING:
@@ -116,7 +119,8 @@ async def test_who_wants_nothing_gets_nothing_of_what_was_written_before_it_did(
     assert line.taken == ["10", "11"]
 
 
-async def test_one_whose_place_another_has_taken_moves_it_no_more() -> None:
+async def test_one_whose_place_another_has_taken_moves_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_TRY", 0.01)
     line, places = Line(), MemoryPlaces(MemoryTables())
     await places.take("test", "other", 10)
     async with following(line, places) as follower:

@@ -60,10 +60,16 @@ class Place:
     """Where it is."""
 
     def __init__(self) -> None:
-        self.at = FeedPosition(0, "", 0)
+        self.at = self.written_until = FeedPosition(0, "", 0)
 
     async def take(self, name: str, owner: str, seconds: float) -> FeedPosition | None:
         return self.at
+
+    async def renew(self, name: str, owner: str, seconds: float) -> bool:
+        return True
+
+    async def begun(self) -> FeedPosition:
+        return self.written_until
 
     async def move(self, name: str, owner: str, place: FeedPosition) -> bool:
         self.at = place
@@ -126,3 +132,22 @@ async def test_who_wants_nothing_is_moved_to_the_end_that_was_there_before_it_wa
     log.items.append(message(2, "a"))
     await follower._step()
     assert consumer.took == ["2"]
+
+
+async def test_what_cannot_be_read_yet_since_an_older_transaction_is_open_is_looked_for_soon_and_told_of() -> None:
+    log, consumer, place = Log(), Wants("a"), Place()
+    follower = Follower("f", log, consumer, place, owner="me", lease=1)
+    log.items.append(message(1, "a"))
+    follower.hint()
+    await follower._step()
+    assert follower._behind is None
+    place.written_until = FeedPosition(3, "", 0)  # the second is written, and shows when a third transaction is over
+    follower.hint()
+    await follower._step()
+    assert follower._behind is not None
+    assert [follower._behind.pause() for _ in range(7)] == [0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]
+    follower._behind.since -= 30
+    assert follower.lag >= 30
+    log.items.append(message(2, "a"))
+    await follower._step()
+    assert (consumer.took, follower._behind, follower.lag) == (["1", "2"], None, 0.0)

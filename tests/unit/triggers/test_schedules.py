@@ -127,6 +127,21 @@ async def test_two_processes_fire_each_time_once(shop: Workshop) -> None:
     assert len(shop.threads()) == len(set(shop.threads())) == 60
 
 
+async def test_a_schedule_that_nothing_can_be_decided_about_holds_up_no_other(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    await shop.make(name="odd", every=None, cron="* * * * *", timezone="Europe/Vienna")
+    await shop.make()
+    odd = await shop.desk.find("odd")
+    timing = replace(odd.plan.timing, timezone="Mars/Phobos")  # a zone that this machine does not know
+    await shop.store.change(replace(odd, plan=replace(odd.plan, timing=timing)))
+    async with shop.scheduler():
+        shop.go_on(60)
+        await shop.settled(1)
+    assert "nothing can be decided about the schedule odd" in caplog.text
+    assert shop.threads() == [(await shop.settled(1))[0].thread_id]
+
+
 async def test_what_is_due_while_nobody_serves_is_caught_up_within_the_window(shop: Workshop) -> None:
     await shop.make(overlap="allow", catchup_window=180.0)
     shop.go_on(600)

@@ -16,7 +16,7 @@ from app.domain.ids import uuid7
 from app.domain.known_secrets import KNOWN
 from app.domain.times import utc_now
 from app.domain.webhook_checks import new_secret
-from app.domain.webhook_store import DeliveryFilter, Lane
+from app.domain.webhook_store import QUIET, DeliveryFilter, Lane
 from app.domain.webhooks import SERVICE, Answer, Delivery, DeliveryStatus, StartHook, ThreadHook, Webhook
 from app.store.memory_deliveries import MemoryDeliveries, MemoryDeliveryLog
 from app.store.memory_tables import MemoryTables
@@ -203,6 +203,27 @@ async def test_one_that_hangs_takes_its_share_and_holds_up_nobody_else(house: Ho
         await house.until(house.ended, sender)
 
 
+async def test_those_that_do_not_answer_get_one_sending_at_a_time_until_they_do(house: House) -> None:
+    dead = [await house.endpoint(f"https://dead{number}.example") for number in range(2)]
+    alive, answer = await house.endpoint("https://alive.example"), Answer(error="no answer")
+    first, second = asyncio.Event(), asyncio.Event()
+    for one in dead:
+        house.out.holds[one.url], house.out.answers[one.url] = first, lambda: answer
+        for number in range(9):
+            await house.put(one.id, 1, thread=f"{one.id}{number}")
+    async with house.sending(share=3, concurrency=6) as sender:
+        await house.until(lambda: house.out.at_once == 6, sender)
+        house.out.holds = {one.url: second for one in dead}
+        first.set()
+        await house.until(lambda: len(house.out.sent) == 8, sender)
+        await house.put(alive.id, 1)
+        await house.until(lambda: bool(house.out.bodies(alive.url)), sender)
+        assert house.out.at_once == 2
+        answer = OK
+        second.set()
+        await house.until(lambda: len(house.out.sent) == 19, sender)
+
+
 async def test_one_that_is_gone_is_disabled_at_once_and_gets_nothing_more(house: House) -> None:
     made = await house.endpoint()
     first, second = await house.put(made.id, 1, 2)
@@ -233,6 +254,17 @@ async def test_one_that_only_fails_for_days_is_disabled(house: House, caplog: py
     assert found is not None
     assert not found.enabled
     assert f"the webhook {made.id} was disabled: nothing was delivered since" in caplog.text
+
+
+async def test_failures_long_apart_are_none_in_a_row(house: House) -> None:
+    made = await house.endpoint()
+    lane = Lane("t", made.id, made.id)
+    await house.book.failed(lane, gone=False, after=3600.0)
+    house.clock.advance(3600 + QUIET.total_seconds())
+    assert await house.book.failing() == []
+    assert await house.book.failed(lane, gone=False, after=3600.0) is None
+    house.clock.advance(3600)
+    assert await house.book.failed(lane, gone=False, after=3600.0) is not None
 
 
 async def test_a_delivery_between_failures_keeps_an_endpoint_enabled(house: House) -> None:

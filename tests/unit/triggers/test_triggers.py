@@ -15,6 +15,7 @@ from app.domain.queues import QueueSettings
 from app.domain.times import utc_now
 from app.domain.triggers import LONGEST_CHAIN, SELF, Outcome
 from app.store.memory_followers import MemoryPlaces
+from app.triggers.starting import judge
 
 if TYPE_CHECKING:
     from tests.unit.triggers.rig import Rig
@@ -38,7 +39,13 @@ async def test_the_thread_says_which_trigger_has_started_it_and_the_firing_which
     await rig.follow()
     [firing] = await rig.firings()
     assert (await rig.house.execution(firing.id)).triggered_by == "trigger:t"
-    assert rig.counts == {("t", "started"): 1}
+    assert +rig.counts == {("t", "started"): 1}
+
+
+async def test_failures_of_a_trigger_are_counted_from_nothing(rig: Rig) -> None:
+    await rig.trigger()
+    await rig.follow()
+    assert rig.counts.get(("t", "failed")) == 0
 
 
 async def test_a_message_from_before_the_trigger_is_not_meant(rig: Rig) -> None:
@@ -67,6 +74,9 @@ class Stuck(MemoryPlaces):
 
     async def take(self, name: str, owner: str, seconds: float) -> Any:
         return await self._inner.take(name, owner, seconds)
+
+    async def begun(self) -> Any:
+        return await self._inner.begun()
 
     async def move(self, name: str, owner: str, place: Any) -> bool:
         raise Unavailable("cut off")
@@ -158,6 +168,93 @@ async def test_messages_with_one_key_start_one_thread_within_the_window(rig: Rig
     assert await rig.outcomes() == {"started": 3, "duplicate": 3}
 
 
+@pytest.mark.parametrize("before", range(6))
+async def test_messages_of_one_key_in_several_windows_start_each_its_thread_though_it_was_cut_off(
+    rig: Rig, before: int
+) -> None:
+    await rig.trigger(key="{message.data.k}", window=1)
+    for _ in range(3):
+        await rig.publish({"k": "a"})
+        await rig.publish({"k": "a"})
+        rig.house.clock.advance(2)
+    await rig.follow(starter=Dying(rig.starter, before))
+    await rig.follow()
+    assert await rig.outcomes() == {"started": 3, "duplicate": 3}
+    assert len(rig.inputs()) == 3
+
+
+async def test_one_that_acts_on_old_messages_beside_another_takes_no_start_away(rig: Rig) -> None:
+    await rig.trigger(key="{message.data.k}", window=1)
+    for _ in range(3):
+        await rig.publish({"k": "a"})
+        rig.house.clock.advance(2)
+    await rig.follow(places=Stuck(rig.places), starter=Dying(rig.starter, 2))
+    forgetful = replace_method(rig.store, "acted", set())  # it has asked before the other wrote anything
+    await rig.follow(places=Stuck(rig.places))
+    rig.store.acted = forgetful  # type: ignore[method-assign]
+    assert await rig.outcomes() == {"started": 3}
+
+
+def replace_method(on: Any, name: str, answer: Any) -> Any:
+    """Have a method give that; the method that was there."""
+    before = getattr(on, name)
+
+    async def given(*_: Any) -> Any:
+        return answer
+
+    setattr(on, name, given)
+    return before
+
+
+async def test_a_message_that_nobody_can_judge_is_recorded_and_holds_up_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judged(compiled: Any, *given: Any) -> Any:
+        if compiled.trigger.name == "odd":
+            raise RecursionError
+        return judge(compiled, *given)
+
+    monkeypatch.setattr("app.triggers.triggers.judge", judged)
+    await rig.trigger("odd")
+    await rig.trigger("well")
+    await rig.publish({})
+    await rig.follow()
+    [firing] = await rig.firings("odd")
+    assert firing.error is not None
+    assert firing.error["kind"] == "internal_error"
+    assert await rig.outcomes("well") == {"started": 1}
+
+
+async def test_what_many_triggers_want_is_acted_on_a_part_at_a_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.triggers.triggers._PAIRS", 3)
+    for name in "abcd":
+        await rig.trigger(name)
+    for number in range(3):
+        await rig.publish({"n": number})
+    [follower, _] = rig.followers()
+    beats: list[int] = []
+    follower._consumer.beat = lambda: beats.append(1)  # type: ignore[attr-defined]
+    assert await follower._turn()
+    assert len(rig.inputs()) == 12
+    assert len(beats) == 3
+
+
+async def test_a_key_that_cannot_be_claimed_now_is_no_error_of_the_service(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("away")
+
+    await rig.trigger(key="{message.data.k}", window=60)
+    await rig.publish({"k": "a"})
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "claim", away)
+        await rig.follow()
+    assert caplog.records == []
+    await rig.follow()
+    assert await rig.outcomes() == {"started": 1}
+
+
 async def test_a_message_of_which_nothing_came_holds_no_key(rig: Rig) -> None:
     schema = {"type": "object", "required": ["n"]}
     await rig.house.control.register({"name": "strict", "input": schema, "steps": [{"id": "a", "python": "echo"}]})
@@ -201,6 +298,34 @@ async def test_a_full_queue_holds_up_no_other_trigger_and_loses_nothing(rig: Rig
     await rig.wait()
     assert await rig.outcomes("slow") == {"started": 5}
     assert len(rig.inputs()) == 10
+
+
+def nested(levels: int) -> Any:
+    return [nested(levels - 1)] if levels else 1
+
+
+async def test_what_waits_may_be_as_deep_as_json_may_be(rig: Rig) -> None:
+    await rig.trigger(queue="mail")
+    await rig.publish(nested(199))
+    await rig.house.admission.configure(QueueSettings(name="mail", max_running=5))
+    await rig.follow(starter=Full(rig.starter, "mail"))
+    rig.house.clock.advance(60)
+    await rig.wait()
+    assert await rig.outcomes() == {"started": 1}
+
+
+async def test_one_that_waits_and_cannot_be_read_fails_and_holds_up_no_other(rig: Rig) -> None:
+    await rig.trigger("odd", queue="mail")
+    await rig.trigger("well", queue="mail")
+    await rig.publish({"n": 1})
+    await rig.house.admission.configure(QueueSettings(name="mail", max_running=5))
+    await rig.follow(starter=Full(rig.starter, "mail"))
+    [odd] = await rig.firings("odd")
+    rig.store._firings[odd.id] = replace(rig.store._firings[odd.id], start="{}")
+    rig.house.clock.advance(60)
+    await rig.wait()
+    assert await rig.outcomes("odd") == {"failed": 1}
+    assert await rig.outcomes("well") == {"started": 1}
 
 
 async def test_a_store_that_is_away_lets_the_messages_come_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +404,10 @@ async def test_a_long_chain_of_triggers_ends_too(rig: Rig) -> None:
         )
     await rig.house.control.start(start_of("w0"))
     await settle(rig)
-    assert rig.counts == {**{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)}, (f"t{LONGEST_CHAIN}", "failed"): 1}
+    assert +rig.counts == {
+        **{(f"t{n}", "started"): 1 for n in range(LONGEST_CHAIN)},
+        (f"t{LONGEST_CHAIN}", "failed"): 1,
+    }
 
 
 async def test_a_sub_workflow_does_not_begin_a_new_chain(rig: Rig) -> None:
@@ -365,6 +493,9 @@ class Counted(MemoryPlaces):
     async def take(self, name: str, owner: str, seconds: float) -> Any:
         self.taken += 1
         return await self._inner.take(name, owner, seconds)
+
+    async def begun(self) -> Any:
+        return await self._inner.begun()
 
     async def move(self, name: str, owner: str, place: Any) -> bool:
         self.moved += 1

@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
 
-from app.client import Backstitch
-from app.client_threads import Thread
-from app.client_workflows import Workflows
+from app.client.http import ClientError
+from app.client.service import Backstitch
+from app.client.threads import Thread
+from app.client.workflows import Workflows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
     from typing import Unpack
 
     import httpx
 
-    from app.client_fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
-    from app.client_listed import ExecutionEntry, GateAnswer, HistoryEntry, WorkflowEntry
-    from app.client_pages import Pages
-    from app.client_stream import Event
-    from app.client_types import AcceptedAnswer
+    from app.client.fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
+    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry, WorkflowEntry
+    from app.client.pages import Pages
+    from app.client.stream import Event
+    from app.client.types import AcceptedAnswer
 
 A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+_CLOSED: Final = "the client is closed, or this process was forked after it was made"
 
 
 class _Loop:
@@ -38,15 +42,36 @@ class _Loop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="backstitch-client", daemon=True)
+        self._turn = threading.Lock()
+        """Held while work is handed over, or the loop is ended."""
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Its result; who is interrupted while waiting (Ctrl-C) ends the work too."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Its result; who is interrupted while waiting (Ctrl-C) ends the work too.  Raises ClientError when it is closed."""
+        try:
+            with self._guard():
+                future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except Exception:
+            work.close()
+            raise
         try:
             return future.result()
+        except CancelledError:
+            raise ClientError(_CLOSED) from None
         finally:
             future.cancel()
+
+    @contextmanager
+    def _guard(self) -> Generator[None]:
+        """Nobody else hands over work, or ends the loop.  Raises what would make waiting for it last for ever."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a callback of the client cannot wait for it: both would run in the one thread")
+        if not self._thread.is_alive():  # closed, or made before a fork: threads stay behind in the parent
+            raise ClientError(_CLOSED)
+        with self._turn:
+            if not self._thread.is_alive():
+                raise ClientError(_CLOSED)
+            yield
 
     def each(self, entries: AsyncIterator[T]) -> Generator[T, None, None]:
         """What an async iterator gives, one by one; it is closed when nobody wants more."""
@@ -62,14 +87,24 @@ class _Loop:
             while not isinstance(found := self.run(following()), _End):
                 yield found
         finally:
-            if self._loop.is_running():  # nobody waits for it: this may be the end of the process
+            with suppress(ClientError), self._guard():  # nobody waits for it: this may be the end of the process
                 asyncio.run_coroutine_threadsafe(closing(), self._loop)
 
-    def close(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End what is still being waited for, do this, and end the thread."""
+
+        async def ending() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await last()
+
+        with suppress(ClientError), self._guard():  # it may be closed already
+            asyncio.run_coroutine_threadsafe(ending(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
 
 class _End:
@@ -200,13 +235,16 @@ class SyncBackstitch(_Blocking[Backstitch]):
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections, and end the thread."""
-        self._loop.run(self._of.close())
-        self._loop.close()
+        """Let go of the connections, and end the thread; whoever still waits in another one gets a ClientError."""
+        self._loop.close(self._of.close)
 
-    def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """The result of a coroutine, in the loop of the client."""
-        return self._loop.run(work)
+    def run(self, work: Awaitable[R]) -> R:
+        """The result of a coroutine, or one page of a list, in the loop of the client."""
+
+        async def awaited() -> R:
+            return await work
+
+        return self._loop.run(work if asyncio.iscoroutine(work) else awaited())
 
     def start(
         self,
@@ -233,7 +271,7 @@ class SyncBackstitch(_Blocking[Backstitch]):
         """Executions, newest first."""
         return SyncPages(self._of.executions(**filters), self._loop)
 
-    def pages(self, path: str, name: str, **filters: object) -> SyncPages[Any]:
+    def pages(self, path: str, name: str, /, **filters: object) -> SyncPages[Any]:
         """The list at `path`, whose entries are under `name`."""
         return SyncPages(self._of.pages(path, name, **filters), self._loop)
 

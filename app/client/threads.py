@@ -1,29 +1,25 @@
-"""A thread of a Backstitch service as an object, for `app.client`: wait for it, follow it, steer it, look back.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""A thread of a Backstitch service as an object, for `app.client`: wait for it, follow it, steer it, look back."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import quote
 
-from app.client_http import LONGEST_PAUSE, PASSING, ApiError, ClientError, UnreachableError, given_only
-from app.client_stream import ENDED, ENDINGS
+from app.client.http import LONGEST_PAUSE, PASSING, ApiError, ClientError, UnreachableError, given_only, path
+from app.client.stream import ENDED, ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from typing import Unpack
 
-    from app.client import Backstitch
-    from app.client_fields import CancelFields, ForkFields, GateFields, HistoryFilters, ResumeFields, RollbackFields
-    from app.client_http import JsonObject
-    from app.client_listed import GateAnswer, HistoryEntry, VersionAnswer
-    from app.client_pages import Pages
-    from app.client_stream import Event
-    from app.client_types import (
+    from app.client.fields import CancelFields, ForkFields, GateFields, HistoryFilters, ResumeFields, RollbackFields
+    from app.client.http import JsonObject
+    from app.client.listed import GateAnswer, HistoryEntry, VersionAnswer
+    from app.client.pages import Pages
+    from app.client.service import Backstitch
+    from app.client.stream import Event
+    from app.client.types import (
         AcceptedAnswer,
         GateAnsweredAnswer,
         ResumedAnswer,
@@ -48,8 +44,12 @@ class WorkflowFailed(ClientError):
         error = document["error"]
         self.kind = error["kind"] if error else ""
         self.step_id = error.get("step_id") if error else None
+        super().__init__(document)  # what it is made of again in another process
+
+    def __str__(self) -> str:
+        error = self.document["error"]
         ended = "failed" if self.status == "failed" else f"was {self.status}"
-        super().__init__(f"thread {self.thread_id} {ended}" + (f": {error['message']} [{self.kind}]" if error else ""))
+        return f"thread {self.thread_id} {ended}" + (f": {error['message']} [{self.kind}]" if error else "")
 
 
 class Thread:
@@ -151,7 +151,7 @@ class Thread:
         return [Thread(self._service, str(one["thread_id"])) for one in found["forks"]]
 
     def _path(self, action: str, *more: str) -> str:
-        return "/".join(["/api/invoke", action, *(quote(part, safe="") for part in (self.thread_id, *more))])
+        return path("/api/invoke", action, self.thread_id, *more)
 
     async def _ended(self) -> StatusDocument:
         found = await self.status()

@@ -1,23 +1,21 @@
-"""The workflow documents of a Backstitch service, for `app.client`: register, check, show, list.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""The workflow documents of a Backstitch service, for `app.client`: register, check, show, list."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
-from urllib.parse import quote
+
+from app.client.http import path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
 
-    from app.client import Backstitch
-    from app.client_fields import PageFilters
-    from app.client_listed import ValidationAnswer, WorkflowAnswer, WorkflowEntry
-    from app.client_pages import Pages
+    from app.client.fields import PageFilters
+    from app.client.listed import ValidationAnswer, WorkflowAnswer, WorkflowEntry
+    from app.client.pages import Pages
+    from app.client.service import Backstitch
 
 Document: TypeAlias = "Mapping[str, Any] | str | Path"
 """A workflow document: a mapping, the text of one in YAML or JSON, or a file of it."""
@@ -39,7 +37,7 @@ class Workflows:
 
     async def show(self, reference: str) -> WorkflowAnswer:
         """A workflow by name, or name@version, with its document."""
-        found = await self._service.request("GET", f"/api/workflows/{quote(reference, safe='@')}")
+        found = await self._service.request("GET", path("/api/workflows", reference))
         return cast("WorkflowAnswer", found)
 
     def list(self, **filters: Unpack[PageFilters]) -> Pages[WorkflowEntry]:

@@ -1,7 +1,4 @@
-"""Lists of the service, for `app.client`: one page when awaited, everything when iterated.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""Lists of the service, for `app.client`: one page when awaited, everything when iterated."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ class Pages(Generic[T]):
     for every entry of all pages, or of the first `limit` entries if a limit was given.
     """
 
-    def __init__(self, ask: Ask, name: str, **filters: Any) -> None:
+    def __init__(self, ask: Ask, name: str, /, **filters: Any) -> None:
         self._ask = ask
         self._name = name
         self._filters = filters

@@ -1,21 +1,17 @@
-"""Looking back, for `app.client`: the events of all threads, log entries, timelines; listed, and followed.
-
-The file needs nothing but `client.py` beside it, so that it can be copied into a project with that.
-"""
+"""Looking back, for `app.client`: the events of all threads, log entries, timelines; listed, and followed."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from app.client import ApiError, UnreachableError
+from app.client.http import ApiError, UnreachableError, path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
-    from app.client import Backstitch
+    from app.client.service import Backstitch
 
     Page = dict[str, Any]
 
@@ -39,7 +35,7 @@ class Look:
 
     async def timeline(self, thread_id: str, **filters: object) -> Page:
         """A page of a thread's timeline; `filters`: execution_id, items, limit, cursor."""
-        return await self._service.request("GET", f"/api/invoke/timeline/{quote(thread_id, safe='')}", params=filters)
+        return await self._service.request("GET", path("/api/invoke/timeline", thread_id), params=filters)
 
     async def events(self, **filters: object) -> Page:
         """A page of events; `filters`: thread_id, workflow, event, type, step_id, agent, status, since, until, order, ..."""

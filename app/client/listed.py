@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
-    from app.client_types import ErrorDocument, Status, StepStatus, Usage
+    from app.client.types import ErrorDocument, Status, StepStatus, Usage
 
 
 class ExecutionAnswer(TypedDict):

@@ -1,7 +1,4 @@
-"""How the client asks: errors, one JSON answer for one request, and what is asked again when it may be.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""How the client asks: errors, one JSON answer for one request, and what is asked again when it may be."""
 
 from __future__ import annotations
 
@@ -9,12 +6,13 @@ import asyncio
 import json
 import logging
 import random
+import re
 import ssl
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -70,7 +68,10 @@ class ApiError(ClientError):
         self.code = str(problem.get("code") or "")
         self.title = str(problem.get("title") or f"HTTP {status}")
         self.detail = str(problem.get("detail") or "")
-        super().__init__(f"{self.title}: {self.detail}" if self.detail else self.title)
+        super().__init__(status, problem)  # what it is made of again in another process
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.detail}" if self.detail else self.title
 
 
 class Connection:
@@ -89,15 +90,15 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
-        self.retry_for = retry_for
         parts = _parts(url)
+        self.url = _without_user(url.rstrip("/"))
+        self.retry_for = retry_for
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         # Loading the authorities takes longer than a request; plain HTTP needs none, and trusting none is safe.
         tls = True if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # A proxy of the environment is never the way to this machine itself.
         self.http = httpx.AsyncClient(
-            base_url=self.url,
+            base_url=url.rstrip("/"),
             timeout=timeout,
             trust_env=not local,
             verify=tls,
@@ -112,6 +113,8 @@ class Connection:
         patience = Patience(self.retry_for if retry_for is None else retry_for)
         repeatable = method in _REPEATABLE or KEY in (given.get("headers") or ())
         given["params"] = given_only(given.get("params") or {})
+        if isinstance(body := given.get("json"), dict):
+            given["json"] = {name: _plain(value) for name, value in cast("JsonObject", body).items()}
         while True:
             try:
                 return await self._once(method, path, given)
@@ -127,7 +130,7 @@ class Connection:
         try:
             async with self._turns:
                 answer = await self.http.request(method, path, **given)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise unreachable(error) from error
         return document(answer)
 
@@ -175,7 +178,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def unreachable(error: httpx.TransportError | httpx.InvalidURL) -> UnreachableError:
+def unreachable(error: httpx.RequestError | httpx.InvalidURL) -> UnreachableError:
     """What to raise for an error of httpx."""
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return AddressError(str(error))
@@ -207,7 +210,7 @@ def parsed(text: str) -> JsonObject | None:
 
 def foreign(answer: httpx.Response) -> JsonObject:
     """As a problem, what something else than a Backstitch has answered: another server, a proxy."""
-    told = f"{answer.request.url} answered {answer.headers.get('content-type', 'without a type')}"
+    told = f"{_without_user(str(answer.request.url))} answered {answer.headers.get('content-type', 'without a type')}"
     if moved := answer.headers.get("location"):
         told += f" and points to {moved}"
     elif text := " ".join(answer.text[:1000].split()):
@@ -226,11 +229,25 @@ def _retry_after(answer: httpx.Response) -> float | None:
         return None
 
 
+def path(*parts: str) -> str:
+    """The path of a route, from its first part, which is taken as it stands, and names, which are quoted."""
+    return "/".join([parts[0], *(_quoted(part) for part in parts[1:])])
+
+
+def _quoted(name: str) -> str:
+    return name.replace(".", "%2E") if name in {".", ".."} else quote(name, safe="@")
+
+
+def _without_user(url: str) -> str:
+    """The url without the user and password that it may have."""
+    return re.sub(r"\A(\w+://)?[^/?#]*@", r"\1", url)
+
+
 def _parts(url: str) -> Any:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise AddressError(f"{url}: {error}") from None
+        raise AddressError(f"{_without_user(url)}: {error}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise AddressError(f"{url} is no address of a service: it should be like http://127.0.0.1:8000")
+        raise AddressError(f"{_without_user(url)} is no address of a service: it should be like http://127.0.0.1:8000")
     return parts

@@ -1,31 +1,26 @@
-"""An async client of a Backstitch service: start workflows, wait for them, follow, steer and look back.
-
-It stands alone (httpx and the standard library), so that it can be copied into a project: this file and the `client_*.py`
-beside it. docs/python-client.md tells how to use it.
-"""
+"""The service as an object, for `app.client`: its threads, and the routes that most programs need."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self, cast
-from urllib.parse import quote
 
-from app.client_http import (
+from app.client.http import (
     KEY,
     AddressError,
     ApiError,
-    ClientError,
     Connection,
     Fields,
     JsonObject,
     UnreachableError,
     given_only,
+    path,
 )
-from app.client_pages import Pages
-from app.client_stream import ENDED, ENDINGS, Event, SseParser, follow
-from app.client_threads import Thread, WorkflowFailed
-from app.client_workflows import Workflows
+from app.client.pages import Pages
+from app.client.stream import follow
+from app.client.threads import Thread
+from app.client.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -33,29 +28,10 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from app.client_fields import ExecutionFilters, HistoryFilters, StartFields
-    from app.client_listed import ExecutionEntry, HistoryEntry
-    from app.client_sync import SyncBackstitch, SyncThread
-    from app.client_types import AcceptedAnswer, Status
-
-__all__ = [
-    "ENDED",
-    "ENDINGS",
-    "AddressError",
-    "ApiError",
-    "Backstitch",
-    "ClientError",
-    "Event",
-    "JsonObject",
-    "Pages",
-    "SseParser",
-    "SyncBackstitch",
-    "SyncThread",
-    "Thread",
-    "UnreachableError",
-    "WorkflowFailed",
-    "Workflows",
-]
+    from app.client.fields import ExecutionFilters, HistoryFilters, StartFields
+    from app.client.listed import ExecutionEntry, HistoryEntry
+    from app.client.stream import Event
+    from app.client.types import AcceptedAnswer, Status
 
 _WATCHED: Final = 50
 _READY: Final = 0.2
@@ -158,7 +134,7 @@ class Backstitch:
         """A POST to a route that takes an Idempotency-Key, with one of its own if none is given: safe to repeat."""
         return await self.request("POST", path, json=body, headers={KEY: idempotency_key or str(uuid.uuid4())})
 
-    def pages(self, path: str, name: str, **filters: object) -> Pages[Any]:
+    def pages(self, path: str, name: str, /, **filters: object) -> Pages[Any]:
         """The list at `path`, whose entries are under `name`."""
         return Pages(lambda given: self.request("GET", path, params=given), name, **filters)
 
@@ -218,7 +194,7 @@ class Backstitch:
 
     async def execution(self, execution_id: str) -> JsonObject:
         """One execution with its steps, their inputs and outputs."""
-        return await self.request("GET", f"/api/workflow/execution/{quote(execution_id, safe='')}")
+        return await self.request("GET", path("/api/workflow/execution", execution_id))
 
     def stream(
         self, thread_id: str, *, after: int = 0, on_cut: Callable[[str], None] | None = None
@@ -243,13 +219,4 @@ async def _is(thread: Thread, status: Status) -> bool:
 
 
 def _path(action: str, thread_id: str) -> str:
-    return f"/api/invoke/{action}/{quote(thread_id, safe='')}"
-
-
-def __getattr__(name: str) -> Any:
-    """The synchronous client, which not everybody needs to load."""
-    if name in {"SyncBackstitch", "SyncThread"}:
-        from app.client_sync import SyncBackstitch, SyncThread  # noqa: PLC0415
-
-        return {"SyncBackstitch": SyncBackstitch, "SyncThread": SyncThread}[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return path("/api/invoke", action, thread_id)

@@ -1,7 +1,4 @@
-"""How the client follows a thread: server-sent events, each once, whatever is cut in between.
-
-With client.py and what that imports it stands alone (httpx and the standard library).
-"""
+"""How the client follows a thread: server-sent events, each once, whatever is cut in between."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
-from app.client_http import (
+from app.client.http import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     PASSING,
@@ -29,7 +26,7 @@ from app.client_http import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
-    from app.client_http import Connection, JsonObject
+    from app.client.http import Connection, JsonObject
 
 ENDINGS: Final[dict[str, str]] = {
     "workflow_complete": "completed",
@@ -156,13 +153,14 @@ class _Reader:
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(self._cursor)} if self._cursor else {})
         self._texts.cut()
+        self._last = ""
         try:
             async with self.http.stream("GET", self._path, headers=headers, timeout=_SILENCE) as answer:
                 await _check(answer)
                 self.connected = True
                 async for event in self._events(answer):
                     yield event
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             self.cut = unreachable(error)
         except ApiError as error:
             if error.status not in PASSING:
@@ -180,12 +178,18 @@ class _Reader:
                     if fresh := self._texts.fresh(event):
                         yield fresh
                 elif event.seq is None:
+                    self._look(event)
                     yield event
                 elif event.seq > self._cursor:
                     self._cursor, self._last = event.seq, event.name
                     self._texts.take(event)
                     yield event
             self.pause = min(parser.retry or self.pause, LONGEST_PAUSE)
+
+    def _look(self, event: Event) -> None:
+        """A thread that has fewer events than were seen is that of a database that was put back: new ones follow those."""
+        if event.name == "snapshot":
+            self._cursor = min(self._cursor, event.body.get("last_seq", self._cursor))
 
 
 async def _check(answer: httpx.Response) -> None:
