@@ -16,7 +16,7 @@ from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
 from app.bootstrap.config import LiveSettings
 from app.domain.breakers import BreakerPolicy
-from app.domain.commands import Accepted, Check, Fork, Forked
+from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.moving import Moves, Outcome, Reason
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from app.domain.commands import Check
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.replay import ReplayCommand
     from app.domain.transition import Transition
