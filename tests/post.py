@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from app.domain import jsontext, topics
 from app.domain.ids import uuid7
@@ -12,6 +13,7 @@ from app.domain.messages import Log, Message, Messages
 from app.domain.ports import FeedPosition
 from app.domain.times import utc_now
 from app.store.memory_followers import MemoryPlaces
+from app.triggers import follow
 from app.triggers.follow import Follower
 from app.triggers.waits import MessageGiver
 
@@ -65,14 +67,15 @@ class Post(Log):
 
 @asynccontextmanager
 async def followed(waits: Waits, post: Post, tables: MemoryTables) -> AsyncGenerator[Follower]:
-    """Somebody gives what is published to whoever waits for it."""
+    """Somebody gives what is published to whoever waits for it, and does not rest while nobody does."""
     follower = Follower("post", post, MessageGiver(waits, own=False), MemoryPlaces(tables), owner="me", lease=10.0)
     waits.logs.append(post)
     post.news.append(follower.hint)
     waits.on_open.append(follower.hint)
     task = asyncio.create_task(follower.run())
     try:
-        yield follower
+        with patch.object(follow, "_REST", 0.0):
+            yield follower
     finally:
         task.cancel()
         await asyncio.wait([task])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -59,6 +60,30 @@ def matches(pattern: str, topic: str) -> bool:
 @lru_cache(4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(expression(pattern))
+
+
+def stem_of(pattern: str) -> str:
+    """The words before the first that may be several."""
+    words = pattern.split(".")
+    return ".".join(takewhile(lambda word: word not in {"*", ">"}, words))
+
+
+def by_stem(topics: Iterable[str]) -> dict[str, list[str]]:
+    """The stems that patterns of these topics can have, each with those of the topics that begin so."""
+    found: dict[str, list[str]] = {"": []}
+    for topic in dict.fromkeys(topics):
+        found[""].append(topic)
+        words = topic.split(".")
+        for end in range(1, len(words)):
+            found.setdefault(".".join(words[:end]), []).append(topic)
+    return found
+
+
+def meant(patterns: Iterable[str], topics: Iterable[str]) -> dict[str, list[str]]:
+    """Which of the topics each pattern stands for; patterns that stand for none are left out."""
+    stems = by_stem(topics)
+    found = {each: [one for one in stems.get(stem_of(each), ()) if matches(each, one)] for each in patterns}
+    return {pattern: its for pattern, its in found.items() if its}
 
 
 def expression(pattern: str) -> str:

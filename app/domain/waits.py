@@ -18,7 +18,7 @@ from app.domain.topics import OWN
 from app.domain.waiting import Book, WaitKey, WaitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from app.domain.records import ThreadRecord
 
@@ -186,6 +186,14 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
         """
         ...
 
+    async def give(self, offers: Sequence[tuple[WaitKey, Taken]]) -> list[tuple[Got, ThreadRecord | None]]:
+        """As `take`, each offer to another thread, in one transaction; a row that somebody holds is BUSY at once."""
+        ...
+
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """Which of these messages a thread has taken."""
+        ...
+
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """The log has been searched for it up to a transaction (None: it is to be searched anew); False, and nothing is
         written: something has been missed meanwhile, so that the search must go on from there.
@@ -204,7 +212,7 @@ class WaitBook(Book[MessageWait, Awaited], Protocol):
         """The patterns (see `head_of`) of what open waits want, each once, in their order from `first` on."""
         ...
 
-    async def wanted(self, topics: Collection[str]) -> list[str]:
+    async def wanted(self, said: Collection[str]) -> list[str]:
         """What open waits want of these topics: the topics themselves and the patterns that mean one, each once."""
         ...
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakValueDictionary
 
 from app.domain import jsontext
 from app.domain.document_waits import MESSAGE
@@ -20,7 +21,7 @@ from app.domain.waits import Got, Look, MessageWait, Taken
 from app.engine.values import BIG_JSON, off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from app.domain.messages import Log, Message
     from app.domain.records import ThreadRecord
@@ -30,6 +31,19 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 _BREATH: Final = 50
 """Conditions after which everybody else gets a turn."""
+_PORTION: Final = 4_000_000
+"""Characters that are given in one transaction."""
+_PAUSES: Final = (0.02, 0.08, 0.2)
+"""Seconds after which rows that somebody holds are tried again, where many are given something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A message, and what a wait that it is for is answered with."""
+
+    wait: MessageWait
+    message: Message
+    taken: Taken
 
 
 class Waits(Look):
@@ -41,6 +55,8 @@ class Waits(Look):
         self.logs: list[Log] = []
         self._worker = worker
         self._looked_at = 0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._said: tuple[Message | None, Taken] = None, Taken(digest=b"")
         self.offers: Counter[str] = Counter()
         """Messages that fitted a wait, by what became of them."""
         self.on_open: list[Callable[[], None]] = []
@@ -97,30 +113,76 @@ class Waits(Look):
         place, end = wait.place, await log.end()
         while place < end:
             page = await log.read(place, [wait.topic], _PAGE)
-            for message in page.items:
-                match await self.offer(wait, message):
-                    case Got.TAKEN | Got.CLOSED:
-                        return None
-                    case Got.BUSY:
-                        raise Unavailable(f"the row of thread {wait.key.thread_id} is held by somebody")
-                    case _:
-                        continue
+            if page.items and await self._is_done(wait, page.items):
+                return None
             if page.place <= place:
                 break
             place = page.place
         return max(place, end)
 
+    async def _is_done(self, wait: MessageWait, messages: Sequence[Message]) -> bool:
+        """Offer it what the log holds: whether there is nothing to search for any more.
+
+        One wait of a thread at a time: of what many wait for, each is offered what none of the others has.
+        """
+        turn = self._turns.setdefault(wait.key.thread_id, asyncio.Lock())
+        async with turn:
+            for message in await self._not_had(wait.key.thread_id, messages):
+                match await self.offer(wait, message):
+                    case Got.TAKEN | Got.CLOSED:
+                        return True
+                    case Got.BUSY:
+                        raise Unavailable(f"the row of thread {wait.key.thread_id} is held by somebody")
+                    case _:
+                        continue
+        return False
+
+    async def _not_had(self, thread_id: str, messages: Sequence[Message]) -> list[Message]:
+        """Those that the thread has not taken: of what many of its steps wait for it may have had much."""
+        found = {digest_of(message): message for message in messages}
+        had = await self.book.had(thread_id, found.keys()) if found else ()
+        return [message for digest, message in found.items() if digest not in had]
+
     async def offer(self, wait: MessageWait, message: Message) -> Got | None:
         """Give a message to a wait, if it is for it; None: it is not."""
         taken = await self.judge(wait, message)
-        if taken is None:
-            return None
+        return None if taken is None else (await self.give([Offer(wait, message, taken)]))[0]
+
+    async def give(self, offers: Sequence[Offer]) -> list[Got]:
+        """Give waits of as many threads what they are offered; a row that somebody holds is waited for, if not for long."""
+        outcomes: list[Got] = []
+        for some in _portions(offers):
+            outcomes += [await self._give_to_one(some[0])] if len(some) == 1 else await self._give_to_some(some)
+        self.offers.update(got.value for got in outcomes)
+        return outcomes
+
+    async def _give_to_some(self, offers: Sequence[Offer]) -> list[Got]:
+        found = await self._give_at_once(offers)
+        for pause in _PAUSES:
+            held = [place for place, got in enumerate(found) if got is Got.BUSY]
+            if not held:
+                break
+            await asyncio.sleep(pause)
+            for place, got in zip(held, await self._give_at_once([offers[place] for place in held]), strict=True):
+                found[place] = got
+        return found
+
+    async def _give_at_once(self, offers: Sequence[Offer]) -> list[Got]:
         try:
-            got, thread = await self.book.take(wait.key, taken)
+            found = await self.book.give([(offer.wait.key, offer.taken) for offer in offers])
+        except InvalidRequest:  # one of them is at fault
+            return [await self._give_to_one(offer) for offer in offers]
+        return [self._heard(*one) for one in found]
+
+    async def _give_to_one(self, offer: Offer) -> Got:
+        wait, taken = offer.wait, offer.taken
+        try:
+            return self._heard(*await self.book.take(wait.key, taken))
         except InvalidRequest as error:  # the store cannot hold it: nor will it the next time
-            spoilt = _told(wait, message, "taken", error)
-            got, thread = await self.book.take(wait.key, Taken(digest=taken.digest, error_json=spoilt))
-        self.offers[got.value] += 1
+            spoilt = _told(wait, offer.message, "taken", error)
+            return self._heard(*await self.book.take(wait.key, Taken(digest=taken.digest, error_json=spoilt)))
+
+    def _heard(self, got: Got, thread: ThreadRecord | None) -> Got:
         if thread is not None:
             self.woken(thread)
         return got
@@ -139,9 +201,22 @@ class Waits(Look):
                 return None
         except (ExpressionError, JsonError, InvalidRequest) as error:  # an imported wait may hold no condition at all
             return Taken(digest=digest, error_json=_told(wait, message, "decided", error))
-        text = await off_loop(lambda: jsontext.dumps(message.scope()), size, BIG_JSON)
-        by = jsontext.clean(message.source).replace("\0", "\ufffd")
-        return Taken(digest=digest, by=by, answer_json=KNOWN.json(text) if KNOWN else text)
+        if self._said[0] is not message:  # many get the same
+            text = await off_loop(lambda: jsontext.dumps(message.scope()), size, BIG_JSON)
+            by = jsontext.clean(message.source).replace("\0", "\ufffd")
+            self._said = message, Taken(digest=digest, by=by, answer_json=KNOWN.json(text) if KNOWN else text)
+        return self._said[1]
+
+
+def _portions(offers: Sequence[Offer]) -> Iterator[Sequence[Offer]]:
+    first = size = 0
+    for place, offer in enumerate(offers):
+        size += len(offer.taken.answer_json or "")
+        if size > _PORTION and place > first:
+            yield offers[first:place]
+            first, size = place, len(offer.taken.answer_json or "")
+    if first < len(offers):
+        yield offers[first:]
 
 
 def digest_of(message: Message) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.domain import integrity, jsontext, topics
@@ -65,6 +66,8 @@ class WaitRunner:
             if not wait.expired or wait.run_id == run_id:
                 return wait
             place += 1
+            if wanted.since is not None:  # the step began with its first round
+                wanted = replace(wanted, since=wait.since)
 
     async def _look(self, wait: MessageWait) -> MessageWait:
         return wait if wait.topic is None else await self.looker.look(wait)
@@ -108,6 +111,8 @@ def _checked(told: Mapping[str, Any], name: str, check: Callable[[str], None]) -
     if name not in told:
         return None
     value: Any = told[name]
+    if value is None:
+        raise StepFailure(f"{name} is null", kind=VALIDATION, retryable=False)
     text = value if isinstance(value, str) else jsontext.dumps(value)
     try:
         check(text)

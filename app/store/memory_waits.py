@@ -28,7 +28,7 @@ from app.store.memory_book import SECOND, MemoryBook, short
 from app.store.memory_transfer_waits import began
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from app.domain.errors import BackstitchError
     from app.domain.records import ThreadRecord
@@ -88,6 +88,14 @@ class MemoryWaits(MemoryBook[MessageWait], WaitBook):
         self._wake(thread)
         return Got.TAKEN, replace(thread)
 
+    async def give(self, offers: Sequence[tuple[WaitKey, Taken]]) -> list[tuple[Got, ThreadRecord | None]]:
+        """See WaitBook."""
+        return [await self.take(key, taken) for key, taken in offers]
+
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """See WaitBook."""
+        return self._tables.messages_taken.get(thread_id, {}).keys() & set(digests)
+
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """See WaitBook."""
         known = self._rows.get(wait.key)
@@ -118,10 +126,10 @@ class MemoryWaits(MemoryBook[MessageWait], WaitBook):
         found = {head_of(one.topic) for one in self._open() if one.topic is not None}
         return sorted(head for head in found if head >= first)[:limit]
 
-    async def wanted(self, topics: Collection[str]) -> list[str]:
+    async def wanted(self, said: Collection[str]) -> list[str]:
         """See WaitBook."""
         known = {one.topic for one in self._open() if one.topic is not None}
-        return sorted(known & set(topics)) + _meant(sorted(filter(is_wild, known)), topics)
+        return sorted(known & set(said)) + list(topics.meant(sorted(filter(is_wild, known)), said))
 
     async def open_for(self, topic: str, after: MessageWait | None, limit: int) -> list[MessageWait]:
         """See WaitBook."""
@@ -218,7 +226,3 @@ class MemoryWaits(MemoryBook[MessageWait], WaitBook):
 def _order(wait: MessageWait) -> tuple[object, ...]:
     key = wait.key
     return key.thread_id, wait.opened_at, key.key_execution_id, key.step_id, key.item, key.round
-
-
-def _meant(patterns: Collection[str], found: Collection[str]) -> list[str]:
-    return [pattern for pattern in patterns if any(topics.matches(pattern, topic) for topic in found)]

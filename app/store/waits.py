@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from app.domain import jsontext, topics
+from app.domain import jsontext, topics, wishes
 from app.domain.errors import BackstitchError, InvalidRequest
 from app.domain.events import PREVIEW, RESULT_LIMIT
+from app.domain.ids import uuid7
 from app.domain.waiting import WaitKey
 from app.domain.waits import (
     BY_MESSAGE,
@@ -31,7 +32,7 @@ from app.store.queries import filtered, load
 from app.store.rows import thread_from_row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from asyncpg import Record
 
@@ -54,9 +55,16 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
         """See WaitBook."""
         w = wanted
         asked = (run_id, w.topic, w.signal, w.match, w.given_json, w.begin, w.since, w.timeout)
-        if w.signal is None:
-            await self._fetch("open", *parts_of(key), *asked)
-            return await self._known(key)
+        try:
+            if w.signal is None:
+                await self._fetch("open", *parts_of(key), *asked)
+            else:
+                await self._open_for_signal(key, asked)
+        except db.REFUSED as error:
+            raise InvalidRequest(f"the database does not take it: {db.describe(error)}") from error
+        return await self._known(key)
+
+    async def _open_for_signal(self, key: WaitKey, asked: tuple[object, ...]) -> None:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 if await connection.fetchrow(SQL["lock"], key.thread_id) is None:
@@ -65,7 +73,6 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
                 await connection.execute(SQL["take_signal"], *parts_of(key))
         except (*db.LOST, *db.AGAIN) as error:
             raise db.unavailable(error) from error
-        return await self._known(key)
 
     async def births(self, thread_id: str) -> Mapping[str, int]:
         """See WaitBook."""
@@ -73,17 +80,13 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
 
     async def take(self, key: WaitKey, taken: Taken) -> tuple[Got, ThreadRecord | None]:
         """See WaitBook."""
-        answer = taken.answer_json
-        digest = None if answer is None else jsontext.sha256(answer)
-        via = BY_MESSAGE if answer is not None else SPOILT
-        given = (answer, digest, taken.by, via, taken.digest, taken.error_json)
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(SQL["be_quick"])
                 if await connection.fetchrow(SQL["lock"], key.thread_id) is None:
                     return Got.CLOSED, None
-                if await connection.fetchrow(SQL["take"], *parts_of(key), *given) is None:
-                    had = await connection.fetchval(SQL["had"], key.thread_id, taken.digest)
+                if await connection.fetchrow(SQL["take"], *parts_of(key), *_said(taken)) is None:
+                    had = await connection.fetch(SQL["had"], key.thread_id, [taken.digest])
                     return Got.HAD if had else Got.CLOSED, None
                 moved = await self._wake(connection, key.thread_id)
         except asyncpg.LockNotAvailableError:
@@ -94,6 +97,36 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
             raise db.unavailable(error) from error
         self._hints.note_steered(key.thread_id, due=True)
         return Got.TAKEN, moved
+
+    async def give(self, offers: Sequence[tuple[WaitKey, Taken]]) -> list[tuple[Got, ThreadRecord | None]]:
+        """See WaitBook."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                held = await connection.fetch(SQL["hold"], [key.thread_id for key, _ in offers])
+                free = {row["thread_id"] for row in held}
+                rows = await self._give(connection, [offer for offer in offers if offer[0].thread_id in free])
+        except db.REFUSED as error:
+            raise InvalidRequest(f"the database does not take it: {db.describe(error)}") from error
+        except (*db.LOST, *db.AGAIN) as error:
+            raise db.unavailable(error) from error
+        outcomes = {row["offered_to"]: _outcome(row) for row in rows}
+        for thread_id, (got, _) in outcomes.items():
+            if got is Got.TAKEN:
+                self._hints.note_steered(thread_id, due=True)
+        return [outcomes.get(key.thread_id, (Got.BUSY, None)) for key, _ in offers]
+
+    async def _give(self, connection: Any, offers: Sequence[tuple[WaitKey, Taken]]) -> Sequence[Record]:
+        """What is said to many at once is sent to the database once."""
+        if not offers:
+            return []
+        numbers = {taken: number for number, taken in enumerate(dict.fromkeys(taken for _, taken in offers), start=1)}
+        keys = zip(*[(*parts_of(key), numbers[taken]) for key, taken in offers], strict=True)
+        said = zip(*[_said(taken) for taken in numbers], strict=True)
+        return await connection.fetch(SQL["give"], *keys, *said, wishes.look(uuid7()))
+
+    async def had(self, thread_id: str, digests: Collection[bytes]) -> Collection[bytes]:
+        """See WaitBook."""
+        return {row["message_sha256"] for row in await self._fetch("had", thread_id, list(digests))}
 
     async def looked(self, wait: MessageWait, up_to: int | None) -> bool:
         """See WaitBook."""
@@ -112,11 +145,11 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
         """See WaitBook."""
         return [row["head"] for row in await self._fetch("heads", limit, first)]
 
-    async def wanted(self, topics: Collection[str]) -> list[str]:
+    async def wanted(self, said: Collection[str]) -> list[str]:
         """See WaitBook."""
-        exact = [row["topic"] for row in await self._fetch("wanted", list(topics))]
-        patterns = [row["topic"] for row in await self._fetch("patterns")]
-        return exact + _meant(patterns, topics)
+        exact = [row["topic"] for row in await self._fetch("wanted", list(said))]
+        patterns = [row["topic"] for row in await self._fetch("patterns", list(topics.by_stem(said)))]
+        return exact + list(topics.meant(patterns, said))
 
     async def open_for(self, topic: str, after: MessageWait | None, limit: int) -> list[MessageWait]:
         """See WaitBook."""
@@ -207,8 +240,17 @@ class PostgresWaits(PostgresBook[MessageWait], WaitBook):
         return no_wait(key)
 
 
-def _meant(patterns: Collection[str], found: Collection[str]) -> list[str]:
-    return [pattern for pattern in patterns if any(topics.matches(pattern, topic) for topic in found)]
+def _said(taken: Taken) -> tuple[object, ...]:
+    """The answer, its digest, who said it, by which way, what tells it from others, an error."""
+    answer = taken.answer_json
+    digest, via = (None, SPOILT) if answer is None else (jsontext.sha256(answer), BY_MESSAGE)
+    return answer, digest, taken.by, via, taken.digest, taken.error_json
+
+
+def _outcome(row: Record) -> tuple[Got, ThreadRecord | None]:
+    if row["thread_id"] is not None:
+        return Got.TAKEN, thread_from_row(row)
+    return Got.HAD if row["had"] else Got.CLOSED, None
 
 
 def _signal(row: Record) -> SignalRecord:

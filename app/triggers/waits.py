@@ -12,9 +12,10 @@ from app.domain.errors import Unavailable
 from app.domain.messages import Consumer
 from app.domain.waits import Got
 from app.engine.pulse import Pulse
+from app.engine.waits import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 
     from app.domain.messages import Message
     from app.domain.waits import MessageWait
@@ -27,7 +28,7 @@ BEHIND: Final = 30.0
 _LOOK: Final = 1.0
 _PAGE: Final = 500
 _AT_ONCE: Final = 4
-"""Threads that are given something at a time: each takes a connection of the pool."""
+"""Transactions at a time: each takes a connection of the pool."""
 _log: Final = logging.getLogger(__name__)
 
 
@@ -67,29 +68,32 @@ class MessageGiver(Consumer):
         for message in messages:
             by_topic.setdefault(message.topic, []).append(message)
         wanted = await self._waits.book.wanted(by_topic.keys())
-        exact = {topic: by_topic[topic] for topic in wanted if topic in by_topic}
-        patterns = [topic for topic in wanted if topic not in by_topic]
-        meant = {one: [each for each in messages if topics.matches(one, each.topic)] for one in patterns}
-        await self._side_by_side([self._give(topic, some) for topic, some in (exact | meant).items()])
+        for_each: dict[str, Sequence[Message]] = {topic: by_topic[topic] for topic in wanted if topic in by_topic}
+        for pattern, its in topics.meant([topic for topic in wanted if topic not in by_topic], by_topic).items():
+            known = set(its)
+            for_each[pattern] = [message for message in messages if message.topic in known]
+        await self._side_by_side([self._give(topic, some) for topic, some in for_each.items()])
 
     async def _give(self, topic: str, messages: Sequence[Message]) -> None:
         after: MessageWait | None = None
         while True:
             async with self._turns:
                 page = await self._waits.book.open_for(topic, after, _PAGE)
-            families = [list(group) for _, group in itertools.groupby(page, lambda wait: wait.key.thread_id)]
-            await self._side_by_side([self._give_to(family, messages) for family in families])
+            await self._give_all(page, messages)
             self.beat()
             if len(page) < _PAGE:
                 return
             after = page[-1]
 
-    async def _give_to(self, family: list[MessageWait], messages: Sequence[Message]) -> None:
-        """The waits of one thread, one after the other: each message is for one of them."""
-        async with self._turns:
-            for wait in family:
-                if wait.waits:
-                    await self._give_first(wait, messages)
+    async def _give_all(self, page: Sequence[MessageWait], messages: Sequence[Message]) -> None:
+        """Round by round: each thread is offered one message at a time, all of them together."""
+        families = itertools.groupby(page, lambda wait: wait.key.thread_id)
+        lines = [_Family(self._waits, list(family), messages) for _, family in families]
+        became: dict[_Family, Got | None] = dict.fromkeys(lines)
+        while offers := {line: offer for line, got in became.items() if (offer := await line.next(got))}:
+            async with self._turns:
+                outcomes = await self._waits.give(list(offers.values()))
+            became = dict(zip(offers, outcomes, strict=True))
 
     @staticmethod
     async def _side_by_side(works: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -98,18 +102,45 @@ class MessageGiver(Consumer):
         if failures:
             raise failures[0]
 
-    async def _give_first(self, wait: MessageWait, messages: Sequence[Message]) -> None:
-        for message in messages:
-            if wait.looked is None:
-                if await self._waits.judge(wait, message) is None:
-                    continue
-                if await self._waits.book.missed(wait):
-                    return
-            got = await self._waits.offer(wait, message)
-            if got is Got.BUSY:  # it is searched for later, and nobody else waits for that
-                await self._waits.book.looked(wait, None)
-            if got not in (None, Got.HAD):
-                return
+
+class _Family:
+    """The waits of one thread, which are offered messages one after the other: each message is for one of them."""
+
+    def __init__(self, waits: Waits, family: Sequence[MessageWait], messages: Sequence[Message]) -> None:
+        self._waits = waits
+        self._messages = messages
+        self._left = iter([wait for wait in family if wait.waits])
+        self._unread: Iterator[Message] = iter(())
+        self._wait: MessageWait | None = None
+        self._offered: Message | None = None
+
+    async def next(self, got: Got | None) -> Offer | None:
+        """The next offer, given what became of the last; None: there is none any more."""
+        if self._wait is not None and got is Got.BUSY:  # it is searched for later, and nobody else waits for that
+            await self._waits.book.looked(self._wait, None)
+        if got in {Got.TAKEN, Got.HAD}:  # nor is it for another of its waits
+            self._messages = [message for message in self._messages if message is not self._offered]
+        if got not in {None, Got.HAD}:
+            self._unread = iter(())
+        while True:
+            message = next(self._unread, None)
+            if message is None:
+                self._wait, self._unread = next(self._left, None), iter(self._messages)
+                if self._wait is None:
+                    return None
+            elif offer := await self._offer(message):
+                return offer
+
+    async def _offer(self, message: Message) -> Offer | None:
+        wait = self._wait
+        taken = None if wait is None else await self._waits.judge(wait, message)
+        if wait is None or taken is None:
+            return None
+        if wait.looked is None and await self._waits.book.missed(wait):
+            self._unread = iter(())
+            return None
+        self._offered = message
+        return Offer(wait, message, taken)
 
 
 def _nothing() -> None:
@@ -143,3 +174,4 @@ class CatchUp:
                     await self._waits.look(wait)
                 except Unavailable as error:  # of its thread, perhaps, alone
                     _log.debug("step %s of thread %s: %s", wait.key.step_id, wait.key.thread_id, error)
+            self.pulse.beat()

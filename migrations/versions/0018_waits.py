@@ -25,6 +25,9 @@ CREATE TABLE waits (
         WHEN topic LIKE '%.%' THEN split_part(topic, '.', 1) || '.>'
         ELSE topic
     END) STORED,
+    stem text COLLATE "C" GENERATED ALWAYS AS (
+        CASE WHEN topic ~ '[*>]' THEN regexp_replace(topic, '[.]?[*>].*$', '') END
+    ) STORED,
     signal text,
     match text,
     given json,
@@ -44,12 +47,13 @@ CREATE TABLE waits (
     error json,
     PRIMARY KEY (thread_id, key_execution_id, step_name, item, round)
 );
+CREATE INDEX waits_open ON waits (opened_at, thread_id, key_execution_id, step_name, item, round)
+    WHERE answered_at IS NULL AND NOT idle;
 CREATE UNIQUE INDEX waits_taken ON waits (thread_id, message_sha256) WHERE message_sha256 IS NOT NULL;
 CREATE INDEX waits_listed ON waits (opened_at, thread_id, key_execution_id, step_name, item, round);
 CREATE INDEX waits_topics ON waits (topic, thread_id, opened_at, key_execution_id, step_name, item, round)
     WHERE answered_at IS NULL AND NOT idle AND topic IS NOT NULL;
-CREATE INDEX waits_patterns ON waits (topic)
-    WHERE answered_at IS NULL AND NOT idle AND topic ~ '[*>]';
+CREATE INDEX waits_patterns ON waits (stem, topic) WHERE answered_at IS NULL AND NOT idle AND stem IS NOT NULL;
 CREATE INDEX waits_heads ON waits (head) WHERE answered_at IS NULL AND NOT idle AND head IS NOT NULL;
 CREATE INDEX waits_behind ON waits (opened_at)
     WHERE answered_at IS NULL AND NOT idle AND topic IS NOT NULL AND looked IS NULL;

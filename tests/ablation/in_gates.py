@@ -23,7 +23,7 @@ shared(
 )
 shared(
     "an answer leaves a wish for the driver",
-    "THEN $2 ELSE signal END",
+    "THEN wanted.wish ELSE signal END",
     "THEN signal ELSE signal END",
     BOOK + "test_an_answer_that_comes_while_the_thread_is_being_parked_makes_it_due[postgres]",
 )

@@ -72,6 +72,19 @@ book(
     "store/test_waits.py::test_a_row_that_somebody_holds_is_not_waited_for",
     promise="-",
 )
+book(
+    "of many who are given a message each takes it once",
+    " AND other.message_sha256 = offered.digest)\n    RETURNING",
+    " AND false)\n    RETURNING",
+    BOOK + "test_many_threads_are_given_something_at_once[postgres]",
+)
+book(
+    "of many who are given a message none takes it that has ended",
+    "AND gate.topic IS NOT NULL AND {waits}\n        AND NOT EXISTS",
+    "AND gate.topic IS NOT NULL\n        AND NOT EXISTS",
+    BOOK + "test_many_threads_are_given_something_at_once[postgres]",
+    promise="G3",
+)
 follow = Room("app/triggers/follow.py", promise="G2")
 follow(
     "the follower asks for the end before it asks what is wanted",
@@ -79,16 +92,23 @@ follow(
     "        patterns = await self._consumer.wants()\n        end = await self._source.end()\n",
     WAITS + "test_nothing_falls_between_the_moments_of_following[wants-open]",
 )
+follow(
+    "who follows for nobody writes its place now and then",
+    "        if not found.items and monotonic() < self._write_at:\n            return\n",
+    "",
+    "unit/triggers/test_follow.py::test_while_nothing_is_wanted_the_place_is_not_written_with_each_look",
+    promise="-",
+)
 giver = Room("app/triggers/waits.py", promise="G2")
 giver(
     "nothing newer is given while the log is being searched",
-    "            if wait.looked is None:\n",
-    "            if wait.looked == -1:\n",
+    "if wait.looked is None and await self._waits.book.missed(wait):",
+    "if wait.looked == -1:",
     WAITS + "test_a_newer_message_is_not_given_before_an_older_one",
 )
 giver(
     "one whose thread's row is held is searched for later",
-    "await self._waits.book.looked(wait, None)",
+    "await self._waits.book.looked(self._wait, None)",
     "pass",
     WAITS + "test_a_row_that_somebody_holds_holds_nobody_else_up",
 )
@@ -110,6 +130,13 @@ desk(
     "except (ExpressionError, JsonError, InvalidRequest) as error:",
     "except ZeroDivisionError as error:",
     WAITS + "test_a_bad_condition_fails_its_own_step_alone",
+    promise="-",
+)
+desk(
+    "of what many waits of a thread are for each is offered what none of the others has",
+    "        async with turn:\n",
+    "        if turn:\n",
+    WAITS + "test_many_waits_of_one_thread_for_one_topic_cost_little_more_than_their_messages[messages]",
     promise="-",
 )
 runner = Room("app/runners/wait_for.py", promise="G2")

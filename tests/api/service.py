@@ -16,17 +16,19 @@ from app.api.server import Server, configure, listener
 from app.bootstrap.agents import AgentDesk
 from app.bootstrap.config import LiveSettings
 from app.domain.breakers import BreakerPolicy
-from app.domain.commands import Accepted, Check, Fork, Forked
+from app.domain.commands import Accepted, Fork, Forked
 from app.domain.errors import BackstitchError, Conflict, InvalidWorkflow, NotFound, Problem
+from app.domain.ids import uuid7
 from app.domain.moving import Moves, Outcome, Reason
 from app.domain.parameters import Parameters, ReplayOf
-from app.domain.records import IdempotencyRecord
+from app.domain.records import IdempotencyRecord, StepRecord
 from app.domain.retention import RetentionPolicy
 from app.domain.spec import StepSpec, WorkflowSpec
 from app.domain.state import State, resolve
-from app.domain.status import Status
+from app.domain.status import Status, StepStatus
 from app.domain.times import utc_now
 from app.domain.tools import ServerReport, Tool
+from app.domain.waiting import WaitKey
 from app.engine.admission import Admission
 from app.engine.agents import Directory
 from app.engine.breaker import Breakers
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from app.domain.commands import Check
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.replay import ReplayCommand
     from app.domain.transition import Transition
@@ -344,6 +347,23 @@ class Service:
         start = new_start(self.workflow, input_value={"topic": "thread"}, **thread_fields)
         await self.journal.start(start)
         return Driver(start)
+
+    async def park(self, step_id: str, **thread_fields: Any) -> tuple[WaitKey, str]:
+        """A thread that is parked since this step waits: what the key of what it waits for is, and its step run."""
+        driver = await self.drive(**thread_fields)
+        row = driver.thread
+        run = StepRecord(
+            id=uuid7(),
+            thread_id=row.thread_id,
+            execution_id=row.execution_id,
+            key_execution_id=row.execution_id,
+            step_id=step_id,
+            step_index=1,
+            status=StepStatus.WAITING,
+            started_at=utc_now(),
+        )
+        await self.move(driver, driver.move(steps=[run], status=Status.WAITING, wake_at=None))
+        return WaitKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id=step_id), run.id
 
     async def move(self, driver: Driver, transition: Transition) -> None:
         """Commit a move and tell the bus, as the engine does."""

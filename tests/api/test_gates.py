@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain import jsontext
-from app.domain.gates import GateKey, Question
-from app.domain.ids import uuid7
-from app.domain.records import StepRecord
-from app.domain.status import Status, StepStatus
-from app.domain.times import utc_now
+from app.domain.gates import Question
+from app.domain.status import Status
 
 if TYPE_CHECKING:
     import httpx
@@ -26,23 +23,10 @@ YES = {"answer": {"approved": True}, "by": "ana"}
 
 async def at_gate(service: Service, thread_id: str | None = None, **asked: Any) -> str:
     """A thread that is parked at a gate."""
-    driver = await service.drive(**({} if thread_id is None else {"thread_id": thread_id}))
-    row = driver.thread
-    run = StepRecord(
-        id=uuid7(),
-        thread_id=row.thread_id,
-        execution_id=row.execution_id,
-        key_execution_id=row.execution_id,
-        step_id=STEP,
-        step_index=1,
-        status=StepStatus.WAITING,
-        started_at=utc_now(),
-    )
-    await service.move(driver, driver.move(steps=[run], status=Status.WAITING, wake_at=None))
-    key = GateKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id=STEP)
+    key, run_id = await service.park(STEP, **({} if thread_id is None else {"thread_id": thread_id}))
     texts = {name: jsontext.dumps(asked.pop(name)) for name in ("show", "form") if name in asked}
-    await service.gate_book.open(key, run.id, Question(**texts, **asked))
-    return row.thread_id
+    await service.gate_book.open(key, run_id, Question(**texts, **asked))
+    return key.thread_id
 
 
 async def test_an_answer_is_taken_and_the_thread_looked_at(client: httpx.AsyncClient, service: Service) -> None:

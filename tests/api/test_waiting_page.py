@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.api.real import open_real
-from tests.post import Post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -42,14 +41,11 @@ async def until(real: Real, thread_id: str, status: str) -> dict[str, Any]:
 
 
 async def test_the_example_waits_for_a_message_and_then_for_a_signal(real: Real) -> None:
-    log = Post(real.services.reads._tables)
-    real.services.waits.logs.append(log)
     await begun(real, ORDER, {"order": 42, "amount": 10}, "order-42")
     [wait] = (await real.get("/api/waits"))["waits"]
     assert (wait["topic"], wait["match"]) == ("orders.42.paid", "message.data.amount >= input.amount")
-    log.publish("orders.42.paid", {"amount": 12.5})
-    [record] = await real.services.waits.book.open_for("orders.42.paid", None, 1)
-    await real.services.waits.look(record)
+    for amount in (2.5, 12.5, 20):
+        await real.post("/api/messages/orders.42.paid", {"amount": amount})
     async with asyncio.timeout(60):
         while not (await real.get("/api/waits", signal="released", open=True))["waits"]:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
@@ -64,3 +60,23 @@ async def test_a_thread_waits_for_the_end_of_another(real: Real) -> None:
         workflow = {**ORDER, "steps": [{"id": "pause", "sleep": 0}], "output": {"number": "{input.order}"}}
         await begun(real, workflow, {"order": number, "amount": 1}, f"order-{number}", "completed")
     assert (await until(real, "after", "completed"))["output"] == {"number": 7}
+
+
+async def test_a_message_that_came_before_its_step_began_is_taken(real: Real) -> None:
+    steps = [{"id": "hold", "wait_for": {"signal": "go"}}, {"id": "paid", "wait_for": {"topic": "orders.*.paid"}}]
+    await real.post("/api/messages/orders.7.paid", "of another time")
+    await begun(real, {"name": "early", "steps": steps, "output": "{paid.output.data}"}, None, "early")
+    await real.post("/api/messages/orders.7.paid", "first")
+    await real.post("/api/messages/orders.8.paid", "second")
+    await real.post("/api/invoke/signals/early/go")
+    assert (await until(real, "early", "completed"))["output"] == "first"
+
+
+async def test_a_message_that_is_published_twice_is_taken_once(real: Real) -> None:
+    parts = {"for_each": [1, 2], "concurrency": 2}
+    step = {"id": "each", "wait_for": {"topic": "t"}, **parts}
+    await begun(real, {"name": "each", "steps": [step]}, None, "each")
+    for key in ("k1", "k1", "k2"):
+        await real.post("/api/messages/t", {"n": key}, key=key)
+    found = (await until(real, "each", "completed"))["output"]["each"]
+    assert sorted(one["data"]["n"] for one in found) == ["k1", "k2"]

@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain import jsontext
-from app.domain.ids import uuid7
-from app.domain.records import StepRecord
-from app.domain.status import Status, StepStatus
-from app.domain.times import utc_now
-from app.domain.waiting import WaitKey
 from app.domain.waits import Awaited, Taken
 
 if TYPE_CHECKING:
@@ -24,22 +19,9 @@ STEP = "marketer"
 
 async def a_wait(service: Service, thread_id: str | None = None, **wanted: Any) -> str:
     """A thread that is parked at a wait."""
-    driver = await service.drive(**({} if thread_id is None else {"thread_id": thread_id}))
-    row = driver.thread
-    run = StepRecord(
-        id=uuid7(),
-        thread_id=row.thread_id,
-        execution_id=row.execution_id,
-        key_execution_id=row.execution_id,
-        step_id=STEP,
-        step_index=1,
-        status=StepStatus.WAITING,
-        started_at=utc_now(),
-    )
-    await service.move(driver, driver.move(steps=[run], status=Status.WAITING, wake_at=None))
-    key = WaitKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id=STEP)
-    await service.wait_book.open(key, run.id, Awaited(**(wanted or {"topic": "orders.42.paid"})))
-    return row.thread_id
+    key, run_id = await service.park(STEP, **({} if thread_id is None else {"thread_id": thread_id}))
+    await service.wait_book.open(key, run_id, Awaited(**(wanted or {"topic": "orders.42.paid"})))
+    return key.thread_id
 
 
 async def test_a_signal_is_taken_and_the_thread_looked_at(client: httpx.AsyncClient, service: Service) -> None:

@@ -11,68 +11,27 @@ import pytest
 
 from app.domain import jsontext, wishes
 from app.domain.errors import Conflict, NotFound
-from app.domain.gates import Answer, GateFilter, GateKey, GateRecord, Question, mark
+from app.domain.gates import Answer, GateFilter, GateRecord, Question, mark
 from app.domain.ids import uuid7
-from app.domain.records import ExecutionUpdate, StepRecord, StepUpdate
-from app.domain.status import Status, StepStatus
+from app.domain.records import ExecutionUpdate
+from app.domain.status import Status
 from app.domain.times import utc_now
-from tests.builders import incarnation
+from tests.contracts.at_step import AtStep
 
 if TYPE_CHECKING:
-    from tests.builders import Driver
     from tests.contracts.conftest import Store
 
 YES = Answer(answer_json='{"approved":true}', by="ana")
 NO = Answer(answer_json='{"approved":false}', by="bob", via="cli")
 
 
-class AtGate:
+class AtGate(AtStep):
     """A thread whose step `approve` waits at a gate."""
 
-    def __init__(self, store: Store, driver: Driver) -> None:
-        self.store = store
-        self.driver = driver
-        self.run_id = uuid7()
-        row = driver.thread
-        self.key = GateKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id="approve")
-
-    @property
-    def thread_id(self) -> str:
-        return self.driver.thread.thread_id
-
-    async def begin(self) -> None:
-        """Its step run begins."""
-        run = StepRecord(
-            id=self.run_id,
-            thread_id=self.thread_id,
-            execution_id=self.driver.thread.execution_id,
-            key_execution_id=self.key.key_execution_id,
-            step_id="approve",
-            step_index=0,
-            status=StepStatus.RUNNING,
-            started_at=utc_now(),
-        )
-        await self.commit(steps=[run])
-
-    async def commit(self, **changes: Any) -> str | None:
-        return await self.driver.commit(self.store.journal, self.driver.move(**changes))
-
-    async def park(self, **changes: Any) -> str | None:
-        """It waits without a driver until it is woken."""
-        return await self.commit(**{"status": Status.WAITING, "incarnation_id": None, "wake_at": None} | changes)
-
-    async def close_step(self) -> None:
-        update = StepUpdate(
-            id=self.run_id, status=StepStatus.CANCELLED, attempt=1, retry_count=0, completed_at=utc_now()
-        )
-        await self.commit(step_updates=[update])
+    STEP = "approve"
 
     async def open(self, **question: Any) -> None:
         await self.store.gates.open(self.key, self.run_id, Question(**question))
-
-    async def claimed(self) -> list[str]:
-        taken = await self.store.journal.claim(self.driver.thread.incarnation_id or uuid7(), 10)
-        return [thread.thread_id for thread in taken]
 
 
 @pytest.fixture
@@ -82,10 +41,7 @@ async def gate(store: Store) -> AtGate:
 
 
 async def at_gate(store: Store, **question: Any) -> AtGate:
-    process = incarnation()
-    await store.journal.open_incarnation(process)
-    found = AtGate(store, await store.drive(incarnation_id=process.id))
-    await found.begin()
+    found = await AtGate.there(store)
     await found.open(**question)
     return found
 

@@ -12,59 +12,21 @@ import pytest
 from app.domain import jsontext, topics, wishes
 from app.domain.errors import Conflict, InvalidRequest, NotFound
 from app.domain.ids import uuid7
-from app.domain.records import ExecutionUpdate, StepRecord, StepUpdate
-from app.domain.status import Status, StepStatus
+from app.domain.records import ExecutionUpdate
+from app.domain.status import Status
 from app.domain.times import utc_now
 from app.domain.waiting import WaitKey, mark
 from app.domain.waits import Awaited, Got, MessageWait, Signal, SignalFilter, Taken, WaitFilter, head_of
-from tests.builders import incarnation
+from tests.contracts.at_step import AtStep
 
 if TYPE_CHECKING:
-    from tests.builders import Driver
     from tests.contracts.conftest import Store
 
 HELLO = Taken(digest=b"m1", answer_json='{"id":"m1","data":"\\u0000"}', by="shop")
 
 
-class Waiting:
+class Waiting(AtStep):
     """A thread whose step `wait` waits."""
-
-    def __init__(self, store: Store, driver: Driver) -> None:
-        self.store = store
-        self.driver = driver
-        self.run_id = uuid7()
-        row = driver.thread
-        self.key = WaitKey(thread_id=row.thread_id, key_execution_id=row.execution_id, step_id="wait")
-
-    @property
-    def thread_id(self) -> str:
-        return self.driver.thread.thread_id
-
-    async def begin(self) -> None:
-        """Its step run begins."""
-        run = StepRecord(
-            id=self.run_id,
-            thread_id=self.thread_id,
-            execution_id=self.driver.thread.execution_id,
-            key_execution_id=self.key.key_execution_id,
-            step_id="wait",
-            step_index=0,
-            status=StepStatus.RUNNING,
-            started_at=utc_now(),
-        )
-        await self.commit(steps=[run])
-
-    async def commit(self, **changes: Any) -> str | None:
-        return await self.driver.commit(self.store.journal, self.driver.move(**changes))
-
-    async def park(self, **changes: Any) -> str | None:
-        return await self.commit(**{"status": Status.WAITING, "incarnation_id": None, "wake_at": None} | changes)
-
-    async def close_step(self) -> None:
-        update = StepUpdate(
-            id=self.run_id, status=StepStatus.CANCELLED, attempt=1, retry_count=0, completed_at=utc_now()
-        )
-        await self.commit(step_updates=[update])
 
     async def end(self) -> None:
         update = ExecutionUpdate(id=self.key.key_execution_id, status=Status.CANCELLED, completed_at=utc_now())
@@ -82,16 +44,9 @@ class Waiting:
         signal = Signal(name=name, value_json=jsontext.dumps(value), **more)
         return await self.store.waits.send(self.thread_id, signal)
 
-    async def claimed(self) -> list[str]:
-        taken = await self.store.journal.claim(self.driver.thread.incarnation_id or uuid7(), 10)
-        return [thread.thread_id for thread in taken]
-
 
 async def a_wait(store: Store, **wanted: Any) -> Waiting:
-    process = incarnation()
-    await store.journal.open_incarnation(process)
-    found = Waiting(store, await store.drive(incarnation_id=process.id))
-    await found.begin()
+    found = await Waiting.there(store)
     if wanted:
         await found.open(**wanted)
     return found
@@ -177,6 +132,7 @@ async def test_a_thread_takes_each_message_once(store: Store) -> None:
     await wait.open(second, topic="t")
     assert (await store.waits.take(wait.key, HELLO))[0] is Got.TAKEN
     assert (await store.waits.take(second, HELLO))[0] is Got.HAD
+    assert set(await store.waits.had(wait.thread_id, [b"m1", b"m2"])) == {b"m1"}
     assert (await store.waits.take(wait.key, HELLO))[0] is Got.HAD
     assert (await store.waits.take(other.key, HELLO))[0] is Got.TAKEN
     assert (await store.waits.take(wait.key, replace(HELLO, digest=b"m2")))[0] is Got.CLOSED
@@ -190,6 +146,28 @@ async def test_of_many_who_give_it_a_message_at_once_one_does(store: Store) -> N
         await wait.open(key, topic="t")
     outcomes = await asyncio.gather(*(store.waits.take(key, HELLO) for key in keys for _ in range(2)))
     assert sorted(got.value for got, _ in outcomes) == ["had"] * 7 + ["taken"]
+
+
+async def test_many_threads_are_given_something_at_once(store: Store) -> None:
+    waits = [await a_wait(store, topic="t") for _ in range(5)]
+    parked, driven, spoilt, had, ended = waits
+    await parked.park()
+    await store.waits.take(had.key, HELLO)
+    await had.open(replace(had.key, item=1), topic="t")
+    await ended.close_step()
+    error = Taken(digest=b"m2", error_json='{"kind":"expression"}')
+    keys = [parked.key, driven.key, spoilt.key, replace(had.key, item=1), ended.key]
+    given = await store.waits.give([(key, error if key == spoilt.key else HELLO) for key in keys])
+    assert [got for got, _ in given] == [Got.TAKEN, Got.TAKEN, Got.TAKEN, Got.HAD, Got.CLOSED]
+    assert [thread and thread.thread_id for _, thread in given[:3]] == [wait.thread_id for wait in waits[:3]]
+    assert wishes.is_look(given[1][1].signal if given[1][1] else None)
+    found = await parked.found()
+    assert (found.answer, found.answered_by, found.via, found.message_sha256) == (
+        {"id": "m1", "data": "\0"}, "shop", "message", b"m1",
+    )  # fmt: skip
+    assert (await spoilt.found()).error_json == error.error_json
+    assert await parked.claimed() == [parked.thread_id]
+    assert await store.waits.give([]) == []
 
 
 async def test_of_a_message_and_the_timeout_whichever_was_first_holds(store: Store) -> None:
@@ -275,6 +253,16 @@ async def test_heads_and_wanted_topics_are_told_once_each(store: Store) -> None:
     assert await store.waits.heads(1) == ["a.>"]
     assert await store.waits.heads(10, first="b.>") == ["b.>", "workflow.step_start.>"]
     assert sorted(await store.waits.wanted(["a.c", "b.x", "c", "gone"])) == ["a.c", "b.*"]
+
+
+@pytest.mark.parametrize("topic", ["a", "a.b", "a.b.c"])
+async def test_each_pattern_that_means_a_topic_is_found(store: Store, topic: str) -> None:
+    patterns = [">", "*", "a.>", "a.*", "*.b", "*.*", "a.b.>", "a.*.c", "a.b.*", "*.b.>", "a.b.c.>", "b.>", "*.*.*.*"]
+    for pattern in patterns:
+        await a_wait(store, topic=pattern)
+    assert sorted(await store.waits.wanted([topic, "z"])) == sorted(
+        pattern for pattern in patterns if topics.matches(pattern, topic) or topics.matches(pattern, "z")
+    )
 
 
 async def test_one_that_rests_is_awake_again_once_somebody_waits_anew(store: Store) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from app.domain.commands import Accepted
+    from app.domain.waits import Sent
     from tests.simulation.service import Process
     from tests.simulation.world import World
 
@@ -52,6 +53,8 @@ class Reader:
     thread_id: str
     cursor: int = 0
     over: bool = False
+    process: Process | None = None
+    """To which it is, or was last, connected."""
     task: asyncio.Task[None] | None = field(default=None)
 
 
@@ -83,11 +86,13 @@ class Clients:
         """One operation of a random client on a random process."""
         world, random = self.world, self.random
         threads = sorted(world.tables.threads)
+        process = random.choice(world.processes)
         if len(threads) < 2 or random.random() < 0.2:
             name, ask = "start", self._start()
         else:
-            name, ask = self._steer(random.choice(threads))
-        process = random.choice(world.processes)
+            thread_id = random.choice(threads)
+            name, ask = self._steer(thread_id)
+            process = self._watched_at(thread_id) or process
         world.watch.note(process.place, "ask", name)
         try:
             answer = await self.ask(process, ask)
@@ -103,6 +108,12 @@ class Clients:
             world.watch.note(
                 process.place, "answer", (name, getattr(getattr(answer, "thread", answer), "status", answer))
             )
+
+    def _watched_at(self, thread_id: str) -> Process | None:
+        """Where somebody follows a thread: people often steer it there, and others drive it."""
+        places = [reader.process for reader in self.readers if reader.thread_id == thread_id]
+        known = [each for each in places if each is not None and each in self.world.processes]
+        return self.random.choice(known) if known and self.random.random() < 0.8 else None
 
     def _start(self) -> Ask:
         random, world = self.random, self.world
@@ -163,6 +174,7 @@ class Clients:
             "move": lambda p: p.mover.move(moving),
             "wait": lambda p: self._wait(p, thread_id, patience),
             "answer": lambda p: self._answer(p, random.choice([thread_id, None])),
+            "signal": lambda p: self._send(p, thread_id),
         }
         name = random.choice([*asks, "resume", "wait", "answer", "move"])
         return f"{name} {thread_id}" + (f" to {version}" if name == "rollback" else ""), asks[name]
@@ -191,15 +203,20 @@ class Clients:
                 continue  # it has been told
             told += 1
             for _ in range(2):  # one more than it waits for, which the next that waits must find
-                self._answers += 1
                 if wait.topic is not None:
+                    self._answers += 1
                     self.world.post.publish("news.all", self._answers)
                     continue
                 try:
-                    await process.waits.send(wait.key.thread_id, Signal(name="go", value_json=str(self._answers)))
+                    await self._send(process, wait.key.thread_id)
                 except (Conflict, NotFound):
                     break
         return told
+
+    async def _send(self, process: Process, thread_id: str) -> Sent:
+        """A signal with a number of its own, perhaps before anything waits for it."""
+        self._answers += 1
+        return await process.waits.send(thread_id, Signal(name="go", value_json=str(self._answers)))
 
     async def answer_all(self) -> None:
         """Answer whatever waits, so that all can come to an end."""
@@ -236,6 +253,7 @@ class Clients:
         epitaph = process.place.epitaph
         if epitaph is None or not process.up.is_set():
             raise Lost
+        reader.process = process
         task = process.handle(self._stream(process, reader))
         patience = None if self.world.healed else self.random.choice([0.2, 2.0, 20.0, None])
         try:

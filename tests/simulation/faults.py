@@ -22,11 +22,15 @@ BLOWS: Final = ("crash", "crash", "freeze", "freeze", "leave", "partition", "out
 
 @dataclass(slots=True, kw_only=True)
 class Climate:
-    """How rough a seed is: shares of requests that are slow and whose answer is lost, seconds between two blows."""
+    """How rough a seed is: shares of requests that are slow and whose answer is lost, seconds between two blows.
+
+    `deaf` is the share of hints between processes that are lost, however fine it is.
+    """
 
     slow: float
     lossy: float
     pause: float
+    deaf: float = 0.0
 
     @classmethod
     def drawn(cls, random: Random) -> Climate:
@@ -35,6 +39,7 @@ class Climate:
             slow=random.choice([0.0, 0.1, 0.5]),
             lossy=random.choice([0.0, 0.0, 0.02, 0.1]),
             pause=random.choice([3.0, 8.0, 20.0, 1_000.0]),
+            deaf=random.choice([0.0, 0.0, 0.9]),
         )
 
 
@@ -66,7 +71,7 @@ class Weather:
 
     def hint(self, place: Place) -> float | None:
         """Seconds until a hint arrives; None when it is lost."""
-        if self.is_away(place) or self._random.random() < self._lossy:
+        if self.is_away(place) or self._random.random() < max(self._lossy, self._climate.deaf):
             return None
         return self._random.random() * (2.0 if self._random.random() < self._slow else 0.01)
 

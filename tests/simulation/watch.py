@@ -59,6 +59,8 @@ class Watch:
         self.violation: Violation | None = None
         self.calls: list[Call] = []
         self.counts: Counter[str] = Counter()
+        self.moves = 0
+        """How often a thread has moved, or has been given something to look at."""
         self._documents: dict[str, dict[str, Any]] = {}
         self._incarnations: dict[str, str] = {}
         self._drivers: dict[tuple[str, int], str] = {}
@@ -103,6 +105,7 @@ class Watch:
             self._moved(place, name, move)
         elif name == "start":
             if answer.created:
+                self.moves += 1
                 self.note(place, "start", (arguments[0].thread.thread_id, arguments[0].thread.incarnation_id))
                 self._look(arguments[0].thread.thread_id)
         elif name == "claim":
@@ -207,6 +210,7 @@ class Watch:
 
     def _moved(self, place: Place, name: str, move: Any) -> None:
         names = [event.name + (f"({event.step_id})" if event.step_id else "") for event in move.events]
+        self.moves += 1
         self.note(place, name, (move.thread_id, f"{move.epoch}.{move.rev}->{move.new_epoch}", str(move.status), names))
         if (move.thread_id, move.epoch, move.rev) in self._moves:
             self.violated("one move", f"{move.thread_id} moves twice from {move.epoch}.{move.rev}")

@@ -6,12 +6,13 @@ import asyncio
 import gc
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
 from app.domain.commands import ResumeCommand
-from app.domain.document import content_hash, parse
+from app.domain.document import content_hash
 from app.domain.errors import Unavailable
 from app.domain.queues import QueueSettings
 from app.domain.status import ENDED, Status
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 SHAPES: Final = 60
 CALM: Final = 1800.0
 """Virtual seconds in which everything must come to its end once nothing goes wrong any more."""
+STILL: Final = 200.0
+"""Virtual seconds without a move of any thread after which nothing will come of what goes on; no step takes as long."""
+FOLLOWED: Final = 0.5
+"""Chance that somebody follows a thread after an operation."""
 INNER: Final = {
     "name": "inner",
     "steps": [
@@ -124,14 +129,8 @@ class World:
             self.watch.violated("a process ends in good order", repr(error))
 
     async def _main(self) -> None:
-        spec = parse(INNER)
-        await MemoryRegistry(self.tables).register(name=spec.name, document=jsontext.dumps(INNER), hash=spec.hash)
-        for shape in range(SHAPES):  # each has a second version, with one more step at its end
-            first = document(shape)
-            late = {"id": "late", "needs": [step["id"] for step in first["steps"]], "python": "work"}
-            for each in (first, {**first, "steps": [*first["steps"], late]}):
-                text, digest = jsontext.dumps(each), content_hash(each)
-                await MemoryRegistry(self.tables).register(name=each["name"], document=text, hash=digest)
+        for name, text, digest in definitions():
+            await MemoryRegistry(self.tables).register(name=name, document=text, hash=digest)
         await MemoryQueues(self.tables).configure(QueueSettings(name=NARROW, max_running=NARROWNESS))
         supervisors = [self._spawn(self._supervise(number)) for number in range(self.size)]
         await asyncio.sleep(0.05)
@@ -140,7 +139,7 @@ class World:
         for _ in range(self.operations):
             asks.append(self._spawn(self.clients.operate()))
             threads = sorted(self.tables.threads)
-            if threads and self.clients.random.random() < 0.25:
+            if threads and self.clients.random.random() < FOLLOWED:
                 self.clients.follow(self.clients.random.choice(threads))
             await asyncio.sleep(self.clients.random.choice([0.0, 0.001, 0.1, 1.0, 4.0, 11.0]))
             self._raise()
@@ -180,10 +179,11 @@ class World:
 
     async def _settle(self) -> None:
         """Let everything come to its end."""
-        until = self.loop.time() + CALM
-        pause = 1.0
+        until, pause, written, moved_at = self.loop.time() + CALM, 1.0, 0, self.loop.time()
         while not (invariants.is_quiet(self) and await self._calm()):
-            if self.loop.time() > until:
+            if written != self.watch.moves:
+                written, moved_at = self.watch.moves, self.loop.time()
+            if self.loop.time() > min(until, moved_at + STILL):
                 raise Violation("none stuck", invariants.stuck(self) or "processes or readers are busy")
             await asyncio.sleep(pause)
             pause = min(5.0, pause * 1.5)
@@ -245,6 +245,17 @@ class World:
             raise self.watch.violation
 
 
+@cache
+def definitions() -> list[tuple[str, str, str]]:
+    """Name, text and digest of all that are registered: each shape has a second version, with one more step at its end."""
+    found = [INNER]
+    for shape in range(SHAPES):
+        first = document(shape)
+        late = {"id": "late", "needs": [step["id"] for step in first["steps"]], "python": "work"}
+        found += [first, {**first, "steps": [*first["steps"], late]}]
+    return [(each["name"], jsontext.dumps(each), content_hash(each)) for each in found]
+
+
 def document(shape: int) -> dict[str, Any]:
     """Chains, fans and what lies between: functions that fail and are tried again, or are caught, short and long sleeps,
     sub-workflows, gates, messages, signals, and steps that are done in parts.
@@ -259,7 +270,7 @@ def document(shape: int) -> dict[str, Any]:
             [{"python": "work"}] * 4
             + [{"agent": "helper"}] * 2
             + [{"sleep": "300ms"}, {"sleep": "7s"}, {"sleep": "25s"}, {"workflow": "inner"}]
-            + [{"gate": {}}, {"gate": {"timeout": "9s", "on_timeout": 0}}]
+            + [{"gate": {}}, {"gate": {}}, {"gate": {"timeout": "9s", "on_timeout": 0}}]
         )
         retry = {"max_attempts": random.choice([1, 3]), "initial_interval": random.choice([0.01, 0.6, 5])}
         parts = _parts(random, f"s{place}", kind)
@@ -279,7 +290,7 @@ def document(shape: int) -> dict[str, Any]:
 def _awaiting(place: str, kind: dict[str, Any]) -> dict[str, Any]:
     """In place of some gates and sleeps: what else clients give, a signal or a message on one of some topics."""
     random, late = Random(place), {"timeout": "9s", "on_timeout": 0}
-    if not ("gate" in kind or kind.get("sleep") in {"300ms", "7s"}) or random.random() < 0.3:
+    if not ("gate" in kind or kind.get("sleep") in {"300ms", "7s"}) or random.random() < 0.4:
         return kind
     wait = random.choice(
         [{"signal": "go"}, {"topic": "news.all", "match": "message.data % 2 == 0"}, {"topic": "news.*"}]

@@ -36,10 +36,13 @@ WHERE {key} AND gate.answered_at IS NULL AND gate.timeout_at <= now();
 -- lock --
 SELECT * FROM threads WHERE thread_id = $1 FOR UPDATE;
 
+-- part woken --
+-- `wanted` has the wish for whoever drives the thread; one to pause or to cancel it stands before it.
+wake_at = CASE WHEN incarnation_id IS NULL AND status = 'waiting' THEN least(wake_at, now()) ELSE wake_at END,
+    signal = CASE WHEN incarnation_id IS NOT NULL AND (signal IS NULL OR signal LIKE 'look:%') THEN wanted.wish ELSE signal END
+
 -- wake --
--- $2: the wish for whoever drives the thread; one to pause or to cancel it stands before it.
-UPDATE threads
-SET wake_at = CASE WHEN incarnation_id IS NULL AND status = 'waiting' THEN least(wake_at, now()) ELSE wake_at END,
-    signal = CASE WHEN incarnation_id IS NOT NULL AND (signal IS NULL OR signal LIKE 'look:%') THEN $2 ELSE signal END
+UPDATE threads SET {woken}
+FROM (SELECT $2::text AS wish) AS wanted
 WHERE thread_id = $1
-RETURNING *;
+RETURNING threads.*;

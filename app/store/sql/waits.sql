@@ -99,8 +99,40 @@ WHERE {key} AND gate.answered_at IS NULL AND gate.topic IS NOT NULL AND thread.t
     AND NOT EXISTS (SELECT FROM waits AS other WHERE other.thread_id = gate.thread_id AND other.message_sha256 = $10)
 RETURNING gate.thread_id;
 
+-- hold --
+-- The rows of these threads, but for those that somebody holds.
+SELECT thread_id FROM threads WHERE thread_id = ANY ($1::text[]) ORDER BY thread_id FOR UPDATE SKIP LOCKED;
+
+-- give --
+-- As take, had and wake, of many threads, whose rows are held: a statement of its own sees what was committed before they were.
+-- $1 to $5: the waits, $6: which of what is said each is offered; $7 to $12: that, with the fields of take; $13: the wish.
+WITH offered AS (
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::int[])
+        AS one (thread_id, key_execution_id, step_name, item, round, number)
+    JOIN unnest($7::text[], $8::bytea[], $9::text[], $10::text[], $11::bytea[], $12::text[]) WITH ORDINALITY
+        AS said (answer, answer_sha256, said_by, via, digest, error, number) USING (number)
+), taken AS (
+    UPDATE waits AS gate
+    SET answer = offered.answer::json, answer_sha256 = offered.answer_sha256, answered_by = offered.said_by, answered_at = now(),
+        via = offered.via, message_sha256 = offered.digest, error = offered.error::json
+    FROM offered JOIN threads AS thread USING (thread_id)
+    WHERE gate.thread_id = offered.thread_id AND gate.key_execution_id = offered.key_execution_id
+        AND gate.step_name = offered.step_name AND gate.item = offered.item AND gate.round = offered.round
+        AND gate.answered_at IS NULL AND gate.topic IS NOT NULL AND {waits}
+        AND NOT EXISTS (SELECT FROM waits AS other WHERE other.thread_id = gate.thread_id AND other.message_sha256 = offered.digest)
+    RETURNING gate.thread_id
+), thread AS (
+    UPDATE threads SET {woken}
+    FROM (SELECT taken.thread_id AS taken_id, $13::text AS wish FROM taken) AS wanted
+    WHERE thread_id = wanted.taken_id
+    RETURNING threads.*
+)
+SELECT offered.thread_id AS offered_to, thread.*,
+    EXISTS (SELECT FROM waits WHERE waits.thread_id = offered.thread_id AND waits.message_sha256 = offered.digest) AS had
+FROM offered LEFT JOIN thread ON thread.thread_id = offered.thread_id;
+
 -- had --
-SELECT EXISTS (SELECT FROM waits WHERE thread_id = $1 AND message_sha256 = $2);
+SELECT message_sha256 FROM waits WHERE thread_id = $1 AND message_sha256 = ANY ($2::bytea[]);
 
 -- looked --
 -- $6: the transaction up to which the log was searched for what the step run $7 waits for, NULL: it is to be searched anew.
@@ -142,18 +174,20 @@ WITH RECURSIVE found AS (
 SELECT head FROM found WHERE head IS NOT NULL LIMIT $1;
 
 -- patterns --
--- Those that open waits are for, each once.
-WITH RECURSIVE found AS (
-    (SELECT topic FROM waits WHERE answered_at IS NULL AND NOT idle AND topic ~ '[*>]' ORDER BY topic LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT next.topic FROM waits AS next
-        WHERE next.answered_at IS NULL AND NOT next.idle AND next.topic ~ '[*>]' AND next.topic > found.topic
-        ORDER BY next.topic LIMIT 1
+-- Those that open waits are for and that begin with one of the words $1, each once: however many other patterns there are.
+SELECT found.topic FROM unnest($1::text[]) AS asked (stem) CROSS JOIN LATERAL (
+    WITH RECURSIVE found AS (
+        (SELECT topic FROM waits WHERE answered_at IS NULL AND NOT idle AND stem = asked.stem ORDER BY topic LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT next.topic FROM waits AS next
+            WHERE next.answered_at IS NULL AND NOT next.idle AND next.stem = asked.stem AND next.topic > found.topic
+            ORDER BY next.topic LIMIT 1
+        )
+        FROM found WHERE found.topic IS NOT NULL
     )
-    FROM found WHERE found.topic IS NOT NULL
-)
-SELECT topic FROM found WHERE topic IS NOT NULL;
+    SELECT topic FROM found WHERE topic IS NOT NULL
+) AS found;
 
 -- wanted --
 -- Which of the topics $1 open waits are for.

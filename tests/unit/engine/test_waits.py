@@ -72,6 +72,15 @@ async def output(house: House, thread_id: str, step_id: str = "wait") -> Any:
     return None if text is None else jsontext.loads(text)
 
 
+def take_instead(house: House, take: Any) -> None:
+    """Whether one is given something or many are."""
+
+    async def give(offers: Any) -> Any:
+        return [await take(*offer) for offer in offers]
+
+    house.wait_book.instead |= {"take": take, "give": give}
+
+
 async def data(house: House, thread_id: str, name: str) -> list[dict[str, Any]]:
     return [jsontext.loads(event.data) for event in await house.events(thread_id, name)]
 
@@ -205,6 +214,33 @@ async def test_items_and_iterations_take_one_each(house: House, post: Post) -> N
     assert len(await data(house, thread_id, "message_received")) == 5
 
 
+@pytest.mark.parametrize("first", ["messages", "waits"])
+async def test_many_waits_of_one_thread_for_one_topic_cost_little_more_than_their_messages(
+    house: House, first: str
+) -> None:
+    log, hold, number = Post(house.tables), Gate("done"), 12
+    follower, book = await follower_of(house, log), MemoryWaits(house.tables)
+
+    async def take(key: WaitKey, taken: Taken) -> Any:
+        await asyncio.sleep(0)  # others come by in between
+        return await book.take(key, taken)
+
+    take_instead(house, take)
+    house.on("hold", hold)
+    each = waits_for("each", topic="t", for_each=list(range(number)), concurrency=number)
+    thread_id = (await house.start(step("first", python="hold"), each)).thread.thread_id
+    if first == "waits":
+        hold.open()
+        await parked(house, thread_id)
+    for text in range(number):
+        log.publish("t", text)
+    hold.open()
+    await follower._step()
+    taken = await output(house, thread_id, "each")
+    assert sorted(one["data"] for one in taken) == list(range(number))
+    assert house.waits.offers["had"] == 0
+
+
 async def test_a_bad_condition_fails_its_own_step_alone(house: House, post: Post) -> None:
     bad = await waiting(house, waits_for(topic="t", match="message.data.amount > 1"))
     good = await waiting(house, waits_for(topic="t"))
@@ -227,7 +263,7 @@ async def test_what_the_store_cannot_hold_fails_the_step_and_holds_nobody_up(hou
             raise InvalidRequest("the database does not take it: too much")
         return await book.take(key, taken)
 
-    house.wait_book.instead["take"] = take
+    take_instead(house, take)
     message = post.publish("t")
     assert (await output(house, free))["id"] == message.id
     assert (await error(house, held))["kind"] == "invalid_output"
@@ -236,6 +272,7 @@ async def test_what_the_store_cannot_hold_fails_the_step_and_holds_nobody_up(hou
 async def test_what_is_no_topic_fails_the_step(house: House, post: Post) -> None:
     thread_id = await house.run(paid(), input={"order": "a b"})
     assert (await error(house, thread_id))["kind"] == "validation"
+    assert (await error(house, await house.run(waits_for(topic="{input}"))))["message"] == "topic is null"
     named = await house.run(waits_for(signal="{input}"), input="no name")
     assert "no name" in (await error(house, named))["message"]
 
@@ -274,6 +311,15 @@ async def test_a_wait_that_timed_out_waits_anew_when_resumed(house: House, post:
     message = post.publish("orders.7.paid")
     assert (await output(house, thread_id))["id"] == message.id
     assert [record.key.round for record in await of(house, thread_id)] == [1, 0]
+
+
+async def test_since_step_is_since_the_step_first_began_also_after_a_timeout(house: House, post: Post) -> None:
+    thread_id = await waiting(house, paid(timeout="1h", since="step"), input={"order": 7})
+    house.later(3_700)
+    await house.end(thread_id)
+    message = post.publish("orders.7.paid", "in between")
+    await house.resume(thread_id)
+    assert (await output(house, thread_id))["id"] == message.id
 
 
 async def test_a_message_while_the_thread_had_failed_is_taken_after_the_resume(house: House, post: Post) -> None:
@@ -522,11 +568,11 @@ async def test_a_row_that_somebody_holds_holds_nobody_else_up(house: House) -> N
     async def take(key: WaitKey, taken: Taken) -> Any:
         return (Got.BUSY, None) if key.thread_id == held else await book.take(key, taken)
 
-    house.wait_book.instead["take"] = take
+    take_instead(house, take)
     message = log.publish("t")
     await follower._step()
     assert (await output(house, free))["id"] == message.id
-    del house.wait_book.instead["take"]
+    house.wait_book.instead.clear()
     house.later(BEHIND + 1)
     await CatchUp(house.waits).turn()
     assert (await output(house, held))["id"] == message.id
@@ -563,22 +609,6 @@ async def test_the_events_of_threads_are_messages_too(house: House) -> None:
     assert (await output(house, thread_id))["subject"] == other
 
 
-async def test_while_nothing_is_wanted_news_are_none(house: House) -> None:
-    """The table of places is not written with every commit of every thread."""
-    log = Post(house.tables)
-    follower = await follower_of(house, log)
-    follower._news.clear()
-    follower.hint()
-    assert not follower._news.is_set()
-    house.waits.on_open.append(follower.hint)
-    await waiting(house, waits_for(topic="t"))
-    assert follower._news.is_set()
-    await follower._step()
-    follower._news.clear()
-    follower.hint()
-    assert follower._news.is_set()
-
-
 # ---- crashes
 
 
@@ -598,6 +628,19 @@ async def test_a_message_for_a_dead_process_is_found_by_the_next() -> None:
             assert (await output(second, thread_id))["id"] == message.id
             names = await second.names(thread_id)
     assert (names.count("message_waiting"), names.count("message_received")) == (1, 1)
+
+
+async def test_whoever_stands_in_for_many_is_not_taken_for_one_who_stands_still(house: House) -> None:
+    log = Post(house.tables)
+    await follower_of(house, log)
+    await waiting(house, waits_for(topic="t"))
+    [key] = house.tables.waits
+    house.tables.waits[key] = replace(house.tables.waits[key], looked=None)
+    house.later(BEHIND + 1)
+    catch_up = CatchUp(house.waits)
+    catch_up.pulse.turned_at -= 1_000
+    await catch_up.turn()
+    assert not catch_up.pulse.stands_still
 
 
 @pytest.mark.parametrize("lost", ["message_waiting", "message_received"])

@@ -15,10 +15,10 @@ from app.domain.ports import FeedPosition
 from app.store.memory_followers import MemoryPlaces
 from app.store.memory_tables import MemoryTables
 from app.triggers import follow
-from app.triggers.follow import Follower
+from app.triggers.follow import _PACE, _REST, Follower
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -32,6 +32,7 @@ class Line:
         self.taken: list[str] = []
         self.faults: list[Exception] = []
         self.news = asyncio.Event()
+        self.hint: Callable[[], None] = self.news.set
 
     async def end(self) -> FeedPosition:
         return FeedPosition(self.written, "", 0)
@@ -49,6 +50,7 @@ class Line:
         self.taken += [one.id for one in messages]
         self.news.set()
         if self.faults:
+            self.hint()
             raise self.faults.pop()
 
     async def until(self, count: int) -> None:
@@ -59,6 +61,16 @@ class Line:
 
 def _message(number: int) -> Message:
     return Message(id=str(number), topic="a", source="test", type="test", time=NOW, data_json="null")
+
+
+class Counted(MemoryPlaces):
+    """Counts how often a place is written."""
+
+    moves = 0
+
+    async def move(self, name: str, owner: str, place: FeedPosition) -> bool:
+        self.moves += 1
+        return await super().move(name, owner, place)
 
 
 @asynccontextmanager
@@ -87,7 +99,8 @@ async def test_what_could_not_be_acted_on_comes_again() -> None:
     line.written = 3
     await places.take("test", "me", 10)
     await places.move("test", "me", FeedPosition(1, "", 0))
-    async with following(line, places):
+    async with following(line, places) as follower:
+        line.hint = follower.hint
         await line.until(6)
     assert line.taken == ["1", "2"] * 3
 
@@ -121,3 +134,17 @@ async def test_one_whose_place_another_has_taken_moves_it_no_more(monkeypatch: p
         follower.hint()
         await line.until(5)
         assert await places.take("test", "other", 10) == FeedPosition(5, "", 0)
+
+
+async def test_while_nothing_is_wanted_the_place_is_not_written_with_each_look() -> None:
+    """Of all commits of all threads, who follows for nobody sees some, and tells of few of those."""
+    line, places = Line(), Counted(MemoryTables())
+    line.wanted = []
+    follower = Follower("test", line, line, places, owner="me", lease=10)
+    for number in range(2, 50):
+        line.written = number
+        await follower._step()
+    assert (places.moves, follower._pace, line.taken) == (1, _REST, [])
+    line.wanted, line.written = ["a"], 51
+    await follower._step()
+    assert (places.moves, follower._pace, line.taken) == (2, _PACE, ["49", "50"])
