@@ -145,6 +145,12 @@ def create_app(
         ],
     )
     problem.install(app)
+    _mount(app, annexes)
+    openapi.describe(app)
+    return app
+
+
+def _mount(app: FastAPI, annexes: Sequence[Annex]) -> None:
     # The hot ways in go past FastAPI's own handling, which these routes make no use of; their descriptions stay.
     for path in ("/api/invoke/async", "/invoke/async"):
         app.router.routes.append(Route(path, start.invoke_async, methods=["POST"]))
@@ -158,8 +164,6 @@ def create_app(
         bare.include_router(router)
     app.include_router(bare, include_in_schema=False)
     app.include_router(langgraph.router, include_in_schema=False)
-    openapi.describe(app)
-    return app
 
 
 def _from_within(app: FastAPI, state: AppState) -> ASGIApp:
