@@ -246,9 +246,12 @@ def test_the_receiver_in_javascript_outlives_a_sender_that_breaks_off() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     env = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": SECRET}
-    with subprocess.Popen([str(NODE), EXAMPLES / "webhooks/receiver.mjs"], env=env, stdout=subprocess.PIPE) as receiver:
+    command = [str(NODE), str(EXAMPLES / "webhooks/receiver.mjs")]
+    with (
+        httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client,
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as receiver,
+    ):
         try:
-            client = httpx.Client(transport=httpx.HTTPTransport(retries=10))
             assert client.post(f"http://127.0.0.1:{port}", content=b"unsigned").status_code == 400
             with socket.create_connection(("127.0.0.1", port)) as sender:
                 sender.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
