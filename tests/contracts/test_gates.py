@@ -134,6 +134,7 @@ async def test_of_an_answer_and_the_timeout_whichever_was_first_holds(store: Sto
         assert not isinstance(timed_out, BaseException)
         assert timed_out.answer_json == found.answer_json
         assert found.via == ("timeout" if isinstance(answered, Conflict) else "api")
+        assert (await store.gates.time_out(gate.key, "8")).answer_json == found.answer_json
 
 
 async def test_a_gate_is_not_timed_out_before_its_time(store: Store) -> None:
