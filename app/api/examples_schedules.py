@@ -9,7 +9,7 @@ Json = dict[str, Any]
 _THREAD: Final = "0b8ce0fb-9d5e-8d8b-b1c9-4f0d8e1c2a77"
 NO_SCHEDULE: Final = "there is no schedule 'morning-briefing'"
 INVALID: Final = (
-    "/cron: bad hour: should be 5 fields (minute hour day month weekday), 6 with seconds first, or such as @daily"
+    "/cron: bad hour: should be of 0 to 23; the order is minute hour day month weekday, 6 with seconds first"
 )
 DOCUMENT: Final[Json] = {
     "name": "morning-briefing",

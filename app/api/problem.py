@@ -39,6 +39,10 @@ STATUS: Final[Mapping[type[errors.BackstitchError], int]] = {
 
 _ROUTING_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 400: "invalid_request"}
 
+_UNROUTED: Final = frozenset({"not_found", "method_not_allowed"})
+_LANGGRAPH: Final = frozenset({"assistants", "threads", "runs"})
+"""How paths begin that its SDK asks for."""
+
 
 class BadRequest(errors.BackstitchError):
     """A header or a body that cannot be read at all."""
@@ -111,8 +115,16 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """What routing itself refuses: no such route, method not allowed."""
     assert isinstance(error, HTTPException)
     code = _ROUTING_CODES.get(error.status_code, "http_error")
-    document = problem(error.status_code, code, str(error.detail), instance=request.url.path)
-    return response(document, error.headers)
+    plain = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _unrouted(request) if plain and code in _UNROUTED else str(error.detail)
+    return response(problem(error.status_code, code, detail, instance=request.url.path), error.headers)
+
+
+def _unrouted(request: Request) -> str:
+    """That there is no such route, and where there may be."""
+    first = request.url.path.split("/")[1]
+    known = "the LangGraph SDK's address ends in /langgraph" if first in _LANGGRAPH else "/api/openapi.json lists them"
+    return f"there is no route {request.method} {request.url.path}: {known}"
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:

@@ -36,7 +36,7 @@ router: Final = APIRouter(tags=["triggers"])
 _INVALID: Final = {"invalid_trigger": "/workflow: there is no workflow check-order: register it first"}
 _NOT_FOUND: Final = problems(404, trigger_not_found="no trigger 'check-large-orders'")
 _TAKEN: Final = {
-    "trigger_exists": "there is a trigger check-large-orders",
+    "trigger_exists": "there is a trigger check-large-orders that says something else",
     "too_many_triggers": "there are 1,000 already",
 }
 _REQUIRED: Final = ("topic", "workflow")
@@ -65,15 +65,16 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
         **problems(409, 400, 413, **_TAKEN),
         **problems(422, **_INVALID),
         201: example(examples_messages.TRIGGER),
+        200: {"model": TriggerAnswer, "description": "It was like that already"},
     },
     openapi_extra=body(TriggerRequest, examples_messages.TRIGGER_REQUEST),
 )
 async def create(request: Request) -> Response:
-    """Make a trigger, for what is published from now on."""
+    """Make a trigger, for what is published from now on. The same again changes nothing."""
     wanted = await read(request, TriggerRequest)
     fields = wanted.fields()
-    made = await services_of(request).triggers.create(fields.pop("name"), fields)
-    return answer(trigger_document(made), 201, {"Location": f"/api/triggers/{made.name}"})
+    made, new = await services_of(request).triggers.create(fields.pop("name"), fields)
+    return answer(trigger_document(made), 201 if new else 200, {"Location": f"/api/triggers/{made.name}"})
 
 
 @router.get(

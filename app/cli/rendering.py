@@ -175,14 +175,22 @@ def styled(status: str) -> Text:
     return Text(f"{mark(status)} {status}", style=STYLES.get(status, ""))
 
 
+_MINUTE: Final = 60_000
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+
 def duration(ms: object) -> str:
     """Milliseconds as a person says them; nothing for nothing."""
     if not isinstance(ms, int | float):
         return ""
     if ms < 1000:  # noqa: PLR2004
         return f"{ms:.0f} ms"
-    seconds = ms / 1000
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"  # noqa: PLR2004
+    if ms < _MINUTE:
+        return f"{ms / 1000:.1f} s"
+    units = (_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", 1000, "s")
+    whole, its, part, its_part = next(one for one in units if ms >= one[0])
+    return f"{int(ms // whole)} {its} {int(ms % whole // part)} {its_part}"
 
 
 def clock(at: object, *, date: bool = False) -> str:

@@ -14,6 +14,7 @@ from app.cli import (
     agents,
     cleanup,
     doctor,
+    documents,
     export,
     fork,
     gates,
@@ -29,6 +30,7 @@ from app.cli import (
     steps,
     tail,
     travel,
+    triggers,
     upkeep,
     verify,
     waits,
@@ -78,12 +80,15 @@ steps.register(app)
 tail.register(app)
 verify.register(app)
 doctor.register(app)
-messages.register_publish(app)
+messages.register(app)
 mcp.register(app)
 
 workflow = typer.Typer(
-    name="workflow", help="What is stored of workflows, and resuming the last that broke.", no_args_is_help=True
+    name="workflow",
+    help="Register workflows; what is stored of them; resuming the last that broke.",
+    no_args_is_help=True,
 )
+documents.register(workflow)
 state_group = typer.Typer(
     name="state", help="The stored state of threads: see, verify, repair, clean up, move it.", no_args_is_help=True
 )
@@ -106,9 +111,9 @@ queues.register(queue_group)
 app.add_typer(queue_group)
 
 trigger_group = typer.Typer(
-    name="trigger", help="Messages that start workflows: see, make, enable.", no_args_is_help=True
+    name="trigger", help="Messages that start workflows: see, make, try, enable.", no_args_is_help=True
 )
-messages.register(trigger_group)
+triggers.register(trigger_group)
 app.add_typer(trigger_group)
 webhook_group = typer.Typer(
     name="webhook", help="Who is told of events: see, register, test, send again.", no_args_is_help=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -251,6 +252,8 @@ def _shown(o: Common, found: Mapping[str, Any]) -> int:
         print_json(found)
         return 0
     table(_COLUMNS, [_row(found)])
+    late = duration(found["catchup_window_ms"])
+    say(f"overlap {found['overlap']}, up to {late} late, with {json.dumps(found['input'], ensure_ascii=False)}")
     if found["pause_reason"]:
         say("paused:", str(found["pause_reason"]))
     return 0

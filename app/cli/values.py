@@ -36,6 +36,11 @@ def pairs(given: list[str] | None, option: str, *, lenient: bool = False) -> dic
     return found or None
 
 
+def file_text(path: Path, option: str) -> str:
+    """What a file says."""
+    return _read(path, option)
+
+
 def agent_document(path: Path) -> dict[str, Any]:
     """The document of an agent in a YAML or JSON file."""
     text = _read(path, "FILE")

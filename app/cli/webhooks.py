@@ -196,14 +196,15 @@ async def deliveries(service: Backstitch, o: Deliveries) -> int:
             clock(one["at"], date=True),
             str(one["id"]),
             str(one["topic"]),
-            str(one["thread_id"] or ""),
+            str((one["thread_id"] if o.thread is None else one["webhook_id"]) or ""),
             str(one["status"]),
             str(one["attempts"]),
             _tried(one),
         )
         for one in found["deliveries"]
     ]
-    table(("at", "delivery", "topic", "thread", "status", "attempts", "last try"), rows)
+    other = "thread" if o.thread is None else "webhook"
+    table(("at", "delivery", "topic", other, "status", "attempts", "last try"), rows)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from app.client.http import (
@@ -159,6 +160,10 @@ class Backstitch:
         self, workflow: str | Mapping[str, Any], *, idempotency_key: str | None = None, **fields: object
     ) -> JsonObject:
         """Start `workflow` (a name, name@version or a document) durably; `fields` as in `POST /api/invoke/async`."""
+        if isinstance(workflow, PurePath):
+            raise TypeError(
+                "start a name or a mapping: `workflows.register(path)` makes a file's workflow known by its name"
+            )
         headers = None if idempotency_key is None else {KEY: idempotency_key}
         body = given_only(fields | {"workflow": workflow})
         return await self.request("POST", "/api/invoke/async", json=body, headers=headers)

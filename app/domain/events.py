@@ -37,6 +37,10 @@ MESSAGE_RECEIVED: Final = "message_received"
 STEP_CHUNK: Final = "step_chunk"
 GAP: Final = "gap"
 
+KEPT: Final = frozenset(
+    value for name, value in tuple(globals().items()) if name.isupper() and isinstance(value, str)
+) - {STEP_CHUNK, GAP}
+"""The names of the events that are kept: of all but what streams alone tell."""
 TERMINAL: Final = frozenset({WORKFLOW_COMPLETE, WORKFLOW_FAILED, WORKFLOW_CANCELLED, WORKFLOW_INTERRUPTED})
 
 CLASS: Final[Mapping[str, str]] = {

@@ -139,6 +139,17 @@ class Timing:
         return self.start_at or EPOCH, timedelta(seconds=self.every)
 
 
+_ORDER: Final = "the order is minute hour day month weekday, 6 with seconds first"
+_WANTED: Final = {
+    "second": "0 to 59",
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31 or L, and in one of the months that are given",
+    "month": "1 to 12 or JAN to DEC",
+    "day-of-week": "0 to 7 or MON to SUN",
+}
+
+
 def check_cron(text: str) -> None:
     """Raises ValueError, with a message for its author, for what is no cron expression."""
     if len(text) > MAX_CRON:
@@ -146,9 +157,12 @@ def check_cron(text: str) -> None:
     try:
         _simulated(_fields(text), EPOCH.replace(tzinfo=None), reverse=False)
     except Exception as error:  # noqa: BLE001 - the library trips over some of what is not well-formed
-        known = str(error) if type(error).__name__ == "CronSimError" else "it cannot be read"
+        known = (str(error) if type(error).__name__ == "CronSimError" else "it cannot be read").lower()
         told = "should be 5 fields (minute hour day month weekday), 6 with seconds first, or such as @daily"
-        raise ValueError(f"{known.lower()}: {told}") from None
+        wanted = _WANTED.get(known.removeprefix("bad "))
+        raise ValueError(
+            f"{known}: {told}" if wanted is None else f"{known}: should be of {wanted}; {_ORDER}"
+        ) from None
 
 
 def check_zone(name: str) -> None:

@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
+from app.domain.events import KEPT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,6 +43,19 @@ def check_topic(topic: str) -> None:
 def check_pattern(pattern: str) -> None:
     """Raises ValueError, with a message for its author, for what is no pattern of topics."""
     _check(pattern, _PATTERN, "words with dots between, `*` for any one word, `>` at the end for one or more")
+    if is_own(pattern):
+        _check_own(pattern.split(".")[1:])
+
+
+def _check_own(words: list[str]) -> None:
+    """What begins with `workflow` and can stand for no event would be waited for in vain."""
+    event = words[0] if words else ""
+    if event and event not in {"*", ">"} and event not in KEPT:
+        raise ValueError(f"there is no event {event!r}; known: {', '.join(sorted(KEPT))}")
+    if len(words) < 2 and event != ">":  # noqa: PLR2004 - the event and the workflow
+        raise ValueError(
+            f"events of threads are on {OWN}.EVENT.WORKFLOW: write {OWN}.{event or '*'}.> for those of all"
+        )
 
 
 def _check(text: str, form: re.Pattern[str], said: str) -> None:

@@ -174,7 +174,7 @@ class TriggerStore(Protocol):
 
 def taken(name: str) -> Conflict:
     """There is a trigger of that name."""
-    return Conflict(f"there is a trigger {name}", code="trigger_exists")
+    return Conflict(f"there is a trigger {name} that says something else", code="trigger_exists")
 
 
 def too_many() -> Conflict:

@@ -29,10 +29,6 @@ SHOWN: Final = 1_000
 TRIES: Final = 20
 """Tries of a delivery that are kept."""
 MASK: Final = "***"
-EVENTS: Final = frozenset(
-    value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)
-) - {events.STEP_CHUNK, events.GAP}
-"""The names of the events that are kept, and so can be delivered."""
 ALL: Final = "*"
 USUAL: Final = (*sorted(events.TERMINAL), events.GATE_WAITING)
 """What is delivered unless something else is asked for."""

@@ -200,7 +200,9 @@ class MessageSend(Arguments):
         str | None,
         Field(pattern="[^.]", description="Instead of these: publish a message on this topic, `orders.paid` say."),
     ] = None
-    data: Annotated[Any, Field(description="What is said, any JSON value.")] = None
+    data: Annotated[
+        Any, Field(description="What is said, any JSON value; text of a JSON object or array is sent as that.")
+    ] = None
     by: Annotated[str | None, Field(description="Who sends the signal; kept with it.")] = None
     idempotency_key: Annotated[
         str | None, Field(pattern=KEY, description="Sending again with the same key sends nothing twice.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.client.messages import Messages
 from app.client.waits import Waits
 from app.mcp_server.calling import Answer, Call, Document, Refused
+from app.mcp_server.lenient import unpacked
 from app.mcp_server.wording import next_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ async def message_send(call: Call, given: MessageSend) -> Answer:
 
 
 async def _signal(call: Call, thread_id: str, signal: str, given: MessageSend, key: str | None) -> Answer:
-    sent = await Waits(call.service).send(thread_id, signal, given.data, by=given.by or "mcp", idempotency_key=key)
+    sent = await Waits(call.service).send(
+        thread_id, signal, unpacked(given.data), by=given.by or "mcp", idempotency_key=key
+    )
     became = "a step has taken it" if sent["taken"] else "nothing waits for it yet: it is kept for the step that will"
     document = {**_BOTH, "thread_id": thread_id, "signal": signal, "taken": sent["taken"]}
     text = f"The signal {signal} is with thread {thread_id}; {became}."
@@ -38,7 +41,7 @@ async def _signal(call: Call, thread_id: str, signal: str, given: MessageSend, k
 
 
 async def _message(call: Call, topic: str, given: MessageSend, key: str | None) -> Answer:
-    published = await Messages(call.service).publish(topic, given.data, idempotency_key=key)
+    published = await Messages(call.service).publish(topic, unpacked(given.data), idempotency_key=key)
     document = {**_BOTH, "topic": topic, "message_id": published["id"]}
     again = " It had been published before, and was not again." if published["duplicate"] else ""
     text = (

@@ -9,6 +9,7 @@ from app.client.gates import Gates
 from app.mcp_server.bounds import fitting_status
 from app.mcp_server.calling import Answer, Call, Document, Refused
 from app.mcp_server.hints import refused
+from app.mcp_server.lenient import either
 from app.mcp_server.wording import compact, gate_line, next_text, status_text
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ async def gate_answer(call: Call, given: GateAnswer) -> Answer:
         raise await _with_gates(call, given, Refused("invalid_arguments", "answer is required with step_id"))
     fields: dict[str, Any] = {**given.given("by", "item", "round"), "via": "mcp"}
     try:
-        found = await Gates(call.service).answer(given.thread_id, given.step_id, given.answer, **fields)
+        gates, step_id = Gates(call.service), given.step_id
+        found = await either(given.answer, lambda value: gates.answer(given.thread_id, step_id, value, **fields))
     except ApiError as error:
         if error.code in _UNFIT:
             raise await _with_gates(call, given, refused(error)) from error

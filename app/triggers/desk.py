@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from app.domain import jsontext
 from app.domain.errors import Conflict, InvalidTrigger, NotFound, Problem
 from app.domain.ids import uuid7
 from app.domain.template import ExpressionError
@@ -74,12 +75,21 @@ class TriggerDesk:
             raise _missing(name)
         return found
 
-    async def create(self, name: str, fields: Mapping[str, Any]) -> Trigger:
-        """Make one, for what is published from now on.  Raises InvalidTrigger, Conflict (trigger_exists)."""
+    async def create(self, name: str, fields: Mapping[str, Any]) -> tuple[Trigger, bool]:
+        """Make one, for what is published from now on; whether it is new: the same again is left as it is.
+
+        Raises InvalidTrigger, Conflict (trigger_exists).
+        """
         now = utc_now()
         trigger = Trigger(id=uuid7(), name=name, created_at=now, updated_at=now, **fields)
         await self._check(trigger)
-        return await self._store.create(trigger)
+        try:
+            return await self._store.create(trigger), True
+        except Conflict:
+            known = await self._store.find(name)
+            if known is None or _said(known) != _said(trigger):
+                raise
+            return known, False
 
     async def change(self, name: str, fields: Mapping[str, Any]) -> Trigger:
         """Change some fields and leave the rest.  Raises NotFound, InvalidTrigger, Conflict."""
@@ -152,6 +162,12 @@ class TriggerDesk:
             return None
         record = await self._registry.workflow(name, int(version) if version else None)
         return None if record is None else await self._specs.spec(record.id)
+
+
+def _said(trigger: Trigger) -> str:
+    """What its author has said of it, as text: 1 is not True there."""
+    own = {"id", "since", "rev", "created_at", "updated_at"}
+    return jsontext.dumps({name: value for name, value in asdict(trigger).items() if name not in own})
 
 
 def _missing(name: str) -> NotFound:

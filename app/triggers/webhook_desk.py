@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext, topics
 from app.domain.errors import Conflict, InvalidRequest, NotFound, Problem
+from app.domain.events import KEPT
 from app.domain.ids import uuid7
 from app.domain.times import rfc3339, utc_now
 from app.domain.webhook_checks import new_secret, secret_problem
 from app.domain.webhook_store import DeliveryFilter, Recipient
 from app.domain.webhooks import (
     ALL,
-    EVENTS,
     MASK,
     MOST,
     SERVICE,
@@ -111,8 +111,8 @@ class WebhookDesk:
     ) -> StartHook:
         """What a start brings for its thread.  Raises InvalidRequest."""
         found = [*self._url_faults(url), *self._header_faults(headers or {}), *_secret_faults(secret)]
-        unknown = sorted(set(events or ()) - EVENTS - {ALL})
-        found += [Problem("/events", f"no event {name!r}; known: {', '.join(sorted(EVENTS))}") for name in unknown[:1]]
+        unknown = sorted(set(events or ()) - KEPT - {ALL})
+        found += [Problem("/events", f"no event {name!r}; known: {', '.join(sorted(KEPT))}") for name in unknown[:1]]
         _raise([Problem(f"/webhook{one.pointer}", one.message) for one in found])
         if secret is None:
             await self._have_secret()
@@ -193,6 +193,9 @@ class WebhookDesk:
                 topics.check_pattern(pattern)
             except ValueError as error:
                 found.append(Problem(f"/topics/{place}", str(error)))
+            if pattern in KEPT:
+                told = f"events of threads are on {topics.OWN}.EVENT.WORKFLOW: write {topics.OWN}.{pattern}.>"
+                found.append(Problem(f"/topics/{place}", told))
         _raise(found)
 
     def _url_faults(self, url: str) -> Iterator[Problem]:

@@ -73,8 +73,8 @@ keys(
 starting = Room("app/mcp_server/starting.py", promise="G8")
 starting(
     "a model's key reaches the start",
-    "idempotency_key=key, **fields",
-    "**fields",
+    "idempotency_key=key, **more",
+    "**more",
     HTTP + "test_a_retry_with_the_same_key_starts_nothing_twice",
 )
 annex = Room("app/mcp_server/annex.py", promise="a client goes on after a restart")

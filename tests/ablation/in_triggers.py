@@ -216,3 +216,18 @@ follow(
 )
 
 ROOMS = (log, book, restored, store, work, places, kept, waits, starting, follow)
+
+patterns = Room("app/domain/topics.py", promise="a mistyped event is told of, and not waited for")
+patterns(
+    "a pattern on which no event can come is refused",
+    '    if is_own(pattern):\n        _check_own(pattern.split(".")[1:])\n',
+    "",
+    "unit/domain/test_topics.py::test_a_pattern_on_which_no_event_can_come_is_refused",
+)
+texts = Room("app/mcp_server/lenient.py", promise="a model may write an object as text")
+texts(
+    "an object that comes as text is read as an object",
+    "        return jsontext.loads(given)\n",
+    "        return given\n",
+    "tools/test_http.py::test_objects_that_come_as_the_text_of_json_are_read",
+)

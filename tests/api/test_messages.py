@@ -141,6 +141,14 @@ async def test_a_trigger_is_made_changed_and_deleted(client: httpx.AsyncClient) 
     assert (await client.get("/api/triggers/t")).status_code == 404
 
 
+async def test_making_the_same_trigger_again_changes_nothing(client: httpx.AsyncClient) -> None:
+    made = await client.post("/api/triggers", json=TRIGGER)
+    again = await client.post("/api/triggers", json=TRIGGER)
+    assert (again.status_code, again.json()) == (200, made.json())
+    other = await client.post("/api/triggers", json={**TRIGGER, "condition": "true"})
+    assert (other.status_code, other.json()["code"]) == (409, "trigger_exists")
+
+
 @pytest.mark.parametrize(
     ("more", "pointers"),
     [

@@ -121,6 +121,12 @@ async def test_what_is_not_there_is_a_problem_too(client: httpx.AsyncClient, pat
     assert answer.json()["instance"] == path
 
 
+async def test_who_forgot_where_the_langgraph_sdk_goes_is_told(client: httpx.AsyncClient) -> None:
+    assert "address ends in /langgraph" in (await client.post("/assistants/search", json={})).json()["detail"]
+    told = (await client.post("/api/nothing")).json()["detail"]
+    assert told == "there is no route POST /api/nothing: /api/openapi.json lists them"
+
+
 async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) -> None:
     answer = await client.get(ASYNC)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")

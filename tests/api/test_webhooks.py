@@ -217,6 +217,8 @@ async def test_one_that_answers_410_is_disabled_and_says_why(real: Real, receive
         ({"url": "http://user:word@127.0.0.1/"}, "/url"),
         ({"url": "https://x.example/?api_key=abcdefghijkl"}, "/url"),
         ({"url": "https://x.example", "topics": ["a..b"]}, "/topics/0"),
+        ({"url": "https://x.example", "topics": ["workflow_failed"]}, "/topics/0"),
+        ({"url": "https://x.example", "topics": ["workflow.failed.>"]}, "/topics/0"),
         ({"url": "https://x.example", "topics": []}, "/topics"),
         ({"url": "https://x.example", "headers": {"Webhook-Id": "1"}}, "/headers"),
         ({"url": "https://x.example", "headers": {"Host": "y"}}, "/headers"),

@@ -278,6 +278,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/triggers": examples_messages.TRIGGERS | examples_messages.TRIGGER,
     "/api/triggers/check-large-orders": examples_messages.TRIGGER | examples_messages.DELETED,
     "/api/triggers/check-large-orders/firings": examples_messages.FIRINGS,
+    "/api/triggers/check-large-orders/test": examples_messages.TRIAL,
+    "/api/messages": examples_messages.MESSAGES,
     "/api/triggers/a/b": examples_messages.TRIGGER,
     **SCHEDULES,
     "/api/invoke/async": {
@@ -326,7 +328,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/workflow/state/upgrade": examples_upkeep.UPGRADED,
     "/api/workflows/mail": {"document": {"name": "mail", "steps": []}},
     "/api/workflows/content-strategy": {"document": {"name": "content-strategy", "steps": []}},
-    "/api/workflows": {"workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None},
+    "/api/workflows": {
+        "workflows": [{"name": "content-strategy", "version": 3}], "next_cursor": None,
+        "name": "mail", "version": 2, "steps": ["send"],
+    },
+    "/api/workflows/validate": {
+        "valid": False, "name": None, "hash": None, "steps": [], "diagram": None,
+        "problems": [{"pointer": "/steps/0/agent", "message": "no agent is registered as 'nobody'"}],
+    },
     "/api/webhooks": examples_webhooks.CREATED | {"webhooks": [examples_webhooks.WEBHOOK], "next_cursor": None},
     "/api/webhooks/w-1": {**examples_webhooks.WEBHOOK, "failing_since": AT.format(1), "deleted": True},
     "/api/webhooks/w-2": {**examples_webhooks.WEBHOOK, "enabled": False, "disabled_reason": "it is gone"},

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 CREATE = ("create", "check-large-orders", "--topic", "orders.*", "--workflow", "check")
 PRINTING = [
     ("publish", "orders.created", '{"total": 5}'),
+    ("messages", "--topic", "orders.>"),
     ("trigger", "list"),
     ("trigger", "show", "check-large-orders"),
     ("trigger", *CREATE),
     ("trigger", "enable", "check-large-orders"),
     ("trigger", "disable", "check-large-orders"),
+    ("trigger", "change", "check-large-orders", "--description", "of the shop"),
+    ("trigger", "test", "check-large-orders", '{"total": 5}'),
     ("trigger", "delete", "check-large-orders"),
     ("trigger", "firings", "check-large-orders", "--outcome", "failed"),
 ]
@@ -85,6 +88,23 @@ def test_a_window_goes_with_a_key(cli: Cli, service: Service) -> None:
 def test_enabling_is_a_change(cli: Cli, service: Service) -> None:
     cli("trigger", "enable", "a/b")
     assert asked(service) == ("PATCH /api/triggers/a/b", {"enabled": True})
+
+
+def test_changing_sends_what_is_given_and_no_more(cli: Cli, service: Service) -> None:
+    cli("trigger", "change", "a/b", "--topic", "orders.eu", "--window", "2h", "--key", "{message.id}")
+    changed = {"topic": "orders.eu", "deduplicate": {"key": "{message.id}", "window": "2h"}}
+    assert asked(service) == ("PATCH /api/triggers/a/b", changed)
+
+
+def test_changing_nothing_exits_with_2(cli: Cli, service: Service) -> None:
+    assert cli("trigger", "change", "a/b").exit_code == 2
+    assert not service.state.asked
+
+
+def test_a_message_is_tried_on_the_topic_of_its_trigger(cli: Cli, service: Service) -> None:
+    assert cli("trigger", "test", "check-large-orders", '{"total": 5}').exit_code == 0
+    message = {"topic": "orders.created", "data": {"total": 5}}
+    assert asked(service) == ("POST /api/triggers/check-large-orders/test", {"message": message})
 
 
 def test_firings_tell_the_thread_or_why_there_is_none(cli: Cli) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import examples_schedules as examples
+from app.cli.rendering import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +80,22 @@ def test_a_run_that_failed_is_told_by_the_exit_code(cli: Cli, monkeypatch: pytes
     monkeypatch.setitem(contract.ANSWERS, f"{PATH}/run", failed)
     result = cli("schedule", "run", NAME)
     assert (result.exit_code, result.stdout.strip()) == (1, "failed no [x]")
+
+
+def test_a_schedule_is_shown_with_what_it_starts_and_how(cli: Cli) -> None:
+    assert "overlap buffer_one, up to 6 h 0 min late, with {" in cli("schedule", "show", NAME).stdout
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        (None, ""),
+        (999, "999 ms"),
+        (59_900, "59.9 s"),
+        (60_000, "1 min 0 s"),
+        (3_661_000, "1 h 1 min"),
+        (90_000_000, "1 d 1 h"),
+    ],
+)
+def test_a_duration_is_said_in_its_two_largest_units(ms: int | None, said: str) -> None:
+    assert duration(ms) == said

@@ -6,6 +6,7 @@ import logging
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -248,3 +249,11 @@ async def test_times_in_a_body_are_sent_as_the_service_reads_them() -> None:
     async with wire.client() as service:
         await Schedules(service).preview(every="1h", after=datetime(2026, 11, 21, tzinfo=UTC))
     assert wire.bodies == [{"every": "1h", "after": "2026-11-21T00:00:00+00:00"}]
+
+
+async def test_who_starts_a_file_is_told_to_register_it() -> None:
+    wire = Wire(httpx.Response(202, json=ACCEPTED))
+    async with wire.client() as service:
+        with pytest.raises(TypeError, match=r"`workflows\.register\(path\)`"):
+            await service.start(Path("post.yaml"))  # pyright: ignore[reportArgumentType]
+    assert wire.asked == []

@@ -191,6 +191,35 @@ async def test_a_step_gets_the_signal_and_the_message_that_it_waits_for(house: H
             assert "give thread_id and signal, or topic alone" in await caller.refused("message_send", **arguments)
 
 
+async def test_objects_that_come_as_the_text_of_json_are_read(house: House) -> None:
+    schema = {"type": "object", "required": ["topic"]}
+    await house.register("asking", GATE, {"id": "go", "wait_for": {"signal": "go"}}, input=schema)
+    async with calling(house.mcp) as caller:
+        started = await caller.call("invoke_async", workflow="asking", input='{"topic": "thread"}')
+        thread = started["thread_id"]
+        _, page = await caller.watch(thread)
+        await caller.call("gate_answer", thread_id=thread, step_id="approve", answer='{"approved": true}')
+        await caller.call("message_send", thread_id=thread, signal="go", data=' [{"n": 1}]')
+        await caller.watch(thread, page["next_cursor"])
+        output = (await caller.call("invoke_status", thread_id=thread))["output"]
+    assert output == {"go": [{"n": 1}]}
+
+
+async def test_a_workflow_of_texts_gets_the_text(house: House) -> None:
+    await house.register("texts", {**WRITE, "input": {"topic": "{input}"}}, input={"type": "string"})
+    async with calling(house.mcp) as caller:
+        started = await caller.call("invoke_async", workflow="texts", input='{"a": 1}')
+        assert (await caller.watch(started["thread_id"]))[1]["status"] == "completed"
+
+
+async def test_who_asks_for_a_workflow_that_is_not_there_is_told_which_are(house: House) -> None:
+    await house.register("sewn", WRITE)
+    async with calling(house.mcp) as caller:
+        text = await caller.refused("invoke_async", workflow="sown")
+    assert "workflow_not_found: there is no workflow sown" in text
+    assert "sewn" in text.partition("Registered are ")[2]
+
+
 async def test_threads_and_definitions_are_resources(house: House) -> None:
     await house.register("sewn", WRITE, description="Writes once")
     async with calling(house.mcp) as caller:

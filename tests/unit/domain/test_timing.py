@@ -157,7 +157,7 @@ def test_a_time_that_never_comes_is_none() -> None:
 
 @pytest.mark.parametrize("cron", ["", "* * * *", "61 * * * *", "@never", "* * 31 2 *", "a b c d e", "*/0 * * * *"])
 def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
-    with pytest.raises(ValueError, match="should be 5 fields"):
+    with pytest.raises(ValueError, match=r": should be (5 fields|of ..*; the order is)"):
         check_cron(cron)
 
 
@@ -168,3 +168,17 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no time zone of that name"):
         check_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("cron", "told"),
+    [
+        ("61 8 * * *", "bad minute: should be of 0 to 59; the order is"),
+        ("0 8 * * FRY", "bad day-of-week: should be of 0 to 7 or MON to SUN"),
+        ("0 0 30 2 *", "bad day-of-month: should be of 1 to 31 or L, and in one of the months"),
+        ("0 8 * *", "wrong number of fields: should be 5 fields"),
+    ],
+)
+def test_a_wrong_field_is_told_with_what_it_may_be(cron: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_cron(cron)

@@ -57,3 +57,25 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
 )
 def test_only_those_events_are_read_that_a_pattern_can_mean(patterns: list[str], names: frozenset[str] | None) -> None:
     assert topics.wants_events(patterns) == names
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("workflow", "are on workflow.EVENT.WORKFLOW: write workflow.*.>"),
+        ("workflow.*", "are on workflow.EVENT.WORKFLOW: write workflow.*.>"),
+        ("workflow.workflow_failed", "write workflow.workflow_failed.> for those of all"),
+        ("workflow.failed.>", "there is no event 'failed'; known: attempt_discarded,"),
+        ("workflow.step_chunk.w", "there is no event 'step_chunk'"),
+    ],
+)
+def test_a_pattern_on_which_no_event_can_come_is_refused(pattern: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        topics.check_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["workflow.>", "workflow.*.order", "workflow.workflow_complete.a.b", "workflow.*.>", "workflows.failed"]
+)
+def test_a_pattern_on_which_events_can_come_holds(pattern: str) -> None:
+    topics.check_pattern(pattern)

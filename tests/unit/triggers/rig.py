@@ -53,7 +53,7 @@ class Rig:
 
     async def trigger(self, name: str = "t", **fields: Any) -> Trigger:
         """Make one, on every topic of orders unless it says otherwise."""
-        return await self.desk.create(name, {"topic": "orders.*", "workflow": "handle", **fields})
+        return (await self.desk.create(name, {"topic": "orders.*", "workflow": "handle", **fields}))[0]
 
     async def publish(self, data: Any = None, topic: str = "orders.new", **fields: Any) -> str:
         """The id of a message."""
