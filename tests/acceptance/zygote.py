@@ -155,7 +155,7 @@ def _run() -> NoReturn:
         traceback.print_exc()
         code = _FAILED
     # As multiprocessing ends its forks.
-    threading._shutdown()
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

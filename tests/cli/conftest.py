@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.main
 import typer.testing
 from typer.testing import CliRunner
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # What CliRunner makes of an application anew for each call takes longer than most calls.
-typer.testing._get_command = functools.cache(typer.testing._get_command)
+typer.testing._get_command = functools.cache(typer.main.get_command)  # pyright: ignore[reportPrivateImportUsage]
 
 
 @pytest.fixture(scope="session")
