@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import signal
 import uuid
@@ -30,6 +31,12 @@ def pytest_configure() -> None:
     """A shell's background job ignores SIGINT, and so would all that the tests start to be interrupted."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """No collection of garbage need look at the modules and the tests themselves again: that was a fifth of all time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

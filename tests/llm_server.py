@@ -5,7 +5,8 @@ A script is a list of answers, taken one a request, or one such list for each mo
 provider's word), `usage` ({input, output, cached?}), `status` with `headers` and `body` or `error`; `error` alone comes in the
 middle of the stream; `cut` ends the stream too early, `drop` the connection; `hold` waits for POST /release/NAME; `alike`
 numbers all tool calls 0.  `raw` is a body that is sent as it is, with `status` and `headers`, with `endless` again and again.
-GET /requests tells what was asked.  By itself: python -m tests.llm_server PORT SCRIPT.json
+GET /requests tells what was asked; POST /script/MODEL gives a model another script, and forgets what it was asked.
+By itself: python -m tests.llm_server PORT SCRIPT.json
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class LlmServer:
                 Route("/v1/messages", self._messages, methods=["POST"]),
                 Route("/requests", self._requests),
                 Route("/release/{name}", self._release, methods=["POST"]),
+                Route("/script/{model}", self._tell, methods=["POST"]),
             ]
         )
 
@@ -85,6 +87,13 @@ class LlmServer:
 
     async def _release(self, request: Request) -> Response:
         self.hold(request.path_params["name"]).set()
+        return Response(status_code=204)
+
+    async def _tell(self, request: Request) -> Response:
+        model = request.path_params["model"]
+        assert isinstance(self.script, dict)
+        self.script[model] = await request.json()
+        self.requests = [asked for asked in self.requests if asked["body"]["model"] != model]
         return Response(status_code=204)
 
     async def _answer(self, request: Request, stream: Any) -> Response:

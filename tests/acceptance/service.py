@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[2]
-How = Literal["new", "measured"]
+How = Literal["new", "empty", "measured"]
 ENDED = {"completed", "failed", "cancelled", "interrupted"}
 PATIENCE = 60.0
 # A data folder with a migrated, stopped server: what a service finds in a new folder unless it is to make its own.
@@ -46,10 +46,22 @@ def prepare_data(folder: Path) -> None:
     with DataDirLock(folder).turn():
         if not made.exists():
             server = EmbeddedPostgres(folder / "data")
-            asyncio.run(upgrade(server.start()))
+            asyncio.run(_make_slim(server.start()))
             server.stop()
             made.touch()
     _prepared.append(folder / "data")
+
+
+async def _make_slim(dsn: str) -> None:
+    """Migrate, and drop the databases that others would be made from: half of the files that each service has to copy."""
+    await upgrade(dsn)
+    connection = await asyncpg.connect(dsn)
+    try:
+        for name in ("template0", "template1"):
+            await connection.execute(f"ALTER DATABASE {name} IS_TEMPLATE false")
+            await connection.execute(f"DROP DATABASE {name}")
+    finally:
+        await connection.close()
 
 
 @contextmanager
@@ -98,7 +110,8 @@ def run_cli(*arguments: str, cwd: Path, **settings: object) -> subprocess.Comple
 class Service:
     """One process on one port, again and again on the same data folder; `http` talks to whichever runs.
 
-    A "new" one makes its PostgreSQL itself, as on a fresh machine; the others begin with a copy of one, for time's sake.
+    A "new" one makes its PostgreSQL itself, as on a fresh machine; the others begin with a copy of one, for time's sake,
+    but for an "empty" one, which is to need none.
     """
 
     folder: Path
@@ -120,12 +133,12 @@ class Service:
         """Start the process; it may take a moment until it is `ready`."""
         given = {"MODULES": "tests.acceptance.functions", "ACCEPTANCE_CALLS": self.calls_file, **self.settings}
         command = ["serve", "--port", str(self.port), "--data-dir", str(self.data)]
-        if _prepared and self.how != "new" and self.data is not None and not self.data.exists():
+        if _prepared and self.how not in ("new", "empty") and self.data is not None and not self.data.exists():
             # cp keeps the owner: as root the server's files belong to another account.
             subprocess.run(["cp", "-a", _prepared[-1], self.data], check=True)
         env = environment(self.how, **given)
         with self.log.open("ab") as log:
-            if _zygotes and self.how is None:
+            if _zygotes and self.how in (None, "empty"):
                 self.process = _zygotes[-1].start(command, cwd=self.folder, env=env, stdout=log, stderr=log)
                 return self
             self.process = subprocess.Popen(
@@ -149,6 +162,12 @@ class Service:
             except httpx.TransportError:
                 continue
         return self
+
+    def up(self) -> Service:
+        """Ready: started again if whoever had it before left it killed or stopped."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        return self.ready()
 
     def kill(self) -> None:
         """SIGKILL, as a crash or an out-of-memory killer would."""

@@ -25,22 +25,28 @@ def write(folder: Path, name: str, **fields: Any) -> None:
     new.rename(folder / f"{name}.json")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with the agent `hand`, whose work `worker` does."""
-    found = tmp_path / "agents"
-    found.mkdir()
-    write(found, "hand", config={"function": "worker"})
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of agents, whose work `worker` does: a hand for each test."""
+    found = tmp_path_factory.mktemp("agents")
+    for hand in ("changed", "in-rows", "broken"):
+        write(found, hand, config={"function": "worker"})
     return found
 
 
-@pytest.fixture
-def service(tmp_path: Path, folder: Path) -> Generator[Service]:
-    with running(tmp_path / "service", AGENTS_DIR=folder) as found:
+@pytest.fixture(scope="module")
+def own(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    with running(tmp_path_factory.mktemp("service"), AGENTS_DIR=folder) as found:
         yield found
 
 
-def version(service: Service, wanted: int, name: str = "hand") -> None:
+@pytest.fixture
+def service(own: Service) -> Service:
+    """The service of the folder, which a test may have left killed."""
+    return own.up()
+
+
+def version(service: Service, wanted: int, name: str) -> None:
     """Wait until that is the current version."""
     for _ in waiting(f"{name} to be in version {wanted}"):
         answer = service.http.get(f"/api/agents/{name}")
@@ -54,10 +60,10 @@ def outputs(service: Service, thread: str) -> dict[str, Any]:
     return {one["name"]: one["output"] for one in service.get(f"/api/workflow/execution/{execution}")["steps"]}
 
 
-def two_steps(until: Path) -> dict[str, Any]:
+def two_steps(hand: str, until: Path) -> dict[str, Any]:
     """A step of `hand` that waits for a file, and another one."""
-    first = {"id": "a", "agent": "hand", "input": {"until": str(until), "give": "by worker"}}
-    return {"name": "pair", "steps": [first, {"id": "b", "agent": "hand", "input": {"give": "x"}}]}
+    first = {"id": "a", "agent": hand, "input": {"until": str(until), "give": "by worker"}}
+    return {"name": f"pair-{hand}", "steps": [first, {"id": "b", "agent": hand, "input": {"give": "x"}}]}
 
 
 def versions_of_steps(service: Service, thread: str) -> dict[str, int] | None:
@@ -94,12 +100,12 @@ def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
 def test_a_changed_file_changes_the_next_step_and_not_the_running_one(
     service: Service, folder: Path, tmp_path: Path
 ) -> None:
-    thread = service.start_thread(two_steps(tmp_path / "go"))
+    thread = service.start_thread(two_steps("changed", tmp_path / "go"))
     for _ in waiting("the first step to run"):
         if service.calls(thread)["a"]:
             break
-    write(folder, "hand", config={"function": "echo"})
-    version(service, 2)
+    write(folder, "changed", config={"function": "echo"})
+    version(service, 2, "changed")
     (tmp_path / "go").touch()
     assert outputs(service, thread) == {"a": "by worker", "b": {"give": "x"}}
     assert versions_of_steps(service, thread) in (None, {"a": 1, "b": 2})
@@ -107,33 +113,33 @@ def test_a_changed_file_changes_the_next_step_and_not_the_running_one(
 
 def test_a_changed_row_changes_the_next_step(service: Service, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
-    assert outputs(service, service.start_thread(two_steps(tmp_path / "go")))["b"] == "x"
-    service.sql("""UPDATE agents SET config = '{"function": "echo"}' WHERE name = 'hand' AND current""")
-    version(service, 2)
-    assert outputs(service, service.start_thread(two_steps(tmp_path / "go")))["b"] == {"give": "x"}
-    service.sql("""UPDATE agents SET config = '{"functoin": "echo"}' WHERE name = 'hand' AND current""")
-    version(service, 3)
-    refused = service.http.post("/api/invoke/async", json={"workflow": two_steps(tmp_path / "other")})
+    assert outputs(service, service.start_thread(two_steps("in-rows", tmp_path / "go")))["b"] == "x"
+    service.sql("""UPDATE agents SET config = '{"function": "echo"}' WHERE name = 'in-rows' AND current""")
+    version(service, 2, "in-rows")
+    assert outputs(service, service.start_thread(two_steps("in-rows", tmp_path / "go")))["b"] == {"give": "x"}
+    service.sql("""UPDATE agents SET config = '{"functoin": "echo"}' WHERE name = 'in-rows' AND current""")
+    version(service, 3, "in-rows")
+    refused = service.http.post("/api/invoke/async", json={"workflow": two_steps("in-rows", tmp_path / "other")})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_workflow")
     assert "/config" in refused.json()["detail"]
 
 
 def test_a_broken_file_is_told_and_changes_nothing(service: Service, folder: Path, tmp_path: Path) -> None:
-    (folder / "hand.json").write_text("{")
+    (folder / "broken.json").write_text("{")
     for _ in waiting("the file to be refused"):
         if service.get("/api/agents")["refused_files"]:
             break
     part = service.get("/api/health")["parts"]["agents"]
-    assert (part["status"], part["detail"]) == ("degraded", "refused: hand.json")
-    assert "hand.json, is refused" in service.log.read_text()
+    assert (part["status"], part["detail"]) == ("degraded", "refused: broken.json")
+    assert "broken.json, is refused" in service.log.read_text()
     (tmp_path / "go").touch()
-    assert outputs(service, service.start_thread(two_steps(tmp_path / "go")))["b"] == "x"
+    assert outputs(service, service.start_thread(two_steps("broken", tmp_path / "go")))["b"] == "x"
     service.kill()
     service.start().ready()
-    assert service.get("/api/agents/hand")["version"] == 1
-    (folder / "hand.json").unlink()
+    assert service.get("/api/agents/broken")["version"] == 1
+    (folder / "broken.json").unlink()
     for _ in waiting("the agent to go"):
-        if service.http.get("/api/agents/hand").status_code == 404:
+        if service.http.get("/api/agents/broken").status_code == 404:
             break
 
 

@@ -5,24 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.acceptance import sse
 from tests.acceptance.hostile import MODULES
-from tests.acceptance.service import Service, chain, running, two_running, waiting
+from tests.acceptance.service import Service, chain, running, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 LEASE = 1.5
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Generator[tuple[Service, Service]]:
-    """Two services on one data folder, with short leases."""
-    with two_running(tmp_path, LEASE_SECONDS=LEASE, SHUTDOWN_GRACE_SECONDS=1, MODULES=MODULES) as found:
-        yield found
+SETTINGS_OF_PAIR = {"LEASE_SECONDS": LEASE, "SHUTDOWN_GRACE_SECONDS": 1, "MODULES": MODULES}
 
 
 def row(service: Service, thread: str) -> tuple[int, int]:
@@ -33,14 +24,14 @@ def row(service: Service, thread: str) -> tuple[int, int]:
 
 def test_a_step_of_many_leases_is_never_taken_for_stale(pair: tuple[Service, Service]) -> None:
     first, second = pair
-    thread = first.start_thread(chain("long", 1, sleep=4 * LEASE))
+    thread = first.start_thread(chain("long", 1, sleep=3 * LEASE))
     assert second.until(thread)["status"] == "completed"
     assert (row(first, thread), first.calls(thread), second.calls(thread)) == ((1, 0), {"s1": 1}, {})
 
 
 def test_busy_threads_do_not_starve_the_heartbeat(pair: tuple[Service, Service]) -> None:
     first, second = pair
-    steps = [{"id": f"s{n}", "needs": [], "python": "busy", "input": {"sleep": 3 * LEASE}} for n in range(8)]
+    steps = [{"id": f"s{n}", "needs": [], "python": "busy", "input": {"sleep": 2 * LEASE}} for n in range(8)]
     thread = first.start_thread({"name": "busy", "steps": steps})
     assert second.until(thread)["status"] == "completed"
     assert (row(first, thread), first.calls(thread).total(), second.calls(thread).total()) == ((1, 0), 8, 0)
@@ -66,7 +57,7 @@ def test_a_step_that_ends_within_a_grace_longer_than_the_lease_runs_once(tmp_pat
     try:
         first.start().ready()
         second.start().ready()
-        thread = first.start_thread(chain("long", 1, sleep=2.5 * LEASE))
+        thread = first.start_thread(chain("long", 1, sleep=2 * LEASE))
         for _ in waiting("its step"):
             if first.calls(thread):
                 break

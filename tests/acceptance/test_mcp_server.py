@@ -103,30 +103,31 @@ async def _until_b_runs(caller: Caller, thread: str) -> tuple[list[dict[str, Any
     return events, len(events)
 
 
-def inspect(folder: Path, *arguments: str) -> Any:
+def inspect(inspector: str, folder: Path, *arguments: str) -> Any:
     """What the inspector's command line says, as JSON."""
-    env = {**os.environ, **environment(None), "npm_config_loglevel": "error", "npm_config_update_notifier": "false"}
-    command = ["npx", "--yes", INSPECTOR, "--cli", *arguments]
+    command, env = [inspector, "--cli", *arguments], {**os.environ, **environment(None)}
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, cwd=folder, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")
-def inspector() -> None:
-    """The inspector is there, installed by npm once, and can be run."""
+def inspector() -> str:
+    """The inspector, installed by npm once."""
     if shutil.which("npx") is None:
         pytest.skip("npx is not installed: it comes with Node.js")
     node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout.strip()
     if int(node.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
         pytest.skip(f"the inspector needs Node.js {OLDEST_NODE} or newer, not {node}")
-    command = ["npx", "--yes", INSPECTOR, "--cli", "--version"]
-    if subprocess.run(command, check=False, capture_output=True, timeout=240).returncode != 0:
+    command = ["npx", "--yes", f"--package={INSPECTOR}", "-c", "command -v mcp-inspector"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
+    if found.returncode != 0:
         pytest.skip(f"npm cannot install {INSPECTOR}: no registry can be reached")
+    return found.stdout.strip()
 
 
 async def test_the_inspector_lists_and_calls_tools_over_http_and_pipes(
-    service: Service, tmp_path: Path, inspector: None
+    service: Service, tmp_path: Path, inspector: str
 ) -> None:
     ways = [
         [f"{service.url}/mcp", "--transport", "http"],
@@ -135,8 +136,8 @@ async def test_the_inspector_lists_and_calls_tools_over_http_and_pipes(
     call = ("--method", "tools/call", "--tool-name", "workflow_monitor", "--tool-arg", "limit=3")
     for way in ways:
         listed, called = await asyncio.gather(
-            asyncio.to_thread(inspect, tmp_path, *way, "--method", "tools/list"),
-            asyncio.to_thread(inspect, tmp_path, *way, *call),
+            asyncio.to_thread(inspect, inspector, tmp_path, *way, "--method", "tools/list"),
+            asyncio.to_thread(inspect, inspector, tmp_path, *way, *call),
         )
         assert [tool["name"] for tool in listed["tools"]] == list(TOOLS)
         assert called["structuredContent"]["service"]["able"] is True

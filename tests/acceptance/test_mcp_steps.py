@@ -265,33 +265,28 @@ def test_sigterm_ends_in_time_with_a_server_that_hears_nothing(tmp_path: Path) -
         assert took < 1 + 10, took
 
 
-def npm_server(package: str, argument: str) -> list[str]:
-    """The command of a server of npm, if it is in npm's cache; else the test is skipped."""
+def npm_server(package: str) -> str:
+    """The program of a server of npm, if it is in npm's cache; else the test is skipped."""
     npx = shutil.which("npx")
     if npx is None:
         pytest.skip("npx is not here")
-    command = [npx, "--offline", "--yes", package]
-    try:
-        tried = subprocess.run(
-            [*command, argument], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"{package} does not start")
-    if tried.returncode != 0:
-        pytest.skip(f"{package} is not in npm's cache (npx --yes {package} puts it there)")
-    return command
+    name = f"@modelcontextprotocol/{package}"
+    command = [npx, "--offline", "--yes", f"--package={name}", "-c", f"command -v mcp-{package}"]
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"{name} is not in npm's cache (npx --yes {name} puts it there)")
+    return found.stdout.strip()
 
 
 def test_the_everything_server_of_npm(tmp_path: Path) -> None:
-    command, *args = npm_server("@modelcontextprotocol/server-everything", "stdio")
-    file = configured(tmp_path, everything={"command": command, "args": [*args, "stdio"]})
+    file = configured(tmp_path, everything={"command": npm_server("server-everything"), "args": ["stdio"]})
     with running(tmp_path / "service", CHECKPOINTER="memory", MCP_SERVERS=file) as service:
         standing(service)
         steps = (
             mcp("sum", "get-sum", "everything", a=2, b=3),
             mcp("weather", "get-structured-content", "everything", location="Chicago"),
             mcp("image", "get-tiny-image", "everything"),
-            mcp("long", "trigger-long-running-operation", "everything", duration=1, steps=4),
+            mcp("long", "trigger-long-running-operation", "everything", duration=0.4, steps=4),
         )
         thread = service.start_thread(flow(*steps))
         done = service.until(thread)
@@ -304,10 +299,9 @@ def test_the_everything_server_of_npm(tmp_path: Path) -> None:
 
 
 def test_the_filesystem_server_of_npm(tmp_path: Path) -> None:
-    command, *args = npm_server("@modelcontextprotocol/server-filesystem", str(tmp_path))
     shared = tmp_path / "shared"
     shared.mkdir()
-    file = configured(tmp_path, files={"command": command, "args": [*args, str(shared)]})
+    file = configured(tmp_path, files={"command": npm_server("server-filesystem"), "args": [str(shared)]})
     with running(tmp_path / "service", CHECKPOINTER="memory", MCP_SERVERS=file) as service:
         standing(service)
         write = mcp("write", "write_file", "files", path=str(shared / "note"), content="{input}")

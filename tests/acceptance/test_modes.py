@@ -31,7 +31,7 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
     "setting", [{"CHECKPOINTER": "memory"}, {"USE_POSTGRES_SAVER": "false"}, {"CHECKPOINT_ENABLED": "false"}]
 )
 def test_memory_says_everywhere_that_it_is_not_durable(tmp_path: Path, setting: dict[str, str]) -> None:
-    with running(tmp_path, "new", **setting) as service:
+    with running(tmp_path, "empty", **setting) as service:
         assert service.get("/api/health")["durable"] is False
         store = service.get("/api/health/checkpointer")
         assert (store["kind"], store["durable"], store["fallback"]) == ("memory", False, None)
@@ -47,7 +47,7 @@ def test_memory_says_everywhere_that_it_is_not_durable(tmp_path: Path, setting: 
 
 
 def test_an_unreachable_database_degrades_when_it_may(tmp_path: Path) -> None:
-    with running(tmp_path, "new", DATABASE_URL=NOWHERE, PERSISTENCE_FALLBACK="memory") as service:
+    with running(tmp_path, "empty", DATABASE_URL=NOWHERE, PERSISTENCE_FALLBACK="memory") as service:
         health = service.get("/api/health")
         assert (health["status"], health["durable"]) == ("degraded", False)
         store = service.get("/api/health/checkpointer")
@@ -122,7 +122,7 @@ def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
 def test_another_database_and_schema_by_its_url(tmp_path: Path) -> None:
     with running(tmp_path / "owner") as owner:
         url = owner.dsn.replace("postgresql://", "postgresql+asyncpg://")
-        with running(tmp_path / "guest", "new", DATABASE_URL=url, POSTGRES_SCHEMA="elsewhere") as guest:
+        with running(tmp_path / "guest", "empty", DATABASE_URL=url, POSTGRES_SCHEMA="elsewhere") as guest:
             thread = guest.run(chain("guest", 2))["thread_id"]
             assert guest.get("/api/health/checkpointer")["kind"] == "postgres"
             assert owner.http.get(f"/api/invoke/status/{thread}").status_code == 404

@@ -14,7 +14,7 @@ from tests.acceptance.service import ROOT, Service, run_cli, running, waiting
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULES = "tests.acceptance.functions,tests.acceptance.flows"
+SETTINGS = {"MODULES": "tests.acceptance.functions,tests.acceptance.flows"}
 EXAMPLE = ROOT / "docs" / "examples" / "python"
 PAGE = ROOT / "docs" / "python-workflows.md"
 STEPS = ["START", "first", "each", "each_2", "held", "approve", "refused", "last", "END"]
@@ -37,86 +37,82 @@ def answered(service: Service, thread: str) -> dict[str, Any]:
     return service.until(thread)
 
 
-def test_after_a_kill_completed_steps_are_not_called_again(tmp_path: Path) -> None:
+def test_after_a_kill_completed_steps_are_not_called_again(mortal: Service, tmp_path: Path) -> None:
     go = tmp_path / "go"
-    with running(tmp_path / "s", MODULES=MODULES) as service:
-        thread = begun(service, go)
-        before = {step["id"]: step for step in service.status(thread)["steps"] if step["status"] == "completed"}
-        assert sorted(before) == ["each", "each_2", "first"]
-        service.kill()
-        service.start().ready()
-        go.touch()
-        service.until(thread, "waiting")
-        gate = service.get(f"/api/invoke/gates/{thread}/approve")
-        assert (gate["title"], gate["show"], gate["assignees"]) == ("Go on?", [1, 2], ["ana"])
-        refused = service.post(f"/api/invoke/gates/{thread}/approve", {"answer": {}}, expect=422)
-        assert refused["code"] == "invalid_input"
-        service.kill()
-        service.start().ready()
-        found = answered(service, thread)
-        assert (found["status"], found["output"]) == ("completed", OUTPUT)
-        calls = service.calls(thread)
-        assert (calls["first"], calls["each"], calls["each_2"], calls["held"], calls["last"]) == (1, 1, 1, 2, 1)
-        assert {step["id"]: step for step in found["steps"] if step["id"] in before} == before
-        history = service.versions(thread)
-        assert [one["version"] for one in history] == list(range(1, len(STEPS) + 1))
-        assert sorted(one["current_step"] for one in history) == sorted(STEPS)
-        events = sse.whole(service, thread)
-        sse.without_gap(events)
-        names = [event["event"] for event in events]
-        assert (names.count("gate_waiting"), names.count("gate_answered")) == (1, 1)
-        [failed] = [event for event in events if event["event"] == "step_failed"]
-        assert (failed["step_id"], failed["data"]["error"]["kind"]) == ("refused", "refused")
+    thread = begun(mortal, go)
+    before = {step["id"]: step for step in mortal.status(thread)["steps"] if step["status"] == "completed"}
+    assert sorted(before) == ["each", "each_2", "first"]
+    mortal.kill()
+    mortal.start().ready()
+    go.touch()
+    mortal.until(thread, "waiting")
+    gate = mortal.get(f"/api/invoke/gates/{thread}/approve")
+    assert (gate["title"], gate["show"], gate["assignees"]) == ("Go on?", [1, 2], ["ana"])
+    refused = mortal.post(f"/api/invoke/gates/{thread}/approve", {"answer": {}}, expect=422)
+    assert refused["code"] == "invalid_input"
+    mortal.kill()
+    mortal.start().ready()
+    found = answered(mortal, thread)
+    assert (found["status"], found["output"]) == ("completed", OUTPUT)
+    calls = mortal.calls(thread)
+    assert (calls["first"], calls["each"], calls["each_2"], calls["held"], calls["last"]) == (1, 1, 1, 2, 1)
+    assert {step["id"]: step for step in found["steps"] if step["id"] in before} == before
+    history = mortal.versions(thread)
+    assert [one["version"] for one in history] == list(range(1, len(STEPS) + 1))
+    assert sorted(one["current_step"] for one in history) == sorted(STEPS)
+    events = sse.whole(mortal, thread)
+    sse.without_gap(events)
+    names = [event["event"] for event in events]
+    assert (names.count("gate_waiting"), names.count("gate_answered")) == (1, 1)
+    [failed] = [event for event in events if event["event"] == "step_failed"]
+    assert (failed["step_id"], failed["data"]["error"]["kind"]) == ("refused", "refused")
 
 
-def test_changed_code_is_reported_and_the_old_code_goes_on(tmp_path: Path) -> None:
+def test_changed_code_is_reported_and_the_old_code_goes_on(mortal: Service, tmp_path: Path) -> None:
     go = tmp_path / "go"
-    with running(tmp_path / "s", MODULES=MODULES) as service:
-        thread = begun(service, go)
-        service.kill()
-        service.settings["FLOW_CHANGED"] = "1"
-        service.start().ready()
-        go.touch()
-        found = service.until(thread)
-        assert (found["status"], found["error"]["kind"]) == ("failed", "code_changed")
-        assert "held" in found["error"]["message"]
-        service.stop()
-        del service.settings["FLOW_CHANGED"]
-        service.start().ready()
-        service.post(f"/api/invoke/resume/{thread}")
-        found = answered(service, thread)
-        assert (found["status"], found["output"]) == ("completed", OUTPUT)
-        assert service.calls(thread)["first"] == 1
+    thread = begun(mortal, go)
+    mortal.kill()
+    mortal.settings["FLOW_CHANGED"] = "1"
+    mortal.start().ready()
+    go.touch()
+    found = mortal.until(thread)
+    assert (found["status"], found["error"]["kind"]) == ("failed", "code_changed")
+    assert "held" in found["error"]["message"]
+    mortal.stop()
+    del mortal.settings["FLOW_CHANGED"]
+    mortal.start().ready()
+    mortal.post(f"/api/invoke/resume/{thread}")
+    found = answered(mortal, thread)
+    assert (found["status"], found["output"]) == ("completed", OUTPUT)
+    assert mortal.calls(thread)["first"] == 1
 
 
-def test_a_gate_whose_time_is_over_gives_its_value_or_fails(tmp_path: Path) -> None:
-    with running(tmp_path, MODULES=MODULES) as service:
-        assert service.run("late")["output"] == [{"approved": False}, "timeout", "strict"]
-        found = service.get("/api/workflows/flow")
-        assert found["document"]["code"]["function"] == "tests.acceptance.flows.flow"
-        assert "async def flow" in found["document"]["code"]["source"]
-        tried = service.post("/api/workflows/validate", found["document"], expect=200)
-        assert (tried["valid"], tried["diagram"]) == (False, None)
-        assert "MODULES" in tried["problems"][0]["message"]
-        for odd in ({"code": {}}, {"name": 1, "code": {}}, {"name": "x", "code": 1, "limits": 3}):
-            assert service.post("/api/workflows/validate", odd, expect=200)["valid"] is False
-        service.post("/api/workflows", found["document"], expect=422)
+def test_a_gate_whose_time_is_over_gives_its_value_or_fails(mortal: Service) -> None:
+    assert mortal.run("late")["output"] == [{"approved": False}, "timeout", "strict"]
+    found = mortal.get("/api/workflows/flow")
+    assert found["document"]["code"]["function"] == "tests.acceptance.flows.flow"
+    assert "async def flow" in found["document"]["code"]["source"]
+    tried = mortal.post("/api/workflows/validate", found["document"], expect=200)
+    assert (tried["valid"], tried["diagram"]) == (False, None)
+    assert "MODULES" in tried["problems"][0]["message"]
+    for odd in ({"code": {}}, {"name": 1, "code": {}}, {"name": "x", "code": 1, "limits": 3}):
+        assert mortal.post("/api/workflows/validate", odd, expect=200)["valid"] is False
+    mortal.post("/api/workflows", found["document"], expect=422)
 
 
-def test_a_rollback_and_a_resume_from_a_step_run_what_comes_after_again(tmp_path: Path) -> None:
+def test_a_rollback_and_a_resume_from_a_step_run_what_comes_after_again(mortal: Service, tmp_path: Path) -> None:
     go = tmp_path / "go"
     go.touch()
-    with running(tmp_path / "s", MODULES=MODULES) as service:
-        thread = begun(service, go)
-        answered(service, thread)
-        dry = service.post(f"/api/invoke/rollback/{thread}", {"to_version": 4, "dry_run": True}, expect=200)
-        assert [one["step_id"] for one in dry["undone"]] == ["last", "refused", "approve", "held"]
-        service.post(f"/api/invoke/rollback/{thread}", {"to_version": 4})
-        assert answered(service, thread)["output"] == OUTPUT
-        service.post(f"/api/invoke/resume/{thread}", {"from_step": "last"})
-        assert service.until(thread)["output"] == OUTPUT
-        calls = service.calls(thread)
-        assert (calls["first"], calls["each"], calls["held"], calls["last"]) == (1, 1, 2, 3)
+    thread = begun(mortal, go)
+    answered(mortal, thread)
+    dry = mortal.post(f"/api/invoke/rollback/{thread}", {"to_version": 4, "dry_run": True}, expect=200)
+    assert [one["step_id"] for one in dry["undone"]] == ["last", "refused", "approve", "held"]
+    mortal.post(f"/api/invoke/rollback/{thread}", {"to_version": 4})
+    assert answered(mortal, thread)["output"] == OUTPUT
+    mortal.post(f"/api/invoke/resume/{thread}", {"from_step": "last"})
+    assert mortal.until(thread)["output"] == OUTPUT
+    calls = mortal.calls(thread)
+    assert (calls["first"], calls["each"], calls["held"], calls["last"]) == (1, 1, 2, 3)
 
 
 def test_the_example_of_the_docs_runs_as_it_stands(tmp_path: Path) -> None:

@@ -7,30 +7,22 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import asyncpg
-import pytest
 
-from tests.acceptance.service import Service, chain, two_running, waiting
+from tests.acceptance.service import Service, chain, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 Pair = tuple[Service, Service]
-_RUNNING = "SELECT count(*) FROM threads WHERE queue = 'mail' AND incarnation_id IS NOT NULL"
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Generator[Pair]:
-    """Two services on one new folder."""
-    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as found:
-        yield found
+SETTINGS_OF_PAIR = {"LEASE_SECONDS": 2, "SHUTDOWN_GRACE_SECONDS": 2}
+_RUNNING = "SELECT count(*) FROM threads WHERE queue = $1 AND incarnation_id IS NOT NULL"
 
 
 class Samples:
     """How many threads of the queue have a driver, again and again, as the database says."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, queue: str) -> None:
+        self._dsn, self._queue = dsn, queue
         self._over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._look()))
         self.seen: list[int] = []
@@ -46,50 +38,51 @@ class Samples:
     async def _look(self) -> None:
         connection = await asyncpg.connect(self._dsn)
         while not self._over.is_set():
-            self.seen.append(await connection.fetchval(_RUNNING))
+            self.seen.append(await connection.fetchval(_RUNNING, self._queue))
             await asyncio.sleep(0.002)
         await connection.close()
 
 
-def running(service: Service) -> int:
-    return service.get("/api/queue/mail")["running"]
+def calls(pair: Pair, threads: list[str]) -> list[int]:
+    """How many steps of these threads each of the two was called for."""
+    return [sum(one.calls(thread).total() for thread in threads) for one in pair]
 
 
 def test_the_limit_holds_over_both_and_all_complete(pair: Pair) -> None:
-    with Samples(pair[0].dsn) as samples:
-        threads = [pair[n % 2].start_thread(chain("mail", 2, sleep=0.05), queue="mail") for n in range(40)]
+    with Samples(pair[0].dsn, "both") as samples:
+        threads = [pair[n % 2].start_thread(chain("mail", 2, sleep=0.05), queue="both") for n in range(40)]
         assert {pair[0].until(thread)["status"] for thread in threads} == {"completed"}
     assert max(samples.seen) == 5
-    assert all(one.calls().total() > 0 for one in pair)
+    assert all(called > 0 for called in calls(pair, threads))
 
 
 def test_the_slots_of_a_killed_process_come_back(pair: Pair, tmp_path: Path) -> None:
     first, second = pair
     held = str(tmp_path / "go")
-    threads = [first.start_thread(chain("mail", 2, until=held), queue="mail") for _ in range(8)]
+    threads = [first.start_thread(chain("mail", 2, until=held), queue="killed") for _ in range(8)]
     for _ in waiting("the slots to be taken"):
-        if first.calls().total() + second.calls().total() == 5:
+        if sum(calls(pair, threads)) == 5:
             break
-    with Samples(first.dsn) as samples:
+    with Samples(first.dsn, "killed") as samples:
         first.kill()
         (tmp_path / "go").touch()
         assert {second.until(thread)["status"] for thread in threads} == {"completed"}
     assert max(samples.seen) <= 5
-    assert running(second) == 0
+    assert second.get("/api/queue/killed")["running"] == 0
 
 
 def test_a_full_queue_turns_starts_away_until_there_is_room(pair: Pair, tmp_path: Path) -> None:
     first, second = pair
-    answer = first.http.put("/api/queue/mail", json={"limit": 1, "max_depth": 3})
+    answer = first.http.put("/api/queue/full", json={"limit": 1, "max_depth": 3})
     assert (answer.status_code, answer.json()["limit"]) == (200, 1)
-    document = {"workflow": chain("mail", 1, until=str(tmp_path / "go")), "queue": "mail"}
+    document = {"workflow": chain("mail", 1, until=str(tmp_path / "go")), "queue": "full"}
     threads = [first.post("/api/invoke/async", document)["thread_id"] for _ in range(4)]
     for one in pair:
         refused = one.http.post("/api/invoke/async", json=document)
         assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
         assert int(refused.headers["Retry-After"]) >= 1
     for _ in waiting("the first to run"):
-        if second.get("/api/queue")["queues"][1]["depth"] == 3:
+        if second.get("/api/queue/full")["depth"] == 3:
             break
     (tmp_path / "go").touch()
     assert {second.until(thread)["status"] for thread in threads} == {"completed"}
@@ -98,15 +91,15 @@ def test_a_full_queue_turns_starts_away_until_there_is_room(pair: Pair, tmp_path
 
 def test_priority_delay_and_rate_decide_who_goes_first(pair: Pair) -> None:
     first, second = pair
-    first.http.put("/api/queue/mail", json={"limit": 0})
-    late = first.start_thread(chain("late", 1), queue="mail", delay="24h", priority=9)
+    first.http.put("/api/queue/first", json={"limit": 0})
+    late = first.start_thread(chain("late", 1), queue="first", delay="24h", priority=9)
     low, high, usual = (
-        first.start_thread(chain("place", 1), queue="mail", priority=priority) for priority in (-1, 5, None)
+        first.start_thread(chain("place", 1), queue="first", priority=priority) for priority in (-1, 5, None)
     )
-    second.http.put("/api/queue/mail", json={"limit": 1, "rate_limit": {"count": 2, "per": "24h"}})
+    second.http.put("/api/queue/first", json={"limit": 1, "rate_limit": {"count": 2, "per": "24h"}})
     assert [first.until(thread)["status"] for thread in (high, usual)] == ["completed"] * 2
-    found = first.get("/api/queue/mail")
+    found = first.get("/api/queue/first")
     assert (found["depth"], found["delayed"], found["running"]) == (1, 1, 0)
     assert [first.status(thread)["status"] for thread in (low, late)] == ["pending"] * 2
-    first.http.put("/api/queue/mail", json={})
+    first.http.put("/api/queue/first", json={})
     assert first.until(low)["status"] == "completed"

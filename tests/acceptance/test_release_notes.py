@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
@@ -19,18 +20,22 @@ from tests.acceptance.service import ROOT, Service, environment, free_port, run_
 from tests.acceptance.test_llm import KEY, models
 from tests.unit.test_docs import blocks
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 PAGE = ROOT / "docs/release-notes.md"
+SETTINGS = {"HTTP_ALLOW_PRIVATE": "true"}
 ADDED = "- **api:** stream `events` \\<b\\>live\\</b\\> ("
 FIXED = '- Names with "quotes", ünïcode \\[x\\](y) and 🧵 ('
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(history: Path, tmp_path: Path) -> Path:
+    """The history, to write beside."""
+    return shutil.copytree(history, tmp_path / "sewing")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A history with a tag, a merge, a commit that was taken back, and odd characters; a commit each day."""
-    top = tmp_path / "sewing"
+    top = tmp_path_factory.mktemp("history") / "sewing"
     day = 0
 
     def git(*arguments: str) -> str:
@@ -97,17 +102,18 @@ def check_each_step_once(service: Service, thread: str) -> None:
         assert sorted(steps) == (sorted(wanted) if name == "step_complete" else [])
 
 
-def test_a_history_becomes_a_file_that_somebody_has_agreed_to(tmp_path: Path, repository: Path) -> None:
-    with running(tmp_path / "service") as service:
-        assert service.get("/api/mcp/servers") == {"servers": []}
-        assert "mcp" not in service.get("/api/health")["parts"]
-        thread = service.start_thread("release-notes", given(repository))
-        shown = asked(service, thread)
-        assert list((tmp_path / "out").glob("*")) == []
-        answer(service, thread)
-        done = service.until(thread)
-        check_each_step_once(service, thread)
-        assert "mcp" not in service.get("/api/health")["parts"]
+def test_a_history_becomes_a_file_that_somebody_has_agreed_to(
+    mortal: Service, tmp_path: Path, repository: Path
+) -> None:
+    assert mortal.get("/api/mcp/servers") == {"servers": []}
+    assert "mcp" not in mortal.get("/api/health")["parts"]
+    thread = mortal.start_thread("release-notes", given(repository))
+    shown = asked(mortal, thread)
+    assert list((tmp_path / "out").glob("*")) == []
+    answer(mortal, thread)
+    done = mortal.until(thread)
+    check_each_step_once(mortal, thread)
+    assert "mcp" not in mortal.get("/api/health")["parts"]
     file = tmp_path / "out/1.1.md"
     text = file.read_text("utf-8")
     lines = text.splitlines()
@@ -120,18 +126,17 @@ def test_a_history_becomes_a_file_that_somebody_has_agreed_to(tmp_path: Path, re
     assert lines[-1].startswith("*5 commits by Ana,")
 
 
-def test_a_no_writes_nothing_and_an_edit_is_what_is_written(tmp_path: Path, repository: Path) -> None:
-    with running(tmp_path / "service", CHECKPOINTER="memory") as service:
-        refused = service.start_thread("release-notes", given(repository))
-        asked(service, refused)
-        answer(service, refused, approved=False, remark="later")
-        output = service.until(refused)["output"]
-        assert (output["approved"], output["file"]) == (False, None)
-        assert not (tmp_path / "out").exists()
-        edited = service.start_thread("release-notes", given(repository, file="news/latest.md"))
-        assert asked(service, edited)["file"] == str(tmp_path / "out/news/latest.md")
-        answer(service, edited, notes="# Mine\n")
-        assert service.until(edited)["status"] == "completed"
+def test_a_no_writes_nothing_and_an_edit_is_what_is_written(mortal: Service, tmp_path: Path, repository: Path) -> None:
+    refused = mortal.start_thread("release-notes", given(repository))
+    asked(mortal, refused)
+    answer(mortal, refused, approved=False, remark="later")
+    output = mortal.until(refused)["output"]
+    assert (output["approved"], output["file"]) == (False, None)
+    assert not (tmp_path / "out").exists()
+    edited = mortal.start_thread("release-notes", given(repository, file="news/latest.md"))
+    assert asked(mortal, edited)["file"] == str(tmp_path / "out/news/latest.md")
+    answer(mortal, edited, notes="# Mine\n")
+    assert mortal.until(edited)["status"] == "completed"
     assert (tmp_path / "out/news/latest.md").read_text() == "# Mine\n"
 
 
@@ -154,45 +159,28 @@ def test_what_cannot_be_done_fails_at_once_in_words(
     assert all(step["retry_count"] == 0 for step in found["steps"])
 
 
-def killed(moment: Callable[[Service, str], None], folder: Path, repository: Path) -> tuple[dict[str, Any], Path]:
-    """A run whose service is killed at a moment, with its MCP server seen to end; the status at its end, and the file."""
-    with running(folder / "service", LEASE_SECONDS=2) as service:
-        thread = service.start_thread("release-notes", given(repository))
-        moment(service, thread)
-        assert service.process is not None
-        children = psutil.Process(service.process.pid).children(recursive=True)
-        git = [one for one in children if "mcp_server_git" in one.cmdline()]
-        service.kill()
-        for _ in waiting("the server's end"):
-            with suppress(psutil.NoSuchProcess):
-                if any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in git):
-                    continue
-            break
-        service.start().ready()
-        if moment is at_the_gate:
-            answer(service, thread)
-        done = service.until(thread)
-        check_each_step_once(service, thread)
-    return done, folder / "out/1.1.md"
-
-
-def at_the_gate(service: Service, thread: str) -> None:
-    asked(service, thread)
-
-
-def after_the_answer(service: Service, thread: str) -> None:
-    asked(service, thread)
-    answer(service, thread)
-
-
-@pytest.mark.parametrize("moment", [at_the_gate, after_the_answer])
-def test_a_kill_around_the_gate_repeats_nothing(
-    tmp_path: Path, repository: Path, moment: Callable[[Service, str], None]
-) -> None:
-    done, file = killed(moment, tmp_path, repository)
-    assert done["status"] == "completed"
-    assert ADDED in file.read_text("utf-8")
-    assert [one.name for one in file.parent.iterdir()] == ["1.1.md"]
+def test_a_kill_around_the_gate_repeats_nothing(mortal: Service, tmp_path: Path, repository: Path) -> None:
+    """One thread waits to be answered, another has just been; the MCP server is seen to end with the service."""
+    threads = [mortal.start_thread("release-notes", given(repository, out_dir=str(tmp_path / out))) for out in "ab"]
+    for thread in threads:
+        asked(mortal, thread)
+    answer(mortal, threads[1])
+    assert mortal.process is not None
+    children = psutil.Process(mortal.process.pid).children(recursive=True)
+    git = [one for one in children if "mcp_server_git" in one.cmdline()]
+    mortal.kill()
+    for _ in waiting("the server's end"):
+        with suppress(psutil.NoSuchProcess):
+            if any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in git):
+                continue
+        break
+    mortal.start().ready()
+    answer(mortal, threads[0])
+    for thread, out in zip(threads, "ab", strict=True):
+        assert mortal.until(thread)["status"] == "completed"
+        check_each_step_once(mortal, thread)
+        assert ADDED in (tmp_path / out / "1.1.md").read_text("utf-8")
+        assert [one.name for one in (tmp_path / out).iterdir()] == ["1.1.md"]
 
 
 def model_agent(url: str) -> dict[str, Any]:
@@ -235,24 +223,26 @@ def test_a_model_that_is_registered_writes_instead_and_a_kill_repeats_its_open_a
     assert done["usage"]["cost_usd"] > 0
 
 
-def test_an_agent_of_the_api_takes_the_place_and_gives_it_back(tmp_path: Path, repository: Path) -> None:
+def test_an_agent_of_the_api_takes_the_place_and_gives_it_back(
+    mortal: Service, tmp_path: Path, repository: Path
+) -> None:
     script = [{"text": "- One."}, {"text": "- Two."}]
-    with models(tmp_path, *script) as there, running(tmp_path / "service", HTTP_ALLOW_PRIVATE="true") as service:
-        assert service.get("/api/agents/release-notes-writer")["kind"] == "python"
+    with models(tmp_path, *script) as there:
+        assert mortal.get("/api/agents/release-notes-writer")["kind"] == "python"
         agent = model_agent(there.url)
         agent["config"]["api_key_env"] = None  # the service's keys are not for addresses that come by the API
-        service.post("/api/agents", agent, 201)
-        thread = service.start_thread("release-notes", given(repository))
-        assert "- Two." in asked(service, thread)["notes"]
-        service.kill()
-        service.start().ready()
-        assert service.get("/api/agents/release-notes-writer")["kind"] == "llm"
-        assert service.http.delete("/api/agents/release-notes-writer").status_code in (200, 204)
+        mortal.post("/api/agents", agent, 201)
+        thread = mortal.start_thread("release-notes", given(repository))
+        assert "- Two." in asked(mortal, thread)["notes"]
+        mortal.kill()
+        mortal.start().ready()
+        assert mortal.get("/api/agents/release-notes-writer")["kind"] == "llm"
+        assert mortal.http.delete("/api/agents/release-notes-writer").status_code in (200, 204)
         for _ in waiting("the example's own"):
-            found = service.http.get("/api/agents/release-notes-writer")
+            found = mortal.http.get("/api/agents/release-notes-writer")
             if found.status_code == 200 and found.json()["kind"] == "python":
                 break
-        assert ADDED in asked(service, service.start_thread("release-notes", given(repository)))["notes"]
+        assert ADDED in asked(mortal, mortal.start_thread("release-notes", given(repository)))["notes"]
 
 
 def test_the_commands_of_the_page_work(tmp_path: Path, repository: Path) -> None:

@@ -6,8 +6,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.acceptance import sse
 from tests.acceptance.service import chain, running, waiting
 
@@ -78,13 +76,14 @@ def test_a_step_that_ends_within_the_grace_is_kept(tmp_path: Path) -> None:
         assert service.calls(thread) == {"s1": 1, "s2": 1}
 
 
-@pytest.mark.parametrize("function", ["blocking", "deaf"])
-def test_a_step_that_cannot_be_stopped_does_not_hold_the_exit(tmp_path: Path, function: str) -> None:
+def test_steps_that_cannot_be_stopped_do_not_hold_the_exit(tmp_path: Path) -> None:
     with running(tmp_path, SHUTDOWN_GRACE_SECONDS=1) as service:
-        steps = [{"id": "a", "python": function, "input": {"sleep": 30}}]
-        thread = service.start_thread({"name": "stubborn", "steps": steps})
-        for _ in waiting("a runs"):
-            if service.calls(thread)["a"]:
+        threads = [
+            service.start_thread({"name": function, "steps": [{"id": "a", "python": function, "input": {"sleep": 30}}]})
+            for function in ("blocking", "deaf")
+        ]
+        for _ in waiting("both run"):
+            if all(service.calls(thread)["a"] for thread in threads):
                 break
         began = time.monotonic()
         assert service.stop() == 0

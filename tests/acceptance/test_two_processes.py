@@ -6,23 +6,21 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.acceptance import sse
 from tests.acceptance.service import Service, chain, two_running, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 Pair = tuple[Service, Service]
+SETTINGS_OF_PAIR = {"LEASE_SECONDS": 2, "SHUTDOWN_GRACE_SECONDS": 2}
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Generator[Pair]:
-    """Two services on one data folder, started at the same moment."""
-    with two_running(tmp_path, LEASE_SECONDS=2, SHUTDOWN_GRACE_SECONDS=2) as found:
-        yield found
+def begun(threads: list[str], *services: Service) -> None:
+    """Wait until the first step of each thread has been called there."""
+    for _ in waiting("the steps"):
+        if all(any(service.calls(thread)["s1"] for service in services) for thread in threads):
+            return
 
 
 def test_two_that_start_at_once_on_a_new_folder_share_its_database(tmp_path: Path) -> None:
@@ -52,9 +50,7 @@ def test_a_thread_of_one_is_followed_and_steered_in_the_other(pair: Pair, tmp_pa
 def test_one_cancels_and_rolls_back_what_the_other_drives(pair: Pair, tmp_path: Path) -> None:
     first, second = pair
     thread = first.start_thread(chain("stopped", 2, until=str(tmp_path / "go")))
-    for _ in waiting("the step"):
-        if first.calls(thread)["s1"]:
-            break
+    begun([thread], first)
     second.post(f"/api/invoke/cancel/{thread}")
     assert first.status(thread)["status"] == "cancelled"
     (tmp_path / "go").touch()
@@ -66,21 +62,17 @@ def test_one_cancels_and_rolls_back_what_the_other_drives(pair: Pair, tmp_path: 
 def test_one_takes_over_what_the_other_left_when_it_was_killed(pair: Pair, tmp_path: Path) -> None:
     first, second = pair
     threads = [first.start_thread(chain("left", 3, until=str(tmp_path / "go"))) for _ in range(5)]
-    for _ in waiting("the steps"):
-        if first.calls().total() == 5:
-            break
+    begun(threads, first)
     first.kill()
     (tmp_path / "go").touch()
     assert [second.until(thread)["status"] for thread in threads] == ["completed"] * 5
-    assert second.calls().total() == 15
+    assert sum(second.calls(thread).total() for thread in threads) == 15
 
 
 def test_one_takes_over_what_the_other_let_go_when_it_stopped(pair: Pair, tmp_path: Path) -> None:
     first, second = pair
     thread = first.start_thread(chain("handed", 4, sleep=0.5))
-    for _ in waiting("the first step"):
-        if first.calls(thread)["s1"]:
-            break
+    begun([thread], first)
     assert first.stop() == 0
     assert second.until(thread)["status"] == "completed"
     assert (first.calls(thread) + second.calls(thread)) == {"s1": 1, "s2": 1, "s3": 1, "s4": 1}
@@ -91,15 +83,11 @@ def test_a_process_that_was_frozen_past_its_lease_writes_nothing_over_the_other(
     assert first.process is not None
     # A relative name: each process waits for the file in its own folder.
     threads = [first.start_thread(chain("frozen", 2, until="go")) for _ in range(5)]
-    for _ in waiting("the steps"):
-        if first.calls().total() == 5:
-            break
+    begun(threads, first)
     first.process.send_signal(signal.SIGSTOP)
     try:
         (first.folder / "go").touch()
-        for _ in waiting("the other to take over"):
-            if second.calls().total() == 5:
-                break
+        begun(threads, second)
     finally:
         first.process.send_signal(signal.SIGCONT)
     # The frozen steps end now, in the first; the second still runs them.

@@ -7,6 +7,7 @@ this is the one that forks; it is asked over a socket, which is its stdin, and e
 from __future__ import annotations
 
 import array
+import atexit
 import gc
 import importlib
 import json
@@ -17,9 +18,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,7 @@ _NEEDED: Final = (
 )
 _WANTED: Final = ("openai.resources", "anthropic.resources")  # seconds of work for each service with such agents
 _DIED: Final = 70
+_FAILED: Final = 1
 
 
 class Zygote:
@@ -133,12 +137,29 @@ def main() -> None:
         if child == 0:
             asked.detach()
             _become(given, outputs, close=[tells, woken, wakes, *children.values()])
-            runpy.run_module("app.cli", run_name="__main__", alter_sys=True)
-            return
+            _run()
         os.write(tells, f"{child}\n".encode())
         for output in outputs:
             os.close(output)
         children[child] = tells
+
+
+def _run() -> NoReturn:
+    """The program to its end, without taking apart what the fork has inherited: that would copy all of it first."""
+    code: object = None
+    try:
+        runpy.run_module("app.cli", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+        code = _FAILED
+    # As multiprocessing ends its forks.
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else _FAILED)
 
 
 def _prepare() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.api.service import Service
 
+# By the text of the schema: there is one document, and a thousand answers have a hundred schemas.
+_validators: dict[str, Any] = {}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -434,10 +437,10 @@ async def test_what_is_answered_fits_what_is_documented(
 
 def check(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> None:
     """Fail with the place when `value` does not fit."""
-    whole = {**schema, "components": document["components"]}
-    faults = [
-        f"{error.instance_path}: {error.message}" for error in jsonschema_rs.validator_for(whole).iter_errors(value)
-    ]
+    name = json.dumps(schema)
+    if name not in _validators:
+        _validators[name] = jsonschema_rs.validator_for({**schema, "components": document["components"]})
+    faults = [f"{error.instance_path}: {error.message}" for error in _validators[name].iter_errors(value)]
     assert not faults, (where, faults)
 
 

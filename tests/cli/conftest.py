@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner
 
 from app.cli.root import app
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
     Cli = Callable[..., Result]
     Spawn = Callable[..., subprocess.Popen[str]]
+
+
+# What CliRunner makes of an application anew for each call takes longer than most calls.
+typer.testing._get_command = functools.cache(typer.main.get_command)  # pyright: ignore[reportPrivateImportUsage]
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -97,9 +99,15 @@ def test_every_relative_link_resolves(page: Path) -> None:
     assert not broken
 
 
+@functools.cache
+def root_command() -> Any:
+    """The command line, which takes a while to put together."""
+    return typer.main.get_command(cli)
+
+
 @each_page
 def test_every_command_shown_exists(page: Path) -> None:
-    root = typer.main.get_command(cli)
+    root = root_command()
     for words in commands(page):
         shown, command = iter(words), root
         parameters = [*root.params]
