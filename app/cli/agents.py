@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.options import Common, service_command
-from app.cli.rendering import clock, duration, failure, print_json, say, table
+from app.cli.rendering import answer, clock, duration, failure, print_json, say, table
 from app.cli.values import agent_document
 
 if TYPE_CHECKING:
@@ -162,21 +162,13 @@ async def disable(service: Backstitch, o: Disable) -> int:
 async def apply(service: Backstitch, o: Apply) -> int:
     """Register the agent in a file with the API, or give it that content; the same content changes nothing."""
     found = await _agents(service).register(agent_document(o.file))
-    if o.json:
-        print_json(found)
-    else:
-        say(f"agent {found['name']} is in version {found['version']}")
-    return 0
+    return answer(o, found, f"agent {found['name']} is in version {found['version']}")
 
 
 async def delete(service: Backstitch, o: OfAgent) -> int:
     """Take away an agent that the API has registered; its versions and events stay."""
     found = await _agents(service).delete(o.name)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"agent {found['name']} was deleted in version {found['version']}")
-    return 0
+    return answer(o, found, f"agent {found['name']} was deleted in version {found['version']}")
 
 
 def _shown(o: OfAgent, found: Mapping[str, Any]) -> int:
@@ -200,11 +192,7 @@ def _shown(o: OfAgent, found: Mapping[str, Any]) -> int:
 
 
 def _told(o: OfAgent, found: Mapping[str, Any]) -> int:
-    if o.json:
-        print_json(found)
-    else:
-        say(f"agent {found['name']} is", _state(found))
-    return 0
+    return answer(o, found, f"agent {found['name']} is", _state(found))
 
 
 def _state(one: Mapping[str, Any]) -> str:

@@ -100,6 +100,15 @@ def print_json(document: object, *, line: bool = False) -> None:
     print(json.dumps(document, ensure_ascii=not sys.stdout.isatty(), indent=None if line else 2), flush=True)
 
 
+def answer(o: Given, document: object, *words: str | Text) -> int:
+    """What came of a command that did one thing: the document for programs, else one line of words.  The exit code."""
+    if o.json:
+        print_json(document)
+    else:
+        say(*words)
+    return 0
+
+
 def told(problem: JsonObject, status: int) -> str:
     """A problem+json document in one line, each sentence once: what, why, where, and the code to look it up by."""
     what = str(problem.get("title") or f"HTTP {status}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from app.cli.options import Common, service_command
-from app.cli.rendering import clock, duration, print_json, say, table
+from app.cli.rendering import answer, clock, duration, print_json, say, table
 from app.cli.values import json_value, schedule_document
 
 if TYPE_CHECKING:
@@ -200,11 +200,7 @@ async def backfill(service: Backstitch, o: Backfill) -> int:
 async def delete(service: Backstitch, o: OfSchedule) -> int:
     """Take a schedule away, with what is known of its firings; its threads stay."""
     found = await _schedules(service).delete(o.name)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"schedule {found['name']} was deleted")
-    return 0
+    return answer(o, found, f"schedule {found['name']} was deleted")
 
 
 async def firings(service: Backstitch, o: Firings) -> int:

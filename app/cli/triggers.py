@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from app.cli.options import Common, service_command
-from app.cli.rendering import clock, duration, print_json, say, table
+from app.cli.rendering import answer, clock, duration, print_json, say, table
 from app.cli.values import json_value
 
 if TYPE_CHECKING:
@@ -201,11 +201,7 @@ async def disable(service: Backstitch, o: OfTrigger) -> int:
 async def delete(service: Backstitch, o: OfTrigger) -> int:
     """Take a trigger away; its threads stay."""
     found = await _triggers(service).delete(o.name)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"trigger {found['name']} was deleted")
-    return 0
+    return answer(o, found, f"trigger {found['name']} was deleted")
 
 
 async def firings(service: Backstitch, o: Firings) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.options import Common, service_command
-from app.cli.rendering import clock, complain, duration, print_json, say, table
+from app.cli.rendering import answer, clock, complain, duration, print_json, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,11 +153,7 @@ async def disable(service: Backstitch, o: OfWebhook) -> int:
 async def delete(service: Backstitch, o: OfWebhook) -> int:
     """Take a webhook away, with its deliveries."""
     found = await _webhooks(service).delete(o.id)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"webhook {found['id']} was deleted")
-    return 0
+    return answer(o, found, f"webhook {found['id']} was deleted")
 
 
 async def rotate(service: Backstitch, o: Rotate) -> int:
@@ -211,21 +207,13 @@ async def deliveries(service: Backstitch, o: Deliveries) -> int:
 async def redeliver(service: Backstitch, o: OfDelivery) -> int:
     """Send a delivery again, by the same webhook-id."""
     found = await _webhooks(service).redeliver(o.id)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"delivery {found['id']} is sent again")
-    return 0
+    return answer(o, found, f"delivery {found['id']} is sent again")
 
 
 async def recover(service: Backstitch, o: Recover) -> int:
     """Send again all that have failed, of messages since a time."""
     found = await _webhooks(service).recover(o.id, o.since)
-    if o.json:
-        print_json(found)
-    else:
-        say(f"{found['recovered']} are sent again")
-    return 0
+    return answer(o, found, f"{found['recovered']} are sent again")
 
 
 def _shown(o: OfWebhook, found: Mapping[str, Any]) -> int:
