@@ -13,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check client-types format bench bench-compare bench-scale requirements
+.PHONY: help setup run test chaos check client-types vendor format bench bench-compare bench-scale requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -22,6 +22,7 @@ help:
 	@echo "make chaos         the fault table at a small dose, minutes (DOSE=full for the large one, ROWS=kill,freeze for some)"
 	@echo "make check         ruff, pyright, import-linter, length of files"
 	@echo "make client-types  write the types of the Python client again, from the OpenAPI document"
+	@echo "make vendor        fetch the libraries of the page again (app/ui/vendor; needs npm)"
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
 	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
@@ -48,6 +49,10 @@ chaos:
 client-types:
 	@$(SETUP) dev
 	$(BIN)/python scripts/client_types.py
+
+vendor:
+	@$(SETUP) dev
+	$(BIN)/python scripts/vendor_ui.py
 
 check:
 	@$(SETUP) dev

@@ -46,6 +46,7 @@ from app.api import (
     workflows,
 )
 from app.api.cross_origin import cross_origin
+from app.api.face import Face
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.langgraph import routes as langgraph
@@ -157,6 +158,7 @@ def _mount(app: FastAPI, annexes: Sequence[Annex]) -> None:
     app.router.routes.append(Route("/api/messages/{topic}", messages.publish_straight, methods=["POST"]))
     app.router.routes.append(Route("/metrics", metrics.scrape))
     app.router.routes.extend(Route(annex.path, annex) for annex in annexes)
+    app.router.routes.extend(Face().routes())
     for router in (*_INVOKE, *_OTHERS):
         app.include_router(router, prefix="/api")
     bare = APIRouter(include_in_schema=False)

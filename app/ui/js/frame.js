@@ -1,0 +1,125 @@
+// The frame around every page: where to go, what needs somebody, whether what is shown is live.
+import { html, signal, useEffect, useRef } from "./lib/html.js";
+import { get } from "./lib/api.js";
+import { feedState, lastHeard, listen } from "./lib/feed.js";
+import { inForce, useKeys } from "./lib/keys.js";
+import { chooseTheme, theme } from "./lib/prefs.js";
+import { go } from "./lib/route.js";
+import { throttled } from "./lib/throttle.js";
+import { duration, now, number } from "./lib/words.js";
+import { Button } from "./kit/bits.js";
+import { Dialog, Dialogs, show } from "./kit/dialog.js";
+import { Icon } from "./kit/marks.js";
+import { Toasts } from "./kit/toast.js";
+
+const NAV = [
+  { page: "threads", label: "Threads", key: "t" },
+  { page: "workflows", label: "Workflows", key: "w" },
+  { page: "agents", label: "Agents", key: "a" },
+  { page: "operations", label: "Operations", key: "o" },
+  { page: "events", label: "Events", key: "e" },
+];
+const AGENTS_EVERY = 30_000;
+
+const active = signal(null); // threads that run, wait or are about to
+const broken = signal(0); // agents that are let alone
+
+/** The whole page around `children`. */
+export function Frame({ page, children }) {
+  useCounts();
+  useKeys("Everywhere", {
+    "/": { does: "search or jump", run: () => document.querySelector("#search")?.focus() },
+    "?": { does: "these keys", run: showKeys },
+    ...Object.fromEntries(NAV.map((one) => [`g ${one.key}`, { does: `go to ${one.label}`, run: () => go(`/${one.page}`) }])),
+  });
+  const main = useRef(null);
+  return html`<div class="frame">
+    <a class="skip" href="#page" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the page</a>
+    <a class="brand" href="/threads" aria-label="Backstitch"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 16h7m12 0h7" /><path d="M10 16c0-9 12-9 12 0s-12 9-12 0" /></svg><span>Backstitch</span></a>
+    <header class="bar"><${Search} /><span class="space"></span><${Live} /><${Theme} /></header>
+    <div class="rail"><nav aria-label="Pages">${NAV.map((one) => html`<a key=${one.page} href=${`/${one.page}`} aria-current=${page === one.page ? "page" : undefined}>
+      <${Icon} name=${one.page} />${one.label}<${Count} page=${one.page} /></a>`)}</nav></div>
+    <main class="page" id="page" tabindex="-1" ref=${main}>${children}</main>
+    <${Dialogs} /><${Toasts} />
+  </div>`;
+}
+
+function Count({ page }) {
+  if (page === "threads" && active.value) return html`<span class="count" title="threads that have not ended">${number(active.value)}</span>`;
+  if (page === "agents" && broken.value) return html`<span class="count alarm" title="agents that are disabled or fail">!${broken.value}</span>`;
+  return null;
+}
+
+function useCounts() {
+  useEffect(() => {
+    const threads = throttled(async () => {
+      const { counts } = await get("/threads/counts").catch(() => ({ counts: null }));
+      if (counts) active.value = counts.running + counts.waiting + counts.pending;
+    }, 2000);
+    const agents = async () => {
+      const found = await get("/breakers", { params: { limit: 1000 } }).catch(() => null);
+      if (found) broken.value = found.breakers.filter((one) => one.state !== "closed").length;
+    };
+    const timer = setInterval(() => { if (!document.hidden) agents(); }, AGENTS_EVERY);
+    agents();
+    threads();
+    const stop = listen({ onEvents: threads, onOpen: threads });
+    return () => {
+      stop();
+      threads.stop();
+      clearInterval(timer);
+    };
+  }, []);
+}
+
+function Live() {
+  const state = feedState.value;
+  const silence = now.value - lastHeard.value;
+  const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(silence)} ago`;
+  return html`<span class="live" data-state=${state} role="status" title=${state === "live" ? "What you see is what is." : "What you see may be old; it catches up by itself."}><i></i><span>${text}</span></span>`;
+}
+
+function Theme() {
+  const next = { system: "light", light: "dark", dark: "system" }[theme.value];
+  const icon = { system: "half", light: "sun", dark: "moon" }[theme.value];
+  return html`<${Button} kind="quiet" icon=${icon} label=${`Theme: ${theme.value}. Change to ${next}`} onClick=${() => chooseTheme(next)} />`;
+}
+
+function Search() {
+  const find = (event) => {
+    event.preventDefault();
+    const field = event.target.elements.search;
+    const text = field.value.trim();
+    if (!text) return;
+    field.blur();
+    jump(text);
+  };
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape") return;
+    event.target.value = "";
+    event.target.blur();
+  };
+  return html`<form class="search" role="search" onSubmit=${find}>
+    <input id="search" name="search" type="search" placeholder="Search or jump" aria-label="Search threads, or jump to an id" autocomplete="off" spellcheck=${false} onKeyDown=${onKeyDown} /><kbd>/</kbd>
+  </form>`;
+}
+
+/** To the thread or workflow of exactly that name, else to the threads in which the text is found. */
+async function jump(text) {
+  const thread = /^[A-Za-z0-9._:-]{1,128}$/.test(text) && (await get(`/invoke/status/${encodeURIComponent(text)}`).catch(() => null));
+  go(thread ? `/threads/${encodeURIComponent(text)}` : `/threads?text=${encodeURIComponent(text)}`);
+}
+
+function showKeys() {
+  const sets = inForce.peek();
+  show((close) => html`<${Dialog} title="Keys" close=${close}>
+    ${sets.toReversed().map((set) => html`<section key=${set.title} class="stack"><h3>${set.title}</h3>
+      <table class="keys"><tbody>${Object.entries(set.keys).filter(([, one]) => one.does).map(([key, one]) => html`<tr key=${key}><td><kbd>${key}</kbd></td><td>${one.does}</td></tr>`)}</tbody></table></section>`)}
+  <//>`);
+}
+
+/** The title of the window, which also stands in the tab: "what · Backstitch". */
+export function useTitle(what) {
+  useEffect(() => { document.title = what ? `${what} · Backstitch` : "Backstitch"; }, [what]);
+}
+

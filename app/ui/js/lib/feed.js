@@ -1,0 +1,30 @@
+// The one feed of all threads, for the whole page: whoever listens gets every event once, and is told when some may be missing.
+import { computed } from "./html.js";
+import { follow } from "./live.js";
+
+const listeners = new Set();
+let stream = null;
+
+/**
+ * Listen to the events of all threads. `onEvents(list)` gets them as they come, each as in the docs (`event.data.seq` and so on);
+ * `onOpen({again})` is called at every connection: what is fetched after it misses nothing that the feed does not bring.
+ * Answers a function that ends it.
+ */
+export function listen({ onEvents, onOpen = () => {} }) {
+  const listener = { onEvents, onOpen };
+  listeners.add(listener);
+  if (stream?.state.peek() === "live") onOpen({ again: false });
+  return () => listeners.delete(listener);
+}
+
+export function startFeed() {
+  stream = follow({
+    address: () => "/api/stream?compact=true",
+    onEvents: (events) => listeners.forEach((one) => one.onEvents(events)),
+    onOpen: (how) => listeners.forEach((one) => one.onOpen(how)),
+  });
+}
+
+/** "connecting", "live" or "lost". */
+export const feedState = computed(() => stream?.state.value ?? "connecting");
+export const lastHeard = computed(() => stream?.lastAt.value ?? Date.now());

@@ -1,0 +1,133 @@
+// A stream of server-sent events that is always taken up again where it broke off: nothing is lost, nothing comes twice.
+//
+// Read with fetch instead of EventSource: that one cannot see heartbeats, so a connection that hangs looks live for ever.
+import { signal } from "./html.js";
+import { parse } from "./json.js";
+import { createParser } from "../../vendor/eventsource-parser.js";
+
+const SILENCE = 40_000; // the service sends a heartbeat every 15 s
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 8_000;
+const HIDDEN = 20_000; // a browser opens six connections to a host: pages that nobody sees give theirs back
+
+/**
+ * Follow a stream. `address(cursor)` is where, `cursor` the last id seen or null; `onEvents` gets what came together, as a list of
+ * `{id, event, data}` with `data` parsed; `onOpen({again, cursor})` is told of every connection before its first event.
+ *
+ * Answers `{state, lastAt, close}`: `state.value` is "connecting", "live", "lost" or "ended" (the service says that nothing will
+ * come any more), `lastAt` when something was last heard.
+ */
+export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) {
+  const stream = { state: signal("connecting"), lastAt: signal(Date.now()), close };
+  let pause = FIRST_PAUSE;
+  let open = null;
+  let closed = false;
+  let again = false;
+  let timer = 0;
+  let hiding = 0;
+
+  async function run() {
+    const control = new AbortController();
+    open = control;
+    let silence = 0;
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => control.abort(), SILENCE);
+      stream.lastAt.value = Date.now();
+    };
+    try {
+      heard();
+      const headers = cursor === null ? {} : { "last-event-id": String(cursor) };
+      const response = await fetch(address(cursor), { headers, signal: control.signal, cache: "no-store" });
+      if (response.status === 204 || response.status === 404) return void finish("ended");
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      pause = FIRST_PAUSE;
+      stream.state.value = "live";
+      onOpen({ again, cursor });
+      again = true;
+      await read(response.body, heard);
+    } catch { /* cut, refused or silent: taken up below */ } finally {
+      clearTimeout(silence);
+    }
+    if (open === control) retry();
+  }
+
+  async function read(body, heard) {
+    let batch = [];
+    const parser = createParser({
+      onEvent({ id, event, data }) {
+        if (id !== undefined && id !== "") cursor = id;
+        if (data) batch.push({ id, event, data: parse(data) });
+      },
+    });
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      heard();
+      parser.feed(value);
+      if (batch.length) {
+        const events = batch;
+        batch = [];
+        tell(events);
+      }
+    }
+  }
+
+  function tell(events) {
+    try {
+      onEvents(events);
+    } catch (error) {
+      console.error(error); // a page that stumbles over an event must not lose the ones behind it
+    }
+  }
+
+  function retry() {
+    if (closed || document.hidden) return;
+    stream.state.value = "lost";
+    timer = setTimeout(run, pause * (0.75 + Math.random() / 2));
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  }
+
+  function drop() {
+    clearTimeout(timer);
+    const control = open;
+    open = null;
+    control?.abort();
+  }
+
+  function onVisibility() {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(drop, HIDDEN);
+    else if (open === null || stream.state.peek() === "lost") {
+      drop();
+      pause = FIRST_PAUSE;
+      run();
+    }
+  }
+
+  function onOnline() {
+    if (stream.state.peek() === "lost" && !document.hidden) {
+      drop();
+      run();
+    }
+  }
+
+  function finish(state) {
+    closed = true;
+    clearTimeout(hiding);
+    document.removeEventListener("visibilitychange", onVisibility);
+    removeEventListener("online", onOnline);
+    stream.state.value = state;
+  }
+
+  function close() {
+    finish("ended");
+    drop();
+  }
+
+  document.addEventListener("visibilitychange", onVisibility);
+  addEventListener("online", onOnline);
+  run();
+  return stream;
+}

@@ -1,0 +1,33 @@
+// What the reader has chosen, kept in this browser; where nothing may be stored it holds until the page is closed.
+import { signal } from "./html.js";
+
+export const theme = signal(document.documentElement.dataset.theme ?? "system");
+
+/** Light, dark, or as the system has it. */
+export function chooseTheme(chosen) {
+  theme.value = chosen;
+  if (chosen === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
+  keep("theme", chosen === "system" ? null : chosen);
+}
+
+/** What was kept under a name, or `otherwise`. */
+export function kept(name, otherwise) {
+  try {
+    return JSON.parse(localStorage.getItem(`backstitch.${name}.json`)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Keep a small JSON value. */
+export function keepValue(name, value) {
+  keep(`${name}.json`, JSON.stringify(value));
+}
+
+function keep(name, text) {
+  try {
+    if (text === null) localStorage.removeItem(`backstitch.${name}`);
+    else localStorage.setItem(`backstitch.${name}`, text);
+  } catch { /* full or forbidden */ }
+}

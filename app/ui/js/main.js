@@ -1,0 +1,53 @@
+// Where the page begins: the frame, and in it the page that the address names, fetched when it is first wanted.
+import { html, render, signal, useEffect } from "./lib/html.js";
+import { startFeed } from "./lib/feed.js";
+import { startKeys } from "./lib/keys.js";
+import { place, startRouting } from "./lib/route.js";
+import { Empty, Loading, Wrong } from "./kit/faces.js";
+import { Frame } from "./frame.js";
+
+const PAGES = {
+  threads: () => import("./pages/threads.js"),
+  thread: () => import("./pages/thread.js"),
+  workflows: () => import("./pages/workflows.js"),
+  workflow: () => import("./pages/workflow.js"),
+  start: () => import("./pages/start.js"),
+  agents: () => import("./pages/agents.js"),
+  agent: () => import("./pages/agent.js"),
+  operations: () => import("./pages/operations.js"),
+  events: () => import("./pages/events.js"),
+  compare: () => import("./pages/compare.js"),
+};
+
+const loaded = signal({});
+
+function Page({ name }) {
+  const known = Object.hasOwn(PAGES, name);
+  useEffect(() => {
+    if (known && !loaded.peek()[name]) load(name);
+  }, [name]);
+  if (!known) return html`<${Empty} title="No such page"><p>The address leads nowhere. <a class="link" href="/threads">All threads</a></p><//>`;
+  const found = loaded.value[name];
+  if (found instanceof Error) return html`<${Wrong} problem=${found} what="The page could not be loaded" retry=${() => load(name)} />`;
+  return found ? html`<${found.default} parts=${place.value.parts.slice(1)} query=${place.value.query} />` : html`<${Loading} />`;
+}
+
+async function load(name) {
+  const found = await PAGES[name]().catch((error) => error);
+  loaded.value = { ...loaded.peek(), [name]: found };
+}
+
+/** Of what has a list and a page for each: /threads, /threads/{id}. */
+const SINGLE = { threads: "thread", workflows: "workflow", agents: "agent" };
+const PART_OF = { start: "workflows", compare: "threads" };
+
+function App() {
+  const [first = "threads", ...rest] = place.value.parts;
+  const name = (rest.length && SINGLE[first]) || first;
+  return html`<${Frame} page=${PART_OF[first] ?? first}><${Page} name=${name} key=${rest.length ? `${name}/${rest[0]}` : name} /><//>`;
+}
+
+startRouting();
+startKeys();
+startFeed();
+render(html`<${App} />`, document.getElementById("app"));

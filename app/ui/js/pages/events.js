@@ -1,0 +1,2 @@
+import { html } from "../lib/html.js";
+export default function Page() { return html`<p>soon</p>`; }

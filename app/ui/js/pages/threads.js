@@ -1,0 +1,86 @@
+// The list of threads: is it going well, and which of them needs somebody?
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { useKeys } from "../lib/keys.js";
+import { go, setQuery } from "../lib/route.js";
+import { plural } from "../lib/words.js";
+import { Button, CodeLine } from "../kit/bits.js";
+import { Empty, Loading, Wrong } from "../kit/faces.js";
+import { List } from "../kit/list.js";
+import { RESUMABLE } from "../kit/marks.js";
+import { useTitle } from "../frame.js";
+import { Bulk } from "./threads/bulk.js";
+import { Filters, filtersOf } from "./threads/filters.js";
+import { Row, resume } from "./threads/row.js";
+import { threadList } from "./threads/store.js";
+import { useStyle } from "../lib/style.js";
+
+export default function Threads({ query }) {
+  useTitle("Threads");
+  const styled = useStyle("threads");
+  const filters = useMemo(() => filtersOf(query), [query.status, query.workflow, query.text, query.time, query.children]);
+  const list = useMemo(() => threadList(filters), [filters]);
+  useEffect(() => () => list.stop(), [list]);
+  const [cursor, setCursor] = useState(-1);
+  const body = useRef(null);
+  const height = useRowHeight();
+  useEffect(() => setCursor(-1), [list]);
+  useEffect(() => list.watch(() => [...body.current?.querySelectorAll("[data-thread]") ?? []].map((node) => node.dataset.thread)), [list]);
+
+  const rows = list.rows.value;
+  const at = () => rows[cursor];
+  const move = (by) => {
+    const next = Math.max(0, Math.min(rows.length - 1, cursor + by));
+    setCursor(next);
+    requestAnimationFrame(() => body.current?.querySelector(`[data-index="${next}"] a.open`)?.focus({ preventScroll: true }));
+  };
+  useKeys("Threads", {
+    j: { does: "next thread", run: () => move(1) },
+    k: { does: "thread before", run: () => move(-1) },
+    Enter: { does: "open it", run: () => at() && go(`/threads/${encodeURIComponent(at().id)}`) },
+    o: { does: "open it", run: () => at() && go(`/threads/${encodeURIComponent(at().id)}`) },
+    x: { does: "select it", run: () => at() && list.pick([at().id], !list.picked.peek().has(at().id)) },
+    r: { does: "resume it", run: () => at() && RESUMABLE.has(at().entry.peek().status) && resume(list, [at().id]) },
+    f: { does: "filter by text", run: () => document.querySelector("#filter-text")?.focus() },
+    n: { does: "start a workflow", run: () => go("/start") },
+    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); setCursor(-1); } },
+  }, [list, cursor, rows.length]);
+
+  const total = list.counts.value?.total ?? 0;
+  const filtered = Object.values(filters).some(Boolean);
+  if (!styled) return html`<${Loading} />`;
+  return html`
+    <div class="head"><h1>Threads</h1><div class="actions"><a class="button main" href="/start">Start a workflow</a></div></div>
+    <${Filters} query=${query} counts=${list.counts.value} />
+    <${Bulk} list=${list} filters=${filters} total=${total} />
+    ${list.problem.value && !rows.length && html`<${Wrong} problem=${list.problem.value} retry=${list.again} />`}
+    ${list.empty.value && !list.problem.value && (filtered ? html`<${Nothing} />` : html`<${First} />`)}
+    ${list.held.value.length > 0 && html`<button type="button" class="button held" onClick=${() => { scrollTo(0, 0); list.showHeld(); }}>${plural(list.held.value.length, "new thread")}</button>`}
+    <div class="threads" ref=${body}>
+      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor} onTop=${(is) => list.top(is)} onEnd=${() => list.load()}
+        draw=${(row, { selected }) => html`<${Row} row=${row} list=${list} cursor=${selected} />`} />
+    </div>
+    ${list.loading.value && html`<${Loading} />`}`;
+}
+
+function useRowHeight() {
+  const narrow = useMemo(() => matchMedia("(max-width: 900px)"), []);
+  const [is, setIs] = useState(narrow.matches);
+  useEffect(() => {
+    const change = () => setIs(narrow.matches);
+    narrow.addEventListener("change", change);
+    return () => narrow.removeEventListener("change", change);
+  }, []);
+  return is ? 64 : 37;
+}
+
+function Nothing() {
+  return html`<${Empty} title="No thread matches"><p>Take a filter away, or look at <a class="link" href="/threads">all threads</a>.</p>
+    <${Button} onClick=${() => setQuery({ status: null, workflow: null, text: null, time: null, children: null })}>Clear the filters<//><//>`;
+}
+
+function First() {
+  const line = `curl -s ${location.origin}/api/invoke/async -d '{"workflow": "content-strategy", "input": {"paths": ["docs"]}}'`;
+  return html`<${Empty} title="No threads yet">
+    <p>A thread is one run of a workflow. Start the first one with a form, or from a terminal:</p>
+    <${CodeLine} text=${line} /><a class="button main" href="/start">Start a workflow</a><//>`;
+}

@@ -1,0 +1,107 @@
+"""The workflows of the worlds that the page is looked at in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CONTENT = """
+name: content-strategy-live
+description: From a brief to a plan that somebody has approved.
+input:
+  type: object
+  required: [topic]
+  properties:
+    topic: {type: string, title: Topic, description: What the piece is about., minLength: 2}
+    tone: {type: string, enum: [calm, bold, playful], default: calm}
+    words: {type: integer, minimum: 50, maximum: 2000, default: 400}
+    pace: {type: number, default: 0, title: Seconds a word}
+    tags: {type: array, items: {type: string}}
+    publish: {type: boolean, default: false}
+    until: {type: string}
+    unless: {type: string}
+defaults: {retry: {max_attempts: 2, initial_interval: 200ms}}
+steps:
+  - id: analyst
+    agent: analyst
+    input: {topic: "{input.topic}", pace: "{has(input.pace) ? input.pace : 0}"}
+    assign: insights
+  - id: research
+    needs: [analyst]
+    for_each: "{analyst.output.queries}"
+    agent: researcher
+    input: {question: "{item}", pace: "{has(input.pace) ? input.pace : 0}"}
+  - id: marketer
+    needs: [analyst]
+    agent: marketer
+    input: "{input}"
+  - id: approve
+    needs: [research, marketer]
+    gate:
+      title: Publish this plan?
+      show: "{marketer.output}"
+      form:
+        type: object
+        required: [approved]
+        properties:
+          approved: {type: boolean, title: Approved}
+          note: {type: string, title: Note to the writer}
+      timeout: 24h
+      on_timeout: {approved: false}
+  - id: publish
+    needs: [approve]
+    when: "approve.output.approved"
+    agent: publisher
+    effect: irreversible
+    input: {title: "{marketer.output.title}"}
+output: {title: "{marketer.output.title}", approved: "{approve.output.approved}", sources: "{research.output}"}
+"""
+
+FRAGILE = """
+name: fragile
+description: Its second step fails until a file is there.
+input: {type: object}
+steps:
+  - {id: first, python: collect, input: {value: 1}, assign: first}
+  - {id: second, python: fail, input: "{input}"}
+  - {id: third, python: collect, input: {second: "{second.output}"}}
+"""
+
+CHAIN = """
+name: chain
+description: Four steps, one after the other.
+input: {type: object}
+steps:
+  - {id: one, python: collect, input: {value: "{has(input.value) ? input.value : 1}"}, assign: one}
+  - {id: two, python: collect, input: {value: "{context.one.value}", more: [1, 2, 3]}, assign: two}
+  - {id: three, python: collect, input: {from: "{context.two}"}}
+  - {id: four, python: collect, input: {last: "{three.output}"}}
+"""
+
+WAITING = """
+name: waiting
+description: Waits for a file, and streams nothing.
+input: {type: object}
+steps:
+  - {id: begin, python: collect, input: {value: 1}}
+  - {id: hold, python: slow, input: "{input}"}
+  - {id: end, python: collect, input: {done: true}}
+"""
+
+LARGE = """
+name: large
+description: One output of as many bytes as asked for.
+input: {type: object, required: [bytes], properties: {bytes: {type: integer}}}
+steps:
+  - {id: bulk, python: bulk, input: "{input}"}
+"""
+
+DOCUMENTS = (CONTENT, FRAGILE, CHAIN, WAITING, LARGE)
+
+
+def wide(steps: int) -> dict[str, Any]:
+    """A workflow of so many steps: a fan of chains of ten."""
+    made: list[dict[str, Any]] = []
+    for number in range(steps):
+        needs = [f"s{number - 1}"] if number % 10 else []
+        made.append({"id": f"s{number}", "python": "collect", "needs": needs, "input": {"value": number}})
+    return {"name": f"wide-{steps}", "steps": made}
