@@ -35,6 +35,7 @@ from app.api import (
     schedules,
     start,
     steer,
+    steps,
     tasks,
     transfer,
     travel,
@@ -73,6 +74,7 @@ _INVOKE: Final = (
     replay.router,
     transfer.router,
     look.router,
+    steps.router,
     repair.router,
 )
 _OTHERS: Final = (
