@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
@@ -214,6 +215,8 @@ class Services(Protocol):
     def events(self) -> EventLog: ...
     @property
     def timelines(self) -> Timelines: ...
+    @property
+    def threads(self) -> ThreadList: ...
     @property
     def logs(self) -> LogDesk: ...
     @property

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.domain.event_log import EventLog
     from app.domain.ports import Reads, Registry
     from app.domain.sdk_threads import SdkThreads
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.admission import Admission
@@ -75,6 +76,7 @@ class Services:
     metrics: Metrics
     events: EventLog
     timelines: Timelines
+    threads: ThreadList
     logs: LogKeeper
     pool: Pool | None
     parts: Health

@@ -62,6 +62,7 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
 from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
+from app.store.memory_threads import MemoryThreads
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
@@ -283,6 +284,7 @@ class Service:
         self.metrics = Metrics(self.series, StoreFigures(self.series.store, self.queues.report), ())
         self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
+        self.threads = MemoryThreads(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable, self.traced, self.fallback = True, False, None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)
