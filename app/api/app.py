@@ -36,6 +36,7 @@ from app.api import (
     schedules,
     start,
     steer,
+    steps,
     tasks,
     threads,
     transfer,
@@ -75,6 +76,7 @@ _INVOKE: Final = (
     replay.router,
     transfer.router,
     look.router,
+    steps.router,
     repair.router,
 )
 _OTHERS: Final = (

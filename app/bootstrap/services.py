@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from app.bootstrap.agents import AgentDesk
     from app.bootstrap.config import LiveSettings
     from app.domain.event_log import EventLog
-    from app.domain.ports import Reads, Registry
+    from app.domain.ports import Reads
+    from app.domain.registry import Registry
     from app.domain.sdk_threads import SdkThreads
     from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines

@@ -31,6 +31,7 @@ from app.domain.tools import ServerReport, Tool
 from app.domain.waiting import WaitKey
 from app.engine.admission import Admission
 from app.engine.agents import Directory
+from app.engine.ahead import Ahead
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.difference import Difference, difference
@@ -90,7 +91,6 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.replay import ReplayCommand
     from app.domain.transition import Transition
-    from app.engine.undo import Undone
 
 _TOOL = Tool(name="git_status", description="How it is", input_schema={"type": "object"})
 MCP_SERVERS = [
@@ -169,8 +169,13 @@ class Control:
     async def rollback(self, command: Any) -> Accepted:
         return await self._accepted(command)
 
-    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
-        return await self._thread(thread_id), []
+    @property
+    def ahead(self) -> Any:
+        return SimpleNamespace(rollback=self._ahead, resume=self._ahead)
+
+    async def _ahead(self, command: Any) -> Ahead:
+        self._note(command)
+        return Ahead(thread=await self._thread(command.thread_id), status=Status.PENDING, kept=[])
 
     async def cancel(
         self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None
