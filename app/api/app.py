@@ -44,6 +44,7 @@ from app.api import (
     usage,
     waits,
     webhooks,
+    workers,
     workflows,
 )
 from app.api.cross_origin import cross_origin
@@ -100,6 +101,7 @@ _OTHERS: Final = (
     triggers.router,
     schedules.router,
     config.router,
+    workers.router,
     health.router,
 )
 _DESCRIPTION: Final = (
