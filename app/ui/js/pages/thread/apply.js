@@ -23,6 +23,8 @@ const STEP = {
   message_received: "running",
 };
 const OVER = new Set(["completed", "failed", "skipped"]);
+const ENDED = new Set(["completed", "failed", "cancelled", "interrupted"]);
+const AT_IT = new Set(["running", "retrying"]);
 
 /** The document after the event. */
 export function applied(document, event) {
@@ -32,12 +34,11 @@ export function applied(document, event) {
   if (name in THREAD) {
     next.status = data.status ?? THREAD[name];
     next.error = data.error ?? (next.status === "failed" ? document.error : null);
-    if (name === "workflow_complete") next.output = data.result ?? null;
-    if (["completed", "failed", "cancelled", "interrupted"].includes(next.status)) next.completed_at = event.at;
-    else next.completed_at = null;
+    next.output = name === "workflow_complete" ? (data.result ?? null) : null;
+    next.completed_at = ENDED.has(next.status) ? event.at : null;
   } else if (event.step_id !== null && name in STEP && data.index === undefined && (data.item ?? null) === null) {
-    next.steps = document.steps.map((step) => (step.id === event.step_id ? stepAfter(step, event) : step));
-    if (name === "step_start" && (document.status === "pending" || document.status === "waiting")) next.status = "running";
+    next.steps = stepsAfter(document.steps, event);
+    next.status = during(document.status, name, next.steps);
     next.started_at = document.started_at ?? event.at;
     next.current_step = next.steps.find((step) => step.status === "running")?.id ?? null;
   }
@@ -45,15 +46,35 @@ export function applied(document, event) {
   return next;
 }
 
+function stepsAfter(steps, event) {
+  const at = steps.findIndex((step) => step.id === event.step_id);
+  if (at >= 0) return steps.with(at, stepAfter(steps[at], event));
+  // A step of a workflow in Python, which is known only now; what undoes a step is none.
+  if (event.event !== "step_start" || event.data.compensates !== undefined) return steps;
+  return [...steps, stepAfter({ id: event.step_id, index: steps.length, agent: null, retry_count: 0, session_id: null, usage: null, variant: null }, event)];
+}
+
+/** A thread whose steps all wait waits itself, which no event of its own tells. */
+function during(status, name, steps) {
+  if (name === "step_start" && (status === "pending" || status === "waiting")) return "running";
+  if (STEP[name] !== "waiting" || status !== "running") return status;
+  return steps.some((step) => AT_IT.has(step.status)) ? status : "waiting";
+}
+
 function stepAfter(step, { event: name, data, attempt, at }) {
   const status = STEP[name];
   const next = { ...step, status, attempt: attempt ?? step.attempt, error: data.error ?? (status === "failed" ? step.error : null) };
-  if (name === "step_start") Object.assign(next, { started_at: at, completed_at: null, duration_ms: null, reused: false, agent: data.agent ?? step.agent, gate: undefined });
+  if (name === "step_start") {
+    const fresh = { started_at: at, completed_at: null, duration_ms: null, reused: false, gate: undefined, waits_for: undefined };
+    Object.assign(next, fresh, { agent: data.agent ?? step.agent, variant: data.variant ?? null, usage: null });
+  }
   if (name === "step_retry") next.retry_count = Math.max(step.retry_count, (attempt ?? 1) - 1);
   if (name === "gate_waiting") next.gate = { title: data.title, show: data.show, form: data.form, assignees: data.assignees, timeout_at: data.timeout_at, round: data.round };
+  if (name === "message_waiting") next.waits_for = { topic: data.topic ?? null, signal: data.signal ?? null, match: data.match, opened_at: at, timeout_at: data.timeout_at };
   if (name === "gate_answered") next.gate = undefined;
+  if (name === "message_received") next.waits_for = undefined;
   if (OVER.has(status)) {
-    next.completed_at = at;
+    Object.assign(next, { completed_at: at, gate: undefined, waits_for: undefined });
     next.duration_ms = step.started_at ? Date.parse(at) - Date.parse(step.started_at) : null;
   }
   return next;
