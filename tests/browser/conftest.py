@@ -120,7 +120,9 @@ class Window:
         """Note an error or a warning of the console."""
         if message.type not in ("error", "warning"):
             return
-        if self.away and ("ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text):
+        if self.away and (
+            "ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text
+        ):
             return
         self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
@@ -134,7 +136,10 @@ async def window(browser: Browser, url: str, **options: Any) -> AsyncIterator[Wi
     made = Window(page, url)
     page.on("console", made.heard)
     page.on("pageerror", lambda error: made.complaints.append(f"uncaught: {error}"))
-    page.on("request", lambda one: None if one.url.startswith(url) else made.complaints.append(f"asked elsewhere: {one.url}"))
+    page.on(
+        "request",
+        lambda one: None if one.url.startswith(url) else made.complaints.append(f"asked elsewhere: {one.url}"),
+    )
     page.on("dialog", lambda one: made.complaints.append(f"dialog: {one.message}"))
     try:
         yield made
