@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 PATIENCE: Final = 20_000
 """Milliseconds that anything may take to be seen, on a machine that is busy with other tests."""
 SETTINGS: Final = {"MODULES": "tests.browser.functions", "SSE_HEARTBEAT_SECONDS": 1}
-_ARGUMENTS: Final = (
+ARGUMENTS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
@@ -98,7 +98,7 @@ def settled(service: Service) -> Service:
 async def browser(found_chromium: str) -> AsyncGenerator[Browser]:
     """One for all tests."""
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=found_chromium, args=list(_ARGUMENTS))
+        launched = await playwright.chromium.launch(executable_path=found_chromium, args=list(ARGUMENTS))
         yield launched
         await launched.close()
 
