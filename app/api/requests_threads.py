@@ -16,11 +16,11 @@ _NAMES: Final = [status.value for status in Status]
 
 
 def _statuses(value: Any) -> Any:
-    names: Any = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list | tuple | frozenset) or not names:
-        raise ValueError("should be one or several statuses, with commas between")
-    found = [next((status for status in Status if status == name), None) for name in cast("list[Any]", names)]
-    if None in found:
+    """A parameter comes as a list of what was given, however often."""
+    given = cast("list[Any]", value) if isinstance(value, list) else [value]
+    names = [name for one in given for name in (one.split(",") if isinstance(one, str) else [one])]
+    found = {status for status in Status if status.value in names}
+    if not names or len(found) != len(set(map(str, names))):
         raise ValueError(f"should be any of {', '.join(_NAMES)}, with commas between")
     return frozenset(found)
 
