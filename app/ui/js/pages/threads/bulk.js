@@ -41,20 +41,21 @@ async function ask(action, which, list) {
   }
   const left = plan.refused.length ? ` ${plural(plan.refused.length, "thread")} cannot: ${plan.refused[0].detail}.` : "";
   const more = plan.more ? " There are more than one request takes; ask again for the rest." : "";
-  if (!plan.done) {
+  const count = plan.thread_ids.length;
+  if (!count) {
     say(`None of them: ${plan.refused[0]?.detail ?? "no thread matches"}.`, { wrong: true });
     return;
   }
   confirm({
-    title: `${label} ${plural(plan.done, "thread")}?`,
-    text: `${plural(plan.done, "thread")} ${does}.${left}${more}`,
-    action: `${label} ${plural(plan.done, "thread")}`,
+    title: `${label} ${plural(count, "thread")}?`,
+    text: `${plural(count, "thread")} ${does}.${left}${more}`,
+    action: `${label} ${plural(count, "thread")}`,
     kind: kind ? "danger main" : "main",
     async run() {
       const told = await post(`/threads/${action}`, which);
       list.picked.value = new Set();
       say(`${plural(told.done, "thread")} ${done}.${told.refused.length ? ` ${told.refused.length} could not.` : ""}`);
-      list.changed(told.thread_ids ?? which.thread_ids ?? []);
+      list.changed(told.thread_ids);
     },
   });
 }
