@@ -3,7 +3,7 @@ import { html, useMemo } from "../../lib/html.js";
 import { ago, bytes, duration, exact, money, now, number, plural, shortId } from "../../lib/words.js";
 import { Button, Copy } from "../../kit/bits.js";
 import { Menu } from "../../kit/menu.js";
-import { OPEN, State } from "../../kit/marks.js";
+import { State } from "../../kit/marks.js";
 import { actionsOf, useActionKeys } from "./actions.js";
 import { meaning } from "./errors.js";
 import { choose } from "./selection.js";
@@ -72,7 +72,7 @@ function Progress({ status }) {
   const { steps } = status;
   if (!steps.length) return null;
   const done = steps.filter((step) => DONE.has(step.status)).length;
-  const told = OPEN.has(status.status) || done < steps.length ? `${number(done)} of ${plural(steps.length, "step")}` : `all ${plural(steps.length, "step")}`;
+  const told = `${number(done)} of ${plural(steps.length, "step")}`;
   if (steps.length > MANY) {
     const shares = Object.entries(Object.groupBy(steps, (step) => step.status)).sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other));
     return html`<div class="thread-progress"><span class="pieces shares" role="img" aria-label=${shares.map(([state, list]) => `${list.length} ${state}`).join(", ")}>

@@ -41,7 +41,7 @@ function Events({ thread, query }) {
       <select aria-label="Filter the events by class" value=${type ?? ""} onChange=${(event) => setQuery({ type: event.target.value })}><option value="">every class</option>${TYPES.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>
       <label class="check"><input type="checkbox" checked=${query.only === "step"} onChange=${(event) => setQuery({ only: event.target.checked ? "step" : null })} />only those of ${query.step ?? "the chosen step"}</label>
       <span class="grow"></span><span class="faint small">${number(total)} in all</span>
-      <${Button} kind="small" onClick=${() => setQuery({ order: newest ? "oldest" : null })}>${newest ? "Newest first" : "Oldest first"}<//>
+      <select aria-label="Order of the events" value=${newest ? "" : "oldest"} onChange=${(event) => setQuery({ order: event.target.value })}><option value="">newest first</option><option value="oldest">oldest first</option></select>
     </div>
     ${list.problem && html`<${Wrong} problem=${list.problem} retry=${list.again} />`}
     <div class="split" data-open=${open !== null || undefined}>

@@ -26,7 +26,7 @@ export function threadOf(id) {
   const restarts = signal(0); // how often the page has begun anew: what it had fetched of events may have a hole
   const ahead = signal(0); // ms that the service's clock is ahead of this browser's
   const text = texts();
-  const entry = resource((abort) => get("/threads", { params: { ids: id, children: true }, signal: abort }).then((found) => found.threads[0] ?? {}));
+  const entry = resource((abort) => get("/threads", { params: { ids: id }, signal: abort }).then((found) => found.threads[0] ?? {}));
   const definition = resource((abort) => get(path`/invoke/workflow/${id}`, { signal: abort }));
   const timeline = resource((abort) => wholeTimeline(id, abort, ahead));
   const tree = resource((abort) => get(path`/invoke/tree/${id}`, { params: { limit: 1000 }, signal: abort }));
@@ -64,7 +64,7 @@ export function threadOf(id) {
   }, 2 * PACE, LATE);
   const refreshTimeline = paced(() => timeline.reload(), PACE, 100);
   const refreshTree = paced(() => tree.reload(), PACE, 100);
-  const refreshVersions = paced(() => versions.more(), PACE, 100);
+  const refreshVersions = paced(() => versions.more(status.peek().version), PACE, 100);
   const refreshing = [refresh, refreshTimeline, refreshTree, refreshVersions];
 
   function open() {
@@ -145,6 +145,7 @@ export function threadOf(id) {
   async function begin() {
     const found = await ask();
     if (!found || stopped) return;
+    refreshVersions();
     if (OPEN.has(found.status)) open();
     else if (!stream) state.value = "ended";
   }
@@ -152,14 +153,14 @@ export function threadOf(id) {
   async function again() {
     const before = status.peek();
     await begin();
-    if (!stopped && before && status.peek().last_seq !== before.last_seq) batch(() => { restarts.value += 1; events.value = []; });
+    if (stopped || (before && status.peek().last_seq === before.last_seq)) return;
+    if (before) batch(() => { restarts.value += 1; events.value = []; });
     versions.again();
     [refreshTimeline, refreshTree, refreshVersions].forEach((one) => one());
   }
 
   begin();
   [entry, definition, timeline, tree].forEach((one) => one.reload());
-  versions.more();
 
   return {
     id, status, problem, state, events, told, restarts, ahead, text, entry, definition, timeline, tree, versions,

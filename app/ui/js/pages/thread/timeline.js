@@ -5,8 +5,10 @@ import { clock, duration, exact, plural } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
 import { Face } from "../../kit/faces.js";
 import { Icon } from "../../kit/marks.js";
+import { knotsOf, numberOf } from "./knots.js";
 import { choose } from "./selection.js";
 import { Backdrop, Bars, Knots, LANE, Patterns, placer } from "./timeline/draw.js";
+import { folding, idle } from "./timeline/fold.js";
 import { lanesOf, told } from "./timeline/lanes.js";
 import { ticks } from "./timeline/scale.js";
 import { useTimeView } from "./timeline/view.js";
@@ -31,13 +33,18 @@ function Chart({ thread, document, query }) {
   const width = useWidth(body);
   const now = useNow(thread, drawing, width);
   const end = drawing.open ? Math.max(now, drawing.to) : drawing.to || drawing.from;
-  const length = Math.max(SHORTEST, end - drawing.from);
+  const [folds, setFolds] = useState(true);
+  const gaps = idle(drawing.lanes, drawing.from, end, now);
+  const laid = folding(folds ? gaps : [], end - drawing.from);
+  const length = Math.max(SHORTEST, laid.warp(end) - drawing.from);
   const sight = useTimeView({ from: drawing.from - length * 0.01, to: drawing.from + length * 1.02 }, width, body);
-  const place = placer(sight.view, width, now);
+  const place = placer(sight.view, width, now, laid.warp);
   const [tip, setTip] = useState(null);
   const point = (lane) => (span, event) => setTip(span && { ...pointed(body, event), text: sentence(lane, span, now) });
-  const marks = ticks(sight.view, width, drawing.from);
-  const versions = thread.versions.list.value;
+  const seen = (x) => x >= -4 && x <= width - 44;
+  const marks = ticks(laid.segments(drawing.from - length * 0.01, end + length * 0.02), sight.view.to - sight.view.from, width, drawing.from).filter((tick) => seen(place.x(tick.at)));
+  const known = thread.versions.list.value;
+  const versions = useMemo(() => known ?? knotsOf(drawing.lanes), [known, drawing]);
   const version = versions.find((one) => String(one.version) === query.v);
   const toggle = (step) => setOpened((before) => new Set(before.has(step) ? [...before].filter((one) => one !== step) : [...before, step]));
   const pick = (lane) => (span) => {
@@ -45,8 +52,11 @@ function Chart({ thread, document, query }) {
     if (lane.item !== undefined) setQuery({ step: lane.step, run: span.run, tab: "items", item: lane.item });
     else choose(lane.step, span.run ?? null);
   };
-  const pickVersion = (one) => { if (!sight.dragged.current) setQuery({ v: one.version, step: ["START", "END"].includes(one.current_step) ? null : one.current_step, run: null, tab: null }); };
-  const pointVersion = (one, event) => setTip(one && { ...pointed(body, event), text: `v${one.version}${one.version === thread.status.value.version ? ", the head" : one.on_timeline ? "" : ", left by a rollback"}: written by ${one.current_step} at ${clock(one.created_at)}` });
+  const pickVersion = async (one) => {
+    if (sight.dragged.current) return;
+    setQuery({ step: OUTSIDE.has(one.current_step) ? null : one.current_step, run: one.run ?? null, tab: null, v: one.version ?? (await numberOf(thread.id, one).catch(() => null)) });
+  };
+  const pointVersion = (one, event) => setTip(one && { ...pointed(body, event), text: ofVersion(one, thread.status.value.version) });
   const onKeyDown = (event) => {
     const acts = { "+": sight.larger, "=": sight.larger, "-": sight.smaller, 0: sight.fit }[event.key];
     if (!acts || event.ctrlKey || event.metaKey) return;
@@ -56,18 +66,38 @@ function Chart({ thread, document, query }) {
   const draw = (lane, focused) => html`<svg class="tl-bars" width=${width} height=${LANE} aria-hidden="true" onPointerDown=${sight.onPointerDown}>
     <${Bars} lane=${lane} place=${place} focused=${focused} onPoint=${point(lane)} onPick=${pick(lane)} />
     ${lane.kind === "thread" && html`<${Knots} versions=${versions} head=${thread.status.value.version} chosen=${Number(query.v)} place=${place} width=${width} onPick=${pickVersion} onPoint=${pointVersion} />`}</svg>`;
-  return html`<header><h2>Timeline</h2><${Legend} /><span class="actions">
+  return html`<header><h2>Timeline</h2><${Legend} /> <span class="actions">
+      ${gaps.length > 0 && html`<${Button} kind="small quiet" aria-pressed=${folds} title="Times in which nothing ran are drawn short" onClick=${() => { setFolds(!folds); sight.fit(); }}>Fold waits<//>`}
       <${Button} kind="small quiet" icon="plus" label="Zoom in (ctrl and wheel)" onClick=${sight.larger} /><${Button} kind="small quiet" icon="minus" label="Zoom out" onClick=${sight.smaller} />
       <${Button} kind="small quiet" icon="fit" label="Show all of it" disabled=${!sight.own} onClick=${sight.fit} /></span></header>
     <${Patterns} />
     ${!document.whole && html`<p class="muted tl-note">Too much has happened for one picture: some spans are left out.</p>`}
     <div class="tl" ref=${body} onKeyDown=${onKeyDown}>
       <div class="tl-axis"><span class="faint mono" title=${exact(new Date(drawing.from).toISOString())}>${clock(drawing.from).slice(0, -4)}</span>
-        <svg width=${width} height="20" aria-hidden="true">${marks.map((tick) => html`<text key=${tick.at} x=${place.x(tick.at) + 3} y="14">${tick.label}</text>`)}</svg></div>
+        <${Axis} marks=${marks} folds=${laid.folds} place=${place} width=${width} /></div>
       <${Lanes} lanes=${drawing.lanes} draw=${draw} query=${query} opened=${opened} toggle=${toggle} pick=${pick} now=${now} sentence=${sentence} setTip=${setTip} place=${place}
-        backdrop=${html`<${Backdrop} ticks=${marks} place=${place} width=${width} pauses=${drawing.lanes[0].spans.filter((span) => span.state === "paused")} now=${drawing.open ? now : null} version=${version ? Date.parse(version.created_at) : null} />`} />
+        backdrop=${html`<${Backdrop} ticks=${marks} place=${place} width=${width} folds=${laid.folds} pauses=${drawing.lanes[0].spans.filter((span) => span.state === "paused")} now=${drawing.open ? now : null} version=${version ? Date.parse(version.created_at) : null} />`} />
       ${tip && html`<p class="tl-tip" role="status" style=${{ left: `${tip.x}px`, top: `${tip.y}px` }}>${tip.text}</p>`}
     </div>`;
+}
+
+/** The times above the lanes; what would stand on another is left out, and a fold says how long it is. */
+function Axis({ marks, folds, place, width }) {
+  const drawn = [];
+  const taken = [];
+  const put = (key, x, wide, text, anchor) => {
+    if (taken.some(([from, to]) => x < to && x + wide > from)) return;
+    taken.push([x, x + wide]);
+    drawn.push(html`<text key=${key} class=${anchor} x=${x} y="14">${text}</text>`);
+  };
+  for (const fold of folds) {
+    const text = duration(fold.to - fold.from);
+    const wide = text.length * 6.2;
+    const middle = (place.x(fold.from) + place.x(fold.to)) / 2;
+    if (middle > 0 && middle < width) put(`fold ${fold.from}`, Math.min(middle - wide / 2, width - wide), wide, text, "folded");
+  }
+  for (const tick of marks) put(tick.at, place.x(tick.at) + 3, tick.label.length * 6.2 + 4, tick.label, "");
+  return html`<svg width=${width} height="20" aria-hidden="true">${drawn}</svg>`;
 }
 
 /** The lanes in view, in a box that scrolls. */
@@ -124,6 +154,15 @@ function Legend() {
     ${one(html`<rect class="bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-retry)" />`, "retry")}
     ${one(html`<path class="wait" data-state="waiting" d="M0 5h18" />`, "waits")}
     ${one(html`<path class="knot" data-head d="M9 0l5 5-5 5-5-5Z" />`, "version")}</span>`;
+}
+
+const OUTSIDE = new Set(["START", "END"]);
+
+function ofVersion(one, head) {
+  const which = one.version === null ? "A version" : `v${one.version}`;
+  const how = one.version === head ? ", the head" : one.on_timeline ? "" : ", left by a rollback";
+  const who = { START: "written at the start", END: "written at the end" }[one.current_step] ?? `written by ${one.current_step}`;
+  return `${which}${how}: ${who}, ${clock(one.created_at)}`;
 }
 
 function sentence(lane, span, now) {

@@ -36,7 +36,7 @@ export function OfStep({ thread, id, entry, query }) {
 /** The run without its values; asked again when the status document says something new of the step. */
 function useRun(thread, id, run, entry) {
   const found = useResource((signal) => get(path`/invoke/steps/${thread.id}/${id}`, { params: { run_id: run, values: "false" }, signal }), [thread, id, run]);
-  const key = entry && `${entry.status} ${entry.attempt} ${entry.started_at} ${entry.completed_at} ${thread.status.value.execution_id} ${thread.state.value}`;
+  const key = entry && `${entry.status} ${entry.attempt} ${entry.started_at} ${entry.completed_at} ${thread.status.value.execution_id} ${thread.restarts.value}`;
   const before = useRef(key);
   useEffect(() => {
     if (before.current !== key) found.reload();

@@ -1,10 +1,11 @@
 // The thread itself: what it was given, what came of it, what it knows at its head, whom it belongs to.
 import { html } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
+import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
 import { plural, shortId } from "../../../lib/words.js";
 import { Ago, Copy } from "../../../kit/bits.js";
-import { Empty } from "../../../kit/faces.js";
+import { Empty, Face } from "../../../kit/faces.js";
 import { State } from "../../../kit/marks.js";
 import { Tabs } from "../../../kit/tabs.js";
 import { useTabKeys } from "../selection.js";
@@ -33,22 +34,20 @@ function Content({ tab, thread }) {
   if (tab === "about") return html`<${About} thread=${thread} />`;
   if (tab === "usage") return html`<${UsageOfThread} thread=${thread} />`;
   if (tab === "output") return status.status === "completed" ? html`<${Value} value=${status.output} name="output" />` : html`<p class="muted">The output is told once the thread has completed.</p>`;
-  const begin = beginOf(thread);
-  if (tab === "input") return html`<${State_} thread=${thread} entry=${begin} version=${begin?.version ?? 1} name="input" pick=${(state) => state.input} />`;
-  const head = thread.versions.list.value.find((one) => one.version === status.version);
+  // The version with which the present input began has nothing of the steps yet.
+  if (tab === "input") return html`<${OfState} thread=${thread} which=${{ step: "START", on_timeline: true }} name="input" />`;
   return html`<p class="muted">The variables that steps have set, as they are at v${status.version}.</p>
-    <${State_} thread=${thread} entry=${head} version=${status.version} name="context" pick=${(state) => state.context} />`;
+    <${OfState} thread=${thread} which=${{ from_version: status.version, to_version: status.version, all: true }} name="context" />`;
 }
 
 /** A part of the state at a version; the state is fetched whole, so that its size counts. */
-function State_({ thread, entry, version, name, pick }) {
-  return html`<${Fetched} key=${`${name} ${version}`} size=${entry?.size_bytes ?? 0} name=${name} deps=${[thread, version, name]}
-    fetcher=${async (signal) => ({ value: pick((await get(path`/invoke/history/${thread.id}/${version}`, { signal })).state) })} />`;
-}
-
-/** The version with which the present input began: it has nothing of the steps yet. */
-function beginOf(thread) {
-  return thread.versions.list.value.findLast((one) => one.current_step === "START" && one.on_timeline) ?? null;
+function OfState({ thread, which, name }) {
+  const found = useResource((signal) => get(path`/invoke/history/${thread.id}`, { params: { ...which, limit: 1000 }, signal }), [thread, name, thread.status.value.version]);
+  return html`<${Face} of=${found}>${({ history }) => {
+    const { version = 1, size_bytes: size = 0 } = history.at(-1) ?? {};
+    return html`<${Fetched} key=${`${name} ${version}`} size=${size} name=${name} deps=${[thread, version, name]}
+      fetcher=${async (signal) => ({ value: (await get(path`/invoke/history/${thread.id}/${version}`, { signal })).state[name] })} />`;
+  }}<//>`;
 }
 
 const BEGAN = { invoke: "started", resume: "resumed", rollback: "rolled back", fork: "forked", migrate: "moved to another version of its workflow", unknown: "unknown" };

@@ -11,12 +11,12 @@ const HATCHED = { queued: "url(#tl-queued)", retrying: "url(#tl-retry)", lost: "
 export function Patterns() {
   const stripe = (id, size, d) => html`<pattern id=${id} width=${size} height=${size} patternUnits="userSpaceOnUse"><rect class="ground" width=${size} height=${size} /><path d=${d} /></pattern>`;
   return html`<svg class="tl-patterns" width="0" height="0" aria-hidden="true"><defs>
-    ${stripe("tl-queued", 6, "M-1 1l2-2M0 6l6-6M5 7l2-2")}${stripe("tl-retry", 4, "M-1 1l2-2M0 4l4-4M3 5l2-2")}${stripe("tl-lost", 6, "M0 0l6 6M0 6l6-6")}</defs></svg>`;
+    ${stripe("tl-queued", 6, "M-1 1l2-2M0 6l6-6M5 7l2-2")}${stripe("tl-retry", 4, "M-1 1l2-2M0 4l4-4M3 5l2-2")}${stripe("tl-lost", 6, "M0 0l6 6M0 6l6-6")}${stripe("tl-fold", 7, "M0 0l7 7")}</defs></svg>`;
 }
 
-/** From time to px; `now` stands for an end that is not there yet. */
-export function placer({ from, to }, width, now) {
-  const x = (at) => ((at - from) / (to - from)) * width;
+/** From time to px, as `warp` lays it out; `now` stands for an end that is not there yet. */
+export function placer({ from, to }, width, now, warp) {
+  const x = (at) => ((warp(at) - from) / (to - from)) * width;
   const bar = (span) => {
     const left = x(span.from);
     const right = x(span.to ?? Math.max(now, span.from));
@@ -51,21 +51,22 @@ export function Knots({ versions, head, chosen, place, width, onPick, onPoint })
   const drawn = [];
   for (const version of versions) {
     const x = place.x(Date.parse(version.created_at));
-    const own = version.version === head || version.version === chosen;
+    const own = version.version !== null && (version.version === head || version.version === chosen);
     if (x < -6 || x > width + 6 || (x - before < KNOTS_APART && !own)) continue;
     before = x;
-    drawn.push(html`<path key=${version.version} class="knot" data-left=${!version.on_timeline || undefined} data-head=${version.version === head || undefined} data-on=${version.version === chosen || undefined}
+    drawn.push(html`<path key=${version.version ?? version.created_at + version.current_step} class="knot" data-left=${!version.on_timeline || undefined} data-head=${version.version === head || undefined} data-on=${version.version === chosen || undefined}
       d=${`M${x} 8l5 5-5 5-5-5Z`} onClick=${() => onPick(version)} onPointerEnter=${(event) => onPoint(version, event)} onPointerLeave=${() => onPoint(null)} />`);
   }
   return html`<g>${drawn}</g>`;
 }
 
 /** Behind the lanes: a line at each tick, the times in which the thread was paused, now, and the chosen version's time. */
-export function Backdrop({ ticks, place, width, pauses, now, version }) {
+export function Backdrop({ ticks, place, width, pauses, folds, now, version }) {
   const x = (at) => Math.round(place.x(at)) + 0.5;
   const at = now === null ? -1 : x(now);
   return html`<svg class="tl-backdrop" width=${width} height="100%" aria-hidden="true">
     ${pauses.map((span, index) => { const bar = place.bar(span); return bar && html`<rect key=${index} class="pause" x=${bar.x} y="0" width=${bar.width} height="100%" />`; })}
+    ${folds.map((fold) => { const bar = place.bar(fold); return bar && html`<rect key=${fold.from} class="fold" x=${bar.x} y="0" width=${bar.width} height="100%" fill="url(#tl-fold)" />`; })}
     ${ticks.map((tick) => html`<line key=${tick.at} class="tick" x1=${x(tick.at)} x2=${x(tick.at)} y1="0" y2="100%" />`)}
     ${version !== null && html`<line class="version" x1=${x(version)} x2=${x(version)} y1="0" y2="100%" />`}
     ${at >= 0 && at <= width && html`<line class="now" x1=${at} x2=${at} y1="0" y2="100%" />`}</svg>`;

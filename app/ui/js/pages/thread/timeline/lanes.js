@@ -3,7 +3,7 @@
 
 /** `{lanes, from, to, open}`: `to` is the last end (0 for none), `open` whether something goes on. */
 export function lanesOf(document, steps, opened) {
-  const lanes = [threadLane(document)];
+  const lanes = [threadLane(document, lastWork(document))];
   const begun = new Map(steps.map((step) => [step.id, step.started_at]));
   for (const lane of stepLanes(document, begun)) {
     lanes.push(lane);
@@ -20,12 +20,21 @@ export function lanesOf(document, steps, opened) {
   return { lanes, from, to, open };
 }
 
-function threadLane(document) {
+/** When the last attempt of a step ended. */
+function lastWork(document) {
+  let last = 0;
+  for (const run of document.steps) for (const span of run.spans) if (span.state === "running" && span.ended_at) last = Math.max(last, Date.parse(span.ended_at));
+  return last;
+}
+
+function threadLane(document, last) {
   const spans = [];
   for (const execution of document.executions) {
     for (const span of execution.spans) {
-      const waits = execution.waiting && span.ended_at === null;
-      spans.push(timed(span, { state: waits ? "waiting" : span.state, of: execution.kind, outcome: span.ended_at && span.state === "running" ? execution.status : undefined }));
+      const one = timed(span, { of: execution.kind, outcome: span.ended_at && span.state === "running" ? execution.status : undefined });
+      // A thread that waits has done so since its last step stopped working.
+      if (execution.waiting && one.to === null && last > one.from) spans.push({ ...one, to: last, outcome: "completed" }, { ...one, state: "waiting", from: last });
+      else spans.push(execution.waiting && one.to === null ? { ...one, state: "waiting" } : one);
     }
   }
   return { key: "thread", kind: "thread", label: "thread", step: null, spans: spans.sort(byTime), items: [] };

@@ -10,12 +10,14 @@ const STEPS = [
 ];
 const APART = 84; // px between two ticks at least
 
-/** `[{at, label}]` for a view of `width` px; labels tell the time since `origin`. */
-export function ticks({ from, to }, width, origin) {
-  const least = ((to - from) * APART) / Math.max(width, 1);
+/** `[{at, label}]` for the times `segments` of a view of `length` ms on `width` px; labels tell the time since `origin`. */
+export function ticks(segments, length, width, origin) {
+  const least = (length * APART) / Math.max(width, 1);
   const step = STEPS.find((one) => one >= least) ?? Math.ceil(least / STEPS.at(-1)) * STEPS.at(-1);
   const found = [];
-  for (let at = origin + Math.ceil((from - origin) / step) * step; at <= to && found.length < 100; at += step) found.push({ at, label: label(at - origin, step) });
+  for (const [from, to] of segments) {
+    for (let at = origin + Math.ceil((from - origin) / step) * step; at <= to && found.length < 200; at += step) found.push({ at, label: label(at - origin, step) });
+  }
   return found;
 }
 
