@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.api import (
     agents,
     breakers,
+    bulk,
     config,
     events,
     follow,
@@ -35,7 +36,9 @@ from app.api import (
     schedules,
     start,
     steer,
+    steps,
     tasks,
+    threads,
     transfer,
     travel,
     triggers,
@@ -73,6 +76,7 @@ _INVOKE: Final = (
     replay.router,
     transfer.router,
     look.router,
+    steps.router,
     repair.router,
 )
 _OTHERS: Final = (
@@ -82,6 +86,8 @@ _OTHERS: Final = (
     look.execution_router,
     events.router,
     monitor.router,
+    threads.router,
+    bulk.router,
     logs.router,
     items.router,
     usage.router,

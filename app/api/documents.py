@@ -95,7 +95,7 @@ async def execution_of(services: Services, execution: ExecutionRecord) -> Docume
         raise NotFound(f"no execution {execution.id}", code="execution_not_found")
     spec, refs, runs = await asyncio.gather(
         services.control.spec(execution.workflow_id or thread.definition_id),
-        _refs_of(services, thread, execution.id),
+        refs_of(services, thread, execution.id),
         reads.steps(name, execution_id=execution.id),
     )
     kept = kept_runs(refs, runs)
@@ -104,7 +104,7 @@ async def execution_of(services: Services, execution: ExecutionRecord) -> Docume
     return execution_document(execution, runs, len(spec.steps))
 
 
-async def _refs_of(services: Services, thread: ThreadRecord, execution_id: str) -> Refs:
+async def refs_of(services: Services, thread: ThreadRecord, execution_id: str) -> Refs:
     """The state that an execution has come to: the thread's head, or the last version that it wrote."""
     if thread.execution_id == execution_id:
         return await services.control.head_refs(thread)

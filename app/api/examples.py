@@ -105,8 +105,26 @@ WORKFLOW_ENTRY: Final[Json] = {
     "steps": ["analyst"],
     "created_at": AT,
 }
-
-WORKFLOW: Final[Json] = {**WORKFLOW_ENTRY, "document": WORKFLOW_DOCUMENT}
+GRAPH: Final[Json] = {
+    "nodes": [
+        {
+            "id": "analyst",
+            "index": 0,
+            "kind": "agent",
+            "agent": "analyst",
+            "label": "analyst",
+            "condition": None,
+            "parts": None,
+            "effect": None,
+            "compensate": None,
+            "on_error": None,
+            "rescues": [],
+            "timeout_ms": 300_000,
+        }
+    ],
+    "edges": [],
+}
+WORKFLOW: Final[Json] = {**WORKFLOW_ENTRY, "document": WORKFLOW_DOCUMENT, "graph": GRAPH}
 RESUMED: Final[Json] = {
     "thread_id": THREAD,
     "execution_id": EXECUTION,
@@ -187,6 +205,7 @@ VALIDATION: Final[Json] = {
     "name": None,
     "hash": None,
     "steps": [],
+    "graph": None,
     "diagram": None,
-    "problems": [{"pointer": "/steps/0/agent", "message": "no agent analist"}],
+    "problems": [{"pointer": "/steps/0/agent", "message": "no agent analist", "line": 3, "column": 19}],
 }

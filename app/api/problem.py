@@ -91,6 +91,12 @@ def invalid(found: Sequence[ErrorDetails], prefix: tuple[str, ...] = ()) -> list
     ]
 
 
+def problem_item(one: errors.Problem, *, placed: bool = False) -> dict[str, Any]:
+    """One of the faults of a document; `placed`: with its line and column in the text that was sent."""
+    where = {"line": one.line, "column": one.column} if placed else {}
+    return {"pointer": one.pointer, "message": one.message, **where}
+
+
 def _headers(error: errors.BackstitchError) -> dict[str, str]:
     if isinstance(error, errors.Unauthorized):
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # RFC 6750, section 3
@@ -106,7 +112,8 @@ async def on_backstitch_error(request: Request, error: Exception) -> Response:
     more = dict(error.details)
     found: Sequence[errors.Problem] = more.pop("problems", None) or getattr(error, "problems", ())
     if found:
-        more["problems"] = [{"pointer": one.pointer, "message": one.message} for one in found]
+        placed = any(one.line is not None for one in found)
+        more["problems"] = [problem_item(one, placed=placed) for one in found]
     document = problem(status, error.code, error.message, instance=request.url.path, **more)
     return response(document, _headers(error))
 

@@ -216,6 +216,16 @@ class Page(Query):
     cursor: Annotated[str | None, Field(max_length=1000, description="`next_cursor` of the page before.")] = None
 
 
+class StepRunQuery(Query):
+    """Which run of a step."""
+
+    execution_id: Annotated[
+        str | None, Field(max_length=128, description="As this execution of the thread did or kept it.")
+    ] = None
+    run_id: Annotated[str | None, Field(max_length=128, description="This very run.")] = None
+    values: Annotated[bool, Field(description="With false input and output are told by their sizes only.")] = True
+
+
 class GateQuery(Query):
     """Which question of a step that asks several."""
 

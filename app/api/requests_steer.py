@@ -27,6 +27,7 @@ class ResumeRequest(Body):
     skip: Values | None = None
     overrides: dict[str, OverrideRequest] | None = None
     limits: Annotated[LimitsRequest | None, Field(description="In the place of the workflow's, from now on.")] = None
+    dry_run: Annotated[bool, Field(description="Change nothing: tell what would run.")] = False
     expected_version: VersionNumber | None = None
     triggered_by: ShortText | None = None
 
@@ -36,7 +37,9 @@ class RollbackRequest(Body):
 
     to_version: VersionNumber
     resume: bool = True
-    dry_run: Annotated[bool, Field(description="Change nothing: tell what would be undone.")] = False
+    dry_run: Annotated[bool, Field(description="Change nothing: tell what would be undone, and what would run.")] = (
+        False
+    )
     compensate: Annotated[bool, Field(description="First run the compensations of the steps that are undone.")] = False
     reason: str | None = None
     overrides: dict[str, OverrideRequest] | None = None

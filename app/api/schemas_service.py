@@ -23,10 +23,52 @@ class WorkflowEntry(BaseModel):
     created_at: str
 
 
+class UndoingStep(BaseModel):
+    """What undoes a step; `id` is that of its runs."""
+
+    id: str
+    kind: str
+    label: str | None
+
+
+class CaughtErrors(BaseModel):
+    """When the step has failed for good with one of `kinds` (null: any), the thread goes on, first with the step `run` if there
+    is one.
+    """
+
+    kinds: list[str] | None
+    run: str | None
+
+
+class GraphNode(BaseModel):
+    """A step; `label` is what it calls or waits for, `rescues` the steps whose caught failure it runs after."""
+
+    id: str
+    index: int
+    kind: Literal["agent", "python", "http", "mcp", "workflow", "gate", "wait_for", "sleep"]
+    agent: str | None
+    label: str | None
+    condition: str | None
+    parts: Literal["for_each", "repeat"] | None
+    effect: Literal["none", "idempotent", "irreversible"] | None
+    compensate: UndoingStep | None
+    on_error: CaughtErrors | None
+    rescues: list[str]
+    timeout_ms: int | None
+
+
+class WorkflowGraph(BaseModel):
+    """The steps in document order, and what waits for what: `to` for `from`."""
+
+    nodes: list[GraphNode]
+    edges: list[dict[Literal["from", "to"], str]]
+
+
 class WorkflowAnswer(WorkflowEntry):
-    """A registered definition with its document."""
+    """A definition with its document and the graph of its steps; `graph` is null for a workflow in Python."""
 
     document: dict[str, Any]
+    graph: WorkflowGraph | None
 
 
 class WorkflowsAnswer(BaseModel):
@@ -36,20 +78,34 @@ class WorkflowsAnswer(BaseModel):
     next_cursor: str | None
 
 
+class WorkflowVersionsAnswer(BaseModel):
+    """A page of the versions of a workflow, newest first."""
+
+    name: str
+    versions: list[WorkflowEntry]
+    next_cursor: str | None
+
+
 class ProblemItem(BaseModel):
-    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+    """One fault: an RFC 6901 JSON pointer and what is wrong there.
+
+    Of a workflow document also `line` and `column` in its text, from 1, null where they are not known.
+    """
 
     pointer: str
     message: str
+    line: int | None = None
+    column: int | None = None
 
 
 class ValidationAnswer(BaseModel):
-    """Whether a document holds, and its steps as a Mermaid flowchart if it does."""
+    """Whether a document holds, and its steps as a graph and as a Mermaid flowchart if it does."""
 
     valid: bool
     name: str | None
     hash: str | None
     steps: list[str]
+    graph: WorkflowGraph | None
     diagram: str | None
     problems: list[ProblemItem]
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.schemas import ErrorDocument
-from app.domain.status import StepStatus
+from app.api.schemas import ErrorDocument, Usage
+from app.api.schemas_gates import GateAnswer
+from app.api.schemas_waits import WaitAnswer
+from app.domain.status import Status, StepStatus
 
 
 class UndoneStep(BaseModel):
@@ -22,14 +24,93 @@ class UndoneStep(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What a rollback would do; the latest first."""
+    """What a rollback would do; `undone` has the latest first.
+
+    `status` is what the thread would be: pending, paused (then all this runs once it is resumed), completed. `compensations`
+    are the steps that would be run first, to undo others.
+    """
 
     thread_id: str
     from_version: int
     to_version: int
+    status: Status
     undone: list[UndoneStep]
     irreversible: list[str]
+    compensations: list[str]
+    kept: list[str]
     runs_again: list[str]
+
+
+class ResumePreviewAnswer(BaseModel):
+    """What a resume would do, step by step in the order of the document.
+
+    `again` are the step runs whose steps would be done once more; `irreversible` those of them that cannot be undone.
+    `skipped` would get the output that was sent, `kept` stay as they are. In a workflow in Python what comes after
+    `would_run` is not known.
+    """
+
+    thread_id: str
+    status: Status
+    resumed_from_version: int
+    would_run: list[str]
+    kept: list[str]
+    skipped: list[str]
+    compensations: list[str]
+    again: list[UndoneStep]
+    irreversible: list[str]
+
+
+class StepRunEntry(BaseModel):
+    """Another run of a step; `reused`: not by the execution that is asked for."""
+
+    id: str
+    execution_id: str
+    status: StepStatus
+    attempt: int
+    started_at: str | None
+    completed_at: str | None
+    reused: bool
+
+
+class StepRunAnswer(BaseModel):
+    """One run of a step, or a step that has not begun (then `run_id` is null).
+
+    `current`: it counts for the thread now. `input` and `output` are missing with `values=false`. `call` is the place of
+    the call in a workflow in Python. `runs` are its other runs, newest first, `more_runs` whether there are more than these.
+    """
+
+    thread_id: str
+    id: str
+    index: int
+    status: StepStatus
+    agent: str | None
+    variant: str | None
+    attempt: int
+    retry_count: int
+    session_id: str | None
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    reused: bool
+    agent_version: int | None
+    usage: Usage | None
+    run_id: str | None
+    execution_id: str | None
+    current: bool
+    kind: str | None
+    effect: str | None
+    compensates: str | None
+    call: str | None
+    next_attempt_at: str | None
+    gate: GateAnswer | None
+    wait: WaitAnswer | None
+    input_bytes: int | None
+    output_bytes: int | None
+    runs: list[StepRunEntry]
+    more_runs: bool
+    input: Any = None
+    output: Any = None
 
 
 class ItemDocument(BaseModel):

@@ -23,37 +23,47 @@ if TYPE_CHECKING:
     from app.domain.messages import Message
     from app.domain.metrics import MetricsStore
     from app.domain.moving import MoveCommand, Moves
-    from app.domain.ports import Reads, Registry
+    from app.domain.ports import Reads
     from app.domain.records import ThreadRecord, WorkflowRecord
+    from app.domain.registry import Registry
     from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
     from app.domain.upkeep import Upkeep
     from app.domain.waits import MessageWait, Sent, SignalFilter, SignalRecord, WaitFilter
     from app.domain.waits import Signal as SignalToSend
+    from app.engine.ahead import Ahead
     from app.engine.bus import Bus
     from app.engine.inspection import Report
     from app.engine.retention import Retention
     from app.engine.tickets import Tickets
     from app.engine.travel import Travel
-    from app.engine.undo import Undone
     from app.telemetry.figures import Figure
     from app.triggers.desk import TriggerDesk
     from app.triggers.schedule_desk import Schedules
     from app.triggers.webhook_desk import WebhookDesk
 
 
+class Foresight(Protocol):
+    """What steering would do; it raises what that would raise, and changes nothing."""
+
+    async def rollback(self, command: RollbackCommand, /) -> Ahead: ...
+    async def resume(self, command: ResumeCommand, /) -> Ahead: ...
+
+
 class Control(Protocol):
     """The engine's control; every method raises the errors of domain.errors."""
 
+    @property
+    def ahead(self) -> Foresight: ...
     async def start(self, command: StartCommand, /) -> Accepted: ...
     async def fork(self, command: ForkCommand, /) -> Forked: ...
     async def resume(self, command: ResumeCommand, /) -> Accepted: ...
     async def rollback(self, command: RollbackCommand, /) -> Accepted: ...
-    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]: ...
     async def cancel(
         self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None
     ) -> ThreadRecord: ...
@@ -214,6 +224,8 @@ class Services(Protocol):
     def events(self) -> EventLog: ...
     @property
     def timelines(self) -> Timelines: ...
+    @property
+    def threads(self) -> ThreadList: ...
     @property
     def logs(self) -> LogDesk: ...
     @property

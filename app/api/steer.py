@@ -15,13 +15,11 @@ from app.api.openapi import body, example, problems
 from app.api.parsing import read
 from app.api.requests_steer import CancelRequest, CheckpointRequest, PauseRequest, ResumeRequest, RollbackRequest
 from app.api.schemas import CheckpointAnswer, ResumedAnswer, RolledBackAnswer, StatusDocument
-from app.api.schemas_steps import PreviewAnswer
+from app.api.schemas_steps import PreviewAnswer, ResumePreviewAnswer
 from app.api.services import services_of
 from app.domain.commands import ResumeCommand, RollbackCommand, StepOverride
-from app.domain.errors import Conflict
 from app.domain.spec import Limits
 from app.domain.views.status import links
-from app.engine.undo import IRREVERSIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,13 +39,20 @@ _PROBLEMS: Final = problems(400, 404, 409, 413, 422)
     response_model=ResumedAnswer,
     responses={
         **_PROBLEMS,
-        200: {"model": ResumedAnswer, "description": "It had completed; nothing to do"},
+        200: {
+            "model": ResumedAnswer | ResumePreviewAnswer,
+            "description": "It had completed; nothing to do. Or a dry run: nothing has changed",
+            **example(examples_steps.RESUME_PREVIEW),
+        },
         202: example(examples.RESUMED),
     },
     openapi_extra=body(ResumeRequest, {"overrides": {"marketer": {"agent": "marketer-v2"}}}, required=False),
 )
 async def resume(thread_id: str, request: Request) -> Response:
-    """Go on from the head: nothing that completed runs again unless `from_step` names it."""
+    """Go on from the head: nothing that completed runs again unless `from_step` names it.
+
+    With `dry_run` nothing changes: the answer is 200 and tells what would run.
+    """
     services = services_of(request)
     wanted = await read(request, ResumeRequest, empty=True)
     command = ResumeCommand(
@@ -59,6 +64,8 @@ async def resume(thread_id: str, request: Request) -> Response:
         expected_version=wanted.expected_version,
         triggered_by=wanted.triggered_by,
     )
+    if wanted.dry_run:
+        return await _resume_ahead(services, command)
     given = await services.control.resume(command)
     status = 200 if given.nothing_to_do else 202
     start = given.thread.head_version if given.from_version is None else given.from_version
@@ -88,8 +95,6 @@ async def rollback(thread_id: str, request: Request) -> Response:
     """
     services = services_of(request)
     wanted = await read(request, RollbackRequest)
-    if wanted.dry_run:
-        return await _preview(services, known_form(thread_id), wanted)
     command = RollbackCommand(
         thread_id=known_form(thread_id),
         to_version=wanted.to_version,
@@ -101,6 +106,8 @@ async def rollback(thread_id: str, request: Request) -> Response:
         expected_version=wanted.expected_version,
         triggered_by=wanted.triggered_by,
     )
+    if wanted.dry_run:
+        return await _rollback_ahead(services, command)
     given = await services.control.rollback(command)
     moved = {"rolled_back_to_version": wanted.to_version, "rolled_back_from_version": given.from_version}
     return accepted(services, given, 202, **moved)
@@ -167,21 +174,33 @@ def _limits(given: LimitsRequest | None) -> Limits | None:
     return Limits(max_cost_usd=given.max_cost_usd, max_tokens=given.max_tokens, deadline=given.deadline)
 
 
-async def _preview(services: Services, thread_id: str, wanted: RollbackRequest) -> Response:
-    thread, undone = await services.control.preview(thread_id, wanted.to_version)
-    if wanted.expected_version not in (None, thread.head_version):
-        raise Conflict(
-            f"the head is version {thread.head_version}, not {wanted.expected_version}", code="version_conflict"
-        )
-    spec = await services.control.spec(thread.definition_id)
-    kept = (await services.control.load_refs(thread_id, wanted.to_version)).steps
-    known = [step.id for step in spec.steps] or [one.step_id for one in reversed(undone)]
+async def _rollback_ahead(services: Services, command: RollbackCommand) -> Response:
+    found = await services.control.ahead.rollback(command)
     document = {
-        "thread_id": thread_id,
-        "from_version": thread.head_version,
-        "to_version": wanted.to_version,
-        "undone": [one.value() for one in undone],
-        "irreversible": list(dict.fromkeys(one.step_id for one in undone if one.effect == IRREVERSIBLE)),
-        "runs_again": list(dict.fromkeys(step_id for step_id in known if step_id not in kept)),
+        "thread_id": command.thread_id,
+        "from_version": found.thread.head_version,
+        "to_version": command.to_version,
+        "status": found.status.value,
+        "undone": [one.value() for one in found.undone],
+        "irreversible": found.irreversible,
+        "compensations": found.compensations,
+        "kept": found.kept,
+        "runs_again": found.run,
+    }
+    return answer(document)
+
+
+async def _resume_ahead(services: Services, command: ResumeCommand) -> Response:
+    found = await services.control.ahead.resume(command)
+    document = {
+        "thread_id": command.thread_id,
+        "status": found.status.value,
+        "resumed_from_version": found.thread.head_version,
+        "would_run": found.run,
+        "kept": found.kept,
+        "skipped": found.skipped,
+        "compensations": found.compensations,
+        "again": [one.value() for one in found.undone],
+        "irreversible": found.irreversible,
     }
     return answer(document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
 from fastapi import Query as FromQuery
@@ -12,20 +12,20 @@ from starlette.responses import Response
 
 from app.api import cursors, examples
 from app.api.answers import answer
+from app.api.definitions import definition, entries, graph_of, placed, problems_of, sent
 from app.api.openapi import WORKFLOW_BODY, example, problems
+from app.api.problem import problem_item
 from app.api.requests import Page
-from app.api.schemas_service import ValidationAnswer, WorkflowAnswer, WorkflowsAnswer
+from app.api.schemas_service import ValidationAnswer, WorkflowAnswer, WorkflowsAnswer, WorkflowVersionsAnswer
 from app.api.services import services_of
-from app.domain import jsontext
-from app.domain.errors import InvalidRequest, InvalidWorkflow, JsonError, NotFound, NotSupported, Problem
-from app.domain.views.workflows import diagram, workflow_document, workflow_entry
-from app.runners.aside import aside
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from app.domain.errors import InvalidWorkflow, NotFound, NotSupported
+from app.domain.views.graph import diagram
 
 router: Final = APIRouter(tags=["define"])
 
+_AT_ONCE: Final = 20
+"""Versions that are read at once, each with a document of up to a million bytes."""
+_NAME: Final = re.compile(r"[^\x00]{1,200}\Z")
 _REFERENCE: Final = re.compile(r"(?P<name>[^@\x00]{1,200})(?:@(?P<version>[1-9][0-9]{0,8}))?\Z")
 
 
@@ -43,9 +43,13 @@ _REFERENCE: Final = re.compile(r"(?P<name>[^@\x00]{1,200})(?:@(?P<version>[1-9][
 )
 async def register(request: Request) -> Response:
     """Register a YAML or JSON document: the same content is the same version, a change the next."""
-    record, new = await services_of(request).control.register(await _document(request))
+    services, given = services_of(request), await sent(request)
+    try:
+        record, new = await services.control.register(given.document)
+    except (InvalidWorkflow, NotSupported) as error:
+        raise placed(error, await given.places(problems_of(error))) from None
     where = {"Location": f"/api/workflows/{record.name}@{record.version}"}
-    return answer(workflow_document(record), 201 if new else 200, where)
+    return answer(await definition(services, record), 201 if new else 200, where)
 
 
 @router.post(
@@ -56,21 +60,21 @@ async def register(request: Request) -> Response:
     openapi_extra=WORKFLOW_BODY,
 )
 async def validate(request: Request) -> Response:
-    """Whether a document holds: its problems with their JSON pointers, or its steps as a diagram."""
-    document = await _document(request)
+    """Whether a document holds: its problems with their JSON pointers and lines, or its steps as a graph and a diagram."""
+    given = await sent(request)
     try:
-        spec = await services_of(request).control.validate(document)
+        spec = await services_of(request).control.validate(given.document)
     except (InvalidWorkflow, NotSupported) as error:
-        found: list[Problem] = getattr(error, "problems", None) or error.details.get("problems") or []
-        found = found or [Problem("", error.message)]
-        listed = [{"pointer": one.pointer, "message": one.message} for one in found]
-        return answer(_validation(valid=False, problems=listed))
-    names = [step.id for step in spec.steps]
-    return answer(_validation(valid=True, name=spec.name, hash=spec.hash, steps=names, diagram=diagram(spec)))
+        found = await given.places(problems_of(error))
+        return answer(_validation(valid=False, problems=[problem_item(one, placed=True) for one in found]))
+    drawn = await graph_of(spec, given.text)
+    steps = {"steps": [step.id for step in spec.steps], "graph": drawn, "diagram": drawn and diagram(drawn)}
+    return answer(_validation(valid=True, name=spec.name, hash=spec.hash, **steps))
 
 
 def _validation(**given: Any) -> dict[str, Any]:
-    return {"valid": False, "name": None, "hash": None, "steps": [], "diagram": None, "problems": [], **given}
+    nothing: dict[str, Any] = {"name": None, "hash": None, "steps": [], "graph": None, "diagram": None, "problems": []}
+    return {"valid": False, **nothing, **given}
 
 
 @router.get(
@@ -85,7 +89,32 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
     found = await services_of(request).registry.workflows(after=after, limit=query.limit + 1)
     page = found[: query.limit]
     cursor = cursors.encode(page[-1].name) if len(found) > query.limit else None
-    return answer({"workflows": [workflow_entry(record) for record in page], "next_cursor": cursor})
+    return answer({"workflows": await entries(page), "next_cursor": cursor})
+
+
+@router.get(
+    "/workflows/{name}/versions",
+    operation_id="list_workflow_versions",
+    response_model=WorkflowVersionsAnswer,
+    responses={
+        **problems(404, 422, workflow_not_found="no workflow 'content-strategy'"),
+        200: example({"name": "content-strategy", "versions": [examples.WORKFLOW_ENTRY], "next_cursor": None}),
+    },
+)
+async def versions(name: str, request: Request, query: Annotated[Page, FromQuery()]) -> Response:
+    """The registered versions of a workflow, newest first."""
+    registry, before = services_of(request).registry, cursors.number(query.cursor) or None
+    found: list[dict[str, Any]] = []
+    more = _NAME.match(name) is not None
+    while more and len(found) < query.limit:  # a few at a time: each brings its document
+        wanted = min(_AT_ONCE, query.limit - len(found))
+        some = await registry.versions(name, before=before, limit=wanted + 1)
+        found += await entries(some[:wanted])
+        more = len(some) > wanted
+        before = some[wanted - 1].version if more else None
+    if not found and query.cursor is None:
+        raise NotFound(f"no workflow {name[:200]!r}", code="workflow_not_found")
+    return answer({"name": name, "versions": found, "next_cursor": cursors.encode(before) if more and before else None})
 
 
 @router.get(
@@ -99,36 +128,11 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
 )
 async def one(reference: str, request: Request) -> Response:
     """A registered workflow, by `name` (the newest) or `name@version`."""
-    match = _REFERENCE.match(reference)
+    match, services = _REFERENCE.match(reference), services_of(request)
     record = None
     if match is not None:
         number = match["version"]
-        record = await services_of(request).registry.workflow(match["name"], int(number) if number else None)
+        record = await services.registry.workflow(match["name"], int(number) if number else None)
     if record is None:
         raise NotFound(f"no workflow {reference[:200]!r}", code="workflow_not_found")
-    return answer(workflow_document(record))
-
-
-async def _document(request: Request) -> Mapping[str, Any] | str:
-    """The body as a document: JSON if it is JSON or says so, else the text for a YAML parser."""
-    raw = await request.body()
-    says_json = "json" in request.headers.get("content-type", "")
-    try:
-        value = await aside(lambda: jsontext.loads(raw), len(raw))
-    except JsonError:
-        if says_json or raw.lstrip()[:1] in (b"{", b"["):
-            raise
-        return _text(raw)
-    if not isinstance(value, dict):
-        raise InvalidWorkflow([Problem("", "should be an object")])
-    return cast("dict[str, Any]", value)
-
-
-def _text(raw: bytes) -> str:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise JsonError(f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
-    if not text.strip():
-        raise InvalidRequest("the body is empty: send a workflow document")
-    return text
+    return answer(await definition(services, record))

@@ -136,6 +136,7 @@ def _services(of: _Engine) -> Services:
         metrics=of.metrics,
         events=store.events,
         timelines=store.timelines,
+        threads=store.threads,
         logs=of.logs,
         pool=store.pool,
         parts=open_health(settings, store, parts),

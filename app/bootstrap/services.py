@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from app.bootstrap.agents import AgentDesk
     from app.bootstrap.config import LiveSettings
     from app.domain.event_log import EventLog
-    from app.domain.ports import Reads, Registry
+    from app.domain.ports import Reads
+    from app.domain.registry import Registry
     from app.domain.sdk_threads import SdkThreads
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.admission import Admission
@@ -75,6 +77,7 @@ class Services:
     metrics: Metrics
     events: EventLog
     timelines: Timelines
+    threads: ThreadList
     logs: LogKeeper
     pool: Pool | None
     parts: Health

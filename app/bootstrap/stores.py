@@ -44,6 +44,7 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
 from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
+from app.store.memory_threads import MemoryThreads
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
@@ -60,6 +61,7 @@ from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
 from app.store.schedules import PostgresSchedules
 from app.store.sdk_threads import PostgresSdkThreads
+from app.store.threads import PostgresThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from app.domain.retention import RetentionStore
     from app.domain.schedule_store import ScheduleStore
     from app.domain.sdk_threads import SdkThreads
+    from app.domain.thread_list import ThreadList
     from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
@@ -111,6 +114,7 @@ class Store:
     upkeep: Upkeep
     events: EventLog
     timelines: Timelines
+    threads: ThreadList
     logs: LogBook
     retention: RetentionStore
     config: ConfigStore
@@ -177,6 +181,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         upkeep=PostgresUpkeep(pool),
         events=PostgresEvents(pool),
         timelines=PostgresTimelines(pool),
+        threads=PostgresThreads(pool),
         logs=PostgresLogs(pool),
         retention=PostgresRetention(pool),
         config=PostgresConfig(pool),
@@ -248,6 +253,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         upkeep=MemoryUpkeep(tables),
         events=MemoryEvents(tables),
         timelines=MemoryTimelines(tables),
+        threads=MemoryThreads(tables),
         logs=logs,
         retention=MemoryRetention(tables, agents),
         config=MemoryConfig(),

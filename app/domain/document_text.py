@@ -38,8 +38,14 @@ def load(
     return cast("dict[str, Any]", document)
 
 
-def _invalid(message: str) -> InvalidWorkflow:
-    return InvalidWorkflow([Problem("", message)])
+def _invalid(message: str, mark: Any = None) -> InvalidWorkflow:
+    if mark is None:
+        return InvalidWorkflow([Problem("", message)])
+    return InvalidWorkflow([Problem("", message, mark.line + 1, mark.column + 1)])
+
+
+def _at(mark: Any, message: str) -> InvalidWorkflow:
+    return _invalid(f"line {mark.line + 1}: {message}", mark)
 
 
 def _decoded(source: str | bytes) -> str:
@@ -79,7 +85,7 @@ def _from_yaml(text: str) -> Any:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             builder.take(event)
     except yaml.YAMLError as error:
-        raise _invalid(f"not valid YAML: {_shown(error)}") from None
+        raise _invalid(f"not valid YAML: {_shown(error)}", getattr(error, "problem_mark", None)) from None
     return builder.document
 
 
@@ -111,23 +117,23 @@ class _Builder:
 
     def take(self, event: Any) -> None:
         """The next event of the stream."""
-        line = event.start_mark.line + 1
+        mark = event.start_mark
         match type(event).__name__:
             case "ScalarEvent":
-                self._scalar(event, line)
+                self._scalar(event, mark)
             case "SequenceStartEvent":
-                self._begin([], event, line)
+                self._begin([], event, mark)
             case "MappingStartEvent":
-                self._begin({}, event, line)
+                self._begin({}, event, mark)
             case "SequenceEndEvent" | "MappingEndEvent":
                 done = self._open.pop()
                 self._put(done.value, done.anchor, self._nodes - done.first_node + 1)
             case "AliasEvent":
-                self._alias(event.anchor, line)
+                self._alias(event.anchor, mark)
             case "DocumentStartEvent":
                 self._documents += 1
                 if self._documents > 1:
-                    raise _invalid(f"line {line}: a second document begins")
+                    raise _at(mark, "a second document begins")
             case _:
                 pass
 
@@ -139,39 +145,39 @@ class _Builder:
     def _awaits_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1].value, dict) and self._open[-1].key is None
 
-    def _begin(self, value: list[Any] | dict[str, Any], event: Any, line: int) -> None:
+    def _begin(self, value: list[Any] | dict[str, Any], event: Any, mark: Any) -> None:
         if self._awaits_key():
-            raise _invalid(f"line {line}: a key must be text")
+            raise _at(mark, "a key must be text")
         if event.tag not in {None, "!"}:
-            raise _invalid(f"line {line}: the tag {event.tag} is not allowed")
+            raise _at(mark, f"the tag {event.tag} is not allowed")
         if len(self._open) >= _MAX_DEPTH:
-            raise _invalid(f"line {line}: nested more than {_MAX_DEPTH} levels deep")
+            raise _at(mark, f"nested more than {_MAX_DEPTH} levels deep")
         self._count(1)
         self._open.append(_Open(value, event.anchor, self._nodes))
 
-    def _scalar(self, event: Any, line: int) -> None:
+    def _scalar(self, event: Any, mark: Any) -> None:
         if event.tag not in {None, "!", "tag:yaml.org,2002:str"}:
-            raise _invalid(f"line {line}: the tag {event.tag} is not allowed")
+            raise _at(mark, f"the tag {event.tag} is not allowed")
         if self._awaits_key():
-            self._key(event.value, line)
+            self._key(event.value, mark)
             return
         self._count(1)
         plain = event.tag is None and event.implicit[0]
-        self._put(_resolved(event.value, line) if plain else event.value, event.anchor, 1)
+        self._put(_resolved(event.value, mark) if plain else event.value, event.anchor, 1)
 
-    def _alias(self, anchor: str, line: int) -> None:
+    def _alias(self, anchor: str, mark: Any) -> None:
         if anchor not in self._anchors:
-            raise _invalid(f"line {line}: the alias *{anchor} stands for nothing before it")
+            raise _at(mark, f"the alias *{anchor} stands for nothing before it")
         value, nodes = self._anchors[anchor]
         if self._awaits_key():
-            raise _invalid(f"line {line}: a key must be text")
+            raise _at(mark, "a key must be text")
         self._count(nodes)
         self._put(value, None, nodes)
 
-    def _key(self, key: str, line: int) -> None:
+    def _key(self, key: str, mark: Any) -> None:
         opened = self._open[-1]
         if key in opened.value:
-            raise _invalid(f"line {line}: the key {key!r} stands twice in one object")
+            raise _at(mark, f"the key {key!r} stands twice in one object")
         opened.key = key
 
     def _put(self, value: Any, anchor: str | None, nodes: int) -> None:
@@ -188,7 +194,7 @@ class _Builder:
             opened.key = None
 
 
-def _resolved(text: str, line: int) -> Any:
+def _resolved(text: str, mark: Any) -> Any:
     """What a plain scalar stands for."""
     if _NULL.match(text):
         return None
@@ -202,5 +208,5 @@ def _resolved(text: str, line: int) -> Any:
         return text
     value = float(text)
     if math.isinf(value):
-        raise _invalid(f"line {line}: {text[:40]} is beyond the range of a double")
+        raise _at(mark, f"{text[:40]} is beyond the range of a double")
     return value

@@ -23,7 +23,7 @@ BackstitchError(code)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -37,10 +37,15 @@ _TOLD: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault in a document: `pointer` is an RFC 6901 JSON pointer into it, "" for the whole."""
+    """One fault in a document: `pointer` is an RFC 6901 JSON pointer into it, "" for the whole.
+
+    `line` and `column` are where that is in its text, from 1, as far as it is known.
+    """
 
     pointer: str
     message: str
+    line: int | None = field(default=None, compare=False)
+    column: int | None = field(default=None, compare=False)
 
 
 class BackstitchError(Exception):

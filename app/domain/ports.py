@@ -1,6 +1,6 @@
-"""What the engine and the service ask of a store: a Journal that writes, Reads that look back, a Registry of definitions.
+"""What the engine and the service ask of a store: a Journal that writes, Reads that look back (and a domain.registry.Registry).
 
-PostgreSQL (store/) and memory satisfy all three and pass one contract suite (tests/contracts).
+PostgreSQL (store/) and memory satisfy them and pass one contract suite (tests/contracts).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         StepRecord,
         ThreadRecord,
         Usage,
-        WorkflowRecord,
     )
     from app.domain.transition import Start, Transition
     from app.domain.usage import UsageFilter, UsageSum
@@ -179,38 +178,6 @@ class Reads(Protocol):
 
     async def health(self) -> StoreHealth:
         """Never raises: an unreachable store says so."""
-        ...
-
-
-class Registry(Protocol):
-    """The stored definitions."""
-
-    async def register(
-        self,
-        *,
-        name: str,
-        document: str,
-        hash: str,  # noqa: A002 - what it is called everywhere
-        ad_hoc: bool = False,
-        tenant: str = "default",
-    ) -> WorkflowRecord:
-        """Store a definition: the same hash gives the same version, another the next; ad hoc ones get no version."""
-        ...
-
-    async def workflow(self, name: str, version: int | None = None, tenant: str = "default") -> WorkflowRecord | None:
-        """A registered definition, the newest without `version`."""
-        ...
-
-    async def definition(self, definition_id: str) -> WorkflowRecord | None:
-        """Any stored definition, ad hoc ones too."""
-        ...
-
-    async def of_hash(self, hash: str, tenant: str = "default") -> WorkflowRecord | None:  # noqa: A002
-        """The stored definition of that content, an ad hoc one too."""
-        ...
-
-    async def workflows(self, *, after: str = "", limit: int = 50, tenant: str = "default") -> list[WorkflowRecord]:
-        """The newest version of each name above `after`, by name."""
         ...
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.domain.events import Event
-    from app.domain.records import ExecutionRecord, ThreadRecord
+    from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,16 @@ class Segment:
     parent_version: int | None
     shown: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunValues:
+    """Of a step run: its input and output as JSON text, None where there is none or it was not asked for; and their bytes."""
+
+    input: str | None
+    output: str | None
+    input_bytes: int | None
+    output_bytes: int | None
 
 
 class Travels(Protocol):
@@ -55,6 +65,14 @@ class Travels(Protocol):
 
     async def children_of(self, thread_id: str, after: str | None = None, limit: int = 50) -> list[ThreadRecord]:
         """The threads whose parent this is, by their ids."""
+        ...
+
+    async def runs_of(self, thread_id: str, step_id: str, limit: int = 50) -> list[StepRecord]:
+        """The runs of a step, whichever execution did them, the one that began last first, without input and output."""
+        ...
+
+    async def values_of(self, thread_id: str, run_id: str, *, whole: bool = True) -> RunValues | None:
+        """What a step run was given and gave, with `whole` False no more than how long they are; None for no such run."""
         ...
 
     async def began_at(self, thread_id: str, run_id: str) -> int | None:

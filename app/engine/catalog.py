@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from app.domain.ports import Registry
     from app.domain.records import WorkflowRecord
+    from app.domain.registry import Registry
     from app.domain.runner import Runner
     from app.domain.spec import StepSpec, WorkflowSpec
 

@@ -13,16 +13,15 @@ from app.domain.commands import Accepted
 from app.domain.errors import BackstitchError, Conflict, Corrupt, NotFound, Unavailable
 from app.domain.status import ACTIVE, ENDED, RESUMABLE, Status
 from app.domain.times import utc_now
+from app.engine.ahead import Foresight
 from app.engine.asked import check_input, check_place, fitting, going_on, key_of
 from app.engine.birth import give_birth, plain
 from app.engine.bus import Lagged
 from app.engine.definite import Definite
 from app.engine.fork import Forks
 from app.engine.load import asked_of, begun, damaged_manifests, load_state, salvaged
-from app.engine.moving import check_version
 from app.engine.starts import Starts
 from app.engine.steering import Steering
-from app.engine.undo import undone_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from app.engine.bus import Bus, Subscription
     from app.engine.catalog import Catalog
     from app.engine.deps import Stores
-    from app.engine.undo import Undone
     from app.engine.worker import Worker
 
     Decide = Callable[[Steering], Awaitable[Transition | None]]
@@ -58,6 +56,7 @@ class Control:
         self._starts = Starts(stores, worker, bus, admission)
         self._forks = Forks(stores, catalog, self._starts)
         self._definite = Definite(stores, catalog, self._steer)
+        self.ahead = Foresight(stores, catalog, self._definite)
 
     @property
     def starts(self) -> Starts:
@@ -120,12 +119,6 @@ class Control:
             command.thread_id, decide, to_version=command.to_version, drive=command.resume
         )
         return Accepted(thread=thread, execution_id=thread.execution_id, from_version=left[-1])
-
-    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
-        """What a rollback would undo, the latest first; nothing changes.  Raises NotFound, Corrupt."""
-        thread, spec = await self._definite.known(thread_id)
-        await check_version(self._stores, self._catalog, thread, to_version)
-        return thread, await undone_by(self._stores.reads, thread, spec, to_version)
 
     async def cancel(
         self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None

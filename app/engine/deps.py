@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from app.domain.checkpoints import Versions
     from app.domain.gates import GateBook
     from app.domain.hints import Hints
-    from app.domain.ports import Journal, Reads, Registry
+    from app.domain.ports import Journal, Reads
     from app.domain.queues import Queues
+    from app.domain.registry import Registry
     from app.domain.runner import Runner
     from app.engine.breaker import Breakers
     from app.engine.bus import Bus

@@ -55,7 +55,7 @@ async def undone_by(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, to_v
     rows = {row.id: row for row in await reads.steps(thread.thread_id, ids=sorted(gone), values=False)}
     own = await reads.steps(thread.thread_id, execution_id=thread.execution_id, values=False)
     running = [row for row in own if row.status in STEP_OPEN]
-    return [_undone(spec, row) for row in [*running, *(rows[run] for run in reversed(gone) if run in rows)]]
+    return [undone_of(spec, row) for row in [*running, *(rows[run] for run in reversed(gone) if run in rows)]]
 
 
 async def to_undo(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, version: int) -> tuple[tuple[str, str], ...]:
@@ -66,7 +66,8 @@ async def to_undo(reads: Reads, thread: ThreadRecord, spec: WorkflowSpec, versio
     )
 
 
-def _undone(spec: WorkflowSpec, row: StepRecord) -> Undone:
+def undone_of(spec: WorkflowSpec, row: StepRecord) -> Undone:
+    """A step run with what its step declares."""
     step = spec.by_id.get(row.step_id)
     return Undone(
         step_id=row.step_id,

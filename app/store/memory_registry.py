@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.domain.ids import uuid7
-from app.domain.ports import Registry
 from app.domain.records import WorkflowRecord
+from app.domain.registry import Registry
 
 if TYPE_CHECKING:
     from app.store.memory_tables import MemoryTables
 
 
 class MemoryRegistry(Registry):
-    """See domain.ports.Registry; which version is the newest is told in store.registry."""
+    """See domain.registry.Registry; which version is the newest is told in store.registry."""
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
@@ -68,6 +68,14 @@ class MemoryRegistry(Registry):
         named = {each.name for each in self._of(tenant) if each.version is not None and each.name > after}
         newest = [await self.workflow(name, tenant=tenant) for name in sorted(named)[:limit]]
         return [each for each in newest if each is not None]
+
+    async def versions(
+        self, name: str, *, before: int | None = None, limit: int = 50, tenant: str = "default"
+    ) -> list[WorkflowRecord]:
+        """The versions of a name below `before`, newest first."""
+        found = [each for each in self._of(tenant) if each.name == name and each.version is not None]
+        found = [each for each in found if before is None or (each.version or 0) < before]
+        return [replace(each) for each in sorted(found, key=lambda each: -(each.version or 0))[:limit]]
 
     def _of(self, tenant: str) -> list[WorkflowRecord]:
         return [each for each in self._tables.workflows.values() if each.tenant == tenant]

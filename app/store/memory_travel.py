@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from app.domain import events as names
 from app.domain.errors import JsonError
 from app.domain.parameters import parse
-from app.domain.travel import Segment, Travels
+from app.domain.travel import RunValues, Segment, Travels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from app.domain.events import Event
-    from app.domain.records import CheckpointRecord, ExecutionRecord, ThreadRecord
+    from app.domain.records import CheckpointRecord, ExecutionRecord, StepRecord, ThreadRecord
     from app.store.memory_tables import MemoryTables
 
 _TURNS = (names.WORKFLOW_START, names.WORKFLOW_RESUMED, names.WORKFLOW_ROLLED_BACK, names.STATE_QUARANTINED)
@@ -76,6 +76,24 @@ class MemoryTravels(Travels):
         mine = [one for one in self._tables.threads.values() if one.parent_thread_id == thread_id]
         mine = [one for one in mine if after is None or one.thread_id > after]
         return [replace(one) for one in sorted(mine, key=lambda one: one.thread_id)[:limit]]
+
+    async def runs_of(self, thread_id: str, step_id: str, limit: int = 50) -> list[StepRecord]:
+        """See Travels."""
+        known = self._tables.runs.get(thread_id, {}).values()
+        found = sorted((run for run in known if run.step_id == step_id), key=lambda run: run.id, reverse=True)
+        return [replace(run, input=None, output=None) for run in found[:limit]]
+
+    async def values_of(self, thread_id: str, run_id: str, *, whole: bool = True) -> RunValues | None:
+        """See Travels."""
+        run = self._tables.runs.get(thread_id, {}).get(run_id)
+        if run is None:
+            return None
+        return RunValues(
+            input=run.input if whole else None,
+            output=run.output if whole else None,
+            input_bytes=None if run.input is None else len(run.input.encode()),
+            output_bytes=None if run.output is None else len(run.output.encode()),
+        )
 
     async def began_at(self, thread_id: str, run_id: str) -> int | None:
         """See Travels."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.domain.ids import uuid7
-from app.domain.ports import Registry
+from app.domain.registry import Registry
 from app.store import queries, rows
 from app.store.db import LOST, unavailable
 from app.store.reads import is_uuid
@@ -24,7 +24,7 @@ _SQL: Final = queries.load("registry")
 
 
 class PostgresRegistry(Registry):
-    """See domain.ports.Registry; all raise Unavailable while the server is away."""
+    """See domain.registry.Registry; all raise Unavailable while the server is away."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -73,6 +73,12 @@ class PostgresRegistry(Registry):
     async def workflows(self, *, after: str = "", limit: int = 50, tenant: str = "default") -> list[WorkflowRecord]:
         """The newest version of each name above `after`, by name."""
         return [rows.workflow_from_row(row) for row in await self._fetch("newest_of_each", tenant, after, limit)]
+
+    async def versions(
+        self, name: str, *, before: int | None = None, limit: int = 50, tenant: str = "default"
+    ) -> list[WorkflowRecord]:
+        """The versions of a name below `before`, newest first."""
+        return [rows.workflow_from_row(row) for row in await self._fetch("versions", tenant, name, before, limit)]
 
     async def _one(self, query: str, *args: object) -> WorkflowRecord | None:
         found = await self._fetch(query, *args)

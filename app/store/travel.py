@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain.travel import Segment, Travels
+from app.domain.travel import RunValues, Segment, Travels
 from app.store import db, rows
 from app.store.queries import load
 from app.store.reads import is_uuid
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from app.domain.events import Event
-    from app.domain.records import ExecutionRecord, ThreadRecord
+    from app.domain.records import ExecutionRecord, StepRecord, ThreadRecord
 
 _SQL: Final = load("travel")
 
@@ -52,6 +52,15 @@ class PostgresTravels(Travels):
     async def children_of(self, thread_id: str, after: str | None = None, limit: int = 50) -> list[ThreadRecord]:
         """See Travels."""
         return [rows.thread_from_row(row) for row in await self._fetch("children_of", thread_id, after, limit)]
+
+    async def runs_of(self, thread_id: str, step_id: str, limit: int = 50) -> list[StepRecord]:
+        """See Travels."""
+        return [rows.step_from_row(row) for row in await self._fetch("runs_of", thread_id, step_id, limit)]
+
+    async def values_of(self, thread_id: str, run_id: str, *, whole: bool = True) -> RunValues | None:
+        """See Travels."""
+        found = await self._fetch("values_of" if whole else "sizes_of", thread_id, run_id) if is_uuid(run_id) else []
+        return RunValues(**dict(found[0])) if found else None
 
     async def began_at(self, thread_id: str, run_id: str) -> int | None:
         """See Travels."""

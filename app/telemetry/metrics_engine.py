@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from app.domain.ports import Registry
     from app.domain.records import ExecutionRecord, ExecutionUpdate, ThreadRecord, Usage
+    from app.domain.registry import Registry
     from app.domain.spec import WorkflowSpec
     from app.domain.transition import Transition
     from app.engine.outcome import Ending

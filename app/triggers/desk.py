@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.domain.messages import Message
-    from app.domain.ports import Registry
+    from app.domain.registry import Registry
     from app.domain.spec import WorkflowSpec
     from app.domain.triggers import Firing, TriggerStore
 

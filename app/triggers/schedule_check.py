@@ -12,8 +12,8 @@ from app.domain.schedules import Firing, Outcome
 from app.engine.asked import fitting
 
 if TYPE_CHECKING:
-    from app.domain.ports import Registry
     from app.domain.records import WorkflowRecord
+    from app.domain.registry import Registry
     from app.domain.schedules import Schedule
     from app.engine.control import Control
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from app.domain.ports import Registry
+    from app.domain.registry import Registry
     from app.domain.schedule_store import FiringFilter, ScheduleFilter, ScheduleStore
     from app.domain.schedules import Plan
     from app.domain.timing import Timing

@@ -31,6 +31,7 @@ from app.domain.tools import ServerReport, Tool
 from app.domain.waiting import WaitKey
 from app.engine.admission import Admission
 from app.engine.agents import Directory
+from app.engine.ahead import Ahead
 from app.engine.breaker import Breakers
 from app.engine.bus import Bus
 from app.engine.difference import Difference, difference
@@ -62,6 +63,7 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
 from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
+from app.store.memory_threads import MemoryThreads
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
@@ -89,7 +91,6 @@ if TYPE_CHECKING:
     from app.domain.records import ThreadRecord, WorkflowRecord
     from app.domain.replay import ReplayCommand
     from app.domain.transition import Transition
-    from app.engine.undo import Undone
 
 _TOOL = Tool(name="git_status", description="How it is", input_schema={"type": "object"})
 MCP_SERVERS = [
@@ -168,8 +169,13 @@ class Control:
     async def rollback(self, command: Any) -> Accepted:
         return await self._accepted(command)
 
-    async def preview(self, thread_id: str, to_version: int) -> tuple[ThreadRecord, list[Undone]]:
-        return await self._thread(thread_id), []
+    @property
+    def ahead(self) -> Any:
+        return SimpleNamespace(rollback=self._ahead, resume=self._ahead)
+
+    async def _ahead(self, command: Any) -> Ahead:
+        self._note(command)
+        return Ahead(thread=await self._thread(command.thread_id), status=Status.PENDING, kept=[])
 
     async def cancel(
         self, thread_id: str, reason: str | None = None, *, force: bool = False, check: Check | None = None
@@ -283,6 +289,7 @@ class Service:
         self.metrics = Metrics(self.series, StoreFigures(self.series.store, self.queues.report), ())
         self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
+        self.threads = MemoryThreads(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable, self.traced, self.fallback = True, False, None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)

@@ -136,7 +136,7 @@ async def test_a_valid_document_gets_a_diagram(client: httpx.AsyncClient) -> Non
 async def test_an_invalid_document_gets_its_problems(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/workflows/validate", json={"name": 1})
     assert (answer.status_code, answer.json()["valid"]) == (200, False)
-    assert answer.json()["problems"] == [{"pointer": "/name", "message": "should be text"}]
+    assert answer.json()["problems"] == [{"pointer": "/name", "message": "should be text", "line": 1, "column": 2}]
 
 
 @pytest.mark.parametrize(

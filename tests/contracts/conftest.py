@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from app.domain.event_log import EventLog
     from app.domain.gates import GateBook
-    from app.domain.ports import Journal, Reads, Registry
+    from app.domain.ports import Journal, Reads
     from app.domain.records import WorkflowRecord
+    from app.domain.registry import Registry
     from app.domain.timeline import Timelines
     from app.domain.waits import WaitBook
 

@@ -28,7 +28,8 @@ from tests.builders import Driver, incarnation, new_start
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from app.domain.ports import Journal, Registry
+    from app.domain.ports import Journal
+    from app.domain.registry import Registry
     from app.domain.schedule_store import Claimed
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

@@ -64,10 +64,10 @@ def status_document(
     for run in sorted(runs, key=lambda run: (run.execution_id == execution.id, run.id)):
         by_step[run.step_id] = run
     completed = thread.status is Status.COMPLETED and execution.status is Status.COMPLETED
-    steps = [_step(step, by_step.get(step.id), execution.id) for step in spec.steps]
+    steps = [step_entry(step, by_step.get(step.id), execution.id) for step in spec.steps]
     if spec.code is not None:  # whose steps are known only as they come
         called = sorted(by_step.values(), key=lambda run: (run.step_index, run.id))
-        steps = [_run(run.step_id, run.step_index, run, execution.id) for run in called]
+        steps = [run_entry(run.step_id, run.step_index, run, execution.id) for run in called]
     asked = {gate.key.step_id: gate for gate in aside.gates}
     waited_for = {wait.key.step_id: wait for wait in aside.waits}
     for step in steps:
@@ -110,7 +110,8 @@ def progress(ended: int, total: int) -> float:
     return round(min(1.0, ended / total), 4) if total else 1.0
 
 
-def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str, Any]:
+def step_entry(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str, Any]:
+    """A step and how the run of it stands that counts for an execution, if there is one."""
     if run is None:
         return {
             "id": step.id,
@@ -129,10 +130,11 @@ def _step(step: StepSpec, run: StepRecord | None, execution_id: str) -> dict[str
             "agent_version": None,
             "usage": None,
         }
-    return _run(step.id, step.index, run, execution_id)
+    return run_entry(step.id, step.index, run, execution_id)
 
 
-def _run(step_id: str, index: int, run: StepRecord, execution_id: str) -> dict[str, Any]:
+def run_entry(step_id: str, index: int, run: StepRecord, execution_id: str) -> dict[str, Any]:
+    """How a step run stands; `reused`: another execution did it."""
     return {
         "id": step_id,
         "index": index,

@@ -1,4 +1,4 @@
-"""Definitions: an entry of the list, one with its document, and the diagram of a workflow's steps."""
+"""Definitions: an entry of the list, and one with its document and the graph of its steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from app.domain.views.common import Document, raw, when
 
 if TYPE_CHECKING:
     from app.domain.records import WorkflowRecord
-    from app.domain.spec import StepSpec, WorkflowSpec
 
 
 def workflow_entry(record: WorkflowRecord) -> Document:
@@ -26,24 +25,6 @@ def workflow_entry(record: WorkflowRecord) -> Document:
     }
 
 
-def workflow_document(record: WorkflowRecord) -> Document:
-    """One definition with its document as it was stored."""
-    return {**workflow_entry(record), "document": raw(record.document)}
-
-
-def diagram(spec: WorkflowSpec) -> str:
-    """The steps and what each waits for, as a Mermaid flowchart."""
-    number = {step.id: index for index, step in enumerate(spec.steps)}
-    lines = ["flowchart TD"]
-    lines += [f'  s{number[step.id]}["{_label(step)}"]' for step in spec.steps]
-    for step in spec.steps:
-        needed = sorted(number[name] for name in step.needs if name in number)
-        arrow = "-.->" if step.when is not None else "-->"
-        lines += [f"  s{other} {arrow} s{number[step.id]}" for other in needed]
-    return "\n".join(lines) + "\n"
-
-
-def _label(step: StepSpec) -> str:
-    does = f"{step.kind}: {step.agent}" if step.agent else step.kind
-    text = f"{step.id}<br/>{does}"
-    return text.replace('"', "#quot;")
+def workflow_document(record: WorkflowRecord, graph: Document | None) -> Document:
+    """One definition with its document as it was stored, and the graph of its steps if it can be drawn."""
+    return {**workflow_entry(record), "document": raw(record.document), "graph": graph}

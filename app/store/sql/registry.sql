@@ -39,3 +39,10 @@ FROM workflows
 WHERE tenant = $1 AND name COLLATE "C" > $2 AND version IS NOT NULL
 ORDER BY name COLLATE "C", version DESC
 LIMIT $3;
+
+-- versions --
+SELECT id, tenant, name, version, hash, document, created_at
+FROM workflows
+WHERE tenant = $1 AND name = $2 AND version IS NOT NULL AND ($3::bigint IS NULL OR version < $3::bigint)
+ORDER BY version DESC
+LIMIT $4;

@@ -64,3 +64,25 @@ FROM workflow_events
 WHERE thread_id = $1 AND run_id = $2::uuid AND name = 'step_start'
 ORDER BY seq
 LIMIT 1;
+
+-- runs_of --
+-- Ids are given in the order of beginnings: the primary key, read backwards.
+SELECT id, thread_id, execution_id, key_execution_id, step_name AS step_id, step_index, status, agent, agent_version, variant,
+    call, attempt, retry_count, output_sha256, error, session_id, started_at, completed_at, duration_ms,
+    next_attempt_at, input_tokens, output_tokens, cost_usd
+FROM workflow_steps
+WHERE thread_id = $1 AND step_name = $2
+ORDER BY id DESC
+LIMIT $3;
+
+-- values_of --
+SELECT input, output, octet_length(input::text) AS input_bytes, octet_length(output::text) AS output_bytes
+FROM workflow_steps
+WHERE thread_id = $1 AND id = $2::uuid;
+
+-- sizes_of --
+-- How long a value is stands beside it: it is not read for that.
+SELECT NULL::json AS input, NULL::json AS output, octet_length(input::text) AS input_bytes,
+    octet_length(output::text) AS output_bytes
+FROM workflow_steps
+WHERE thread_id = $1 AND id = $2::uuid;

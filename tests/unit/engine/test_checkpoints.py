@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from app.domain.checkpoints import CheckpointPolicy, Frequency
-from app.domain.commands import ForkCommand, StartCommand, Variant
+from app.domain.commands import ForkCommand, RollbackCommand, StartCommand, Variant
 from app.domain.document_code import document_of
 from app.domain.errors import NotFound
 from app.domain.gates import Answer
@@ -107,7 +107,7 @@ async def test_a_hidden_version_cannot_be_rolled_back_to_nor_forked_and_the_near
     thread_id = await house.run(*SIX, doc_checkpoint=every(4))
     for refused in (
         house.rollback(thread_id, 3),
-        house.control.preview(thread_id, 3),
+        house.control.ahead.rollback(RollbackCommand(thread_id=thread_id, to_version=3)),
         house.control.fork(ForkCommand(thread_id=thread_id, version=3, variants=[Variant(name="a")])),
     ):
         with pytest.raises(NotFound, match="nearest that are: 1 and 5") as caught:

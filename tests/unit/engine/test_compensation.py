@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from app.domain.commands import RollbackCommand
 from app.domain.runner import StepFailure
 from app.domain.status import StepStatus
 from tests.unit.engine.house import Failing, Gate, open_house, step
@@ -39,7 +40,7 @@ async def done(house: House, *steps: dict[str, Any]) -> tuple[str, Undo]:
 async def test_a_preview_tells_what_would_be_undone_the_latest_first(house: House) -> None:
     thread_id, undo = await done(house, step("a"), undoing("b"), step("c", effect="none"))
     before = await house.thread(thread_id)
-    _, undone = await house.control.preview(thread_id, 2)
+    undone = (await house.control.ahead.rollback(RollbackCommand(thread_id=thread_id, to_version=2))).undone
     assert [(each.step_id, each.effect, each.compensate) for each in undone] == [
         ("c", "none", False), ("b", "irreversible", True)
     ]  # fmt: skip
@@ -153,7 +154,7 @@ async def test_a_running_step_is_told_of_and_not_compensated(house: House) -> No
     running = step("b", python="gate", compensate={"python": "undo"})
     thread_id = (await house.start(step("a"), running)).thread.thread_id
     await house.until(lambda: gate.entered)
-    _, undone = await house.control.preview(thread_id, 2)
+    undone = (await house.control.ahead.rollback(RollbackCommand(thread_id=thread_id, to_version=2))).undone
     assert [(each.step_id, each.status) for each in undone] == [("b", StepStatus.RUNNING)]
     gate.open()
     await house.rollback(thread_id, 2, compensate=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain import jsontext
-from app.domain.commands import ForkCommand, StartCommand, Variant
+from app.domain.commands import ForkCommand, RollbackCommand, StartCommand, Variant
 from app.domain.errors import Conflict, NotFound
 from app.domain.gates import Answer
 from app.domain.moving import MoveCommand
@@ -464,7 +464,10 @@ async def test_a_rollback_or_fork_to_a_state_that_does_not_fit_is_refused() -> N
         await second(house, A, step("b", input={"other": 1}), HOLD, END)
         [outcome] = await move(house)
         assert list(outcome.reasons) == []
-        for refused in (house.rollback(thread_id, 3), house.control.preview(thread_id, 3)):
+        for refused in (
+            house.rollback(thread_id, 3),
+            house.control.ahead.rollback(RollbackCommand(thread_id=thread_id, to_version=3)),
+        ):
             with pytest.raises(Conflict) as caught:
                 await refused
             assert (caught.value.code, caught.value.details["reasons"][0]["step_id"]) == ("workflow_mismatch", "b")
