@@ -46,6 +46,7 @@ from app.api import (
     usage,
     waits,
     webhooks,
+    workers,
     workflows,
 )
 from app.api.cross_origin import cross_origin
@@ -105,6 +106,7 @@ _OTHERS: Final = (
     triggers.router,
     schedules.router,
     config.router,
+    workers.router,
     health.router,
 )
 _DESCRIPTION: Final = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from app.api.feed import Feed
-    from app.api.services_agents import AgentDesk, Breakers, QueueDesk
+    from app.api.services_agents import AgentDesk, Breakers, QueueDesk, Workforce
     from app.api.sse import Streams
     from app.domain.commands import Accepted, Check, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.config import ConfigChange, ShownSetting
@@ -246,6 +246,8 @@ class Services(Protocol):
     def sdk_threads(self) -> SdkThreads: ...
     @property
     def webhooks(self) -> WebhookDesk: ...
+    @property
+    def workforce(self) -> Workforce: ...
     @property
     def durable(self) -> bool: ...
     @property

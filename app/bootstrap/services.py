@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.engine.travel import Travel
     from app.engine.waits import Waits
     from app.engine.worker import Worker
+    from app.engine.workforce import Workforce
     from app.runners.mcp_servers import McpServers
     from app.store.pool import Pool
     from app.store.writer import GroupWriter
@@ -91,6 +92,7 @@ class Services:
     tickets: Tickets
     sdk_threads: SdkThreads
     webhooks: WebhookDesk
+    workforce: Workforce
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

@@ -52,6 +52,7 @@ from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
 from app.store.memory_waits import MemoryWaits
 from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
+from app.store.memory_workers import MemoryWorkers
 from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
@@ -71,6 +72,7 @@ from app.store.versions import PostgresVersions
 from app.store.waits import PostgresWaits
 from app.store.webhook_queue import PostgresDeliveries
 from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
+from app.store.workers import PostgresWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
     from app.domain.upkeep import Upkeep
     from app.domain.waits import WaitBook
     from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
+    from app.domain.workers import Workers
     from app.settings import Settings
     from app.store.journal import PostgresJournal
     from app.store.pool import Pool
@@ -130,6 +133,7 @@ class Store:
     deliveries: DeliveryQueue
     delivery_log: DeliveryLog
     waits: WaitBook
+    workers: Workers
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -197,6 +201,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         deliveries=PostgresDeliveries(pool),
         delivery_log=PostgresDeliveryLog(pool),
         waits=PostgresWaits(pool, journal.hints),
+        workers=PostgresWorkers(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -270,6 +275,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         deliveries=MemoryDeliveries(webhooks),
         delivery_log=MemoryDeliveryLog(webhooks),
         waits=MemoryWaits(tables),
+        workers=MemoryWorkers(tables),
         durable=False,
         fallback=reason,
     )

@@ -40,6 +40,7 @@ from app.engine.retention import Retention
 from app.engine.tickets import Tickets
 from app.engine.transfer import Transfers
 from app.engine.waits import Waits
+from app.engine.workforce import Workforce
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
@@ -69,6 +70,7 @@ from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_waits import MemoryWaits
+from app.store.memory_workers import MemoryWorkers
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
@@ -277,7 +279,13 @@ class Service:
         self.bus = Bus()
         self.hints = 0
         self.heeded: list[tuple[str, str]] = []
-        self.worker: Any = SimpleNamespace(free=0, hint=self.hint, heed=lambda *wish: self.heeded.append(wish))
+        self.worker: Any = SimpleNamespace(
+            free=0,
+            slots=7,
+            incarnation_id="me",
+            hint=self.hint,
+            heed=lambda *wish: self.heeded.append(wish),
+        )
         self.queues = Admission(MemoryQueues(tables), self.worker)
         self.functions = Functions()
         kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
@@ -298,6 +306,7 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self.workforce = Workforce(store=MemoryWorkers(tables), worker=self.worker, lease=30.0)
         self._open_waits(tables)
         self._open_policies(tables)
         self._open_messages(tables)
