@@ -42,7 +42,7 @@ export function Shoot({ x, y, came, onOpen }) {
   const single = count === 1 ? lists[0][1][0] : null;
   const label = lists.map(([kind, list]) => plural(list.length, KIND[kind])).join(", ");
   const text = single ? (single.variant ?? KIND[lists[0][0]]) : lists.length === 1 ? label : `${count} threads`;
-  const body = html`<path class="line shoot" d=${`M${x} ${y}C${x + 4} ${y - 14} ${x + 10} ${y - 30} ${x + 22} ${y - 32}`} />
+  const body = html`<path class="line shoot" d=${`M${x + 5} ${y - 4}C${x + 16} ${y - 6} ${x + 12} ${y - 31} ${x + 22} ${y - 32}`} />
     <circle cx=${x + 25} cy=${y - 32} r="3" data-state=${single?.status} />
     <text class="came" x=${x + 32} y=${y - 28.5}>${cut(text, 90)}</text>`;
   if (!single) return html`<g class="shoot" role="button" tabindex="-1" aria-label=${`${label} of this version: list them`} onClick=${onOpen}>${body}</g>`;
