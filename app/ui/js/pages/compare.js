@@ -48,7 +48,7 @@ function Told({ told, again }) {
       ${open && html`<p class="muted">Not both have ended: this is how they stand. <${Button} kind="small" onClick=${again}>Look again<//></p>`}
     </section>
     <div class="sides"><${Side} name="a" one=${told.a} /><${Side} name="b" one=${told.b} /></div>
-    <${Values} title="Output" of=${told.output} />
+    <${Values} title="Output" of=${told.output} none=${[told.a, told.b].every((one) => one.status !== "completed")} />
     <${Steps} steps=${told.steps} />
     <${Values} title="Context" of=${told.context} />
     <${Values} title="Input" of=${told.input} />`;

@@ -13,7 +13,7 @@ export function Side({ name, one }) {
       <dt>Execution</dt><dd><span class="mono" title=${one.execution_id}>${shortId(one.execution_id)}</span> <${Copy} text=${one.execution_id} label="Copy the id" /> <span class="muted">${one.kind}</span></dd>
       <dt>Comes from</dt><dd>${one.forked_from ? html`<a class="link" href=${`/threads/${encodeURIComponent(one.forked_from.thread_id)}?v=${one.forked_from.version}`}>v${one.forked_from.version} of <span class="mono">${shortId(one.forked_from.thread_id)}</span></a>` : "its own start"}</dd>
       <dt>Version</dt><dd>${one.version === null ? "none" : html`<a class="link mono" href=${`/threads/${encodeURIComponent(one.thread_id)}?v=${one.version}`}>v${one.version}</a>`} <span class="muted">of ${one.workflow}${one.workflow_version ? ` v${one.workflow_version}` : ""}</span></dd>
-      <dt>Took</dt><dd>${duration(one.duration_ms)} <span class="muted">steps ${duration(one.steps_ms)}</span></dd>
+      <dt>Took</dt><dd>${one.duration_ms === null ? "not over" : duration(one.duration_ms)} <span class="muted">its steps ${duration(one.steps_ms)}</span></dd>
       <dt>Cost</dt><dd>${money(one.usage?.cost_usd)} <span class="muted">${one.usage ? `${number(one.usage.input_tokens)} tokens in, ${number(one.usage.output_tokens)} out` : ""}</span></dd>
       <dt>Steps</dt><dd>${steps.completed} of ${steps.total} completed${steps.failed ? `, ${steps.failed} failed` : ""}${steps.skipped ? `, ${steps.skipped} skipped` : ""}${steps.reused ? `, ${steps.reused} taken over` : ""}; ${plural(one.attempts, "attempt")}</dd>
       ${one.error && html`<dt>Error</dt><dd class="never">${one.error.message}</dd>`}
@@ -25,24 +25,30 @@ const OUTPUT = { true: "Both gave the same output.", false: "They gave different
 /** In short: how `b` differs from `a`. */
 export function sentences({ a, b, difference: apart, steps, output }) {
   const lines = [];
-  lines.push(a.status === b.status ? OUTPUT[String(output.equal)] : `a is ${a.status}, b is ${b.status}.`);
-  const took = [];
-  if (apart.duration_ms !== null) took.push(more(apart.duration_ms, duration, "longer", "less long"));
-  if (apart.cost_usd !== null) took.push(more(round(apart.cost_usd), money, "more in cost", "less in cost"));
-  const tokens = apart.input_tokens === null ? null : apart.input_tokens + apart.output_tokens;
-  if (tokens !== null) took.push(more(tokens, number, "tokens more", "tokens fewer"));
-  if (apart.attempts) took.push(more(apart.attempts, number, "attempts more", "attempts fewer"));
-  const said = took.filter(Boolean);
-  lines.push(said.length ? `b took ${said.join(", ")} than a.` : "They took the same.");
+  if (a.status !== b.status) lines.push(`a is ${a.status}, b is ${b.status}.`);
+  else if (a.status === "completed") lines.push(OUTPUT[String(output.equal)]);
+  else lines.push(`Both are ${a.status}.`);
+  const said = took(apart);
+  if (said.length) lines.push(`b ${listed(said)} than a.`);
   const differ = steps.filter((one) => one.output.equal === false).map((one) => one.id);
   if (differ.length) lines.push(`${plural(differ.length, "step")} gave something else: ${differ.slice(0, 5).join(", ")}${differ.length > 5 ? ` and ${differ.length - 5} more` : ""}.`);
-  const others = steps.filter((one) => one.a && one.b && one.a.agent !== one.b.agent).map((one) => `${one.id} by ${one.b.agent ?? "nobody"} instead of ${one.a.agent ?? "nobody"}`);
+  const others = steps.filter((one) => one.a && one.b && one.a.agent !== one.b.agent).map((one) => `${one.id} was done by ${one.b.agent ?? "nobody"} instead of ${one.a.agent ?? "nobody"}`);
   if (others.length) lines.push(`In b, ${others.slice(0, 4).join("; ")}.`);
   return lines;
 }
 
-const round = (usd) => Math.round(usd * 1e6) / 1e6;
+function took(apart) {
+  const tokens = apart.input_tokens === null ? 0 : apart.input_tokens + apart.output_tokens;
+  const usd = Math.round((apart.cost_usd ?? 0) * 1e6) / 1e6;
+  const size = Math.abs;
+  return [
+    apart.duration_ms && `took ${duration(size(apart.duration_ms))} ${apart.duration_ms > 0 ? "longer" : "less"}`,
+    usd && `cost ${money(size(usd))} ${usd > 0 ? "more" : "less"}`,
+    tokens && `used ${number(size(tokens))} ${tokens > 0 ? "more" : "fewer"} ${size(tokens) === 1 ? "token" : "tokens"}`,
+    apart.attempts && `made ${number(size(apart.attempts))} ${apart.attempts > 0 ? "more" : "fewer"} ${size(apart.attempts) === 1 ? "attempt" : "attempts"}`,
+  ].filter(Boolean);
+}
 
-function more(value, say, over, under) {
-  return value === 0 ? null : `${say(Math.abs(value))} ${value > 0 ? over : under}`;
+function listed(parts) {
+  return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0];
 }

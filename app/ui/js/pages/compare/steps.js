@@ -26,7 +26,7 @@ function Row({ step }) {
   const { a, b, output } = step;
   return html`<div class="step-row" data-differs=${differs(step) || undefined}><strong class="cut" title=${step.id}>${step.id}</strong>
     <${Half} run=${a} other=${b} /><${Half} run=${b} other=${a} />
-    <span>${output.equal === false ? html`<${Button} kind="small" onClick=${() => showOutput(step)}>differs…<//>` : html`<span class="muted">${output.equal ? "same" : "–"}</span>`}</span></div>`;
+    <span>${output.equal === false ? html`<${Button} kind="small" onClick=${() => showOutput(step)}>differs…<//>` : html`<span class="muted">${output.equal && a?.status === "completed" ? "same" : "–"}</span>`}</span></div>`;
 }
 
 function Half({ run, other }) {

@@ -10,9 +10,9 @@ export function why(of) {
   return of.omitted ? (of.equal ? null : OMITTED[of.omitted]) : null;
 }
 
-export function Values({ title, of }) {
+export function Values({ title, of, none = false }) {
   const reason = why(of);
-  const told = of.equal ? "the same on both sides" : reason ? "" : "different";
+  const told = of.equal ? (none ? "none yet" : "the same on both sides") : reason ? "" : "different";
   return html`<section class="sheet values" aria-label=${title}><header><h2>${title}</h2><span class="muted">${told}</span></header>
     ${!of.equal && html`<div class="body">${reason ? html`<p class="muted">${reason}</p>` : html`<${Diff} from=${of.a} to=${of.b} fromLabel="a" toLabel="b" />`}</div>`}</section>`;
 }

@@ -53,7 +53,7 @@ export function OpenGates({ limit = 20, quiet = true }) {
   const gates = useResource((signal) => get("/gates", { params: { limit: most }, signal }), [most]);
   useEffect(() => {
     const again = throttled(() => gates.reload(), 2000);
-    const stop = listen({ onEvents: (events) => { if (events.some((one) => /^(gate_|workflow_)/.test(one.event))) again(); }, onOpen: again });
+    const stop = listen({ onEvents: (events) => { if (events.some((one) => /^(gate_|workflow_)/.test(one.event))) again(); }, onOpen: () => { if (gates.value.peek()) again(); } });
     return () => {
       stop();
       again.stop();
@@ -71,5 +71,5 @@ function Line({ gate }) {
   const where = `/threads/${encodeURIComponent(gate.thread_id)}?step=${encodeURIComponent(gate.step_id)}`;
   return html`<li><a href=${where}><strong class="cut">${gate.title ?? `${gate.step_id} asks`}</strong>
     <span class="muted cut">${gate.step_id}${gate.item === null ? "" : ` #${gate.item}`} of <span class="mono">${shortId(gate.thread_id)}</span>${gate.assignees.length ? ` · ${gate.assignees.join(", ")}` : ""}</span>
-    <span class="faint"><${Ago} at=${gate.opened_at} /></span>${gate.timeout_at ? html`<span class="faint">until <${Ago} at=${gate.timeout_at} /></span>` : html`<span></span>`}</a></li>`;
+    <span class="faint"><${Ago} at=${gate.opened_at} /></span>${gate.timeout_at ? html`<span class="faint">ends <${Ago} at=${gate.timeout_at} /></span>` : html`<span></span>`}</a></li>`;
 }

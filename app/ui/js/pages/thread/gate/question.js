@@ -28,7 +28,7 @@ function Until({ thread, gate }) {
   if (!gate.timeout_at) return "It waits for as long as it takes.";
   const step = thread.definition.value.value?.document?.steps?.find((one) => one.id === gate.step_id);
   const then = step?.gate && ("on_timeout" in step.gate ? html`counts <code>${short(step.gate.on_timeout)}</code>` : "the step fails");
-  return html`It waits until <${Ago} at=${gate.timeout_at} />${then && html`; then ${then}`}.`;
+  return html`Its time ends <${Ago} at=${gate.timeout_at} />${then && html`; then ${then}`}.`;
 }
 
 function short(value) {

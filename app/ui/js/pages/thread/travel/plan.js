@@ -21,10 +21,14 @@ export function Plan({ plan, compensate }) {
   const running = plan.undone.filter((one) => OPEN.has(one.status));
   const steps = [...new Set(plan.undone.map((one) => one.step_id))];
   const undeclared = [...new Set(plan.undone.filter((one) => one.effect === null && one.status === "completed").map((one) => one.step_id))];
-  const again = plan.runs_again;
+  const done = new Set(steps);
+  const again = plan.runs_again.filter((one) => done.has(one));
+  const first = plan.runs_again.filter((one) => !done.has(one));
   return html`<ul class="plan">
     ${plan.irreversible.length > 0 && html`<li class="never"><strong>${plural(plan.irreversible.length, "step")} cannot be undone:</strong> ${names(plan.irreversible)}. What ${plan.irreversible.length === 1 ? "it has" : "they have"} done outside stays done${again.some((one) => plan.irreversible.includes(one)) ? ", and is done once more" : ""}.</li>`}
-    <li><strong>${again.length ? `${plural(again.length, "step")} ${again.length === 1 ? "runs" : "run"} again` : "Nothing runs again"}</strong>${again.length ? html`: ${names(again)}.` : plan.status === "completed" ? ": it is the end of a line." : "."}</li>
+    ${again.length > 0 && html`<li><strong>${plural(again.length, "step")} ${again.length === 1 ? "runs" : "run"} again:</strong> ${names(again)}.</li>`}
+    ${first.length > 0 && html`<li><strong>${plural(first.length, "step")} ${first.length === 1 ? "runs" : "run"} for the first time:</strong> ${names(first)}.</li>`}
+    ${!plan.runs_again.length && html`<li><strong>Nothing runs${plan.status === "completed" ? `: v${plan.to_version} is an end, the thread is completed there` : ""}.</strong></li>`}
     ${plan.kept.length > 0 && html`<li><strong>${plural(plan.kept.length, "step")} ${plan.kept.length === 1 ? "is" : "are"} kept:</strong> ${names(plan.kept)}.</li>`}
     ${running.length > 0 && html`<li><strong>${plural(running.length, "step")} ${running.length === 1 ? "is" : "are"} running and will be stopped:</strong> ${names(running.map((one) => one.step_id))}.</li>`}
     ${steps.length > 0 && html`<li><strong>${plural(steps.length, "step")} ${steps.length === 1 ? "counts" : "count"} no more:</strong> ${names(steps)}. Their versions stay in the tree.</li>`}

@@ -63,7 +63,7 @@ export function Rollback({ thread, version, close, editing = false }) {
 
 function Options({ found, asked, set }) {
   const compensations = undoable(found);
-  if (found.status === "completed") return html`<p class="muted">v${found.to_version} is an end: the thread is completed there.</p>`;
+  if (found.status === "completed") return null;
   return html`<fieldset class="plain"><legend class="visually-hidden">How</legend>
     ${compensations.length > 0 && html`<label class="check"><input type="checkbox" checked=${asked.compensate} onChange=${(event) => set({ compensate: event.target.checked })} />First undo what can be undone: ${plural(compensations.length, "compensation")}</label>`}
     <label class="check"><input type="radio" name="resume" checked=${asked.resume} onChange=${() => set({ resume: true })} />Go on from there at once</label>

@@ -23,8 +23,8 @@ export function Knot({ one, focusable, on }) {
     <rect class="reach" x=${x - one.width / 2} y=${y - 22} width=${one.width} height="48" />
     ${ring && html`<path class=${`ring ${one.other ? "other" : ""}`} d=${diamond(x, y, size + 5)} />`}
     <path class="body" d=${diamond(x, y, size)} />
-    ${numbered && html`<text class="number" x=${x} y=${y - (one.head ? 14 : 12)}>v${version}</text>`}
-    ${!dense && name && html`<text class="name" x=${x} y=${y + (one.head ? 24 : 21)}>${cut(name, one.width - 6)}</text>`}
+    ${numbered && html`<text class="number" x=${x} y=${y - size - (ring ? 10 : 6)}>v${version}</text>`}
+    ${!dense && name && html`<text class="name" x=${x} y=${y + size + (ring ? 18 : 15)}>${cut(name, one.width - 6)}</text>`}
   </g>`;
 }
 
