@@ -16,11 +16,11 @@ _NAMES: Final = [status.value for status in Status]
 
 
 def _statuses(value: Any) -> Any:
-    names: Any = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list | tuple | frozenset) or not names:
-        raise ValueError("should be one or several statuses, with commas between")
-    found = [next((status for status in Status if status == name), None) for name in cast("list[Any]", names)]
-    if None in found:
+    """A parameter comes as a list of what was given, however often."""
+    given = cast("list[Any]", value) if isinstance(value, list) else [value]
+    names = [name for one in given for name in (one.split(",") if isinstance(one, str) else [one])]
+    found = {status for status in Status if status.value in names}
+    if not names or len(found) != len(set(map(str, names))):
         raise ValueError(f"should be any of {', '.join(_NAMES)}, with commas between")
     return frozenset(found)
 
@@ -28,6 +28,17 @@ def _statuses(value: Any) -> Any:
 _ONE: Final = "|".join(_NAMES)
 _TEXT_SCHEMA: Final = {"type": "string", "pattern": f"^({_ONE})(,({_ONE}))*$"}
 _LIST_SCHEMA: Final = {"type": "array", "items": {"type": "string", "enum": _NAMES}, "minItems": 1}
+_MOST_IDS: Final = 100
+
+
+def _ids(value: Any) -> Any:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not 1 <= len(cast("list[Any]", names)) <= _MOST_IDS:
+        raise ValueError(f"should be 1 to {_MOST_IDS} ids of threads, with commas between")
+    return cast("list[Any]", names)
+
+
+Ids = Annotated[list[ThreadId], BeforeValidator(_ids), WithJsonSchema({"type": "string"})]
 Statuses = Annotated[frozenset[Status], BeforeValidator(_statuses), WithJsonSchema(_TEXT_SCHEMA)]
 StatusesOrList = Annotated[
     frozenset[Status], BeforeValidator(_statuses), WithJsonSchema({"anyOf": [_TEXT_SCHEMA, _LIST_SCHEMA]})
@@ -62,6 +73,13 @@ class ThreadsQuery(Page):
     triggered_by: ShortText | None = None
     text: Annotated[Sought | None, Field(description=_OF_TEXT)] = None
     children: Annotated[bool, Field(description=_OF_CHILDREN)] = False
+    ids: Annotated[Ids | None, Field(description="These threads, whichever they are, and no other filter.")] = None
+
+    @model_validator(mode="after")
+    def _ids_alone(self) -> ThreadsQuery:
+        if self.ids is not None and self.model_fields_set != {"ids"}:
+            raise ValueError("`ids` goes without other parameters")
+        return self
 
 
 class ThreadsWhere(Body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter
 from fastapi import Query as FromQuery
@@ -16,11 +16,8 @@ from app.api.openapi import example, problems
 from app.api.requests_threads import ThreadCountsQuery, ThreadsQuery
 from app.api.schemas_threads import ThreadCountsAnswer, ThreadsAnswer
 from app.api.services import services_of
-from app.domain.thread_list import COUNTED, ThreadFilter
+from app.domain.thread_list import COUNTED, ThreadFilter, ThreadPage
 from app.domain.views.threads import thread_entry
-
-if TYPE_CHECKING:
-    from app.domain.thread_list import ThreadPage
 
 router: Final = APIRouter(tags=["look back"])
 
@@ -38,6 +35,9 @@ async def threads(request: Request, query: Annotated[ThreadsQuery, FromQuery()])
     """Each thread once, the one that was started or resumed last first; a page may be short, or empty: only `next_cursor`
     null is the end.
     """
+    listed = services_of(request).threads
+    if query.ids is not None:
+        return _answer(ThreadPage(threads=await listed.entries(query.ids)))
     where = ThreadFilter(
         statuses=query.status or frozenset(),
         workflow=query.workflow,
@@ -49,7 +49,7 @@ async def threads(request: Request, query: Annotated[ThreadsQuery, FromQuery()])
         before=cursors.created(query.cursor),
         limit=query.limit,
     )
-    page = await services_of(request).threads.page(where)
+    page = await listed.page(where)
     return await asyncio.to_thread(_answer, page) if len(page.threads) > _MANY else _answer(page)
 
 

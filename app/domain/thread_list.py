@@ -122,6 +122,10 @@ class ThreadList(Protocol):
         """The ids of the threads of a page, and where to go on, None at the end."""
         ...
 
+    async def entries(self, ids: Sequence[str]) -> list[ListedThread]:
+        """These threads as far as there are such, in that order."""
+        ...
+
     async def counts(self, where: ThreadFilter) -> ThreadCounts:
         """How many there are, whatever the page; `text` is not looked for."""
         ...

@@ -22,6 +22,7 @@ from app.domain.thread_list import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.domain.records import ExecutionRecord, StepRecord
@@ -39,7 +40,7 @@ class MemoryThreads(ThreadList):
     async def page(self, where: ThreadFilter) -> ThreadPage:
         """See ThreadList."""
         ids, more = await self.ids(where)
-        return ThreadPage(threads=[self._listed(name) for name in ids], next=more)
+        return ThreadPage(threads=await self.entries(ids), next=more)
 
     async def ids(self, where: ThreadFilter) -> tuple[list[str], tuple[datetime, str] | None]:
         """See ThreadList."""
@@ -51,6 +52,10 @@ class MemoryThreads(ThreadList):
         ends = found[where.limit - 1 : where.limit] if len(found) > where.limit else within[-1:]
         more = [(each.created_at, each.id) for each in ends if len(found) > where.limit or len(looked) > len(within)]
         return [each.thread_id for each in found[: where.limit]], next(iter(more), None)
+
+    async def entries(self, ids: Sequence[str]) -> list[ListedThread]:
+        """See ThreadList."""
+        return [self._listed(name) for name in ids if name in self._tables.threads]
 
     async def counts(self, where: ThreadFilter) -> ThreadCounts:
         """See ThreadList."""

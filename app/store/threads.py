@@ -68,7 +68,7 @@ class PostgresThreads(ThreadList):
     async def page(self, where: ThreadFilter) -> ThreadPage:
         """See ThreadList."""
         ids, more = await self.ids(where)
-        return ThreadPage(threads=await self._entries(ids) if ids else [], next=more)
+        return ThreadPage(threads=await self.entries(ids) if ids else [], next=more)
 
     async def ids(self, where: ThreadFilter) -> tuple[list[str], Place | None]:
         """See ThreadList."""
@@ -125,7 +125,8 @@ class PostgresThreads(ThreadList):
         counts = dict.fromkeys(Status, 0) | {Status(row["status"]): row["number"] for row in rows}
         return ThreadCounts(counts=counts, whole=not any(row["cut"] for row in rows))
 
-    async def _entries(self, ids: Sequence[str]) -> list[ListedThread]:
+    async def entries(self, ids: Sequence[str]) -> list[ListedThread]:
+        """See ThreadList."""
         rows = await self._fetch(_SQL["entries"], list(ids), _WEIGHT, HEAD)
         lengths = await self._lengths_of({str(row["definition_id"]) for row in rows})
         runs = await self._runs(rows)

@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 PATIENCE: Final = 20_000
 """Milliseconds that anything may take to be seen, on a machine that is busy with other tests."""
 SETTINGS: Final = {"MODULES": "tests.browser.functions", "SSE_HEARTBEAT_SECONDS": 1}
-_ARGUMENTS: Final = (
+ARGUMENTS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
@@ -98,7 +98,7 @@ def settled(service: Service) -> Service:
 async def browser(found_chromium: str) -> AsyncGenerator[Browser]:
     """One for all tests."""
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=found_chromium, args=list(_ARGUMENTS))
+        launched = await playwright.chromium.launch(executable_path=found_chromium, args=list(ARGUMENTS))
         yield launched
         await launched.close()
 
@@ -120,7 +120,9 @@ class Window:
         """Note an error or a warning of the console."""
         if message.type not in ("error", "warning"):
             return
-        if self.away and ("ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text):
+        if self.away and (
+            "ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text
+        ):
             return
         self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
@@ -134,7 +136,10 @@ async def window(browser: Browser, url: str, **options: Any) -> AsyncIterator[Wi
     made = Window(page, url)
     page.on("console", made.heard)
     page.on("pageerror", lambda error: made.complaints.append(f"uncaught: {error}"))
-    page.on("request", lambda one: None if one.url.startswith(url) else made.complaints.append(f"asked elsewhere: {one.url}"))
+    page.on(
+        "request",
+        lambda one: None if one.url.startswith(url) else made.complaints.append(f"asked elsewhere: {one.url}"),
+    )
     page.on("dialog", lambda one: made.complaints.append(f"dialog: {one.message}"))
     try:
         yield made

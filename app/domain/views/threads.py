@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from app.domain import jsontext, parameters
 from app.domain.errors import JsonError
 from app.domain.status import Status
-from app.domain.views.common import Document, raw, when
+from app.domain.views.common import Document, raw, short_error, when
 from app.domain.views.title import title_of
 
 if TYPE_CHECKING:
     from app.domain.records import ExecutionRecord
     from app.domain.thread_list import ListedThread, OpenRun
 
-_MESSAGE: Final = 500
-"""Characters of an error's message that a list shows."""
+_SHORT: Final = 500
+"""Characters of an error that is told as it is stored."""
 
 
 def thread_entry(of: ListedThread) -> Document:
@@ -83,8 +83,6 @@ def _open(run: OpenRun) -> Document:
 
 def _error(text: str | None) -> Any:
     """As it is stored, a long message cut."""
-    if text is None or len(text) <= _MESSAGE:
+    if text is None or len(text) <= _SHORT:
         return raw(text)
-    error = jsontext.loads(text)
-    message = str(error.get("message", ""))
-    return {**error, "message": message if len(message) <= _MESSAGE else f"{message[: _MESSAGE - 1]}…"}
+    return short_error(jsontext.loads(text))

@@ -61,7 +61,7 @@ def _of_object(value: Mapping[str, Any], depth: int) -> str | None:
     }
     told = (named[name] for name in _TELLING if name in named)
     held = (named[name] for name in _TALK if name in named)
-    of_kind = ((one for one in named.values() if isinstance(one, kinds)) for kinds in _KINDS)
+    of_kind = [[one for one in named.values() if isinstance(one, kinds)] for kinds in _KINDS]
     for values in (told, held, *of_kind):
         if (title := _first(values, depth)) is not None:
             return title
