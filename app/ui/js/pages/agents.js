@@ -24,7 +24,7 @@ export default function Agents({ query }) {
   if (!styled) return html`<${Loading} />`;
   return html`<div class="head"><h1>Agents</h1><div class="actions"><${Button} onClick=${register}>Register an agent<//></div></div>
     <${Face} of=${found}>${({ agents, refused }) => html`
-      ${refused.map((file) => html`<p class="note wrong refused" key=${file.path ?? file.file} role="alert">The file <code>${file.path ?? file.file ?? file.name}</code> is refused: ${(file.problems ?? []).map((one) => `${one.pointer ?? ""} ${one.message}`).join("; ")}. What it said before holds until it is mended.</p>`)}
+      ${refused.map((file) => html`<p class="note wrong refused" key=${file.file} role="alert">The file <code>${file.file}</code> is refused: ${file.problems.map((one) => `${one.pointer} ${one.message}`).join("; ")}. What it said before holds until it is mended.</p>`)}
       ${agents.length ? html`<${Listed} agents=${agents} query=${query} />` : html`<${First} />`}`}<//>`;
 }
 
@@ -46,7 +46,7 @@ function Listed({ agents, query }) {
   }, [rows, cursor]);
   return html`<${Filters} agents=${agents} query=${query} />
     ${rows.length === 0 ? html`<${Empty} title="No agent matches"><${Button} onClick=${() => setQuery({ kind: null, tag: null, text: null, state: null })}>Clear the filters<//><//>` : html`
-      <div class="agent-row heads" aria-hidden="true"><span></span><span>agent</span><span class="kind">kind, tags</span><span class="stands"></span><span class="num attempts">attempts</span><span class="num rate">well</span><span class="num times">p50 / p95 / p99</span><span class="line">last hour</span><span class="num cost">cost</span></div>
+      <div class="agent-row heads" aria-hidden="true"><span></span><span>agent</span><span class="kind">kind and tags</span><span class="num attempts">attempts</span><span class="num rate">well</span><span class="num times" title="half of the attempts took at most so long">p50</span><span class="num times" title="95 of 100 took at most so long">p95</span><span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95, last hour</span><span class="num cost">cost</span></div>
       <div ref=${body}><${List} rows=${rows} keyOf=${(row) => row.name} height=${52} label="Agents" selected=${cursor} draw=${(row, { selected }) => html`<${Row} agent=${row} cursor=${selected} />`} /></div>
       <p class="small muted tally">${plural(rows.length, "agent")}, figures of the last hour</p>`}`;
 }
