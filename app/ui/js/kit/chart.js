@@ -6,6 +6,7 @@ import { clock, duration, money, number } from "../lib/words.js";
 import { Button } from "./bits.js";
 
 const WORDS = { ms: duration, usd: money, count: (value) => number(Math.round(value * 100) / 100), share: (value) => (value === null ? "–" : `${Math.round(value * 1000) / 10} %`) };
+const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat();
 const lib = signal(null);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(dark.matches);
@@ -80,7 +81,7 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
     scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, space: 72, size: 26, values: (_plot, splits, _index, _space, step) => splits.map((one) => stamp(one, step)) },
-      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, values: (_plot, splits) => splits.map((one) => worded(one, unit)) },
+      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, ...(unit === "count" && { incrs: WHOLE }), values: (_plot, splits) => splits.map((one) => (one === 0 ? "0" : worded(one, unit))) },
     ],
     series: [{}, ...series.map((one) => {
       const color = token(one.color ?? "running");
@@ -111,11 +112,13 @@ export function Spark({ values, width = 80, height = 18, color = "running" }) {
   const x = (index) => (values.length < 2 ? width / 2 : 1 + (index * (width - 2)) / (values.length - 1));
   const y = (value) => height - 2 - (value / most) * (height - 4);
   let path = "";
+  const alones = [];
   values.forEach((value, index) => {
     if (value === null) return;
     const joined = index > 0 && values[index - 1] !== null;
+    if (!joined && (values[index + 1] ?? null) === null) return void alones.push(index);
     path += `${joined ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (!joined && (values[index + 1] ?? null) === null) path += "h0.01";
   });
-  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true"><path d=${path} style=${{ stroke: `var(--${color})` }} /></svg>`;
+  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true"><path d=${path} style=${{ stroke: `var(--${color})` }} />
+    ${alones.map((index) => html`<circle key=${index} cx=${x(index)} cy=${y(values[index])} r="1.3" style=${{ fill: `var(--${color})` }} />`)}</svg>`;
 }
