@@ -53,10 +53,11 @@ function Plot({ Plotter, series, values, times, unit, height, onAt }) {
   const shape = series.map((one) => `${one.label}${one.color}${one.bars}`).join();
   const data = () => [times.map((one) => Date.parse(one) / 1000), ...values];
   useEffect(() => {
-    const width = () => Math.max(120, box.current.clientWidth);
-    plot.current = new Plotter(optionsOf(Plotter, series, unit, width(), height, onAt), data(), box.current);
-    const observer = new ResizeObserver(() => plot.current.setSize({ width: width(), height }));
-    observer.observe(box.current);
+    const node = box.current;
+    const width = () => Math.max(120, node.clientWidth);
+    plot.current = new Plotter(optionsOf(Plotter, series, unit, width(), height, onAt), data(), node);
+    const observer = new ResizeObserver(() => plot.current?.setSize({ width: width(), height }));
+    observer.observe(node);
     return () => {
       observer.disconnect();
       plot.current.destroy();
@@ -78,7 +79,7 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
     padding: [8, 8, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     hooks: { setCursor: [(plot) => onAt(plot.cursor.idx ?? null)] },
-    scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
+    scales: { x: { time: true, range: (plot, least, most) => [least, most + halfStep(plot)] }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, space: 72, size: 26, values: (_plot, splits, _index, _space, step) => splits.map((one) => stamp(one, step)) },
       { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, ...(unit === "count" && { incrs: WHOLE }), values: (_plot, splits) => splits.map((one) => (one === 0 ? "0" : worded(one, unit))) },
@@ -89,6 +90,12 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
       return { label: one.label, stroke: color, spanGaps: false, points: { show: !one.bars, size: 4, width: 0, fill: color, filter: alone }, ...bars };
     })],
   };
+}
+
+/** Room for the last bar. */
+function halfStep(plot) {
+  const [times] = plot.data;
+  return times.length > 1 ? (times[1] - times[0]) / 2 : 30;
 }
 
 /** The points with nothing on either side, which no line would show. */
