@@ -3,7 +3,7 @@ import { html, useState } from "../../lib/html.js";
 import { get, post } from "../../lib/api.js";
 import { useEvery } from "../../lib/every.js";
 import { useResource } from "../../lib/resource.js";
-import { bytes, duration, number, plural } from "../../lib/words.js";
+import { bytes, duration, number, plural, span } from "../../lib/words.js";
 import { Ago, Button, Lasts } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
 import { Face, Loading } from "../../kit/faces.js";
@@ -23,9 +23,8 @@ export default function Database() {
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ retention, checkpointer, pool }) => html`
     <${Figures} checkpointer=${checkpointer} retention=${retention} pool=${pool} />
-    <div class="two"><section><h2>Retention</h2><${Policy} policy=${retention.policy} /><div class="row"><${Button} onClick=${() => preview(found.reload)}>What would a run delete now?<//></div></section>
-      <${Tables} tables=${retention.tables} /></div>
-    <${Runs} runs=${retention.runs} />`}<//>`;
+    <div class="two"><div><section><h2>Retention</h2><${Policy} policy=${retention.policy} /><div class="row"><${Button} onClick=${() => preview(found.reload)}>What would a run delete now?<//></div></section><${Runs} runs=${retention.runs} /></div>
+      <${Tables} tables=${retention.tables} /></div>`}<//>`;
 }
 
 function Figures({ checkpointer, retention, pool }) {
@@ -45,7 +44,7 @@ function Policy({ policy }) {
   return html`<dl class="facts policy">
     <dt>What has ended is kept</dt><dd>${nothing ? "for ever: nothing is ever deleted" : days(policy.days)}${single.map(([status, count]) => html`<br />${status}: ${days(count)}`)}</dd>
     ${policy.max_per_workflow !== null && html`<dt>Of each workflow</dt><dd>the newest ${number(policy.max_per_workflow)}</dd>`}${policy.max_bytes !== null && html`<dt>Of all together</dt><dd>${bytes(policy.max_bytes)}</dd>`}
-    <dt>A run begins</dt><dd>${duration(policy.every_ms)} after the last</dd>
+    <dt>A run begins</dt><dd>${span(policy.every_ms)} after the last</dd>
     ${policy.workflows.map((one) => html`<dt key=${one.workflow}>${one.workflow}</dt><dd>${one.keep ? "never deleted" : [one.days !== null && days(one.days), one.max_threads !== null && `the newest ${number(one.max_threads)}`].filter(Boolean).join(", ") || "as all"}</dd>`)}
   </dl><p class="small"><a class="link" href="/operations?tab=settings">Change it in the settings</a></p>`;
 }
@@ -53,7 +52,7 @@ function Policy({ policy }) {
 function Tables({ tables }) {
   const [all, setAll] = useState(false);
   const most = Math.max(1, ...tables.map((one) => one.size_bytes));
-  return html`<section><h2>Tables</h2><table class="tables"><thead><tr><th>Table</th><th class="num">Size</th></tr></thead><tbody>${(all ? tables : tables.slice(0, ROW_LIMIT)).map((one) => html`<tr key=${one.name}><td class="mono">${one.name}</td><td class="num nowrap"><span class="share" aria-hidden="true"><i style=${{ width: `${(one.size_bytes / most) * 100}%` }}></i></span>${bytes(one.size_bytes)}</td></tr>`)}</tbody></table>
+  return html`<section><h2>Tables</h2><table class="tables"><thead><tr><th>Table</th><th><span class="visually-hidden">Share</span></th><th class="num">Size</th></tr></thead><tbody>${(all ? tables : tables.slice(0, ROW_LIMIT)).map((one) => html`<tr key=${one.name}><td class="mono">${one.name}</td><td><span class="share" aria-hidden="true"><i style=${{ width: `${(one.size_bytes / most) * 100}%` }}></i></span></td><td class="num nowrap">${bytes(one.size_bytes)}</td></tr>`)}</tbody></table>
     ${tables.length > ROW_LIMIT && html`<${Button} kind="quiet small" onClick=${() => setAll(!all)}>${all ? "Only the largest" : `All ${tables.length}`}<//>`}</section>`;
 }
 

@@ -3,7 +3,7 @@ import { html, useState } from "../../lib/html.js";
 import { get, path, send } from "../../lib/api.js";
 import { useEvery } from "../../lib/every.js";
 import { useResource } from "../../lib/resource.js";
-import { duration, number, plural } from "../../lib/words.js";
+import { duration, number, plural, span } from "../../lib/words.js";
 import { Button, Field } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
 import { Empty, Face } from "../../kit/faces.js";
@@ -26,7 +26,7 @@ function sorted(queues) {
   return queues.toSorted((one, other) => other.depth - one.depth || (one.name < other.name ? -1 : 1));
 }
 
-const rate = (given) => (given ? `${number(given.count)} in ${duration(given.per_ms)}` : "–");
+const rate = (given) => (given ? `${number(given.count)} in ${span(given.per_ms)}` : "–");
 
 function Queue({ queue, done }) {
   const share = queue.limit ? Math.min(1, queue.running / queue.limit) : 0;

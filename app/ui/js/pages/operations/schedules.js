@@ -3,7 +3,7 @@ import { html, useState } from "../../lib/html.js";
 import { get, path, post } from "../../lib/api.js";
 import { useEvery } from "../../lib/every.js";
 import { useResource } from "../../lib/resource.js";
-import { clock, duration, exact } from "../../lib/words.js";
+import { clock, exact, span } from "../../lib/words.js";
 import { Ago, Button, CodeLine, Field } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
 import { Empty, Face } from "../../kit/faces.js";
@@ -32,7 +32,7 @@ function Row({ one, done }) {
   const last = one.last_firing;
   const paused = one.state === "paused" || one.paused;
   return html`<tr><td><b>${one.name}</b><span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description && ` · ${one.description}`}</span></td>
-    <td><code>${one.cron ?? `every ${duration(one.every_ms)}`}</code><span class="sub">${one.cron ? one.timezone : ""}</span></td>
+    <td><code>${one.cron ?? `every ${span(one.every_ms)}`}</code><span class="sub">${one.cron ? one.timezone : ""}</span></td>
     <td>${paused ? html`<${State} state="paused">paused<//><span class="sub">${one.pause_reason}</span>` : one.state === "ended" ? html`<span class="faint">it has ended</span>` : html`<${Ago} at=${one.next_due_at} /><span class="sub" title=${exact(one.next_due_at)}>${clock(one.next_due_at).slice(0, -4)}</span>`}</td>
     <td>${last ? html`<${Came} last=${last} />` : html`<span class="faint">not yet</span>`}</td>
     <td class="acts"><${Button} kind="small" onClick=${() => run(one, done)}>Run now…<//>${paused ? html`<${Button} kind="small" onClick=${() => resume(one, done)}>Resume<//>` : html`<${Button} kind="small" onClick=${() => pause(one, done)}>Pause…<//>`}</td></tr>`;

@@ -3,7 +3,7 @@ import { html } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
 import { useEvery } from "../../lib/every.js";
 import { useResource } from "../../lib/resource.js";
-import { duration, number, plural, shortId } from "../../lib/words.js";
+import { duration, number, plural, shortId, span } from "../../lib/words.js";
 import { Ago } from "../../kit/bits.js";
 import { Face } from "../../kit/faces.js";
 import { State } from "../../kit/marks.js";
@@ -25,6 +25,6 @@ export default function Workers() {
 function Verdict({ workers, lease }) {
   const alive = workers.filter((one) => one.alive).length;
   const held = workers.filter((one) => !one.alive).reduce((sum, one) => sum + one.threads, 0);
-  return html`<p class="muted">${plural(alive, "process is", "processes are")} alive. A process renews its lease all the time; ${duration(lease)} after the last renewal the others take its threads over.
+  return html`<p class="muted">${plural(alive, "process is", "processes are")} alive. A process renews its lease all the time; ${span(lease)} after the last renewal the others take its threads over.
     ${held > 0 && html` <b class="wrong">${plural(held, "thread")} of processes that are gone will go on elsewhere within seconds.</b>`}</p>`;
 }
