@@ -1,0 +1,2 @@
+import { html } from "../../lib/html.js";
+export function Editor() { return html`<p>soon</p>`; }
