@@ -4,7 +4,7 @@ import { pageOf, startOf } from "../../lib/definitions.js";
 import { duration, money, number, plural } from "../../lib/words.js";
 
 export function Heads() {
-  return html`<div class="workflow-row heads" aria-hidden="true"><span>Workflow</span><span></span><span class="num">24 h</span><span class="num">Failed</span><span class="num">p95</span><span class="num">Cost</span><span></span></div>`;
+  return html`<div class="workflow-row heads" aria-hidden="true"><span>Workflow</span><span></span><span class="num">Runs 24 h</span><span class="num">Failed</span><span class="num">p95</span><span class="num">Cost</span><span></span></div>`;
 }
 
 /** `figures` as in GET /api/metrics/workflows, undefined when none of its executions has ended; `known` once they have been asked for. */
