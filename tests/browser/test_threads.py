@@ -63,7 +63,7 @@ async def test_many_are_cancelled_at_once_after_their_number_was_told(
     await at.open("/threads?text=bulk")
     for thread in (*threads, done):
         await row(at, thread).get_by_role("checkbox").check()
-    await at.page.get_by_role("region", name="Selected threads").get_by_role("button", name="Cancel").click()
+    await at.page.get_by_role("region", name="Selected threads").get_by_role("button", name="Cancel", exact=True).click()
     dialog = at.page.get_by_role("dialog")
     await expect(dialog).to_contain_text("3 threads are stopped for good")
     await expect(dialog).to_contain_text("1 thread cannot")
@@ -77,7 +77,9 @@ async def test_by_keys_alone_a_thread_is_found_and_opened(at: Window, service: S
     first = service.run("chain", {"title": "keys"})["thread_id"]
     second = service.run("chain", {"title": "keys"})["thread_id"]
     await at.open("/threads")
+    await expect(row(at, second)).to_be_visible()
     await at.page.keyboard.press("f")
+    await expect(at.page.get_by_label("By text")).to_be_focused()
     await at.page.keyboard.type("keys")
     await expect(at.page.locator(".thread-row")).to_have_count(2)
     await at.page.keyboard.press("Escape")
@@ -101,11 +103,11 @@ async def test_who_reads_further_down_is_told_of_new_threads_and_not_moved(at: W
     await at.page.mouse.wheel(0, 1000)
     place = at.page.locator("[data-index='30']")
     await expect(place).to_be_visible()
-    before = await place.inner_text()
+    before = await place.locator(".title").inner_text()
     thread = service.start_thread("chain", {"title": "many more"})
     told = at.page.get_by_role("button", name="1 new thread")
     await expect(told).to_be_visible()
-    assert await place.inner_text() == before
+    assert await place.locator(".title").inner_text() == before
     await told.click()
     await expect(row(at, thread)).to_be_visible()
 

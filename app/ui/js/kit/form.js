@@ -30,7 +30,8 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
   const touch = (pointer) => { if (!touched.has(pointer)) setTouched(new Set(touched).add(pointer)); };
 
   useLayoutEffect(() => {
-    const left = given.filter((fault) => !document.getElementById(`${idOf(fault.pointer)}-fault`) && !(asJson && fault === given[0]));
+    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}-fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
+    const left = given.filter((fault) => (asJson ? fault !== given[0] : !drawn(fault.pointer)));
     setUnplaced((before) => (before.length === left.length && before.every((one, index) => one === left[index]) ? before : left));
   });
 

@@ -45,13 +45,12 @@ export default function Threads({ query }) {
     Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = -1; } },
   });
 
-  const total = list.counts.value?.total ?? 0;
   const filtered = Object.values(filters).some(Boolean);
   if (!styled) return html`<${Loading} />`;
   return html`
     <div class="head"><h1>Threads</h1><div class="actions"><a class="button main" href="/start">Start a workflow</a></div></div>
     <${Filters} query=${query} counts=${list.counts.value} />
-    <${Bulk} list=${list} filters=${filters} total=${total} />
+    <${Bulk} list=${list} filters=${filters} />
     ${list.problem.value && !rows.length && html`<${Wrong} problem=${list.problem.value} retry=${list.again} />`}
     ${list.empty.value && !list.problem.value && (filtered ? html`<${Nothing} />` : html`<${First} />`)}
     ${list.held.value.length > 0 && html`<button type="button" class="button held" onClick=${() => { scrollTo(0, 0); list.showHeld(); }}>${plural(list.held.value.length, "new thread")}</button>`}

@@ -1,13 +1,13 @@
 // The parts of a form that hold others: objects, entries by name, lists, alternatives.
 import { html, useState } from "../../lib/html.js";
 import { Button } from "../bits.js";
-import { check, choiceOf } from "./check.js";
+import { choiceOf } from "./check.js";
 import { One } from "./one.js";
 import { Beside } from "./scalars.js";
 import { below, choicesOf, initial, kindOf, resolved, titled } from "./schema.js";
 
 /** An object: a field for each property, and rows for entries by other names. */
-export function ObjectField({ schema, form, pointer, id, label, hint, fault, value, onChange, required, bare }) {
+export function ObjectField({ schema, form, pointer, id, title, label, hint, fault, value, onChange, required, bare }) {
   const kept = value ?? {};
   const named = Object.entries(schema.properties ?? {});
   const set = (name, next) => {
@@ -22,16 +22,12 @@ export function ObjectField({ schema, form, pointer, id, label, hint, fault, val
       required=${schema.required?.includes(name)} onChange=${(next) => set(name, next)} />`)}
     <${Entries} schema=${schema} form=${form} pointer=${pointer} value=${kept} onChange=${onChange} /></div>`;
   if (bare) return html`<div id=${id} tabindex="-1">${fields}<${Beside} id=${id} fault=${fault} /></div>`;
-  return html`<fieldset class="group" id=${id} tabindex="-1"><legend>${label}${!required && html`<${Toggle} there=${!absent} add=${() => onChange(initial(schema, form.root) ?? {})} remove=${() => onChange(undefined)} label=${label} />`}</legend>
+  return html`<fieldset class="group" id=${id} tabindex="-1"><legend class=${label || !required ? undefined : "visually-hidden"}>${label ?? title}${!required && html`<${Toggle} there=${!absent} add=${() => onChange(initial(schema, form.root) ?? {})} remove=${() => onChange(undefined)} title=${title} />`}</legend>
     <${Beside} id=${id} hint=${hint} fault=${fault} />${fields}</fieldset>`;
 }
 
-function Toggle({ there, add, remove, label }) {
-  return html` <${Button} kind="small quiet" aria-label=${there ? `Remove ${text(label)}` : `Add ${text(label)}`} onClick=${there ? remove : add}>${there ? "Remove" : "Add"}<//>`;
-}
-
-function text(label) {
-  return typeof label === "string" ? label : "this";
+function Toggle({ there, add, remove, title }) {
+  return html` <${Button} kind="small quiet" aria-label=${there ? `Remove ${title}` : `Add ${title}`} onClick=${there ? remove : add}>${there ? "Remove" : "Add"}<//>`;
 }
 
 /** Entries whose names the schema does not know: a name and a value each. */
@@ -66,7 +62,7 @@ function Name({ name, id, taken, rename }) {
     if (draft !== null && draft !== name && !twice) rename(draft);
     if (!twice) setDraft(null);
   };
-  return html`<div class="field"><label for=${id}>Name</label><input id=${id} type="text" value=${draft ?? name} aria-invalid=${twice ? "true" : undefined} spellcheck=${false}
+  return html`<div class="field"><label class="visually-hidden" for=${id}>Name</label><input id=${id} type="text" placeholder="name" value=${draft ?? name} aria-invalid=${twice ? "true" : undefined} spellcheck=${false}
     onInput=${(event) => setDraft(event.target.value)} onBlur=${done} />${twice && html`<p class="fault" role="alert">This name stands there already.</p>`}</div>`;
 }
 
@@ -79,7 +75,7 @@ function fits(pattern, name) {
 }
 
 /** A list: its entries can be added, removed and moved. */
-export function ListField({ schema, form, pointer, id, label, hint, fault, value, onChange, required }) {
+export function ListField({ schema, form, pointer, id, title, label, hint, fault, value, onChange, required }) {
   const list = value ?? [];
   const partOf = (index) => schema.prefixItems?.[index] ?? schema.items ?? true;
   const full = (schema.items === false && list.length >= (schema.prefixItems?.length ?? 0)) || list.length >= (schema.maxItems ?? Infinity);
@@ -93,9 +89,9 @@ export function ListField({ schema, form, pointer, id, label, hint, fault, value
     const next = list.toSpliced(index, 1);
     onChange(next.length || required ? next : undefined);
   };
-  return html`<fieldset class="group" id=${id} tabindex="-1"><legend>${label}</legend><${Beside} id=${id} hint=${hint} fault=${fault} />
+  return html`<fieldset class="group" id=${id} tabindex="-1"><legend class=${label ? undefined : "visually-hidden"}>${label ?? title}</legend><${Beside} id=${id} hint=${hint} fault=${fault} />
     <ol class="entries">${list.map((one, index) => html`<li class="entry item" key=${index}>
-      <${One} schema=${partOf(index)} form=${form} pointer=${below(pointer, index)} name=${`${text(label)} ${index + 1}`} plain value=${one} required onChange=${(next) => set(index, next)} />
+      <${One} schema=${partOf(index)} form=${form} pointer=${below(pointer, index)} name=${`${title} ${index + 1}`} plain value=${one} required onChange=${(next) => set(index, next)} />
       <span class="moves"><${Button} kind="small quiet" icon="up" label=${`Move entry ${index + 1} up`} disabled=${index === 0} onClick=${() => move(index, -1)} />
       <${Button} kind="small quiet" icon="down" label=${`Move entry ${index + 1} down`} disabled=${index === list.length - 1} onClick=${() => move(index, 1)} />
       <${Button} kind="small quiet" icon="close" label=${`Remove entry ${index + 1}`} onClick=${() => remove(index)} /></span></li>`)}</ol>
@@ -104,20 +100,18 @@ export function ListField({ schema, form, pointer, id, label, hint, fault, value
 }
 
 /** Which of several alternatives, and then that one. */
-export function ChoiceField({ schema, form, pointer, id, label, hint, fault, value, onChange, required, bare }) {
+export function ChoiceField({ schema, form, pointer, id, title, label, hint, fault, value, onChange, required, bare }) {
   const choices = choicesOf(schema);
   const [chosen, setChosen] = useState(null);
-  const fitting = choiceOf(choices, value, form.root);
-  // What was chosen holds as long as the value does not tell that it is another.
-  const keeps = chosen !== null && (value === undefined || fitting === chosen || check(choices[fitting], value, form.root).length > 0);
-  const at = keeps ? chosen : fitting;
+  // What was chosen holds, whatever the value would fit as well.
+  const at = chosen ?? choiceOf(choices, value, form.root);
   const choose = (index) => {
-    setChosen(index);
-    onChange(index < 0 ? undefined : empty(choices[index], form.root));
+    setChosen(index < 0 ? null : index);
+    onChange(index < 0 ? undefined : begun(choices[index], form.root));
   };
   const none = value === undefined && chosen === null && !required;
-  return html`<fieldset class=${bare ? "group bare" : "group"} id=${id} tabindex="-1"><legend>${label}</legend><${Beside} id=${id} hint=${hint} fault=${fault} />
-    <select aria-label=${`Which kind of ${text(label)}`} value=${String(none ? -1 : at)} onChange=${(event) => choose(Number(event.target.value))}>
+  return html`<fieldset class=${bare ? "group bare" : "group"} id=${id} tabindex="-1"><legend class=${label ? undefined : "visually-hidden"}>${label ?? title}</legend><${Beside} id=${id} hint=${hint} fault=${fault} />
+    <select aria-label=${`Which kind of ${title}`} value=${String(none ? -1 : at)} onChange=${(event) => choose(Number(event.target.value))}>
       ${!required && html`<option value="-1">–</option>`}
       ${choices.map((choice, index) => html`<option key=${index} value=${String(index)}>${word(choice, index, form.root)}</option>`)}</select>
     ${!none && at >= 0 && html`<${One} key=${at} schema=${choices[at]} form=${form} pointer=${pointer} inner name="" value=${value} required onChange=${onChange} />`}
@@ -130,6 +124,12 @@ function word(choice, index, root) {
   const known = resolved(choice, root);
   const name = Object.entries(known.properties ?? {}).find(([, part]) => part?.const !== undefined)?.[1].const;
   return known.title ?? (known.const !== undefined ? String(known.const) : null) ?? (name !== undefined ? titled(name) : null) ?? TYPES[known.type] ?? `Alternative ${index + 1}`;
+}
+
+/** An alternative that has just been chosen: nothing yet, where there is a field to write it into. */
+function begun(schema, root) {
+  const value = empty(schema, root);
+  return value === "" || typeof value === "boolean" ? initial(schema, root) : value;
 }
 
 /** What a new entry is before anything is written into it. */

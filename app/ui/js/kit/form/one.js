@@ -20,10 +20,10 @@ export function One({ schema, form, pointer, name, label, value, onChange, requi
   const title = label ?? known.title ?? titled(name);
   const hint = [known.description, kind === "number" && bounds(known), kind === "string" && bounds(known)].filter(Boolean).join(" · ") || undefined;
   const id = form.idOf(pointer);
-  const common = { schema: known, form, pointer, id, hint, value, onChange, required, bare: bare || (inner && kind === "object"), fault: form.faultAt(pointer, kind === "json"), onBlur: () => form.touch(pointer), key: kind };
+  const common = { schema: known, form, pointer, id, hint, value, onChange, required, bare: bare || (inner && kind === "object"), fault: form.faultAt(pointer, !GROUPS.has(kind)), onBlur: () => form.touch(pointer), key: kind };
   const shownLabel = plain || inner ? html`<span class="visually-hidden">${title}</span>` : html`${title}${!required && !bare && !GROUPS.has(kind) && !(kind === "boolean" && known.default !== undefined) && html` <span class="optional">optional</span>`}`;
-  common.label = GROUPS.has(kind) ? (inner ? "" : title) : shownLabel;
-  if (kind === "array" && !required && value === undefined) common.hint = [hint, "Optional."].filter(Boolean).join(" ");
+  common.title = title;
+  common.label = GROUPS.has(kind) ? (inner || plain ? null : html`${title}${!required && !bare && kind !== "object" && html` <span class="optional">optional</span>`}`) : shownLabel;
   if (kind === "json") return html`<${JsonField} ...${common} hint=${[hint, "JSON: text in quotes."].filter(Boolean).join(" ")} />`;
   if (kind === "const" || kind === "null") common.fixed = known.const ?? null;
   if (!nullable(known) || known.enum) return html`<${FIELDS[kind]} ...${common} />`;

@@ -75,7 +75,7 @@ export function BooleanField(props) {
   const { schema, id, hint, fault, label, value, onChange, onBlur } = props;
   if (schema.default === undefined) return html`<${EnumField} ...${props} options=${[{ value: true, label: "Yes" }, { value: false, label: "No" }]} />`;
   return html`<div class="field"><label class="check"><input id=${id} type="checkbox" checked=${value === true} aria-describedby=${described(id, hint, fault)}
-    onChange=${(event) => onChange(event.target.checked)} onBlur=${onBlur} />${label}</label><${Beside} id=${id} hint=${hint} fault=${fault} /></div>`;
+    onChange=${(event) => onChange(event.target.checked)} onBlur=${onBlur} /><span>${label}</span></label><${Beside} id=${id} hint=${hint} fault=${fault} /></div>`;
 }
 
 /** One of several: up to four stand side by side, more are a list to choose from. */
@@ -100,7 +100,7 @@ export function EnumField(props) {
 export function FixedField(props) {
   const { id, hint, fault, label, value, onChange, fixed, required } = props;
   return html`<div class="field"><label class="check"><input id=${id} type="checkbox" checked=${value !== undefined} disabled=${required && value !== undefined}
-    onChange=${(event) => onChange(event.target.checked ? fixed : undefined)} />${label}: <code>${shown(fixed)}</code></label><${Beside} id=${id} hint=${hint} fault=${fault} /></div>`;
+    onChange=${(event) => onChange(event.target.checked ? fixed : undefined)} /><span>${label} <code>${shown(fixed)}</code></span></label><${Beside} id=${id} hint=${hint} fault=${fault} /></div>`;
 }
 
 /** Hint and fault below what has no label of its own. */

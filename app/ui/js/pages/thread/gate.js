@@ -24,10 +24,19 @@ export function GatePanel({ thread, step }) {
   return html`<div class="gate"><${Face} of=${gates} what="The questions could not be read">${(found) => {
     const mine = found.gates.filter((one) => one.step_id === step.id);
     const open = mine.filter((one) => one.status === "open").toReversed();
+    const over = mine.filter((one) => one.status !== "open");
+    const shown = open.length ? 0 : 1;
     return html`<${Open} thread=${thread} gates=${open} again=${gates.reload} />
       ${!mine.length && html`<p class="muted">This step has not asked yet.</p>`}
-      ${mine.filter((one) => one.status !== "open").map((one) => html`<${Answered} key=${keyOf(one)} gate=${one} />`)}`;
+      ${over.slice(0, shown).map((one) => html`<${Answered} key=${keyOf(one)} gate=${one} />`)}
+      ${over.length > shown && html`<${Earlier} gates=${over.slice(shown)} />`}`;
   }}<//></div>`;
+}
+
+function Earlier({ gates }) {
+  const [open, setOpen] = useState(false);
+  return html`<details class="earlier" open=${open} onToggle=${(event) => setOpen(event.target.open)}><summary>${plural(gates.length, "earlier question")}</summary>
+    ${open && gates.slice(0, 100).map((one) => html`<${Answered} key=${keyOf(one)} gate=${one} />`)}</details>`;
 }
 
 const keyOf = (gate) => `${gate.thread_id}/${gate.step_id}/${gate.item}/${gate.round}/${gate.opened_at}`;

@@ -12,11 +12,11 @@ const DOES = {
   cancel: { label: "Cancel", done: "are cancelled", does: "are stopped for good; what they did is kept", kind: "danger" },
 };
 
-export function Bulk({ list, filters, total }) {
+export function Bulk({ list, filters }) {
   const ids = [...list.picked.value];
   if (!ids.length) return null;
   const clear = () => { list.picked.value = new Set(); };
-  const everything = list.rows.value.length <= ids.length && (list.more.value || total > ids.length);
+  const everything = list.rows.value.length <= ids.length && list.more.value;
   return html`<div class="bulk" role="region" aria-label="Selected threads">
     <strong>${plural(ids.length, "thread")} selected</strong>
     ${Object.entries(DOES).map(([action, one]) => html`<${Button} key=${action} kind=${`small ${one.kind ?? ""}`} onClick=${() => ask(action, { thread_ids: ids.slice(0, 1000) }, list)}>${one.label}<//>`)}

@@ -94,7 +94,7 @@ function Made({ thread, made, close }) {
   return html`<${Dialog} title=${`${plural(made.forks.length, "thread")} forked from v${made.version}`} close=${close}
     beside=${second && html`<a class="button" href=${compare(first.thread_id, second.thread_id)} onClick=${close}>Compare ${first.variant} with ${second.variant}</a>`}>
     ${made.failed.map((one) => html`<p class="note wrong" key=${one.variant}>${one.variant} was not made: ${one.detail}</p>`)}
-    <table><tbody>${made.forks.map((one) => html`<tr key=${one.thread_id}><td><strong>${one.variant}</strong></td><td><a class="link mono" href=${`/threads/${encodeURIComponent(one.thread_id)}`} onClick=${close}>${shortId(one.thread_id)}</a></td>
+    <table class="made"><tbody>${made.forks.map((one) => html`<tr key=${one.thread_id}><td><strong>${one.variant}</strong></td><td><a class="link mono" href=${`/threads/${encodeURIComponent(one.thread_id)}`} onClick=${close}>${shortId(one.thread_id)}</a></td>
       <td><${State} state=${one.status} /></td><td class="right"><a class="link" href=${compare(thread.id, one.thread_id)} onClick=${close}>Compare with this thread</a></td></tr>`)}</tbody></table>
   <//>`;
 }

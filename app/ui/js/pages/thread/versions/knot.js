@@ -20,7 +20,7 @@ export function Knot({ one, focusable, on }) {
   return html`<g class=${`knot ${one.on ? "on" : "left"} ${one.head ? "head" : ""} ${entry?.hidden ? "hidden" : ""}`} role="button" tabindex=${focusable ? 0 : -1} data-version=${version}
     aria-label=${told.filter(Boolean).join(", ")} aria-pressed=${Boolean(ring)} onClick=${(event) => on.choose(version, event.shiftKey)}
     onPointerEnter=${(event) => event.pointerType !== "touch" && on.preview(version)} onPointerLeave=${() => on.preview(null)} onFocus=${() => on.focus(version)} onBlur=${() => on.preview(null)}>
-    <rect class="reach" x=${x - one.width / 2} y=${y - 22} width=${one.width} height="48" />
+    <rect class="reach" x=${x - one.width / 2 + (dense ? 0 : 3)} y=${y - 24} width=${one.width - (dense ? 0 : 6)} height="52" />
     ${ring && html`<path class=${`ring ${one.other ? "other" : ""}`} d=${diamond(x, y, size + 5)} />`}
     <path class="body" d=${diamond(x, y, size)} />
     ${numbered && html`<text class="number" x=${x} y=${y - size - (ring ? 10 : 6)}>v${version}</text>`}
