@@ -139,7 +139,7 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
       const index = first + offset;
       const foldable = lane.kind === "step" && lane.items.length > 0;
       return html`<div class="tl-lane" key=${lane.key} data-kind=${lane.kind} data-selected=${index === chosen || undefined} style=${{ top: `${index * LANE}px` }}>
-        <span class="tl-label">${foldable && html`<button type="button" class="fold" aria-expanded=${opened.has(lane.step)} aria-label=${`Items of ${lane.step}`} onClick=${() => toggle(lane.step)}><${Icon} name="right" /></button>`}
+        <span class="tl-label">${foldable && html`<button type="button" class="tl-fold" aria-expanded=${opened.has(lane.step)} aria-label=${`Items of ${lane.step}`} onClick=${() => toggle(lane.step)}><${Icon} name="right" /></button>`}
           <button type="button" class="cut name" data-lane=${index} tabindex=${index === Math.max(0, chosen) ? 0 : -1} aria-label=${summary(lane, now)} title=${lane.label} onKeyDown=${onKeyDown(lane, index)} onBlur=${leave}
             onClick=${() => (lane.kind === "thread" ? choose(null) : pick(lane)(lane.spans[focus?.key === lane.key ? focus.span : lane.spans.length - 1] ?? {}))}>${lane.label}</button></span>
         ${draw(lane, focus?.key === lane.key ? focus.span : -1)}</div>`;
@@ -149,11 +149,11 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
 function Legend() {
   const one = (look, word) => html`<span><svg width="18" height="10" aria-hidden="true">${look}</svg>${word}</span>`;
   return html`<span class="tl-legend faint small">
-    ${one(html`<rect class="bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-queued)" />`, "queued")}
-    ${one(html`<rect class="bar" data-state="running" y="1" width="18" height="8" rx="1.5" />`, "running")}
-    ${one(html`<rect class="bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-retry)" />`, "retry")}
-    ${one(html`<path class="wait" data-state="waiting" d="M0 5h18" />`, "waits")}
-    ${one(html`<path class="knot" data-head d="M9 0l5 5-5 5-5-5Z" />`, "version")}</span>`;
+    ${one(html`<rect class="tl-bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-queued)" />`, "queued")}
+    ${one(html`<rect class="tl-bar" data-state="running" y="1" width="18" height="8" rx="1.5" />`, "running")}
+    ${one(html`<rect class="tl-bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-retry)" />`, "retry")}
+    ${one(html`<path class="tl-wait" data-state="waiting" d="M0 5h18" />`, "waits")}
+    ${one(html`<path class="tl-knot" data-head d="M9 0l5 5-5 5-5-5Z" />`, "version")}</span>`;
 }
 
 const OUTSIDE = new Set(["START", "END"]);

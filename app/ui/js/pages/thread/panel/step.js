@@ -94,7 +94,7 @@ function Facts({ thread, step, node, definition }) {
       ${acts?.length > 0 && html`<span class="right-end"><${Menu} label=${`More about ${step.id}`} kind="quiet small" items=${acts} /></span>`}</p>
     <dl class="facts">
       ${agent ? html`<dt>Agent</dt><dd><a class="link" href=${`/agents/${encodeURIComponent(step.agent)}`}>${step.agent}</a>${step.agent_version ? html` <span class="faint">@${step.agent_version}</span>` : ""}${step.variant ? html` <span class="tag">variant ${step.variant}</span>` : ""}</dd>`
-        : step.kind && html`<dt>${step.kind === "python" ? "Function" : "Kind"}</dt><dd>${step.kind === "python" ? html`<code>${node?.label ?? step.agent}</code>` : `${step.kind.replace("_", " ")} ${node?.label ?? ""}`}</dd>`}
+        : step.kind && html`<dt>${step.kind === "python" ? "Function" : "Kind"}</dt><dd>${step.kind === "python" ? html`<code>${node?.label ?? step.agent}</code>` : `${step.kind.replace("_", " ")} ${step.kind === "gate" ? "" : (node?.label ?? "")}`}</dd>`}
       ${step.status === "retrying" && step.next_attempt_at && html`<dt>Next attempt</dt><dd><${Ago} at=${step.next_attempt_at} /></dd>`}
       ${step.status === "waiting" && html`<dt>Waits for</dt><dd><${Awaited} step=${step} /></dd>`}
       ${step.session_id && step.kind === "workflow" && html`<dt>Its thread</dt><dd><a class="link mono" href=${`/threads/${encodeURIComponent(step.session_id)}`}>${step.session_id}</a></dd>`}

@@ -33,14 +33,14 @@ export function Bars({ lane, place, focused, onPoint, onPick }) {
     const look = lookOf(span);
     const thin = span.state === "waiting";
     const wide = at.width > 22 && span.attempt > 1 && span.state === "running";
-    return html`<g key=${index} class="span" data-state=${look === "lost" ? "failed" : look} data-left=${span.left || undefined} data-on=${index === focused || undefined} onPointerEnter=${(event) => onPoint(span, event)} onPointerLeave=${() => onPoint(null)} onClick=${() => onPick(span)}>
+    return html`<g key=${index} class="tl-span" data-state=${look === "lost" ? "failed" : look} data-left=${span.left || undefined} data-on=${index === focused || undefined} onPointerEnter=${(event) => onPoint(span, event)} onPointerLeave=${() => onPoint(null)} onClick=${() => onPick(span)}>
       <rect class="reach" x=${at.x - 1} y="0" width=${at.width + 2} height=${LANE} />
-      ${thin ? html`<path class="wait" d=${`M${at.x} 13h${at.width}`} />` : html`<rect class="bar" x=${at.x} y=${lane.items.length ? 4 : 7} width=${at.width} height=${lane.items.length ? 9 : 12} rx="1.5" fill=${HATCHED[look] ?? undefined} />`}
+      ${thin ? html`<path class="tl-wait" d=${`M${at.x} 13h${at.width}`} />` : html`<rect class="tl-bar" x=${at.x} y=${lane.items.length ? 4 : 7} width=${at.width} height=${lane.items.length ? 9 : 12} rx="1.5" fill=${HATCHED[look] ?? undefined} />`}
       ${wide && html`<text x=${at.x + 5} y=${lane.items.length ? 12 : 16.5}>${span.attempt}</text>`}</g>`;
   };
   const item = (span, index) => {
     const at = place.bar(span);
-    return at && html`<rect key=${index} class="item" data-state=${lookOf(span)} x=${at.x} y=${15 + (index % 3) * 3} width=${at.width} height="2" />`;
+    return at && html`<rect key=${index} class="tl-item" data-state=${lookOf(span)} x=${at.x} y=${15 + (index % 3) * 3} width=${at.width} height="2" />`;
   };
   return html`<g>${lane.spans.map(shape)}${lane.kind === "step" && lane.items.map(item)}</g>`;
 }
@@ -54,7 +54,7 @@ export function Knots({ versions, head, chosen, place, width, onPick, onPoint })
     const own = version.version !== null && (version.version === head || version.version === chosen);
     if (x < -6 || x > width + 6 || (x - before < KNOTS_APART && !own)) continue;
     before = x;
-    drawn.push(html`<path key=${version.version ?? version.created_at + version.current_step} class="knot" data-left=${!version.on_timeline || undefined} data-head=${version.version === head || undefined} data-on=${version.version === chosen || undefined}
+    drawn.push(html`<path key=${version.version ?? version.created_at + version.current_step} class="tl-knot" data-left=${!version.on_timeline || undefined} data-head=${version.version === head || undefined} data-on=${version.version === chosen || undefined}
       d=${`M${x} 8l5 5-5 5-5-5Z`} onClick=${() => onPick(version)} onPointerEnter=${(event) => onPoint(version, event)} onPointerLeave=${() => onPoint(null)} />`);
   }
   return html`<g>${drawn}</g>`;
@@ -66,7 +66,7 @@ export function Backdrop({ ticks, place, width, pauses, folds, now, version }) {
   const at = now === null ? -1 : x(now);
   return html`<svg class="tl-backdrop" width=${width} height="100%" aria-hidden="true">
     ${pauses.map((span, index) => { const bar = place.bar(span); return bar && html`<rect key=${index} class="pause" x=${bar.x} y="0" width=${bar.width} height="100%" />`; })}
-    ${folds.map((fold) => { const bar = place.bar(fold); return bar && html`<rect key=${fold.from} class="fold" x=${bar.x} y="0" width=${bar.width} height="100%" fill="url(#tl-fold)" />`; })}
+    ${folds.map((fold) => { const bar = place.bar(fold); return bar && html`<rect key=${fold.from} class="tl-folded" x=${bar.x} y="0" width=${bar.width} height="100%" fill="url(#tl-fold)" />`; })}
     ${ticks.map((tick) => html`<line key=${tick.at} class="tick" x1=${x(tick.at)} x2=${x(tick.at)} y1="0" y2="100%" />`)}
     ${version !== null && html`<line class="version" x1=${x(version)} x2=${x(version)} y1="0" y2="100%" />`}
     ${at >= 0 && at <= width && html`<line class="now" x1=${at} x2=${at} y1="0" y2="100%" />`}</svg>`;
