@@ -26,32 +26,39 @@ const OVER = new Set(["completed", "failed", "skipped"]);
 const ENDED = new Set(["completed", "failed", "cancelled", "interrupted"]);
 const AT_IT = new Set(["running", "retrying"]);
 
-/** The document after the event. */
-export function applied(document, event) {
-  const next = { ...document, version: event.version ?? document.version, last_update: event.at };
-  if (event.seq !== null) next.last_seq = Math.max(document.last_seq, event.seq);
-  const { event: name, data } = event;
-  if (name in THREAD) {
-    next.status = data.status ?? THREAD[name];
-    next.error = data.error ?? (next.status === "failed" ? document.error : null);
-    next.output = name === "workflow_complete" ? (data.result ?? null) : null;
-    next.completed_at = ENDED.has(next.status) ? event.at : null;
-  } else if (event.step_id !== null && name in STEP && data.index === undefined && (data.item ?? null) === null) {
-    next.steps = stepsAfter(document.steps, event);
-    next.status = during(document.status, name, next.steps);
-    next.started_at = document.started_at ?? event.at;
-    next.current_step = next.steps.find((step) => step.status === "running")?.id ?? null;
-  }
-  if (typeof data.progress === "number" && name !== "step_progress") next.progress = data.progress;
+/** The document after the events: a new one, however many they are. */
+export function applied(document, events) {
+  const next = { ...document, steps: [...document.steps] };
+  const places = new Map(next.steps.map((step, index) => [step.id, index]));
+  for (const event of events) apply(next, places, event);
+  next.current_step = next.steps.find((step) => step.status === "running")?.id ?? null;
   return next;
 }
 
-function stepsAfter(steps, event) {
-  const at = steps.findIndex((step) => step.id === event.step_id);
-  if (at >= 0) return steps.with(at, stepAfter(steps[at], event));
+function apply(next, places, event) {
+  const { event: name, data } = event;
+  Object.assign(next, { version: event.version ?? next.version, last_update: event.at, last_seq: Math.max(next.last_seq, event.seq ?? 0) });
+  if (name in THREAD) {
+    next.status = data.status ?? THREAD[name];
+    next.error = data.error ?? (next.status === "failed" ? next.error : null);
+    next.output = name === "workflow_complete" ? (data.result ?? null) : null;
+    next.completed_at = ENDED.has(next.status) ? event.at : null;
+  } else if (event.step_id !== null && name in STEP && data.index === undefined && (data.item ?? null) === null) {
+    stepsAfter(next.steps, places, event);
+    next.status = during(next.status, name, next.steps);
+    next.started_at ??= event.at;
+  }
+  if (typeof data.progress === "number" && name !== "step_progress") next.progress = data.progress;
+}
+
+function stepsAfter(steps, places, event) {
+  const at = places.get(event.step_id);
+  if (at !== undefined) steps[at] = stepAfter(steps[at], event);
   // A step of a workflow in Python, which is known only now; what undoes a step is none.
-  if (event.event !== "step_start" || event.data.compensates !== undefined) return steps;
-  return [...steps, stepAfter({ id: event.step_id, index: steps.length, agent: null, retry_count: 0, session_id: null, usage: null, variant: null }, event)];
+  else if (event.event === "step_start" && event.data.compensates === undefined) {
+    places.set(event.step_id, steps.length);
+    steps.push(stepAfter({ id: event.step_id, index: steps.length, agent: null, retry_count: 0, session_id: null, usage: null, variant: null }, event));
+  }
 }
 
 /** A thread whose steps all wait waits itself, which no event of its own tells. */

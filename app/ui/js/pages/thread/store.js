@@ -14,6 +14,7 @@ import { texts } from "./texts.js";
 const PACE = 1000;
 const LATE = 400; // what a thread does after its last event is told by none: it is asked for a moment later
 const KEPT = 20_000; // events of the stream that the page keeps, without long results; the log fetches older ones
+const DRAWN = 150; // ms between two drawings of what the stream brings
 const PAGES = 10; // of the timeline, 1,000 step runs each
 
 /** Everything that the page of a thread shows; `stop()` when it is left. */
@@ -90,21 +91,51 @@ export function threadOf(id) {
     });
   }
 
+  // Text goes to its place at once; what may come by the thousand is drawn together.
+  let held = [];
+  let timer = 0;
+  let drawn = 0;
+
   function onEvents(list) {
+    list.forEach(write);
+    const rest = list.filter((one) => one.event !== "step_chunk");
+    if (!rest.length) return;
+    held = held.concat(rest);
+    timer ||= setTimeout(draw, Math.max(0, drawn + DRAWN - performance.now()));
+  }
+
+  function draw() {
+    timer = 0;
+    if (stopped) return;
+    const list = held;
+    held = [];
+    tell(list);
+    drawn = performance.now();
+  }
+
+  function tell(list) {
     const { version } = status.peek();
     const fresh = [];
+    let news = [];
+    const said = new Map();
     let turned = false;
     batch(() => {
       for (const { event: name, data } of list) {
-        if (name === "snapshot") put(data);
-        else if (name === "step_chunk") text.add(data);
-        else if (data.seq === null || data.seq > seen) {
+        if (name === "snapshot") {
+          put(data);
+          news = news.filter((one) => one.seq > data.last_seq);
+        } else if (data.seq === null || data.seq > seen) {
           seen = data.seq ?? seen;
           fresh.push(light(data));
-          take(data);
+          if (name === "step_progress") said.set(data.step_id, data.data);
+          else if (name === "step_start") said.set(data.step_id, null);
           turned ||= name.startsWith("workflow_") || name.startsWith("state_");
+          // A snapshot may be newer than the events behind it, which then only go into the log.
+          if (data.seq !== null && data.seq > status.peek().last_seq) news.push(data);
         }
       }
+      if (said.size) told.value = new Map([...told.peek(), ...said].filter(([, what]) => what !== null));
+      if (news.length) status.value = applied(status.peek(), news);
       if (fresh.length) events.value = [...events.peek(), ...fresh].slice(-KEPT);
     });
     if (!fresh.length) return;
@@ -114,23 +145,12 @@ export function threadOf(id) {
     if (turned || status.peek().version !== version) [refreshTree, refreshVersions].forEach((one) => one());
   }
 
-  function take(event) {
-    const { event: name, data, step_id: step } = event;
-    if (name === "attempt_discarded") text.drop(event);
-    if (name === "step_start") {
-      text.begin(step);
-      if (told.peek().has(step)) tell(step, null);
-    }
-    if (name === "step_progress") tell(step, data);
-    // A snapshot may be newer than the events behind it, which then only go into the log.
-    if (event.seq === null || event.seq > status.peek().last_seq) status.value = applied(status.peek(), event);
-  }
-
-  function tell(step, what) {
-    const next = new Map(told.peek());
-    if (what === null) next.delete(step);
-    else next.set(step, what);
-    told.value = next;
+  /** What an event means for the text that agents stream; in the order of the stream, since a beginning makes it void. */
+  function write({ event: name, data }) {
+    if (name === "step_chunk") text.add(data);
+    else if (name === "attempt_discarded") text.drop(data);
+    else if (name === "step_start") text.begin(data.step_id);
+    else if (name === "workflow_resumed" && data.data.trigger === "recovery") (data.data.steps ?? []).forEach(text.begin);
   }
 
   // A thread that had ended may go on, by somebody else's doing too: the feed tells.
@@ -139,8 +159,15 @@ export function threadOf(id) {
       if (stream || !status.peek()) return;
       if (list.some(({ data }) => data.thread_id === id && data.seq > status.peek().last_seq)) again();
     },
-    onOpen() { if (!stream) again(); },
+    onOpen() { if (!stream) look(); },
   });
+
+  /** Whether it has gone on, without asking for all of it. */
+  async function look() {
+    if (!status.peek()) return void begin();
+    const found = await get("/threads", { params: { ids: id } }).catch(() => null);
+    if (!stopped && !stream && found && (found.threads[0]?.last_seq ?? 0) !== status.peek().last_seq) again();
+  }
 
   async function begin() {
     const found = await ask();
@@ -169,6 +196,7 @@ export function threadOf(id) {
     reload: again,
     stop() {
       stopped = true;
+      clearTimeout(timer);
       unwatch();
       unlisten();
       stream?.close();
