@@ -84,7 +84,7 @@ function Again({ thread, given, close }) {
   const ready = plan && !(plan instanceof Error);
   return html`<${Dialog} title="Run again from a step" close=${close} submit=${submit} disabled=${!ready} kind=${ready && plan.irreversible.length ? "danger main" : "main"}
     action=${ready ? `Run ${plural(plan.would_run.length, "step")}` : "Run again"}>
-    <p>The step and all that depends on it run again; what else has completed is kept. Nothing that was is lost: the versions of before stay in the history.</p>
+    <p>The step and all that depends on it run again; what else has completed is kept. Nothing is lost: the earlier versions stay in the history.</p>
     <${Field} id="again-step" label="From"><select id="again-step" autofocus value=${step} onChange=${(event) => setStep(event.target.value)}>${steps.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}</select><//>
     <${Plan} plan=${plan} />
   <//>`;

@@ -143,7 +143,7 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
   };
   // The thread's own lane stays in sight.
   return html`<div class="tl-first">${backdrop}${row(lanes[0], 0)}</div>
-    <div class="tl-lanes" ref=${box} style=${{ maxHeight: `${TALL}px` }} onScroll=${(event) => setTop(event.currentTarget.scrollTop)}>
+    <div class="tl-lanes" ref=${box} role="group" aria-label="Lanes of the steps" tabindex="0" style=${{ maxHeight: `${TALL}px` }} onScroll=${(event) => setTop(event.currentTarget.scrollTop)}>
       <div class="tl-space" style=${{ height: `${(lanes.length - 1) * LANE}px` }}>${backdrop}${shown.map((lane, offset) => row(lane, first + offset))}</div></div>`;
 }
 
@@ -192,9 +192,10 @@ function pointed(body, event) {
 function useWidth(body) {
   const [width, setWidth] = useState(600);
   useLayoutEffect(() => {
-    const look = () => setWidth(Math.max(80, body.current.clientWidth - parseFloat(getComputedStyle(body.current).getPropertyValue("--label"))));
+    const node = body.current;
+    const look = () => setWidth(Math.max(80, node.clientWidth - parseFloat(getComputedStyle(node).getPropertyValue("--label"))));
     const watcher = new ResizeObserver(look);
-    watcher.observe(body.current);
+    watcher.observe(node);
     look();
     return () => watcher.disconnect();
   }, []);
