@@ -13,16 +13,23 @@ export function StreamText({ text, going, label, height = 400 }) {
   useLayoutEffect(() => {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [text.value, follows]);
+  // Text that comes fast would win over the reader's wheel: the wish to go up counts, not where it has led so far.
+  const before = useRef(0);
   const onScroll = () => {
     const { scrollHeight, scrollTop, clientHeight } = box.current;
-    setFollows(scrollHeight - scrollTop - clientHeight < NEAR);
+    if (scrollTop > before.current && scrollHeight - scrollTop - clientHeight < NEAR) setFollows(true);
+    before.current = scrollTop;
   };
+  const stop = () => setFollows(false);
+  const onKeyDown = (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) stop(); };
+  const onWheel = (event) => { if (event.deltaY < 0) stop(); };
+  const onPointerDown = (event) => { if (event.target === box.current) stop(); }; // its scroll bar
   const toEnd = () => {
     setFollows(true);
     box.current.scrollTop = box.current.scrollHeight;
   };
   return html`<div class="streaming" data-going=${going || undefined}>
-    <div class="text" ref=${box} tabindex="0" role="log" aria-live="off" aria-label=${label} style=${{ maxHeight: `${height}px` }} onScroll=${onScroll}>
+    <div class="text" ref=${box} tabindex="0" role="log" aria-live="off" aria-label=${label} style=${{ maxHeight: `${height}px` }} onScroll=${onScroll} onWheel=${onWheel} onTouchMove=${stop} onKeyDown=${onKeyDown} onPointerDown=${onPointerDown}>
       ${gone > 0 && html`<p class="faint">${number(gone)} characters stand before this.</p>`}
       ${blocks.map((block, index) => html`<${Block} key=${first + index} text=${block} />`)}<div>${last}${going && html`<span class="caret" aria-hidden="true"></span>`}</div>
     </div>
