@@ -4,6 +4,7 @@ import { number } from "../../../lib/words.js";
 import { Button } from "../../../kit/bits.js";
 
 const NEAR = 24; // px from the end that still count as its end
+const SETTLED = 400; // ms
 
 /** `text` is a signal as `texts().of()` gives it; `going` while more may come. */
 export function StreamText({ text, going, label, height = 400 }) {
@@ -15,12 +16,17 @@ export function StreamText({ text, going, label, height = 400 }) {
   }, [text.value, follows]);
   // Text that comes fast would win over the reader's wheel: the wish to go up counts, not where it has led so far.
   const before = useRef(0);
+  const stopped = useRef(-SETTLED);
   const onScroll = () => {
     const { scrollHeight, scrollTop, clientHeight } = box.current;
-    if (scrollTop > before.current && scrollHeight - scrollTop - clientHeight < NEAR) setFollows(true);
+    const own = performance.now() - stopped.current > SETTLED; // and no scrolling of ours that is told late
+    if (own && scrollTop > before.current && scrollHeight - scrollTop - clientHeight < NEAR) setFollows(true);
     before.current = scrollTop;
   };
-  const stop = () => setFollows(false);
+  const stop = () => {
+    stopped.current = performance.now();
+    setFollows(false);
+  };
   const onKeyDown = (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) stop(); };
   const onWheel = (event) => { if (event.deltaY < 0) stop(); };
   const onPointerDown = (event) => { if (event.target === box.current) stop(); }; // its scroll bar
