@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 OF_THREADS = (
     "AcceptedAnswer",
+    "BulkAnswer",
     "ForkedAnswer",
     "GateAnsweredAnswer",
     "ResumedAnswer",
@@ -28,6 +29,8 @@ LISTED = (
     "ExecutionEntry",
     "GateAnswer",
     "HistoryEntry",
+    "ThreadCountsAnswer",
+    "ThreadEntry",
     "ValidationAnswer",
     "VersionAnswer",
     "WorkflowAnswer",
@@ -68,6 +71,8 @@ BODIES = {
     "ResumeFields": ("ResumeRequest", set[str]()),
     # With dry_run the answer is another one.
     "RollbackFields": ("RollbackRequest", {"to_version", "dry_run"}),
+    "BulkCancelFields": ("BulkCancelRequest", {"thread_ids"}),
+    "BulkFields": ("BulkRequest", {"thread_ids"}),
     "CancelFields": ("CancelRequest", set[str]()),
     "ForkFields": ("ForkRequest", set[str]()),
     "GateFields": ("GateRequest", {"answer"}),
@@ -87,6 +92,8 @@ QUERIES = {
     "GateFilters": "/api/gates",
     "HistoryFilters": "/api/invoke/history/{thread_id}",
     "PageFilters": "/api/workflows",
+    "ThreadCountFilters": "/api/threads/counts",
+    "ThreadFilters": "/api/threads",
 }
 QUERIES_OF_PARTS = {
     "AgentFilters": "/api/agents",

@@ -106,6 +106,18 @@ class HistoryEntry(TypedDict):
     hidden: NotRequired[bool]
 
 
+class OpenStep(TypedDict):
+    """A step that has begun and not ended. `waits`: what for, where that is known."""
+
+    id: str
+    status: StepStatus
+    agent: str | None
+    attempt: int
+    started_at: str | None
+    next_attempt_at: str | None
+    waits: Literal["gate", "message", "signal", "child", "sleep"] | None
+
+
 class ProblemItem(TypedDict):
     """One fault: an RFC 6901 JSON pointer and what is wrong there."""
 
@@ -150,6 +162,46 @@ class StepRunDocument(TypedDict):
     reused: bool
     agent_version: int | None
     usage: Usage | None
+
+
+class ThreadCountsAnswer(TypedDict):
+    """Threads by status, each counted up to `capped_at`; `whole` false: more than are looked at might have been
+    counted.
+    """
+
+    counts: dict[str, int]
+    total: int
+    capped_at: int
+    whole: bool
+
+
+class ThreadEntry(TypedDict):
+    """A thread by its present execution, whose times these are. `open` are the first five steps that have begun and
+    not ended, `open_more` how many more there are; `steps_total` is null for a workflow in Python.
+    """
+
+    thread_id: str
+    execution_id: str
+    workflow: str
+    workflow_version: int | None
+    kind: str
+    status: Status
+    version: int
+    last_seq: int
+    title: str | None
+    steps_total: int | None
+    steps_done: int
+    progress: float
+    open: list[OpenStep]
+    open_more: int
+    error: ErrorDocument | None
+    usage: Usage | None
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    updated_at: str
+    triggered_by: str | None
+    parent_thread_id: str | None
 
 
 class ValidationAnswer(TypedDict):
