@@ -118,7 +118,7 @@ class PostgresThreads(ThreadList):
         if where.triggered_by is not None:
             statement = _SQL["counts_by_time"].replace("/* source */", source)
         else:
-            one = _SQL["counts_by_status"].replace("/* source */", _SQL["by_status"])
+            one = _SQL["counts_by_status"].replace("/* source */", _SQL[_of_one(where)])
             statement = _of_each(one, where.statuses or Status)
         query, values = queries.filtered(statement, given, *first, COUNTED)
         rows = await self._fetch(query, *values)
@@ -189,8 +189,13 @@ def _source(where: ThreadFilter, span: int) -> tuple[str, list[tuple[str, Any]],
     ]
     source = _SQL["by_time"]
     if where.triggered_by is None and (where.statuses or where.workflow is not None):
-        source = _SQL["several"].replace("/* each */", _of_each(_SQL["by_status"], where.statuses or Status))
+        source = _SQL["several"].replace("/* each */", _of_each(_SQL[_of_one(where)], where.statuses or Status))
     return source, given, [span, sorted(where.statuses), where.children, where.workflow]
+
+
+def _of_one(where: ThreadFilter) -> str:
+    """What looks at executions of one status."""
+    return "by_status" if where.workflow is None else "by_workflow"
 
 
 def _of_each(statement: str, statuses: Iterable[Status]) -> str:

@@ -18,6 +18,14 @@ WHERE e.status = '/* status */' /* filters */
 ORDER BY e.created_at DESC, e.id DESC
 LIMIT $1::bigint;
 
+-- by_workflow --
+-- The same of one workflow, in an order that the index by time does not have: a plan that is kept knows no workflow by name, and
+-- would look through all executions for those of a rare one.
+SELECT {looked_at} FROM workflow_executions AS e
+WHERE e.status >= '/* status */' AND e.status <= '/* status */' /* filters */
+ORDER BY e.status, e.created_at DESC, e.id DESC
+LIMIT $1::bigint;
+
 -- several --
 SELECT * FROM (/* each */) AS e
 ORDER BY e.created_at DESC, e.id DESC
@@ -31,9 +39,10 @@ WHERE t.thread_id = e.thread_id AND t.execution_id = e.id
     AND (cardinality($2::text[]) = 0 OR e.status = ANY ($2::text[])) AND ($4::text IS NULL OR e.workflow_name = $4)
     AND ($3::boolean OR (t.parent_thread_id IS NULL AND NOT (
         e.workflow_name = 'replay' AND e.workflow_version IS NULL AND EXISTS (
-            SELECT FROM workflow_executions AS f
-            WHERE f.thread_id = e.thread_id AND f.kind = 'invoke' AND f.parameters IS NOT NULL
-                AND execution_origin(f.parameters) IS NOT NULL
+            SELECT FROM (
+                SELECT kind, parameters FROM workflow_executions WHERE thread_id = e.thread_id OFFSET 0
+            ) AS f
+            WHERE f.kind = 'invoke' AND execution_origin(f.parameters) IS NOT NULL
         )
     )))
 OFFSET 0
@@ -151,11 +160,8 @@ SELECT id, json_array_length(backstitch_readable(document) -> 'steps') AS steps 
 
 -- counts_by_status --
 -- $1: executions to look at, $2: the statuses, $3: children too, $4: the workflow, $5: how far to count.  One for each status.
-SELECT '/* status */' AS status, counted.number, counted.number < $5::bigint AND $1::bigint <= (
-    SELECT count(*) FROM (
-        SELECT FROM workflow_executions AS e WHERE e.status = '/* status */' /* filters */ LIMIT $1::bigint
-    ) AS all_of_it
-) AS cut
+SELECT '/* status */' AS status, counted.number,
+    counted.number < $5::bigint AND $1::bigint <= (SELECT count(*) FROM (/* source */) AS all_of_it) AS cut
 FROM (
     SELECT count(*) AS number FROM (
         SELECT FROM (/* source */) AS e CROSS JOIN LATERAL ({wanted}) AS t LIMIT $5::bigint
