@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 _SQL: Final = queries.load("threads")
 _SPAN_GROWTH: Final = 4
-_WEIGHT: Final = 16_000_000
-"""Bytes of inputs, as they are stored, that one statement reads."""
+_WEIGHT: Final = 8_000_000
+"""Bytes of inputs, as they are stored, that one statement looks for a text in."""
+_TITLES: Final = 4_000_000
+"""The same of long inputs whose beginnings are read: for that they are unpacked whole."""
 _RUNS: Final = 200
 """Step runs of a thread that are looked at; of those with more, so many in all."""
 _MANY_RUNS: Final = 100_000
@@ -126,7 +128,7 @@ class PostgresThreads(ThreadList):
         return ThreadCounts(counts=counts, whole=not any(row["cut"] for row in rows))
 
     async def _entries(self, ids: Sequence[str]) -> list[ListedThread]:
-        rows = await self._fetch(_SQL["entries"], list(ids), _WEIGHT, HEAD)
+        rows = await self._fetch(_SQL["entries"], list(ids), _TITLES, HEAD)
         lengths = await self._lengths_of({str(row["definition_id"]) for row in rows})
         runs = await self._runs(rows)
         open_runs = await self._open(runs)

@@ -33,6 +33,14 @@ INSERT INTO workflow_steps (thread_id, id, execution_id, key_execution_id, step_
 SELECT 't-1', gen_random_uuid(), execution_id, execution_id, 's' || n, n, CASE WHEN n = 1 THEN 'running' ELSE 'completed' END, 1
 FROM threads, generate_series(1, 3000) AS n WHERE thread_id = 't-1'
 """
+_LONG = """
+UPDATE workflow_executions AS e SET input = to_json(long.text)
+FROM (
+    SELECT t.thread_id, string_agg(md5(t.thread_id || n), '') AS text FROM threads AS t, generate_series(1, 400) AS n
+    WHERE t.thread_id <> 't-4' GROUP BY 1
+) AS long
+WHERE e.thread_id = long.thread_id
+"""
 
 
 class _Explaining:
@@ -131,3 +139,15 @@ async def test_long_inputs_are_searched_a_few_at_a_time(database_url: str, monke
         found, pages = found + ids, pages + 1
     await connection.close()
     assert (found, pages) == ([f"t-{n}" for n in range(1, 6)], 5)
+
+
+async def test_of_many_long_inputs_on_a_page_the_first_are_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.threads._TITLES", 1)
+    connection: Any = await asyncpg.connect(database_url)
+    await connection.execute(_FILL.replace("4000", "4"))
+    await connection.execute(_LONG)
+    found = (await PostgresThreads(connection).page(ThreadFilter())).threads
+    await connection.close()
+    assert [len(one.head or "") for one in found] == [2_048, 0, 0, 5]

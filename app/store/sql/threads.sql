@@ -96,7 +96,7 @@ WHERE wanted OR place = last
 ORDER BY place;
 
 -- entries --
--- Of short inputs, and of the first long ones that together weigh no more than $2 bytes as they are stored, the first $3
+-- Of short inputs, and of the first long ones until they together weigh more than $2 bytes as they are stored, the first $3
 -- characters.  What a thread is at may have changed since it was found: this is how it stands.
 SELECT t.thread_id, t.tenant, t.definition_id, t.execution_id, t.status, t.epoch, t.rev, t.incarnation_id, t.head_version,
     t.last_version, t.last_seq, t.wake_at, t.signal, t.queue, t.priority, t.recoveries, t.parent_thread_id, t.parent_run_id,
@@ -104,13 +104,14 @@ SELECT t.thread_id, t.tenant, t.definition_id, t.execution_id, t.status, t.epoch
     e.parameters, e.triggered_by, e.external_run_id, e.created_at AS execution_created_at, e.started_at, e.completed_at, e.error,
     coalesce(c.progress, 0) AS head_progress, c.execution_id AS head_execution_id,
     CASE WHEN pg_column_size(given.value) <= 4096
-        OR sum(pg_column_size(given.value)) FILTER (WHERE pg_column_size(given.value) > 4096) OVER (ORDER BY wanted.place) <= $2::bigint
+        OR coalesce(sum(pg_column_size(given.value)) FILTER (WHERE pg_column_size(given.value) > 4096) OVER before, 0) <= $2::bigint
         THEN left(given.value::text, $3::int) END AS head
 FROM unnest($1::text[]) WITH ORDINALITY AS wanted (thread_id, place)
 JOIN threads AS t ON t.thread_id = wanted.thread_id
 JOIN workflow_executions AS e ON e.thread_id = t.thread_id AND e.id = t.execution_id
 LEFT JOIN checkpoints AS c ON c.thread_id = t.thread_id AND c.version = t.head_version
 CROSS JOIN LATERAL ({own_input}) AS given
+WINDOW before AS (ORDER BY wanted.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ORDER BY wanted.place;
 
 -- runs --
