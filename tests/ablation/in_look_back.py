@@ -216,13 +216,6 @@ ending(
     "jsontext.dumps(course.output())",
     SECRETS + "test_what_a_workflow_in_python_gives_or_raises_loses_it",
 )
-
-ROOMS = (
-    *(coded, ending),
-    *(events, reads, listing, step, context, gates, problems, net, references),
-    *(lines, keeping, threads, book, rotation),
-)
-
 STEPS = "api/test_steps.py::"
 steer = Room("app/api/steer.py", promise="G8")
 steer(
@@ -243,4 +236,12 @@ graph(
     'return _USER.sub(r"\\g<scheme>", url)',
     "return url",
     "unit/domain/test_graph.py::test_a_label_is_what_the_step_calls_without_secrets[does0-GET https://host:8/a/b]",
+)
+
+ROOMS = (
+    *(coded, ending),
+    *(events, reads, listing, step, context, gates, problems, net, references),
+    *(lines, keeping, threads, book, rotation),
+    steer,
+    graph,
 )
