@@ -216,6 +216,27 @@ ending(
     "jsontext.dumps(course.output())",
     SECRETS + "test_what_a_workflow_in_python_gives_or_raises_loses_it",
 )
+STEPS = "api/test_steps.py::"
+steer = Room("app/api/steer.py", promise="G8")
+steer(
+    "a dry resume changes nothing",
+    "    if wanted.dry_run:\n        return await _resume_ahead(services, command)\n",
+    "",
+    STEPS + "test_a_dry_resume_tells_what_would_run_and_changes_nothing[memory]",
+)
+steer(
+    "a dry rollback changes nothing",
+    "    if wanted.dry_run:\n        return await _rollback_ahead(services, command)\n",
+    "",
+    STEPS + "test_a_dry_rollback_tells_what_it_would_undo_do_and_leave[memory]",
+)
+graph = Room("app/domain/views/graph.py", promise="-")
+graph(
+    "the graph tells no password of a URL",
+    'return _USER.sub(r"\\g<scheme>", url)',
+    "return url",
+    "unit/domain/test_graph.py::test_a_label_is_what_the_step_calls_without_secrets[does0-GET https://host:8/a/b]",
+)
 
 listed = Room("app/store/sql/threads.sql")
 listed(
@@ -248,4 +269,6 @@ ROOMS = (
     *(coded, ending, listed, title),
     *(events, reads, listing, step, context, gates, problems, net, references),
     *(lines, keeping, threads, book, rotation),
+    steer,
+    graph,
 )
