@@ -224,7 +224,7 @@ def _listed(row: Record, lengths: dict[str, int | None], runs: Record, open_runs
     known: dict[str, Any] = {
         name: str(value) if name in _IDS and value is not None else value for name, value in row.items()
     }
-    of_thread = {**known, "status": Status(row["status"])}
+    of_thread: dict[str, Any] = {**known, "status": Status(row["status"])}
     thread = ThreadRecord(**{name: of_thread[name] for name in _THREAD})
     execution = ExecutionRecord(
         id=thread.execution_id,
