@@ -53,7 +53,7 @@ export function Rollback({ thread, version, close, editing = false }) {
       ${editing && html`<p>A version never changes. So this rolls the thread back to v${version} and goes on from there with other values; v${version} itself stays as it is.</p>
         ${ends ? html`<p class="note wrong">v${version} is an end: nothing runs after it that could see other values. Choose an earlier version.</p>` : html`<${Variables} id="edit" known=${known} asked=${asked} set=${set} open />`}`}
       <p>The head moves from v${found.from_version} to v${found.to_version}. Nothing is deleted.</p>
-      <${Plan} plan=${found} compensate=${asked.compensate} />
+      <${Plan} plan=${found} compensate=${asked.compensate} nodes=${thread.definition.value.value?.graph?.nodes} />
       <${Options} found=${found} asked=${asked} set=${set} />
       ${!ends && !editing && html`<${Variables} id="set" known=${known} asked=${asked} set=${set} />`}
       <${OtherAgents} thread=${thread} found=${found} asked=${asked} set=${set} faults=${faults} />
