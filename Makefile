@@ -13,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check client-types vendor format bench bench-compare bench-scale requirements
+.PHONY: help setup run test chaos check client-types vendor screenshots format bench bench-compare bench-scale requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -23,6 +23,7 @@ help:
 	@echo "make check         ruff, pyright, import-linter, length of files"
 	@echo "make client-types  write the types of the Python client again, from the OpenAPI document"
 	@echo "make vendor        fetch the libraries of the page again (app/ui/vendor; needs npm)"
+	@echo "make screenshots   take the pictures of the pages in docs/images again (needs chromium)"
 	@echo "make format        ruff's fixes and format"
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
 	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
@@ -53,6 +54,10 @@ client-types:
 vendor:
 	@$(SETUP) dev
 	$(BIN)/python scripts/vendor_ui.py
+
+screenshots:
+	@$(SETUP) test
+	$(BIN)/python -m tests.browser.screenshots
 
 check:
 	@$(SETUP) dev

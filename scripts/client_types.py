@@ -19,6 +19,8 @@ OF_THREADS = (
     "AcceptedAnswer",
     "ForkedAnswer",
     "GateAnsweredAnswer",
+    "PreviewAnswer",
+    "ResumePreviewAnswer",
     "ResumedAnswer",
     "RolledBackAnswer",
     "StatusDocument",
@@ -28,10 +30,9 @@ LISTED = (
     "ExecutionEntry",
     "GateAnswer",
     "HistoryEntry",
-    "ValidationAnswer",
+    "StepRunAnswer",
     "VersionAnswer",
-    "WorkflowAnswer",
-    "WorkflowEntry",
+    "WorkersAnswer",
 )
 OF_PARTS = {
     "agents": ("AgentAnswer", "AgentEventAnswer", "AgentHealthAnswer", "DeletedAgentAnswer"),
@@ -62,11 +63,12 @@ OF_PARTS = {
         "WebhookAnswer",
         "WebhookSecretAnswer",
     ),
+    "workflows": ("ValidationAnswer", "WorkflowAnswer", "WorkflowEntry"),
 }
 BODIES = {
     "StartFields": ("StartRequest", {"workflow", "input"}),
-    "ResumeFields": ("ResumeRequest", set[str]()),
     # With dry_run the answer is another one.
+    "ResumeFields": ("ResumeRequest", {"dry_run"}),
     "RollbackFields": ("RollbackRequest", {"to_version", "dry_run"}),
     "CancelFields": ("CancelRequest", set[str]()),
     "ForkFields": ("ForkRequest", set[str]()),
@@ -87,6 +89,7 @@ QUERIES = {
     "GateFilters": "/api/gates",
     "HistoryFilters": "/api/invoke/history/{thread_id}",
     "PageFilters": "/api/workflows",
+    "StepRunFilters": "/api/invoke/steps/{thread_id}/{step_id}",
 }
 QUERIES_OF_PARTS = {
     "AgentFilters": "/api/agents",

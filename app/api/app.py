@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.api import (
     agents,
     breakers,
+    bulk,
     config,
     events,
     follow,
@@ -37,6 +38,7 @@ from app.api import (
     steer,
     steps,
     tasks,
+    threads,
     transfer,
     travel,
     triggers,
@@ -44,6 +46,7 @@ from app.api import (
     usage,
     waits,
     webhooks,
+    workers,
     workflows,
 )
 from app.api.cross_origin import cross_origin
@@ -84,6 +87,8 @@ _OTHERS: Final = (
     look.execution_router,
     events.router,
     monitor.router,
+    threads.router,
+    bulk.router,
     logs.router,
     items.router,
     usage.router,
@@ -101,6 +106,7 @@ _OTHERS: Final = (
     triggers.router,
     schedules.router,
     config.router,
+    workers.router,
     health.router,
 )
 _DESCRIPTION: Final = (

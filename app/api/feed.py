@@ -13,6 +13,7 @@ from app.api import cursors
 from app.api.sse import GOODBYE, OUTAGE_PAUSE, RETRY, WAITING, Heart, Piece
 from app.domain import jsontext
 from app.domain.errors import Unavailable
+from app.domain.views.events import compact_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -35,26 +36,36 @@ _ERROR_PAUSE: Final = 1.0
 class FeedFrame:
     """An item of the feed, encoded once for all its readers."""
 
-    __slots__ = ("_bytes", "item")
+    __slots__ = ("_bytes", "_compact", "item")
 
     def __init__(self, item: FeedItem) -> None:
         self.item = item
         self._bytes: bytes | None = None
+        self._compact: bytes | None = None
 
     def encoded(self) -> bytes:
         """The event's frame with the feed's cursor for an id and its workflow's name."""
         if self._bytes is None:
             event = self.item.event
-            data = f'{event.json()[:-1]},"workflow":{jsontext.dumps(self.item.workflow)}}}'
-            cursor = cursors.of_position(self.item.position)
-            self._bytes = f"id: {cursor}\nevent: {event.name}\ndata: {data}\n\n".encode()
+            self._bytes = self._framed(f'{event.json()[:-1]},"workflow":{jsontext.dumps(self.item.workflow)}}}')
         return self._bytes
+
+    def compact(self) -> bytes:
+        """The same without the result and without long values."""
+        if self._compact is None:
+            self._compact = self._framed(compact_json(self.item.event, self.item.workflow))
+        return self._compact
+
+    def _framed(self, data: str) -> bytes:
+        cursor = cursors.of_position(self.item.position)
+        return f"id: {cursor}\nevent: {self.item.event.name}\ndata: {data}\n\n".encode()
 
 
 class FeedReader:
-    """What one watcher has not read yet."""
+    """What one watcher has not read yet; `results`: whether it wants those too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, results: bool = True) -> None:
+        self.results = results
         self.items: deque[FeedFrame] = deque()
         self.lagged = False
         self.news = asyncio.Event()
@@ -139,9 +150,12 @@ class Feed:
         start = self._position
         if start is None:
             return 0
-        items = await self._services.reads.feed(start, PAGE)
+        results = any(reader.results for reader in self._readers)
+        items = await self._services.reads.feed(start, PAGE, results=results)
         if not items or self._position != start:  # everybody left, and perhaps others came, while it was read
             return 0
+        if not results and any(reader.results for reader in self._readers):  # one came who wants them: once more
+            return PAGE
         self._position = items[-1].position
         frames = [FeedFrame(item) for item in items]
         for reader in self._readers:
@@ -163,7 +177,10 @@ class Feed:
 class FeedStream:
     """One reader of the feed."""
 
-    def __init__(self, services: Services, feed: Feed, where: FeedFilter, after: FeedPosition | None) -> None:
+    def __init__(
+        self, services: Services, feed: Feed, where: FeedFilter, after: FeedPosition | None, *, compact: bool = False
+    ) -> None:
+        self._compact = compact
         self._services = services
         self._feed = feed
         self._where = where
@@ -173,7 +190,7 @@ class FeedStream:
     async def frames(self) -> AsyncIterator[bytes]:
         """What is newer than the cursor, then everything as it happens, until the service or the reader goes."""
         while not self._feed.closing:
-            reader = FeedReader()
+            reader = FeedReader(results=not self._compact)
             try:
                 async for chunk in self._followed(reader):
                     yield chunk
@@ -205,7 +222,7 @@ class FeedStream:
     async def _replay(self, until: FeedPosition) -> AsyncIterator[bytes]:
         """What the table has between the cursor and the place from which on the reader is served."""
         while self._cursor is not None and self._cursor < until and not self._feed.closing:
-            page = await self._services.reads.feed(self._cursor, PAGE)
+            page = await self._services.reads.feed(self._cursor, PAGE, results=not self._compact)
             for chunk in self._passed([FeedFrame(item) for item in page]):
                 yield chunk
             if len(page) < PAGE:
@@ -234,7 +251,7 @@ class FeedStream:
             self._cursor = item.position
             if self._where.workflow not in (None, item.workflow) or self._where.status not in (None, item.status):
                 continue
-            if piece.add(frame.encoded()):
+            if piece.add(frame.compact() if self._compact else frame.encoded()):
                 yield piece.take()
         if chunk := piece.take():
             yield chunk

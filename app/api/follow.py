@@ -164,7 +164,8 @@ async def stream_all(request: Request, query: Annotated[FeedQuery, FromQuery()])
     after = cursors.position(query.after) if query.after is not None else None
     after = _seen(request.headers.get("last-event-id")) or after
     where = FeedFilter(workflow=query.workflow, status=query.status)
-    return EventStream(FeedStream(state["services"], state["feed"], where, after).frames())
+    feed = FeedStream(state["services"], state["feed"], where, after, compact=query.compact)
+    return EventStream(feed.frames())
 
 
 def _seen(header: str | None) -> FeedPosition | None:

@@ -207,6 +207,7 @@ class FeedQuery(Query):
     workflow: Annotated[str | None, Field(description="Of the workflow of that name.")] = None
     status: Annotated[Status | None, Field(description="Of threads that are now in that status.")] = None
     after: Annotated[str | None, Field(description="The `id` of an event of this feed.")] = None
+    compact: Annotated[bool, Field(description="Without results, and without the long values of `data`.")] = False
 
 
 class Page(Query):

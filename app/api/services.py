@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from app.api.feed import Feed
-    from app.api.services_agents import AgentDesk, Breakers, QueueDesk
+    from app.api.services_agents import AgentDesk, Breakers, QueueDesk, Workforce
     from app.api.sse import Streams
     from app.domain.commands import Accepted, Check, ForkCommand, Forked, ResumeCommand, RollbackCommand, StartCommand
     from app.domain.config import ConfigChange, ShownSetting
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.domain.sdk_threads import SdkThreads
     from app.domain.spec import WorkflowSpec
     from app.domain.state import Refs, State
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.tools import ServerReport
     from app.domain.transition import Transition
@@ -224,6 +225,8 @@ class Services(Protocol):
     @property
     def timelines(self) -> Timelines: ...
     @property
+    def threads(self) -> ThreadList: ...
+    @property
     def logs(self) -> LogDesk: ...
     @property
     def retention(self) -> Retention: ...
@@ -243,6 +246,8 @@ class Services(Protocol):
     def sdk_threads(self) -> SdkThreads: ...
     @property
     def webhooks(self) -> WebhookDesk: ...
+    @property
+    def workforce(self) -> Workforce: ...
     @property
     def durable(self) -> bool: ...
     @property

@@ -1,4 +1,4 @@
-"""What the routes of agents, breakers and queues need of the wired service."""
+"""What the routes of agents, breakers, queues and workers need of the wired service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.domain.errors import Problem
     from app.domain.metrics import Tally
     from app.domain.queues import QueueReport, QueueSettings
+    from app.domain.workers import WorkerRecord
     from app.engine.agents import Directory
 
 
@@ -43,3 +44,15 @@ class QueueDesk(Protocol):
 
     async def report(self, name: str | None = None) -> list[QueueReport]: ...
     async def configure(self, settings: QueueSettings, /) -> QueueReport: ...
+
+
+class Workforce(Protocol):
+    """The processes on this store."""
+
+    @property
+    def own(self) -> str: ...
+    @property
+    def lease(self) -> float: ...
+    @property
+    def slots(self) -> tuple[int, int]: ...
+    async def listed(self) -> list[WorkerRecord]: ...

@@ -37,6 +37,7 @@ from app.engine.replay import Replays
 from app.engine.tickets import Tickets
 from app.engine.waits import Waits
 from app.engine.worker import Worker
+from app.engine.workforce import Workforce
 from app.telemetry.metrics_parts import WaitFigures
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _services(of: _Engine) -> Services:
         metrics=of.metrics,
         events=store.events,
         timelines=store.timelines,
+        threads=store.threads,
         logs=of.logs,
         pool=store.pool,
         parts=open_health(settings, store, parts),
@@ -149,6 +151,7 @@ def _services(of: _Engine) -> Services:
         tickets=Tickets(store.keys, utc_now),
         sdk_threads=store.sdk_threads,
         webhooks=of.reach.webhooks.desk,
+        workforce=Workforce(store=store.workers, worker=of.worker, lease=settings.lease_seconds),
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Reads
     from app.domain.registry import Registry
     from app.domain.sdk_threads import SdkThreads
+    from app.domain.thread_list import ThreadList
     from app.domain.timeline import Timelines
     from app.domain.upkeep import Upkeep
     from app.engine.admission import Admission
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from app.engine.travel import Travel
     from app.engine.waits import Waits
     from app.engine.worker import Worker
+    from app.engine.workforce import Workforce
     from app.runners.mcp_servers import McpServers
     from app.store.pool import Pool
     from app.store.writer import GroupWriter
@@ -76,6 +78,7 @@ class Services:
     metrics: Metrics
     events: EventLog
     timelines: Timelines
+    threads: ThreadList
     logs: LogKeeper
     pool: Pool | None
     parts: Health
@@ -89,6 +92,7 @@ class Services:
     tickets: Tickets
     sdk_threads: SdkThreads
     webhooks: WebhookDesk
+    workforce: Workforce
 
     async def health(self) -> Mapping[str, Mapping[str, Any]]:
         """Every part by name with its `status`; quick, whatever hangs."""

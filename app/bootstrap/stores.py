@@ -44,6 +44,7 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
 from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
+from app.store.memory_threads import MemoryThreads
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
@@ -51,6 +52,7 @@ from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_versions import MemoryVersions
 from app.store.memory_waits import MemoryWaits
 from app.store.memory_webhooks import MemoryWebhooks, WebhookTables
+from app.store.memory_workers import MemoryWorkers
 from app.store.messages import open_messages
 from app.store.metrics import PostgresMetrics
 from app.store.migrate import upgrade
@@ -60,6 +62,7 @@ from app.store.restored import place_anew
 from app.store.retention import PostgresRetention
 from app.store.schedules import PostgresSchedules
 from app.store.sdk_threads import PostgresSdkThreads
+from app.store.threads import PostgresThreads
 from app.store.timelines import PostgresTimelines
 from app.store.transfer import PostgresArchive
 from app.store.travel import PostgresTravels
@@ -69,6 +72,7 @@ from app.store.versions import PostgresVersions
 from app.store.waits import PostgresWaits
 from app.store.webhook_queue import PostgresDeliveries
 from app.store.webhooks import PostgresDeliveryLog, PostgresWebhooks
+from app.store.workers import PostgresWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +88,7 @@ if TYPE_CHECKING:
     from app.domain.retention import RetentionStore
     from app.domain.schedule_store import ScheduleStore
     from app.domain.sdk_threads import SdkThreads
+    from app.domain.thread_list import ThreadList
     from app.domain.tickets import Keys
     from app.domain.timeline import Timelines
     from app.domain.transfer import Archive
@@ -92,6 +97,7 @@ if TYPE_CHECKING:
     from app.domain.upkeep import Upkeep
     from app.domain.waits import WaitBook
     from app.domain.webhook_store import DeliveryLog, DeliveryQueue, WebhookBook
+    from app.domain.workers import Workers
     from app.settings import Settings
     from app.store.journal import PostgresJournal
     from app.store.pool import Pool
@@ -111,6 +117,7 @@ class Store:
     upkeep: Upkeep
     events: EventLog
     timelines: Timelines
+    threads: ThreadList
     logs: LogBook
     retention: RetentionStore
     config: ConfigStore
@@ -126,6 +133,7 @@ class Store:
     deliveries: DeliveryQueue
     delivery_log: DeliveryLog
     waits: WaitBook
+    workers: Workers
     durable: bool
     fallback: str | None = None
     alone: Callable[[], bool] = field(default=lambda: False)
@@ -177,6 +185,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         upkeep=PostgresUpkeep(pool),
         events=PostgresEvents(pool),
         timelines=PostgresTimelines(pool),
+        threads=PostgresThreads(pool),
         logs=PostgresLogs(pool),
         retention=PostgresRetention(pool),
         config=PostgresConfig(pool),
@@ -192,6 +201,7 @@ async def _open_postgres(settings: Settings, stack: AsyncExitStack) -> Store:
         deliveries=PostgresDeliveries(pool),
         delivery_log=PostgresDeliveryLog(pool),
         waits=PostgresWaits(pool, journal.hints),
+        workers=PostgresWorkers(pool),
         durable=True,
         alone=alone,
         writers=journal.writers,
@@ -248,6 +258,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         upkeep=MemoryUpkeep(tables),
         events=MemoryEvents(tables),
         timelines=MemoryTimelines(tables),
+        threads=MemoryThreads(tables),
         logs=logs,
         retention=MemoryRetention(tables, agents),
         config=MemoryConfig(),
@@ -264,6 +275,7 @@ def _memory(settings: Settings, reason: str | None) -> Store:
         deliveries=MemoryDeliveries(webhooks),
         delivery_log=MemoryDeliveryLog(webhooks),
         waits=MemoryWaits(tables),
+        workers=MemoryWorkers(tables),
         durable=False,
         fallback=reason,
     )

@@ -54,5 +54,7 @@ async def validate(service: Backstitch, o: OfDocument) -> int:
         say(f"{o.file} holds: workflow {found['name']} of the steps", ", ".join(found["steps"]))
     else:
         for problem in found["problems"]:
-            say(f"{problem['pointer'] or '(document)'}: {problem['message']}")
+            line = problem.get("line")
+            where = "" if line is None else f"line {line}, "
+            say(f"{where}{problem['pointer'] or '(document)'}: {problem['message']}")
     return 0 if found["valid"] else _INVALID

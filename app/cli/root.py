@@ -35,6 +35,7 @@ from app.cli import (
     verify,
     waits,
     webhooks,
+    workers,
 )
 from app.cli.options import DEFAULT_URL, Common, Json, service_url
 from app.cli.rendering import complain, encodes
@@ -80,6 +81,7 @@ steps.register(app)
 tail.register(app)
 verify.register(app)
 doctor.register(app)
+workers.register(app)
 messages.register(app)
 mcp.register(app)
 

@@ -4,7 +4,7 @@ by scripts/client_types.py from the OpenAPI document (`make client-types`): do n
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
 
@@ -105,7 +105,11 @@ class Percentiles(TypedDict):
 
 
 class ProblemItem(TypedDict):
-    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+    """One fault: an RFC 6901 JSON pointer and what is wrong there. Of a workflow document also `line` and `column` in
+    its text, from 1, null where they are not known.
+    """
 
     pointer: str
     message: str
+    line: NotRequired[int | None]
+    column: NotRequired[int | None]

@@ -145,6 +145,14 @@ class StartWebhookRequest(TypedDict, total=False):
     secret: str | None
 
 
+class StepRunFilters(TypedDict, total=False):
+    """The filters of `GET /api/invoke/steps/{thread_id}/{step_id}`."""
+
+    execution_id: str | None
+    run_id: str | None
+    values: bool
+
+
 class VariantRequest(TypedDict, total=False):
     """One of the threads that a fork makes."""
 

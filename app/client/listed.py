@@ -106,13 +106,6 @@ class HistoryEntry(TypedDict):
     hidden: NotRequired[bool]
 
 
-class ProblemItem(TypedDict):
-    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
-
-    pointer: str
-    message: str
-
-
 class StateSummary(TypedDict):
     """What a version's state holds."""
 
@@ -127,6 +120,46 @@ class StateValues(TypedDict):
     context: dict[str, Any]
     steps: dict[str, Any]
     metadata: dict[str, Any]
+
+
+class StepRunAnswer(TypedDict):
+    """One run of a step, or a step that has not begun (then `run_id` is null). `current`: it counts for the thread
+    now. `input` and `output` are missing with `values=false`. `call` is the place of the call in a workflow in
+    Python. `runs` are its other runs, newest first, `more_runs` whether there are more than these.
+    """
+
+    thread_id: str
+    id: str
+    index: int
+    status: StepStatus
+    agent: str | None
+    variant: str | None
+    attempt: int
+    retry_count: int
+    session_id: str | None
+    started_at: str | None
+    completed_at: str | None
+    duration_ms: int | None
+    error: ErrorDocument | None
+    reused: bool
+    agent_version: int | None
+    usage: Usage | None
+    run_id: str | None
+    execution_id: str | None
+    current: bool
+    kind: str | None
+    effect: str | None
+    compensates: str | None
+    call: str | None
+    next_attempt_at: str | None
+    gate: GateAnswer | None
+    wait: WaitAnswer | None
+    input_bytes: int | None
+    output_bytes: int | None
+    runs: list[StepRunEntry]
+    more_runs: bool
+    input: NotRequired[Any]
+    output: NotRequired[Any]
 
 
 class StepRunDocument(TypedDict):
@@ -152,15 +185,16 @@ class StepRunDocument(TypedDict):
     usage: Usage | None
 
 
-class ValidationAnswer(TypedDict):
-    """Whether a document holds, and its steps as a Mermaid flowchart if it does."""
+class StepRunEntry(TypedDict):
+    """Another run of a step; `reused`: not by the execution that is asked for."""
 
-    valid: bool
-    name: str | None
-    hash: str | None
-    steps: list[str]
-    diagram: str | None
-    problems: list[ProblemItem]
+    id: str
+    execution_id: str
+    status: StepStatus
+    attempt: int
+    started_at: str | None
+    completed_at: str | None
+    reused: bool
 
 
 class VersionAnswer(TypedDict):
@@ -182,26 +216,49 @@ class VersionAnswer(TypedDict):
     state: StateValues
 
 
-class WorkflowAnswer(TypedDict):
-    """A registered definition with its document."""
+class WaitAnswer(TypedDict):
+    """A wait: for a message on `topic` (or a pattern) that fits `match`, or for a `signal`; exactly one of the two."""
+
+    thread_id: str
+    step_id: str
+    item: int | None
+    round: int
+    status: Literal["open", "taken", "timed_out", "failed", "closed"]
+    topic: str | None
+    signal: str | None
+    match: str | None
+    opened_at: str
+    timeout_at: str | None
+    message: Any
+    by: str | None
+    taken_at: str | None
+    via: str | None
+    error: ErrorDocument | None
+
+
+class WorkerAnswer(TypedDict):
+    """A process that serves this database; `host` is the name of its machine, or its container. `age_ms` is the time
+    since its last heartbeat by the database's clock, `alive` whether that is within the lease, `this` whether it is
+    the one that answers: of the others `slots` and `free_slots` are not known. `threads` it drives now, and of
+    which `queues`.
+    """
 
     id: str
-    name: str
-    version: int | None
-    hash: str
-    description: str | None
-    steps: list[str]
-    created_at: str
-    document: dict[str, Any]
+    host: str
+    pid: int | None
+    started_at: str
+    heartbeat_at: str
+    age_ms: int
+    alive: bool
+    this: bool
+    threads: int
+    queues: dict[str, int]
+    slots: int | None
+    free_slots: int | None
 
 
-class WorkflowEntry(TypedDict):
-    """A registered definition; `steps` are the ids of its steps."""
+class WorkersAnswer(TypedDict):
+    """The processes, the one that started last first; `lease_ms` is that of the process that answers."""
 
-    id: str
-    name: str
-    version: int | None
-    hash: str
-    description: str | None
-    steps: list[str]
-    created_at: str
+    workers: list[WorkerAnswer]
+    lease_ms: int

@@ -4,7 +4,7 @@ by scripts/client_types.py from the OpenAPI document (`make client-types`): do n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from app.client.types import ErrorDocument, Links, Status
@@ -39,10 +39,14 @@ class MessageAnswer(TypedDict):
 
 
 class ProblemItem(TypedDict):
-    """One fault: an RFC 6901 JSON pointer and what is wrong there."""
+    """One fault: an RFC 6901 JSON pointer and what is wrong there. Of a workflow document also `line` and `column` in
+    its text, from 1, null where they are not known.
+    """
 
     pointer: str
     message: str
+    line: NotRequired[int | None]
+    column: NotRequired[int | None]
 
 
 class PublishedAnswer(TypedDict):

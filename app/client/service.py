@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
     from app.client.fields import ExecutionFilters, HistoryFilters, StartFields
-    from app.client.listed import ExecutionEntry, HistoryEntry
+    from app.client.listed import ExecutionEntry, HistoryEntry, WorkersAnswer
     from app.client.stream import Event
     from app.client.types import AcceptedAnswer, Status
 
@@ -143,6 +143,10 @@ class Backstitch:
         """Whether the service can work; ApiError (503) while it cannot."""
         return await self._connection.request("GET", "/api/health", retry_for=0.0)
 
+    async def workers(self) -> WorkersAnswer:
+        """The processes that serve its database, the one that started last first; and the lease of the one that answers."""
+        return cast("WorkersAnswer", await self.request("GET", "/api/workers"))
+
     async def ready(self, timeout: float = 60.0) -> JsonObject:  # noqa: ASYNC109 - asyncio.timeout, with a default
         """Wait until the service can work: one that is starting, say.  Raises what it was last, after `timeout` seconds."""
         loop = asyncio.get_running_loop()
@@ -173,7 +177,7 @@ class Backstitch:
         return await self.request("GET", _path("status", thread_id))
 
     async def resume(self, thread_id: str, **fields: object) -> JsonObject:
-        """Go on with what has not completed; `fields`: from_step, skip, overrides, limits, expected_version."""
+        """Go on with what has not completed; `fields`: from_step, skip, overrides, limits, dry_run, expected_version."""
         return await self.request("POST", _path("resume", thread_id), json=given_only(fields))
 
     async def rollback(self, thread_id: str, to_version: int, **fields: object) -> JsonObject:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     import httpx
 
     from app.client.fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
-    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry, WorkflowEntry
+    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry
     from app.client.pages import Pages
     from app.client.stream import Event
     from app.client.types import AcceptedAnswer
+    from app.client.workflow_types import WorkflowEntry
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -176,6 +177,10 @@ class SyncThread(_Blocking[Thread]):
     state = _blocking(Thread.state)
     diff = _blocking(Thread.diff)
     answer = _blocking(Thread.answer)
+    before_resume = _blocking(Thread.before_resume)
+    before_rollback = _blocking(Thread.before_rollback)
+    step = _blocking(Thread.step)
+    workflow = _blocking(Thread.workflow)
 
     def events(self, *, after: int = 0, on_cut: Callable[[str], None] | None = None) -> Generator[Event, None, None]:
         """Its events after `after`, each exactly once, then live ones until it has ended."""
@@ -205,6 +210,10 @@ class SyncWorkflows(_Blocking[Workflows]):
     def list(self, **filters: Unpack[PageFilters]) -> SyncPages[WorkflowEntry]:
         """The newest version of every workflow, by name."""
         return SyncPages(self._of.list(**filters), self._loop)
+
+    def versions(self, name: str, **filters: Unpack[PageFilters]) -> SyncPages[WorkflowEntry]:
+        """The versions of a workflow, newest first."""
+        return SyncPages(self._of.versions(name, **filters), self._loop)
 
 
 class SyncBackstitch(_Blocking[Backstitch]):
@@ -277,5 +286,6 @@ class SyncBackstitch(_Blocking[Backstitch]):
 
     request = _blocking(Backstitch.request)
     health = _blocking(Backstitch.health)
+    workers = _blocking(Backstitch.workers)
     ready = _blocking(Backstitch.ready)
     execution = _blocking(Backstitch.execution)

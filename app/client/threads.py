@@ -13,20 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from typing import Unpack
 
-    from app.client.fields import CancelFields, ForkFields, GateFields, HistoryFilters, ResumeFields, RollbackFields
+    from app.client.fields import (
+        CancelFields,
+        ForkFields,
+        GateFields,
+        HistoryFilters,
+        ResumeFields,
+        RollbackFields,
+        StepRunFilters,
+    )
     from app.client.http import JsonObject
-    from app.client.listed import GateAnswer, HistoryEntry, VersionAnswer
+    from app.client.listed import GateAnswer, HistoryEntry, StepRunAnswer, VersionAnswer
     from app.client.pages import Pages
     from app.client.service import Backstitch
     from app.client.stream import Event
     from app.client.types import (
         AcceptedAnswer,
         GateAnsweredAnswer,
+        PreviewAnswer,
         ResumedAnswer,
+        ResumePreviewAnswer,
         RolledBackAnswer,
         Status,
         StatusDocument,
     )
+    from app.client.workflow_types import WorkflowAnswer
 
 _FIRST_LOOK: Final = 2.0
 _RAREST_LOOK: Final = 30.0
@@ -104,6 +115,16 @@ class Thread:
         """Move its head to `to_version` and run on from there; with `resume=False` it stays paused."""
         return cast("RolledBackAnswer", await self._service.rollback(self.thread_id, to_version, **fields))
 
+    async def before_resume(self, **fields: Unpack[ResumeFields]) -> ResumePreviewAnswer:
+        """What that resume would do; nothing changes.  Raises what it would raise."""
+        found = await self._service.resume(self.thread_id, dry_run=True, **fields)
+        return cast("ResumePreviewAnswer", found)
+
+    async def before_rollback(self, to_version: int, **fields: Unpack[RollbackFields]) -> PreviewAnswer:
+        """What that rollback would undo, and do; nothing changes.  Raises what it would raise."""
+        found = await self._service.rollback(self.thread_id, to_version, dry_run=True, **fields)
+        return cast("PreviewAnswer", found)
+
     async def cancel(self, **fields: Unpack[CancelFields]) -> StatusDocument:
         """Stop it for good.  Raises ApiError (409) when it has ended."""
         return cast("StatusDocument", await self._service.cancel(self.thread_id, **fields))
@@ -126,6 +147,15 @@ class Thread:
         """The RFC 6902 patch from the state at version `one` to that at `other`."""
         params = {"from": one, "to": other}
         return (await self._service.request("GET", self._path("history", "diff"), params=params))["patch"]
+
+    async def step(self, step_id: str, **which: Unpack[StepRunFilters]) -> StepRunAnswer:
+        """One run of a step with its input and output, and which others there are; `which`: execution_id, run_id, values."""
+        found = await self._service.request("GET", self._path("steps", step_id), params=which)
+        return cast("StepRunAnswer", found)
+
+    async def workflow(self) -> WorkflowAnswer:
+        """The definition that it runs, with its document and the graph of its steps."""
+        return cast("WorkflowAnswer", await self._service.request("GET", self._path("workflow")))
 
     async def answer(self, step_id: str, value: object, **fields: Unpack[GateFields]) -> GateAnsweredAnswer:
         """Answer the gate of a step with any JSON value; `fields`: by, via, item, round."""

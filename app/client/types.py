@@ -102,6 +102,40 @@ class OriginDocument(TypedDict):
     variant: str | None
 
 
+class PreviewAnswer(TypedDict):
+    """What a rollback would do; `undone` has the latest first. `status` is what the thread would be: pending, paused
+    (then all this runs once it is resumed), completed. `compensations` are the steps that would be run first, to
+    undo others.
+    """
+
+    thread_id: str
+    from_version: int
+    to_version: int
+    status: Status
+    undone: list[UndoneStep]
+    irreversible: list[str]
+    compensations: list[str]
+    kept: list[str]
+    runs_again: list[str]
+
+
+class ResumePreviewAnswer(TypedDict):
+    """What a resume would do, step by step in the order of the document. `again` are the step runs whose steps would
+    be done once more; `irreversible` those of them that cannot be undone. `skipped` would get the output that was
+    sent, `kept` stay as they are. In a workflow in Python what comes after `would_run` is not known.
+    """
+
+    thread_id: str
+    status: Status
+    resumed_from_version: int
+    would_run: list[str]
+    kept: list[str]
+    skipped: list[str]
+    compensations: list[str]
+    again: list[UndoneStep]
+    irreversible: list[str]
+
+
 class ResumedAnswer(TypedDict):
     """A thread that goes on."""
 
@@ -169,6 +203,17 @@ class StepDocument(TypedDict):
     waits_for: NotRequired[AwaitedDocument | None]
     agent_version: int | None
     usage: Usage | None
+
+
+class UndoneStep(TypedDict):
+    """One step run that a version does not hold; `compensate`: its step says what undoes it."""
+
+    step_id: str
+    run_id: str
+    status: StepStatus
+    agent: str | None
+    effect: str | None
+    compensate: bool
 
 
 class Usage(TypedDict):

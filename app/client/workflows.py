@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from app.client.fields import PageFilters
-    from app.client.listed import ValidationAnswer, WorkflowAnswer, WorkflowEntry
     from app.client.pages import Pages
     from app.client.service import Backstitch
+    from app.client.workflow_types import ValidationAnswer, WorkflowAnswer, WorkflowEntry
 
 Document: TypeAlias = "Mapping[str, Any] | str | Path"
 """A workflow document: a mapping, the text of one in YAML or JSON, or a file of it."""
@@ -32,17 +32,21 @@ class Workflows:
         return cast("WorkflowAnswer", await self._send("/api/workflows", document))
 
     async def validate(self, document: Document) -> ValidationAnswer:
-        """Whether a document holds: `valid`, and `problems` with their JSON pointers. Nothing is registered."""
+        """Whether a document holds: `valid`, `problems` with pointer, line and column, its `graph`. Nothing is registered."""
         return cast("ValidationAnswer", await self._send("/api/workflows/validate", document))
 
     async def show(self, reference: str) -> WorkflowAnswer:
-        """A workflow by name, or name@version, with its document."""
+        """A workflow by name, or name@version, with its document and the graph of its steps."""
         found = await self._service.request("GET", path("/api/workflows", reference))
         return cast("WorkflowAnswer", found)
 
     def list(self, **filters: Unpack[PageFilters]) -> Pages[WorkflowEntry]:
         """The newest version of every workflow, by name."""
         return self._service.pages("/api/workflows", "workflows", **filters)
+
+    def versions(self, name: str, **filters: Unpack[PageFilters]) -> Pages[WorkflowEntry]:
+        """The versions of a workflow, newest first."""
+        return self._service.pages(path("/api/workflows", name, "versions"), "versions", **filters)
 
     async def _send(self, path: str, document: Document) -> dict[str, Any]:
         if isinstance(document, Path):

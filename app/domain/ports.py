@@ -164,8 +164,8 @@ class Reads(Protocol):
         """Events with seq > after, oldest first, results filled in."""
         ...
 
-    async def feed(self, after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
-        """Events of all threads after a position.  None that commits late is ever skipped."""
+    async def feed(self, after: FeedPosition, limit: int = 1000, *, results: bool = True) -> list[FeedItem]:
+        """Events of all threads after a position, with their `results` if wanted.  None that commits late is ever skipped."""
         ...
 
     async def feed_end(self) -> FeedPosition:

@@ -163,7 +163,7 @@ class MemoryReads(Reads):
         found = [event for event in self._tables.events.get(thread_id, []) if event.seq > after]
         return [self._filled(event) for event in found[:limit]]
 
-    async def feed(self, after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
+    async def feed(self, after: FeedPosition, limit: int = 1000, *, results: bool = True) -> list[FeedItem]:
         """Events of all threads after a position."""
         first = max(0, after.xact - 1)
         items: list[FeedItem] = []
@@ -173,7 +173,8 @@ class MemoryReads(Reads):
             for event in events:
                 position = FeedPosition(xact, event.thread_id, event.seq)
                 if position > after:
-                    items.append(self.feed_item(position, event))
+                    item = self.feed_item(position, event)
+                    items.append(item if results else replace(item, event=replace(event, result=None, _frame=None)))
         return items[:limit]
 
     async def feed_end(self) -> FeedPosition:

@@ -173,8 +173,8 @@ class PostgresReads(Reads):
         """Events with seq > after, oldest first, results filled in."""
         return [rows.event_from_row(row) for row in await self._fetch(_SQL["events"], thread_id, after, limit)]
 
-    async def feed(self, after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
-        """Events of all threads after a position.  None that commits late is ever skipped.
+    async def feed(self, after: FeedPosition, limit: int = 1000, *, results: bool = True) -> list[FeedItem]:
+        """Events of all threads after a position, with their `results` if wanted.  None that commits late is ever skipped.
 
         Only transactions older than every open one are shown, so nothing can appear before a place once passed.
         They are read in growing spans, so that a page from far back sorts a span and not all that came since.
@@ -185,7 +185,7 @@ class PostgresReads(Reads):
         while start < end and (wanted := limit - len(items)) > 0:
             stop = min(start + span, end)
             where = (place.xact, place.thread_id, place.seq)
-            found = await self._fetch(_SQL["feed"], start, stop, *where, wanted)
+            found = await self._fetch(_SQL["feed" if results else "feed_bare"], start, stop, *where, wanted)
             items.extend(rows.feed_item_from_row(row) for row in found if row["status"] is not None)
             if len(found) == wanted:  # fewer items than that, where a thread is gone: the span has more
                 place = FeedPosition(found[-1]["xact"], found[-1]["thread_id"], found[-1]["seq"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from app.domain import jsontext
+from app.domain.errors import JsonError, UnknownFormat
 from app.domain.schedule_document import document, parse
 from app.domain.schedule_store import Claimed, ScheduleStore
 from app.domain.schedules import Firing, Kind, Outcome, Overlap, Schedule
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.domain.schedule_store import FiringFilter, Move, ScheduleFilter
 
+_log: Final = logging.getLogger(__name__)
 _SQL: Final = queries.load("schedules")
 _OPEN: Final = 3_000
 """Open firings of a schedule that are looked at together."""
@@ -30,6 +34,8 @@ class PostgresSchedules(ScheduleStore):
     def __init__(self, pool: db.Pool, tenant: str = "default") -> None:
         self._pool = pool
         self._tenant = tenant
+        self._told: set[tuple[str, int]] = set()
+        """Schedules that cannot be read, by id and revision, of which a word was said."""
 
     async def now(self) -> datetime:
         """See ScheduleStore."""
@@ -50,9 +56,16 @@ class PostgresSchedules(ScheduleStore):
     async def schedules(self, where: ScheduleFilter) -> list[tuple[Schedule, Firing | None]]:
         """See ScheduleStore."""
         given = (("workflow = $", where.workflow), ("paused = $", where.paused))
-        query, values = queries.filtered(_SQL["schedules"], given, self._tenant, where.after, where.limit)
-        rows = await self._run(query, *values)
-        return [(_schedule(row), None if row["schedule_id"] is None else _firing(row)) for row in rows]
+        found: list[tuple[Schedule, Firing | None]] = []
+        while True:  # in the place of what cannot be read comes what follows
+            left = where.limit - len(found)
+            query, values = queries.filtered(_SQL["schedules"], given, self._tenant, where.after, left)
+            rows = await self._run(query, *values)
+            read = [(self._read(row), None if row["schedule_id"] is None else _firing(row)) for row in rows]
+            found += [(schedule, firing) for schedule, firing in read if schedule is not None]
+            if len(found) == where.limit or len(rows) < left:
+                return found
+            where = replace(where, after=rows[-1]["name"])
 
     async def change(self, schedule: Schedule) -> Schedule | None:
         """See ScheduleStore."""
@@ -89,7 +102,8 @@ class PostgresSchedules(ScheduleStore):
     async def claim(self, owner: str, seconds: float, limit: int) -> Claimed:
         """See ScheduleStore."""
         rows = await self._fetch("claim", owner, seconds, limit)
-        taken = [_schedule(row) for row in rows if row["id"] is not None]
+        read = [self._read(row) for row in rows if row["id"] is not None]
+        taken = [schedule for schedule in read if schedule is not None]
         return Claimed(now=rows[0]["now"], schedules=taken, next_in=rows[0]["next_in"])
 
     async def open_firings(self, schedule_ids: Collection[str]) -> list[Firing]:
@@ -137,6 +151,17 @@ class PostgresSchedules(ScheduleStore):
         """See ScheduleStore."""
         return len(await self._fetch("trim", schedule_id, keep, limit))
 
+    def _read(self, row: Record) -> Schedule | None:
+        """None, with a word in the log, for one that cannot be read: it must hold up no other."""
+        try:
+            return _schedule(row)
+        except UnknownFormat as error:
+            known = str(row["id"]), row["revision"]
+            if known not in self._told:
+                self._told.add(known)
+                _log.error("%s", error)
+            return None
+
     async def _fetch(self, name: str, *arguments: Any) -> list[Record]:
         return await self._run(_SQL[name], *arguments)
 
@@ -148,6 +173,12 @@ class PostgresSchedules(ScheduleStore):
 
 
 def _schedule(row: Any) -> Schedule:
+    """Raises UnknownFormat for what was not written by this release, or not by any."""
+    try:
+        plan = parse(jsontext.loads(row["plan"]))
+    except (AttributeError, KeyError, TypeError, ValueError, JsonError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UnknownFormat(f"the schedule {row['name']} cannot be read, and does nothing: {why}") from error
     names = (
         "name",
         "paused",
@@ -160,7 +191,7 @@ def _schedule(row: Any) -> Schedule:
         "last_fire_at",
     )
     told: dict[str, Any] = {name: row[name] for name in (*names, "fired", "created_at", "updated_at")}
-    return Schedule(id=str(row["id"]), plan=parse(jsontext.loads(row["plan"])), **told)
+    return Schedule(id=str(row["id"]), plan=plan, **told)
 
 
 def _firing(row: Any) -> Firing:

@@ -40,6 +40,7 @@ from app.engine.retention import Retention
 from app.engine.tickets import Tickets
 from app.engine.transfer import Transfers
 from app.engine.waits import Waits
+from app.engine.workforce import Workforce
 from app.runners.python import PythonRunner
 from app.runners.python_agent import PythonAgents
 from app.runners.registration import Functions, agent
@@ -63,11 +64,13 @@ from app.store.memory_retention import MemoryRetention
 from app.store.memory_schedules import MemorySchedules
 from app.store.memory_sdk_threads import MemorySdkThreads
 from app.store.memory_tables import MemoryTables
+from app.store.memory_threads import MemoryThreads
 from app.store.memory_transfer import MemoryArchive
 from app.store.memory_travel import MemoryTravels
 from app.store.memory_triggers import MemoryTriggers
 from app.store.memory_upkeep import MemoryUpkeep
 from app.store.memory_waits import MemoryWaits
+from app.store.memory_workers import MemoryWorkers
 from app.telemetry.keeping import LogKeeper
 from app.telemetry.metrics import Metrics
 from app.telemetry.metrics_parts import StoreFigures
@@ -276,7 +279,13 @@ class Service:
         self.bus = Bus()
         self.hints = 0
         self.heeded: list[tuple[str, str]] = []
-        self.worker: Any = SimpleNamespace(free=0, hint=self.hint, heed=lambda *wish: self.heeded.append(wish))
+        self.worker: Any = SimpleNamespace(
+            free=0,
+            slots=7,
+            incarnation_id="me",
+            hint=self.hint,
+            heed=lambda *wish: self.heeded.append(wish),
+        )
         self.queues = Admission(MemoryQueues(tables), self.worker)
         self.functions = Functions()
         kinds = {"python": PythonAgents(self.functions, PythonRunner(self.functions, threads=1, processes=1))}
@@ -288,6 +297,7 @@ class Service:
         self.metrics = Metrics(self.series, StoreFigures(self.series.store, self.queues.report), ())
         self.agents = AgentDesk(directory=self.directory, series=self.series, folder=None)
         self.events, self.timelines = MemoryEvents(tables), MemoryTimelines(tables)
+        self.threads = MemoryThreads(tables)
         self.logs = LogKeeper(MemoryLogs(), level=20, process=None, days=7, most_bytes=10_000_000)
         self.durable, self.traced, self.fallback = True, False, None
         self.limits: Any = SimpleNamespace(max_body_bytes=100_000, max_import_bytes=1_000_000, heartbeat_seconds=15.0)
@@ -296,6 +306,7 @@ class Service:
         self.parts: dict[str, dict[str, Any]] = {"store": {"status": "ready"}}
         self.control = Control(self)
         self.mcp: Any = SimpleNamespace(reports=lambda: MCP_SERVERS)
+        self.workforce = Workforce(store=MemoryWorkers(tables), worker=self.worker, lease=30.0)
         self._open_waits(tables)
         self._open_policies(tables)
         self._open_messages(tables)

@@ -11,6 +11,7 @@ import pytest
 from app.api import cursors
 from app.api import feed as feed_module
 from app.domain import events as names
+from app.domain import jsontext
 from app.domain.ports import FeedPosition
 from tests.api.streams import Message, reading
 
@@ -121,11 +122,11 @@ async def test_the_tail_survives_a_store_that_is_away(served: Served, monkeypatc
     reads, feed = served.service.reads, served.service.reads.feed
     away = [True, True]
 
-    async def sometimes(after: FeedPosition, limit: int = 1000) -> object:
+    async def sometimes(after: FeedPosition, limit: int = 1000, **more: bool) -> object:
         if away:
             away.pop()
             raise ConnectionError
-        return await feed(after, limit)
+        return await feed(after, limit, **more)
 
     async with reading(served.http, "/api/stream") as (_, messages):
         await started(messages)
@@ -140,3 +141,29 @@ async def test_a_cursor_of_a_database_that_was_further_is_brought_back(served: S
         assert await started(messages) != cursor
         await served.service.drive(thread_id="one")
         assert told(await anext(messages)) == ("one", 1)
+
+
+async def test_a_compact_feed_leaves_results_and_long_values_out(served: Served) -> None:
+    driver = await served.service.drive(thread_id="one")
+    async with reading(served.http, "/api/stream?compact=true") as (_, messages):
+        await started(messages)
+        await served.service.move(driver, driver.end_step("analyst", {"long": "x" * 100}))
+        error = {"kind": "timeout", "message": "y" * 2_000, "step_id": "a", "retryable": True}
+        move = driver.event(names.GATE_WAITING, step_id="a")
+        move.events[0].data = jsontext.dumps({"round": 0, "show": "z" * 2_000, "form": None, "error": error})
+        await served.service.move(driver, move)
+        done, asks = [await anext(messages) for _ in range(2)]
+    assert (done.data["data"], done.data["workflow"]) == ({}, "sewing")
+    assert asks.data["left_out"] == ["show"]
+    assert asks.data["data"] == {"round": 0, "form": None, "error": {**error, "message": "y" * 499 + "…"}}
+
+
+async def test_who_wants_results_gets_them_beside_a_compact_reader(served: Served) -> None:
+    driver = await served.service.drive(thread_id="one")
+    async with reading(served.http, "/api/stream?compact=true") as (_, few):
+        await started(few)
+        async with reading(served.http, "/api/stream") as (_, all_of_it):
+            await started(all_of_it)
+            await served.service.move(driver, driver.end_step("analyst", {"a": 1}))
+            found = [(await anext(messages)).data["data"] for messages in (few, all_of_it)]
+    assert found == [{}, {"result": {"a": 1}}]

@@ -11,7 +11,7 @@ import pytest
 
 from app.api import feed as feed_module
 from app.api import sse
-from app.api.feed import Feed, FeedFrame, FeedReader, FeedStream
+from app.api.feed import PAGE, Feed, FeedFrame, FeedReader, FeedStream
 from app.api.guard import Guard
 from app.api.thread_stream import ThreadStream
 from app.domain.ports import FeedFilter
@@ -116,8 +116,8 @@ async def test_a_page_that_was_read_for_others_is_not_handed_out(service: Servic
     await feed_items(service, 3)
     read = service.reads.feed
 
-    async def everybody_changes(after: FeedPosition, limit: int = 1000) -> list[FeedItem]:
-        page = await read(after, limit)
+    async def everybody_changes(after: FeedPosition, limit: int = 1000, *, results: bool) -> list[FeedItem]:
+        page = await read(after, limit, results=results)
         feed.detach(first)
         await feed.attach(second)
         return page
@@ -125,6 +125,25 @@ async def test_a_page_that_was_read_for_others_is_not_handed_out(service: Servic
     service.reads.feed = everybody_changes
     assert await feed._step() == 0
     assert (first.take(), second.take()) == ([], [])
+
+
+async def test_a_page_without_results_is_not_handed_to_who_wants_them(service: Service) -> None:
+    services: Any = service
+    feed, compact, whole = Feed(services), FeedReader(results=False), FeedReader()
+    await feed.attach(compact)
+    driver = await service.drive(thread_id="t")
+    await service.move(driver, driver.complete({"a": 1}))
+    read = service.reads.feed
+
+    async def one_comes(after: FeedPosition, limit: int = 1000, *, results: bool) -> list[FeedItem]:
+        page = await read(after, limit, results=results)
+        await feed.attach(whole)
+        return page
+
+    service.reads.feed = one_comes
+    assert (await feed._step(), whole.take()) == (PAGE, [])
+    assert await feed._step() == 2
+    assert [frame.item.event.result for frame in whole.take()] == [None, '{"a":1}']
 
 
 async def test_the_tail_rests_when_everybody_has_left(service: Service) -> None:

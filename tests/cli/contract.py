@@ -25,6 +25,7 @@ from app.api import (
     examples_travel,
     examples_upkeep,
     examples_webhooks,
+    examples_workers,
 )
 from app.api.examples_waits import SENT, SIGNAL, WAIT
 from tests.ports import free_port
@@ -315,6 +316,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "to_version": 2, "reruns": ["marketer"], "findings": [FINDING | {"quarantined": True}],
     },
     "/api/queue": examples.QUEUES,
+    "/api/workers": examples_workers.WORKERS,
     "/api/queue/mail": examples.QUEUE,
     "/api/workflow/executions": {"executions": [EXECUTION], "total": 1, "next_cursor": None},
     "/api/waits": {"waits": [WAIT], "next_cursor": None},
@@ -333,8 +335,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "name": "mail", "version": 2, "steps": ["send"],
     },
     "/api/workflows/validate": {
-        "valid": False, "name": None, "hash": None, "steps": [], "diagram": None,
-        "problems": [{"pointer": "/steps/0/agent", "message": "no agent is registered as 'nobody'"}],
+        "valid": False, "name": None, "hash": None, "steps": [], "graph": None, "diagram": None,
+        "problems": [
+            {"pointer": "/steps/0/agent", "message": "no agent is registered as 'nobody'", "line": 4, "column": 5}
+        ],
     },
     "/api/webhooks": examples_webhooks.CREATED | {"webhooks": [examples_webhooks.WEBHOOK], "next_cursor": None},
     "/api/webhooks/w-1": {**examples_webhooks.WEBHOOK, "failing_since": AT.format(1), "deleted": True},

@@ -59,3 +59,14 @@ async def test_a_long_result_is_told_alike_live_and_from_the_store(store: Store)
         short, long = [jsontext.loads(event.json())["data"]["result"] for event in events]
         assert short == "ü" * 65_534
         assert long == jsontext.loads(preview(f'"{"ü" * 65_535}"'))
+
+
+async def test_the_feed_is_read_without_results_too(store: Store) -> None:
+    driver = await store.drive()
+    await driver.commit(store.journal, driver.end_step("a", {"n": 1}))
+    await driver.commit(store.journal, driver.complete({"a": 1}))
+    whole = await feed_of(store.reads, 3)
+    bare = await store.reads.feed(BEGINNING, results=False)
+    assert [item.position for item in bare] == [item.position for item in whole]
+    assert [item.event.result for item in bare] == [None] * 3
+    assert (bare[0].workflow, bare[0].status) == ("sewing", Status.COMPLETED)

@@ -67,3 +67,14 @@ async def test_nothing_is_found_under_unknown_ids(store: Store) -> None:
     assert await store.registry.definition("no-uuid") is None
     assert await store.registry.workflow("nobody") is None
     assert await store.registry.of_hash("0" * 64) is None
+
+
+async def test_the_versions_of_a_name_come_newest_first_in_pages(store: Store) -> None:
+    for content in (1, 2, 3):
+        await _register(store, content)
+    await _register(store, 4, ad_hoc=True)
+    await _register(store, 5, name="other")
+    found = await store.registry.versions("knitting", limit=2)
+    assert [record.version for record in found] == [3, 2]
+    assert [record.version for record in await store.registry.versions("knitting", before=2)] == [1]
+    assert await store.registry.versions("nothing") == []

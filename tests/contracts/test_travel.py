@@ -265,3 +265,30 @@ async def test_the_events_of_an_import_stand_at_the_end_of_the_feed(store: Store
     await restore(archive_of(store), "t", a_thread("t"))
     found = await feed_of(store.reads, 1, before[-1].position)
     assert [item.event.thread_id for item in found] == ["t"]
+
+
+async def test_the_runs_of_a_step_come_newest_first_without_values(store: Store) -> None:
+    driver, other, travels = await store.drive(thread_id="t"), await store.drive(thread_id="u"), travels_of(store)
+    for name in ("a", "b", "a", "a"):
+        await driver.commit(store.journal, driver.end_step(name, {"n": 1}))
+    await other.commit(store.journal, other.end_step("a", 1))
+    found = await travels.runs_of("t", "a")
+    assert [run.step_id for run in found] == ["a"] * 3
+    assert [run.id for run in found] == sorted((run.id for run in found), reverse=True)
+    assert {(run.input, run.output) for run in found} == {(None, None)}
+    assert [run.id for run in await travels.runs_of("t", "a", limit=2)] == [run.id for run in found[:2]]
+    assert await travels.runs_of("t", "nothing") == []
+
+
+async def test_the_values_of_a_run_are_its_texts_and_how_many_bytes_they_have(store: Store) -> None:
+    driver, travels = await store.drive(thread_id="t"), travels_of(store)
+    await driver.commit(store.journal, driver.end_step("a", {"ü": "\x00"}))
+    [run] = await travels.runs_of("t", "a")
+    whole = await travels.values_of("t", run.id)
+    assert whole is not None
+    assert (whole.output, whole.output_bytes) == ('{"ü":"\\u0000"}', 15)
+    sizes = await travels.values_of("t", run.id, whole=False)
+    assert sizes is not None
+    assert (sizes.output, sizes.output_bytes, sizes.input_bytes) == (None, 15, whole.input_bytes)
+    assert await travels.values_of("u", run.id) is None
+    assert await travels.values_of("t", "no id") is None

@@ -6,8 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import pytest
 
+from app.domain.errors import UnknownFormat
 from app.domain.ids import uuid7
+from app.domain.schedule_store import ScheduleFilter
 from app.store import queries
 from tests.contracts.test_schedules import open_bench
 
@@ -66,3 +69,24 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("Plans", ()):
         yield from _nodes(child)
+
+
+async def test_a_schedule_that_cannot_be_read_holds_no_other_up(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_bench(database_url) as bench:
+        for name in ("a", "b", "c"):
+            await bench.make(name)
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("""UPDATE schedules SET plan = '{"every": 60, "overlap": "later"}' WHERE name = 'b'""")
+        assert {one.name for one in (await bench.claim()).schedules} == {"a", "c"}
+        held = await connection.fetchval("SELECT owner FROM schedules WHERE name = 'b' AND look_at > now()")
+        assert str(held) == bench.one
+        for after, names in (("", ["a", "c"]), ("a", ["c"])):
+            found = await bench.schedules.schedules(ScheduleFilter(after=after, limit=2))
+            assert [schedule.name for schedule, _ in found] == names
+        await connection.close()
+        with pytest.raises(UnknownFormat, match="the schedule b cannot be read"):
+            await bench.schedules.schedule("b")
+        assert await bench.schedules.delete("b")
+    assert [record.levelname for record in caplog.records if "schedule b" in record.message] == ["ERROR"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Document = dict[str, Any]
+_MESSAGE: Final = 500
+"""Characters of an error's message that a list shows."""
 
 
 def raw(text: str | None) -> orjson.Fragment | None:
@@ -24,6 +26,12 @@ def raw(text: str | None) -> orjson.Fragment | None:
 def when(at: datetime | None) -> str | None:
     """RFC 3339 in UTC with milliseconds, or null."""
     return None if at is None else rfc3339(at)
+
+
+def short_error(error: Document) -> Document:
+    """An error for a list: a long message is cut."""
+    message = str(error.get("message", ""))
+    return error if len(message) <= _MESSAGE else {**error, "message": f"{message[: _MESSAGE - 1]}…"}
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

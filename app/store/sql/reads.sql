@@ -202,18 +202,19 @@ WHERE e.thread_id = $1 AND e.seq > $2
 ORDER BY e.seq
 LIMIT $3;
 
+-- part page --
+-- The events of transactions $1 <= xact < $2 that stand after the place ($3, $4, $5); what is joined to them sees only the page.
+SELECT *
+FROM workflow_events
+WHERE xact >= $1 AND xact < $2 AND (xact, thread_id COLLATE "C", seq) > ($3, $4, $5)
+ORDER BY xact, thread_id COLLATE "C", seq
+LIMIT $6
+
 -- feed --
--- The events of transactions $1 <= xact < $2 that stand after the place ($3, $4, $5); the joins see only the page.
 -- Those of a thread that is gone have no status.
 SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
     {result}, e.xact, COALESCE(w.name, '') AS workflow, t.status
-FROM (
-    SELECT *
-    FROM workflow_events
-    WHERE xact >= $1 AND xact < $2 AND (xact, thread_id COLLATE "C", seq) > ($3, $4, $5)
-    ORDER BY xact, thread_id COLLATE "C", seq
-    LIMIT $6
-) AS e
+FROM ({page}) AS e
 LEFT JOIN threads AS t ON t.thread_id = e.thread_id
 LEFT JOIN workflows AS w ON w.id = t.definition_id
 LEFT JOIN workflow_steps AS s
@@ -221,6 +222,15 @@ LEFT JOIN workflow_steps AS s
 LEFT JOIN workflow_executions AS x
     ON x.thread_id = e.thread_id AND x.id = e.execution_id AND e.name = 'workflow_complete'
 CROSS JOIN LATERAL (SELECT COALESCE(s.output, x.output)::text AS text OFFSET 0) AS value
+ORDER BY e.xact, e.thread_id COLLATE "C", e.seq;
+
+-- feed_bare --
+-- The same without results: the rows that hold them are not read.
+SELECT e.thread_id, e.seq, e.execution_id, e.name, e.step_name AS step_id, e.run_id, e.attempt, e.version, e.at, e.data,
+    NULL AS result, e.xact, COALESCE(w.name, '') AS workflow, t.status
+FROM ({page}) AS e
+LEFT JOIN threads AS t ON t.thread_id = e.thread_id
+LEFT JOIN workflows AS w ON w.id = t.definition_id
 ORDER BY e.xact, e.thread_id COLLATE "C", e.seq;
 
 -- feed_end --

@@ -104,10 +104,11 @@ function Search() {
   </form>`;
 }
 
-/** To the thread or workflow of exactly that name, else to the threads in which the text is found. */
+/** To the thread of exactly that id, else to the threads in which the text is found. */
 async function jump(text) {
-  const thread = /^[A-Za-z0-9._:-]{1,128}$/.test(text) && (await get(`/invoke/status/${encodeURIComponent(text)}`).catch(() => null));
-  go(thread ? `/threads/${encodeURIComponent(text)}` : `/threads?text=${encodeURIComponent(text)}`);
+  const isId = /^[A-Za-z0-9._:-]{1,128}$/.test(text);
+  const found = isId && (await get("/threads", { params: { ids: text } }).catch(() => null));
+  go(found?.threads?.length ? `/threads/${encodeURIComponent(text)}` : `/threads?text=${encodeURIComponent(text)}`);
 }
 
 function showKeys() {

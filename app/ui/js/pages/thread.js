@@ -1,2 +1,30 @@
-import { html } from "../lib/html.js";
-export default function Page() { return html`<p>soon</p>`; }
+// One thread: is it going well, where is it stuck and why, what did the agents say, what do I do now?
+import { html, useEffect, useMemo } from "../lib/html.js";
+import { useStyle } from "../lib/style.js";
+import { shortId } from "../lib/words.js";
+import { Loading, Wrong } from "../kit/faces.js";
+import { useTitle } from "../frame.js";
+import { Header } from "./thread/header.js";
+import { Log } from "./thread/log.js";
+import { Panel } from "./thread/panel.js";
+import { Steps } from "./thread/steps.js";
+import { threadOf } from "./thread/store.js";
+import { Timeline } from "./thread/timeline.js";
+import { Versions } from "./thread/versions.js";
+
+/** The selection is in the address: `step`, `run` (one step run), `v` and `w` (one version, and another to compare with), `tab`. */
+export default function Thread({ parts: [id], query }) {
+  const styled = useStyle("thread");
+  const thread = useMemo(() => threadOf(id), [id]);
+  useEffect(() => () => thread.stop(), [thread]);
+  const status = thread.status.value;
+  useTitle(status ? `${status.status} · ${status.workflow ?? shortId(id)}` : shortId(id));
+  if (!styled) return html`<${Loading} />`;
+  if (!status) return thread.problem.value ? html`<${Wrong} problem=${thread.problem.value} retry=${thread.reload} />` : html`<${Loading} />`;
+  return html`
+    <${Header} thread=${thread} query=${query} />
+    <div class="thread-top"><${Steps} thread=${thread} query=${query} /><${Panel} thread=${thread} query=${query} /></div>
+    <${Timeline} thread=${thread} query=${query} />
+    <${Versions} thread=${thread} query=${query} />
+    <${Log} thread=${thread} query=${query} />`;
+}

@@ -78,7 +78,7 @@ export function threadList(filters) {
     try {
       const [newest, changed] = await Promise.all([
         top ? ask({ limit: 50 }) : null,
-        wanted.length ? get("/threads", { params: { ids: wanted, children: true, limit: AT_ONCE } }) : null,
+        wanted.length ? get("/threads", { params: { ids: wanted } }) : null,
       ]);
       if (stopped) return;
       batch(() => {
