@@ -48,9 +48,6 @@ function All({ thread, tree, query }) {
   useKeys("Versions", {
     v: { does: "to the tree of versions; arrows move in it, Enter chooses, Shift Enter chooses a second", run: toTree },
     d: { does: "what changed from the version before to the chosen one", run: () => actions.d(at()) },
-    b: { does: "roll back to the chosen version", run: () => actions.b(at()) },
-    f: { does: "fork from the chosen version", run: () => actions.f(at()) },
-    e: { does: "edit the context at the chosen version", run: () => actions.e(at()) },
   }, [thread, chosen, shape]);
 
   return html`
