@@ -22,7 +22,7 @@ export function JsonTree({ value, name = "", height = 440, tools = true }) {
   const [columns, ruler, box] = useColumns(styled);
   const tree = useTree(value, columns);
   if (!styled) return html`<div class="json" ref=${box}></div>`;
-  const many = tools && (tree.rows.length > PLAIN || tree.rows.some((row) => row.foldable && row.parent !== null));
+  const many = tools && (tree.rows.length > PLAIN || tree.rows.some((row) => row.size > 0 && !row.open));
   return html`<div class="json" ref=${box}>
     <span class="ruler" ref=${ruler} aria-hidden="true">${"0".repeat(50)}</span>
     ${tools && html`<div class="json-tools" data-few=${!many || undefined}>
@@ -42,8 +42,8 @@ function useColumns(styled) {
   useLayoutEffect(() => {
     if (!styled) return undefined;
     const look = () => {
-      const one = ruler.current.getBoundingClientRect().width / 50;
-      if (one > 0) setColumns(Math.max(24, Math.floor((box.current.clientWidth - 64) / one)));
+      const one = (ruler.current?.getBoundingClientRect().width ?? 0) / 50;
+      if (one > 0 && box.current) setColumns(Math.max(24, Math.floor((box.current.clientWidth - 64) / one)));
     };
     look();
     const observer = new ResizeObserver(look);
