@@ -19,6 +19,7 @@ const LATER = { pending: "is about to run", running: "running", waiting: "waitin
 /** `chosen` and `other` are versions or null; `onChoose(version, second)`; `actions` maps keys to `(version) =>`. */
 export function Tree({ tree, details, chosen, other, expected, onChoose, actions }) {
   const box = useRef(null);
+  const moving = useRef(false);
   const shape = useMemo(() => shapeOf(tree), [tree]);
   const came = useMemo(() => cameOf(tree, details.entries.value, shape), [tree, details.entries.value]);
   const [opened, setOpened] = useState([]);
@@ -35,10 +36,13 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
   useWindow(box, setView);
   useLayoutEffect(() => settle(box.current, xOf(bands, depthOf(shape, chosen ?? shape.head) ?? 0)), []);
   useFollow(box, shape, bands, yOf);
-  useEffect(() => {
+  // Before the next key comes: who holds one down must not be called back by a focus that came late.
+  useLayoutEffect(() => {
     if (cursor === null) return;
     reveal(box.current, xOf(bands, depthOf(shape, cursor) ?? 0), yOf(shape.find(cursor)?.lane ?? 0));
+    moving.current = true;
     box.current.querySelector(`[data-version="${cursor}"]`)?.focus({ preventScroll: true });
+    moving.current = false;
   }, [cursor]);
 
   const seen = { left: view.x - COARSE, right: view.x + view.width + 2 * COARSE, ...places.between(view.y - COARSE, view.y + view.height + 2 * COARSE) };
@@ -62,7 +66,7 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
     event.preventDefault();
     event.stopPropagation();
   };
-  const drawn = useKnots({ choose: (version, second) => { setCursor(version); onChoose(version, second); }, preview: setNear, focus: (version) => { setCursor(version); setNear(version); } });
+  const drawn = useKnots({ choose: (version, second) => { setCursor(version); onChoose(version, second); }, preview: setNear, focus: (version) => { if (!moving.current) setCursor(version); setNear(version); } });
   const height = places.height;
   return html`<div class="tree">
     <div class="tree-box" ref=${box} onKeyDown=${onKeyDown} style=${{ height: `${Math.min(height, TALLEST) + 12}px` }}>
