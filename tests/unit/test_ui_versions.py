@@ -20,7 +20,8 @@ const { tree, sizes, marked, from, keys } = JSON.parse(process.argv[2]);
 const shape = shapeOf(tree);
 const segments = shape.segments.map(({ first, lane, start, turns, upTo }) => ({ first, lane, start, turns, upTo }));
 const bands = bandsOf(shape, marked, [], sizes).bands.map(({ kind, from, to }) => [kind, from, to]);
-console.log(JSON.stringify({ segments, stub: shape.stub, head: shape.head, bands, keys: keys.map((key) => neighbour(shape, from, key)) }));
+const reached = keys.map((key) => neighbour(shape, from, key));
+console.log(JSON.stringify({ segments, stub: shape.stub, head: shape.head, bands, keys: reached }));
 """
 
 
@@ -38,14 +39,8 @@ def told(
     tree = {"status": status, "head_version": head, "last_version": head}
     tree["branches"] = [{**dict(zip(keys, one, strict=True)), "began": "rollback"} for one in branches]
     asked = {"tree": tree, "sizes": SIZES, "marked": list(marked), "from": at[0], "keys": list(at[1])}
-    command = [
-        NODE,
-        "--input-type=module",
-        "-e",
-        ASK,
-        "data:text/javascript," + quote(SHAPE.read_text(encoding="utf-8")),
-        json.dumps(asked),
-    ]
+    module = "data:text/javascript," + quote(SHAPE.read_text(encoding="utf-8"))
+    command = [NODE, "--input-type=module", "-e", ASK, module, json.dumps(asked)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -9,7 +9,7 @@ import { Face } from "../../kit/faces.js";
 import { editContext, fork, rollback } from "./travel.js";
 import { Came } from "./versions/came.js";
 import { Compared } from "./versions/compared.js";
-import { detailsOf } from "./versions/details.js";
+import { before, detailsOf } from "./versions/details.js";
 import { shapeOf } from "./versions/shape.js";
 import { Tree } from "./versions/tree.js";
 import { Version } from "./versions/version.js";
@@ -35,10 +35,9 @@ function All({ thread, tree, query }) {
     else setQuery({ v: version === chosen && other === null ? null : version, w: null });
     setSecond(false);
   };
-  const compareWith = (version, before) => (before ? setQuery({ v: before, w: version }) : null);
-  const before = (version) => details.entries.peek().get(version)?.parent_version ?? shape.find(version)?.parent ?? null;
+  const compareWith = (version, earlier) => { if (earlier) setQuery({ v: earlier, w: version }); };
   const actions = {
-    d: (version) => compareWith(version, before(version) ?? (version > 1 ? version - 1 : null)),
+    d: (version) => compareWith(version, before(details.entries.peek(), version)),
     b: (version) => rollback(thread, version),
     f: (version) => fork(thread, version),
     e: (version) => editContext(thread, version),
