@@ -49,6 +49,7 @@ function All({ thread, tree, query }) {
     d: { does: "what changed from the version before to the chosen one", run: () => actions.d(at()) },
   }, [thread, chosen, shape]);
 
+  if (!shape.segments.length) return html`<header><h2 id="versions">Versions</h2></header><p class="body muted">No version yet: the first is written when the thread is taken up.</p>`;
   return html`
     <header><h2 id="versions">Versions</h2><span class="muted">${summary(tree, shape)}</span><${Origin} tree=${tree} />
       <span class="actions small faint">${second ? html`Choose the one to compare with. <${Button} kind="small quiet" onClick=${() => setSecond(false)}>Never mind<//>` : html`<span class="tree-hint">click chooses · shift-click compares</span>`}</span></header>

@@ -34,7 +34,7 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
   const at = cursor ?? chosen ?? shape.head;
 
   useWindow(box, setView);
-  useLayoutEffect(() => settle(box.current, xOf(bands, depthOf(shape, chosen ?? shape.head) ?? 0)), []);
+  useLayoutEffect(() => settle(box.current, xOf(bands, depthOf(shape, chosen ?? shape.head) ?? 0), yOf(shape.find(chosen ?? shape.head)?.lane ?? 0)), []);
   useFollow(box, shape, bands, yOf);
   // Before the next key comes: who holds one down must not be called back by a focus that came late.
   useLayoutEffect(() => {
@@ -143,8 +143,9 @@ function useFollow(box, shape, bands, yOf) {
   }, [shape, bands]);
 }
 
-function settle(node, x) {
+function settle(node, x, y) {
   node.scrollLeft = Math.max(0, x - node.clientWidth * 0.7);
+  node.scrollTop = Math.max(0, y - node.clientHeight * 0.7);
 }
 
 function reveal(node, x, y) {
