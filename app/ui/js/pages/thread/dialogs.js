@@ -39,7 +39,7 @@ function Skip({ thread, given, close }) {
     <p>The step does not run. What comes after it sees this output in its place, and the thread goes on at once.</p>
     <${Field} id="skip-step" label="Step"><select id="skip-step" value=${step} onChange=${(event) => setStep(event.target.value)}>${open.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}</select><//>
     <${Field} id="skip-output" label="Output" hint="JSON. A text stands in quotes." fault=${fault}>
-      <textarea id="skip-output" class="mono" rows="9" spellcheck=${false} value=${text} aria-invalid=${Boolean(fault) || undefined} aria-describedby="skip-output-hint"
+      <textarea id="skip-output" autofocus class="mono" rows="9" spellcheck=${false} value=${text} aria-invalid=${Boolean(fault) || undefined} aria-describedby="skip-output-hint"
         onInput=${(event) => { setTouched(true); setText(event.target.value); }}></textarea><//>
   <//>`;
 }
@@ -84,8 +84,8 @@ function Again({ thread, given, close }) {
   const ready = plan && !(plan instanceof Error);
   return html`<${Dialog} title="Run again from a step" close=${close} submit=${submit} disabled=${!ready} kind=${ready && plan.irreversible.length ? "danger main" : "main"}
     action=${ready ? `Run ${plural(plan.would_run.length, "step")}` : "Run again"}>
-    <p>The step and all that depends on it run again; what else has completed is kept. Nothing that was is lost: the versions of before stay in the history.</p>
-    <${Field} id="again-step" label="From"><select id="again-step" value=${step} onChange=${(event) => setStep(event.target.value)}>${steps.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}</select><//>
+    <p>The step and all that depends on it run again; what else has completed is kept. Nothing is lost: the earlier versions stay in the history.</p>
+    <${Field} id="again-step" label="From"><select id="again-step" autofocus value=${step} onChange=${(event) => setStep(event.target.value)}>${steps.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}</select><//>
     <${Plan} plan=${plan} />
   <//>`;
 }

@@ -107,11 +107,11 @@ function paused(thread) {
 /** An error in words; `step` false where its place is known already. */
 export function Failure({ error, step = true }) {
   const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable]);
-  return html`<section class="note wrong failure" role="group" aria-label="What went wrong">
+  return html`<div class="note wrong failure">
     <p>${step && error.step_id && html`<button type="button" class="linklike" onClick=${() => choose(error.step_id)}>${error.step_id}</button>`}${step && error.step_id ? ": " : ""}<code class="kind">${error.kind}</code></p>
     <p class="message">${clipped(error.message)}</p>
     <p class="muted">${means} ${todo}</p>
-  </section>`;
+  </div>`;
 }
 
 function clipped(text = "") {

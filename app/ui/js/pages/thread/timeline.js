@@ -108,11 +108,9 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
   const chosen = lanes.findIndex((lane) => lane.kind === "step" && lane.step === query.step);
   useLayoutEffect(() => {
     const node = box.current;
-    if (chosen < 0 || !node) return;
-    if (chosen * LANE < node.scrollTop) node.scrollTop = chosen * LANE;
-    else if ((chosen + 1) * LANE > node.scrollTop + node.clientHeight) node.scrollTop = (chosen + 1) * LANE - node.clientHeight;
+    if (chosen > 0 && node) bring(node, chosen);
   }, [chosen]);
-  const first = Math.max(0, Math.floor(top / LANE) - BEYOND);
+  const first = Math.max(1, 1 + Math.floor(top / LANE) - BEYOND);
   const shown = lanes.slice(first, first + Math.ceil(TALL / LANE) + 2 * BEYOND);
   const onKeyDown = (lane, index) => (event) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -120,8 +118,8 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
     if (by) {
       event.preventDefault();
       const next = Math.min(lanes.length - 1, Math.max(0, index + by));
-      if (next * LANE < box.current.scrollTop || (next + 1) * LANE > box.current.scrollTop + box.current.clientHeight) box.current.scrollTop += by * LANE;
-      setTimeout(() => box.current.querySelector(`[data-lane="${next}"]`)?.focus(), 30);
+      bring(box.current, next);
+      setTimeout(() => box.current?.parentElement.querySelector(`[data-lane="${next}"]`)?.focus(), 30);
     } else if (along && lane.spans.length) {
       event.preventDefault();
       const span = Math.min(lane.spans.length - 1, Math.max(0, (focus?.key === lane.key ? focus.span : along > 0 ? -1 : lane.spans.length) + along));
@@ -134,16 +132,25 @@ function Lanes({ lanes, draw, query, opened, toggle, pick, now, setTip, place, b
     setFocus(null);
     setTip(null);
   };
-  return html`<div class="tl-lanes" ref=${box} style=${{ maxHeight: `${TALL}px` }} onScroll=${(event) => setTop(event.currentTarget.scrollTop)}>
-    <div class="tl-space" style=${{ height: `${lanes.length * LANE}px` }}>${backdrop}${shown.map((lane, offset) => {
-      const index = first + offset;
-      const foldable = lane.kind === "step" && lane.items.length > 0;
-      return html`<div class="tl-lane" key=${lane.key} data-kind=${lane.kind} data-selected=${index === chosen || undefined} style=${{ top: `${index * LANE}px` }}>
-        <span class="tl-label">${foldable && html`<button type="button" class="tl-fold" aria-expanded=${opened.has(lane.step)} aria-label=${`Items of ${lane.step}`} onClick=${() => toggle(lane.step)}><${Icon} name="right" /></button>`}
-          <button type="button" class="cut name" data-lane=${index} tabindex=${index === Math.max(0, chosen) ? 0 : -1} aria-label=${summary(lane, now)} title=${lane.label} onKeyDown=${onKeyDown(lane, index)} onBlur=${leave}
-            onClick=${() => (lane.kind === "thread" ? choose(null) : pick(lane)(lane.spans[focus?.key === lane.key ? focus.span : lane.spans.length - 1] ?? {}))}>${lane.label}</button></span>
-        ${draw(lane, focus?.key === lane.key ? focus.span : -1)}</div>`;
-    })}</div></div>`;
+  const row = (lane, index) => {
+    const foldable = lane.kind === "step" && lane.items.length > 0;
+    const here = focus?.key === lane.key ? focus.span : -1;
+    return html`<div class="tl-lane" key=${lane.key} data-kind=${lane.kind} data-selected=${(index > 0 && index === chosen) || undefined} style=${{ top: `${Math.max(0, index - 1) * LANE}px` }}>
+      <span class="tl-label">${foldable && html`<button type="button" class="tl-fold" aria-expanded=${opened.has(lane.step)} aria-label=${`Items of ${lane.step}`} onClick=${() => toggle(lane.step)}><${Icon} name="right" /></button>`}
+        <button type="button" class="cut name" data-lane=${index} tabindex=${index === Math.max(0, chosen) ? 0 : -1} aria-label=${summary(lane, now)} title=${lane.label} onKeyDown=${onKeyDown(lane, index)} onBlur=${leave}
+          onClick=${() => (lane.kind === "thread" ? choose(null) : pick(lane)(lane.spans.at(here) ?? {}))}>${lane.label}</button></span>
+      ${draw(lane, here)}</div>`;
+  };
+  // The thread's own lane stays in sight.
+  return html`<div class="tl-first">${backdrop}${row(lanes[0], 0)}</div>
+    <div class="tl-lanes" ref=${box} role="group" aria-label="Lanes of the steps" tabindex="0" style=${{ maxHeight: `${TALL}px` }} onScroll=${(event) => setTop(event.currentTarget.scrollTop)}>
+      <div class="tl-space" style=${{ height: `${(lanes.length - 1) * LANE}px` }}>${backdrop}${shown.map((lane, offset) => row(lane, first + offset))}</div></div>`;
+}
+
+function bring(node, index) {
+  const y = (index - 1) * LANE;
+  if (y < node.scrollTop) node.scrollTop = y;
+  else if (y + LANE > node.scrollTop + node.clientHeight) node.scrollTop = y + LANE - node.clientHeight;
 }
 
 function Legend() {
@@ -185,9 +192,10 @@ function pointed(body, event) {
 function useWidth(body) {
   const [width, setWidth] = useState(600);
   useLayoutEffect(() => {
-    const look = () => setWidth(Math.max(80, body.current.clientWidth - parseFloat(getComputedStyle(body.current).getPropertyValue("--label"))));
+    const node = body.current;
+    const look = () => setWidth(Math.max(80, node.clientWidth - parseFloat(getComputedStyle(node).getPropertyValue("--label"))));
     const watcher = new ResizeObserver(look);
-    watcher.observe(body.current);
+    watcher.observe(node);
     look();
     return () => watcher.disconnect();
   }, []);

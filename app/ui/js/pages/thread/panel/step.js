@@ -110,7 +110,8 @@ function Awaited({ step }) {
   if (step.gate?.status === "open") return html`an answer${step.gate.timeout_at && html`, at most until <${Ago} at=${step.gate.timeout_at} />`}`;
   if (step.wait) return html`${step.wait.topic ? html`a message on <code>${step.wait.topic}</code>` : html`the signal <code>${step.wait.signal}</code>`}${step.wait.timeout_at && html`, at most until <${Ago} at=${step.wait.timeout_at} />`}`;
   if (step.kind === "workflow") return "its sub-workflow";
-  if (step.next_attempt_at) return html`the time: <${Ago} at=${step.next_attempt_at} />`;
+  if (step.next_attempt_at && TRIED.has(step.kind)) return html`its next attempt, <${Ago} at=${step.next_attempt_at} />`;
+  if (step.next_attempt_at) return html`the time, <${Ago} at=${step.next_attempt_at} />`;
   return step.kind === "gate" ? "an answer" : "something that has not come yet";
 }
 

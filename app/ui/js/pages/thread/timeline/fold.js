@@ -17,7 +17,7 @@ export function idle(lanes, from, to, now) {
     end = Math.max(end, over);
   }
   if (to > end) gaps.push({ from: end, to });
-  return gaps.filter((gap) => gap.to - gap.from > Math.max(LEAST, TIMES * work));
+  return work === 0 ? [] : gaps.filter((gap) => gap.to - gap.from > Math.max(LEAST, TIMES * work));
 }
 
 /** How real time is laid out when gaps are folded: `{warp(at), folds, segments(from, to)}`. */
