@@ -29,7 +29,7 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
   const look = () => {
     const { layout: now, selected: chosen } = current.current;
     if (!now || !sight.box.current) return;
-    const next = inView(now, sight.view.current, sight.box.current, chosen);
+    const next = inView(now, sight.view.current, sight.seen(), chosen);
     setSeen((before) => (before.key === next.key && before.layout === now ? before : next));
   };
   const sight = useView(() => current.current.layout ?? { width: 1, height: 1 }, look);
@@ -52,12 +52,17 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
   if (graph === null) return html`<p class="muted">The steps of a workflow in Python are known as it runs.</p>`;
   const tall = Math.max(LOWEST, Math.min(height, (layout?.height ?? 0) + 48));
   const choose = (id) => { if (!sight.box.current.dataset.dragged) onSelect(id); };
+  const onClick = (event) => {
+    if (event.target !== event.currentTarget) return;
+    choose(seen.far ? at(event, layout, sight) : null);
+  };
   const onKeyDown = (event) => keyed(event, { layout, selected, onSelect, sight });
   const drawn = layout && styled && seen.layout === layout;
-  return html`<div class="graph" ref=${sight.box} role="group" aria-label=${`${label}: ${plural(graph.nodes.length, "step")}`} style=${{ height: `${tall}px` }}
-    data-far=${seen.far || undefined} onKeyDown=${onKeyDown} onClick=${(event) => { if (event.target === event.currentTarget) choose(null); }}>
+  return html`<div class="graph" ref=${sight.box} role="group" aria-label=${`${label}: ${plural(graph.nodes.length, "step")}`} style=${{ "--tall": `${tall}px` }}
+    data-far=${seen.far || undefined} onKeyDown=${onKeyDown} onClick=${onClick}>
     <div class="graph-space" ref=${sight.space}>
       ${drawn && html`<${Edges} layout=${layout} seen=${seen} selected=${selected} />`}
+      ${drawn && seen.far && html`<${Far} layout=${layout} states=${states} />`}
       ${drawn && seen.nodes.map((node) => html`<${Box} key=${node.id} node=${node} state=${states[node.id]} note=${notes[node.id]} chosen=${node.id === selected}
         first=${node.id === (selected ?? layout.nodes[0].id)} far=${seen.far} choose=${choose} />`)}
     </div>
@@ -103,6 +108,25 @@ function Edges({ layout, seen, selected }) {
   </svg>`;
 }
 
+/** All boxes from afar, a path for each state. */
+function Far({ layout, states }) {
+  const paths = {};
+  for (const node of layout.nodes) {
+    const state = states[node.id] ?? "none";
+    paths[state] = `${paths[state] ?? ""}M${node.x} ${node.y}h${BOX.width}v${BOX.height}h${-BOX.width}z`;
+  }
+  return html`<svg class="graph-edges far" width=${layout.width} height=${layout.height} aria-hidden="true">
+    ${Object.entries(paths).map(([state, path]) => html`<path key=${state} data-state=${state} d=${path} />`)}</svg>`;
+}
+
+/** The step whose box is at a place of the window, or null. */
+function at(event, layout, sight) {
+  const { left, top } = sight.box.current.getBoundingClientRect();
+  const { x, y, k } = sight.view.current;
+  const [across, down] = [(event.clientX - left - x) / k, (event.clientY - top - y) / k];
+  return layout?.nodes.find((node) => across >= node.x && across <= node.x + BOX.width && down >= node.y && down <= node.y + BOX.height)?.id ?? null;
+}
+
 function useLayout(graph, down) {
   const [layout, setLayout] = useState(null);
   useEffect(() => {
@@ -122,6 +146,7 @@ function useSize(sight, setNarrow, look) {
     let before = 0;
     const watcher = new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
+      sight.resized(width, height);
       setNarrow(width < NARROW);
       if (`${width} ${height}` !== before && !sight.view.current.own) sight.begin();
       before = `${width} ${height}`;
@@ -136,11 +161,13 @@ function useSize(sight, setNarrow, look) {
 function inView(layout, { x, y, k }, box, chosen) {
   const around = 120 / k;
   const [left, top] = [-x / k - around, -y / k - around];
-  const [right, bottom] = [(box.clientWidth - x) / k + around, (box.clientHeight - y) / k + around];
+  const [right, bottom] = [(box.width - x) / k + around, (box.height - y) / k + around];
   const far = k < FAR;
   const is = (node) => node.x < right && node.x + BOX.width > left && node.y < bottom && node.y + BOX.height > top;
   const focused = document.activeElement?.dataset?.step;
-  const nodes = layout.nodes.filter((node) => is(node) || node.id === chosen || node.id === focused);
+  // From afar a box is a mark among others: only those are buttons that the keys begin from.
+  const near = far ? layout.nodes.filter((node) => node.id === chosen || node.id === focused || (!chosen && node === layout.nodes[0])) : null;
+  const nodes = near ?? layout.nodes.filter((node) => is(node) || node.id === chosen || node.id === focused);
   const edges = layout.edges.filter(({ points }) => {
     const [one, other] = [points[0], points.at(-1)];
     return Math.min(one.x, other.x) < right && Math.max(one.x, other.x) > left && points.some((_, index) => index === 0 || crosses(points[index - 1], points[index], top, bottom));

@@ -7,13 +7,14 @@ const EDGE = 24; // what is left free around it
 const SLACK = 4; // px that a click may move
 
 /**
- * `{box, space, view, zoom, fit, begin, show}`: `box` and `space` are refs of the window and of what is moved in it; `view.current` is
+ * `{box, space, view, zoom, fit, begin, show, seen, resized}`: `box` and `space` are refs of the window and of what is moved in it; `view.current` is
  * `{x, y, k}`; `onMove()` is told after each change, at most once a frame. `size()` answers the width and height of the drawing.
  */
 export function useView(size, onMove) {
   const box = useRef(null);
   const space = useRef(null);
   const view = useRef({ x: EDGE, y: EDGE, k: 1, own: false });
+  const room = useRef(null); // the window's size; read from the page only once, since reading lays it out
   const told = useRef(onMove);
   told.current = onMove;
 
@@ -28,6 +29,7 @@ export function useView(size, onMove) {
         told.current();
       });
     };
+    const seen = () => (room.current ??= { width: box.current.clientWidth, height: box.current.clientHeight });
     const set = (x, y, k, own = true) => {
       view.current = { ...held(x, y, k), own };
       apply();
@@ -35,19 +37,18 @@ export function useView(size, onMove) {
     /** No further away than that a corner of the drawing stays in the window. */
     const held = (x, y, k) => {
       const { width, height } = size();
-      const [wide, high] = [box.current?.clientWidth ?? 0, box.current?.clientHeight ?? 0];
-      const within = (at, length, room) => Math.max(Math.min(at, room - 80), 80 - length * k);
-      return { x: within(x, width, wide), y: within(y, height, high), k };
+      const within = (at, length, free) => Math.max(Math.min(at, free - 80), 80 - length * k);
+      return { x: within(x, width, seen().width), y: within(y, height, seen().height), k };
     };
     const scales = () => {
       const { width, height } = size();
-      return [(box.current.clientWidth - 2 * EDGE) / width, (box.current.clientHeight - 2 * EDGE) / height];
+      return [(seen().width - 2 * EDGE) / width, (seen().height - 2 * EDGE) / height];
     };
     const middle = (k) => {
       const { width, height } = size();
-      return [(box.current.clientWidth - width * k) / 2, (box.current.clientHeight - height * k) / 2];
+      return [(seen().width - width * k) / 2, (seen().height - height * k) / 2];
     };
-    const zoom = (factor, x = box.current.clientWidth / 2, y = box.current.clientHeight / 2) => {
+    const zoom = (factor, x = seen().width / 2, y = seen().height / 2) => {
       const before = view.current;
       const k = Math.max(LEAST, Math.min(MOST, before.k * factor));
       set(x - ((x - before.x) * k) / before.k, y - ((y - before.y) * k) / before.k, k);
@@ -65,11 +66,11 @@ export function useView(size, onMove) {
     /** Move so that this box is seen. */
     const show = (at, width, height) => {
       const { x, y, k } = view.current;
-      const into = (from, length, room) => (from < EDGE ? EDGE - from : from + length > room - EDGE ? room - EDGE - from - length : 0);
-      const by = [into(x + at.x * k, width * k, box.current.clientWidth), into(y + at.y * k, height * k, box.current.clientHeight)];
+      const into = (from, length, free) => (from < EDGE ? EDGE - from : from + length > free - EDGE ? free - EDGE - from - length : 0);
+      const by = [into(x + at.x * k, width * k, seen().width), into(y + at.y * k, height * k, seen().height)];
       if (by[0] || by[1]) set(x + by[0], y + by[1], k, view.current.own);
     };
-    return { zoom, fit, begin, show, set, stop: () => cancelAnimationFrame(frame) };
+    return { zoom, fit, begin, show, set, seen, resized: (width, height) => { room.current = { width, height }; }, stop: () => cancelAnimationFrame(frame) };
   }, []);
 
   useEffect(() => {

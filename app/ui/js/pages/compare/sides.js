@@ -30,11 +30,16 @@ export function sentences({ a, b, difference: apart, steps, output }) {
   else lines.push(`Both are ${a.status}.`);
   const said = took(apart);
   if (said.length) lines.push(`b ${listed(said)} than a.`);
-  const differ = steps.filter((one) => one.output.equal === false).map((one) => one.id);
+  const differ = steps.filter((one) => over(one) && one.output.equal === false).map((one) => one.id);
   if (differ.length) lines.push(`${plural(differ.length, "step")} gave something else: ${differ.slice(0, 5).join(", ")}${differ.length > 5 ? ` and ${differ.length - 5} more` : ""}.`);
-  const others = steps.filter((one) => one.a && one.b && one.a.agent !== one.b.agent).map((one) => `${one.id} was done by ${one.b.agent ?? "nobody"} instead of ${one.a.agent ?? "nobody"}`);
+  const others = steps.filter((one) => one.a?.agent && one.b?.agent && one.a.agent !== one.b.agent).map((one) => `${one.id} was done by ${one.b.agent} instead of ${one.a.agent}`);
   if (others.length) lines.push(`In b, ${others.slice(0, 4).join("; ")}.`);
   return lines;
+}
+
+/** Whether a step has ended well on both sides, so that what it gave can be told apart. */
+export function over({ a, b }) {
+  return a?.status === "completed" && b?.status === "completed";
 }
 
 function took(apart) {

@@ -4,6 +4,7 @@ import { duration, money, plural } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
 import { List } from "../../kit/list.js";
 import { Mark } from "../../kit/marks.js";
+import { over } from "./sides.js";
 import { showOutput } from "./values.js";
 
 const ROW = 37;
@@ -26,7 +27,7 @@ function Row({ step }) {
   const { a, b, output } = step;
   return html`<div class="step-row" data-differs=${differs(step) || undefined}><strong class="cut" title=${step.id}>${step.id}</strong>
     <${Half} run=${a} other=${b} /><${Half} run=${b} other=${a} />
-    <span>${output.equal === false ? html`<${Button} kind="small" onClick=${() => showOutput(step)}>differs…<//>` : html`<span class="muted">${output.equal && a?.status === "completed" ? "same" : "–"}</span>`}</span></div>`;
+    <span>${over(step) && output.equal === false ? html`<${Button} kind="small" onClick=${() => showOutput(step)}>differs…<//>` : html`<span class="muted">${over(step) && output.equal ? "same" : "–"}</span>`}</span></div>`;
 }
 
 function Half({ run, other }) {

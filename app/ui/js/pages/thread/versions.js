@@ -9,7 +9,7 @@ import { Face } from "../../kit/faces.js";
 import { editContext, fork, rollback } from "./travel.js";
 import { Came } from "./versions/came.js";
 import { Compared } from "./versions/compared.js";
-import { detailsOf } from "./versions/details.js";
+import { before, detailsOf } from "./versions/details.js";
 import { shapeOf } from "./versions/shape.js";
 import { Tree } from "./versions/tree.js";
 import { Version } from "./versions/version.js";
@@ -35,10 +35,9 @@ function All({ thread, tree, query }) {
     else setQuery({ v: version === chosen && other === null ? null : version, w: null });
     setSecond(false);
   };
-  const compareWith = (version, before) => (before ? setQuery({ v: before, w: version }) : null);
-  const before = (version) => details.entries.peek().get(version)?.parent_version ?? shape.find(version)?.parent ?? null;
+  const compareWith = (version, earlier) => { if (earlier) setQuery({ v: earlier, w: version }); };
   const actions = {
-    d: (version) => compareWith(version, before(version) ?? (version > 1 ? version - 1 : null)),
+    d: (version) => compareWith(version, before(details.entries.peek(), version)),
     b: (version) => rollback(thread, version),
     f: (version) => fork(thread, version),
     e: (version) => editContext(thread, version),
@@ -48,11 +47,9 @@ function All({ thread, tree, query }) {
   useKeys("Versions", {
     v: { does: "to the tree of versions; arrows move in it, Enter chooses, Shift Enter chooses a second", run: toTree },
     d: { does: "what changed from the version before to the chosen one", run: () => actions.d(at()) },
-    b: { does: "roll back to the chosen version", run: () => actions.b(at()) },
-    f: { does: "fork from the chosen version", run: () => actions.f(at()) },
-    e: { does: "edit the context at the chosen version", run: () => actions.e(at()) },
   }, [thread, chosen, shape]);
 
+  if (!shape.segments.length) return html`<header><h2 id="versions">Versions</h2></header><p class="body muted">No version yet: the first is written when the thread is taken up.</p>`;
   return html`
     <header><h2 id="versions">Versions</h2><span class="muted">${summary(tree, shape)}</span><${Origin} tree=${tree} />
       <span class="actions small faint">${second ? html`Choose the one to compare with. <${Button} kind="small quiet" onClick=${() => setSecond(false)}>Never mind<//>` : html`<span class="tree-hint">click chooses · shift-click compares</span>`}</span></header>

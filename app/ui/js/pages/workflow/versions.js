@@ -1,5 +1,5 @@
 // The versions of a workflow, and what differs between two of them.
-import { html, useMemo, useState } from "../../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../../lib/html.js";
 import { definition, pageOf } from "../../lib/definitions.js";
 import { useResource } from "../../lib/resource.js";
 import { setQuery } from "../../lib/route.js";
@@ -31,14 +31,16 @@ function Compare({ list, from, to }) {
 
 function Difference({ name, from, to }) {
   const both = useResource((signal) => Promise.all([definition(name, from, signal), definition(name, to, signal)]), [name, from, to]);
-  return html`<section class="difference"><div class="row"><h2>Version ${from} and version ${to}</h2><${Button} kind="small quiet" icon="close" label="Close" onClick=${() => setQuery({ diff: null, tab: "versions" })} /></div>
+  const top = useRef(null);
+  useEffect(() => top.current.scrollIntoView({ block: "nearest" }), [from, to]);
+  return html`<section class="difference" ref=${top}><div class="row"><h2>Version ${from} and version ${to}</h2><${Button} kind="small quiet" icon="close" label="Close" onClick=${() => setQuery({ diff: null, tab: "versions" })} /></div>
     <${Face} of=${both}>${([one, other]) => html`<${Diff} from=${one.document} to=${other.document} names=${[`version ${from}`, `version ${to}`]} empty="Their documents are the same." />`}<//></section>`;
 }
 
 function Table({ list, workflow }) {
   const [seen, setSeen] = useState(FIRST);
   const rows = useMemo(() => list.slice(0, seen), [list, seen]);
-  return html`<table class="versions"><thead><tr><th>Version</th><th>Registered</th><th class="num">Steps</th><th>Content</th><th></th></tr></thead>
+  return html`<table class="versions"><thead><tr><th>Version</th><th>Registered</th><th class="num">Steps</th><th>Content</th><th><span class="visually-hidden">Changes</span></th></tr></thead>
     <tbody>${rows.map((one, index) => html`<tr key=${one.version} aria-current=${one.version === workflow.version ? "true" : undefined}>
       <td class="nowrap"><a class="link" href=${pageOf(workflow.name, index ? `?version=${one.version}&tab=versions` : "?tab=versions")}>version ${one.version}</a>${index === 0 && html` <span class="tag">newest</span>`}</td>
       <td><${Ago} at=${one.created_at} /></td><td class="num" title=${plural(one.steps.length, "step")}>${one.steps.length}</td><td class="mono faint" title=${one.hash}>${one.hash.slice(0, 8)}</td>

@@ -56,7 +56,10 @@ function Form({ gate, again }) {
       say("Answered.");
       again();
     } catch (error) {
-      if (error.code === "gate_answered") setFirst({ ...gate, ...error.more, status: "answered" });
+      if (error.code === "gate_answered") {
+        setFirst({ ...gate, ...error.more, status: "answered" });
+        say(`Not counted: ${error.more.answered_by ?? "somebody"} was first, and that answer stands.`, { wrong: true });
+      }
       else if (error.code === "invalid_input" && form.refused(error)) return;
       else setFault(error.detail ?? String(error));
     } finally {

@@ -43,7 +43,7 @@ export function Fork({ thread, version, close }) {
   const change = (at, changes) => setVariants(variants.map((one, index) => (index === at ? { ...one, ...changes } : one)));
   const wrong = variants.map((one, at) => nameFault(one.name, variants) ?? faults.find((fault) => fault.pointer === `/variants/${at}/name`)?.message);
   return html`<${Dialog} title=${`Fork from v${version}`} close=${close} submit=${submit} action=${`Make ${plural(variants.length, "thread")}`} disabled=${!plan.value.value || wrong.some(Boolean)} wide>
-    <${Face} of=${plan} what="This cannot be told" loading=${html`<${Loading} what="Asking what would run" />`}>${(found) => html`
+    <${Face} of=${plan} what=${`No fork from v${version}`} loading=${html`<${Loading} what="Asking what would run" />`}>${(found) => html`
       <${Runs} thread=${thread} found=${found} count=${variants.length} />
       ${variants.map((one, at) => html`<${Variant} key=${at} at=${at} thread=${thread} one=${one} fault=${wrong[at]} faults=${faults} found=${found} known=${known} onChange=${(changes) => change(at, changes)}
         onDrop=${variants.length > 1 ? () => setVariants(variants.filter((_, index) => index !== at)) : null} />`)}

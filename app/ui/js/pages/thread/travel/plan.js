@@ -4,6 +4,7 @@ import { plural } from "../../../lib/words.js";
 import { State } from "../../../kit/marks.js";
 
 const EFFECT = { none: "changes nothing outside", idempotent: "harmless when done twice", irreversible: "cannot be undone" };
+const STILL = new Set(["gate", "wait_for", "sleep"]);
 const MANY = 12;
 const OPEN = new Set(["running", "retrying"]);
 
@@ -17,10 +18,12 @@ export function undoable(plan) {
   return plan.undone.filter((one) => one.compensate && one.status === "completed");
 }
 
-export function Plan({ plan, compensate }) {
+/** `nodes` are those of the workflow's graph: a gate or a wait changes nothing outside. */
+export function Plan({ plan, compensate, nodes = [] }) {
+  const still = new Set(nodes.filter((one) => STILL.has(one.kind)).map((one) => one.id));
   const running = plan.undone.filter((one) => OPEN.has(one.status));
   const steps = [...new Set(plan.undone.map((one) => one.step_id))];
-  const undeclared = [...new Set(plan.undone.filter((one) => one.effect === null && one.status === "completed").map((one) => one.step_id))];
+  const undeclared = [...new Set(plan.undone.filter((one) => one.effect === null && one.status === "completed" && !still.has(one.step_id)).map((one) => one.step_id))];
   const done = new Set(steps);
   const again = plan.runs_again.filter((one) => done.has(one));
   const first = plan.runs_again.filter((one) => !done.has(one));
@@ -38,6 +41,6 @@ export function Plan({ plan, compensate }) {
   ${plan.undone.length > 0 && html`<details class="undone"><summary>The ${plural(plan.undone.length, "step run")} in question</summary>
     <table><thead><tr><th>step</th><th>status</th><th>agent</th><th>outside</th></tr></thead><tbody>
       ${plan.undone.slice(0, 100).map((one) => html`<tr key=${one.run_id}><td>${one.step_id}</td><td><${State} state=${one.status} /></td><td>${one.agent ?? "–"}</td>
-        <td class=${one.effect === "irreversible" ? "never" : "muted"}>${EFFECT[one.effect] ?? "not declared"}${one.compensate ? ", has a compensation" : ""}</td></tr>`)}
+        <td class=${one.effect === "irreversible" ? "never" : "muted"}>${EFFECT[one.effect] ?? (still.has(one.step_id) ? EFFECT.none : "not declared")}${one.compensate ? ", has a compensation" : ""}</td></tr>`)}
     </tbody></table>${plan.undone.length > 100 && html`<p class="muted small">and ${plan.undone.length - 100} more</p>`}</details>`}`;
 }

@@ -49,11 +49,11 @@ export function Rollback({ thread, version, close, editing = false }) {
   return html`<${Dialog} title=${title} close=${close} submit=${submit} action=${editing ? `Roll back to v${version} with these values` : `Roll back to v${version}`}
     kind=${told?.irreversible.length ? "danger main" : "main"} disabled=${!told || plan.loading.value || (editing && !asked.context.length) || (editing && ends)} wide=${editing}>
     ${moved && html`<p class="note wrong" role="alert">The thread has moved on meanwhile: nothing has been changed. This is what would happen now.</p>`}
-    <${Face} of=${plan} what="This cannot be told" loading=${html`<${Loading} what="Asking what would happen" />`}>${(found) => html`
+    <${Face} of=${plan} what=${`No rollback to v${version}`} loading=${html`<${Loading} what="Asking what would happen" />`}>${(found) => html`
       ${editing && html`<p>A version never changes. So this rolls the thread back to v${version} and goes on from there with other values; v${version} itself stays as it is.</p>
         ${ends ? html`<p class="note wrong">v${version} is an end: nothing runs after it that could see other values. Choose an earlier version.</p>` : html`<${Variables} id="edit" known=${known} asked=${asked} set=${set} open />`}`}
       <p>The head moves from v${found.from_version} to v${found.to_version}. Nothing is deleted.</p>
-      <${Plan} plan=${found} compensate=${asked.compensate} />
+      <${Plan} plan=${found} compensate=${asked.compensate} nodes=${thread.definition.value.value?.graph?.nodes} />
       <${Options} found=${found} asked=${asked} set=${set} />
       ${!ends && !editing && html`<${Variables} id="set" known=${known} asked=${asked} set=${set} />`}
       <${OtherAgents} thread=${thread} found=${found} asked=${asked} set=${set} faults=${faults} />

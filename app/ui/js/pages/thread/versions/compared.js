@@ -1,5 +1,5 @@
 // Two versions side by side: in a sentence what changed, and then each change.
-import { html } from "../../../lib/html.js";
+import { html, useState } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
@@ -13,13 +13,16 @@ import { LARGE } from "./state.js";
 export function Compared({ thread, from, to, details }) {
   const sizes = [from, to].map((one) => details.entries.value.get(one)?.size_bytes);
   const known = sizes.every((one) => one !== undefined);
+  const small = sizes[0] + sizes[1] <= LARGE;
+  const [wanted, setWanted] = useState(false);
   return html`<div class="version compared" role="region" aria-label=${`Version ${from} against version ${to}`}>
     <div class="version-head"><h3><span class="mono">v${from}</span> against <span class="mono">v${to}</span></h3>
       <${Button} kind="small" onClick=${() => setQuery({ v: to, w: from })}>The other way round<//>
       <${Button} kind="small quiet" onClick=${() => setQuery({ w: null })}>Only v${from}<//>
       <${Button} kind="small quiet" onClick=${() => setQuery({ v: to, w: null })}>Only v${to}<//>
       <${Button} kind="quiet small" icon="close" label="Close the comparison" onClick=${() => setQuery({ v: null, w: null })} /></div>
-    ${known && html`<${Changes} thread=${thread} from=${from} to=${to} small=${sizes[0] + sizes[1] <= LARGE} sizes=${sizes} />`}
+    ${known && (small || wanted) && html`<${Changes} thread=${thread} from=${from} to=${to} small=${small} sizes=${sizes} />`}
+    ${known && !small && !wanted && html`<div><${Button} onClick=${() => setWanted(true)}>Show what changed<//></div><p class="muted small">The two states are large (${sizes.map(bytes).join(" and ")}): comparing them may take a moment.</p>`}
   </div>`;
 }
 
@@ -37,7 +40,7 @@ function Changes({ thread, from, to, small, sizes }) {
     <p class="compared-sum">${sentence(diff)}</p>
     <div class="compared-sides"><${Side} moment=${diff.from} size=${sizes[0]} /><${Side} moment=${diff.to} size=${sizes[1]} /></div>
     ${!diff.patch.length ? html`<p class="muted">The two states are the same.</p>`
-      : small ? html`<${Diff} from=${plain(before)} to=${plain(after)} fromLabel=${`v${from}`} toLabel=${`v${to}`} />`
+      : small ? html`<${Diff} from=${plain(before)} to=${plain(after)} names=${[`v${from}`, `v${to}`]} />`
       : html`<p class="muted small">The states are too large to lay side by side: these are the changes alone.</p><${Patch} patch=${diff.patch} />`}`}<//>`;
 }
 
@@ -50,13 +53,12 @@ function Side({ moment, size }) {
   return html`<p><b class="mono">v${moment.version}</b> <strong>${moment.current_step}</strong> <span class="muted" title=${exact(moment.created_at)}><${Ago} at=${moment.created_at} />, ${bytes(size)}${moment.on_timeline ? "" : ", left behind"}</span></p>`;
 }
 
-function sentence({ changed, patch }) {
+function sentence({ changed }) {
   const told = [];
   if (changed.context.length) told.push(`${plural(changed.context.length, "variable")} (${few(changed.context)})`);
   if (changed.steps.length) told.push(`${plural(changed.steps.length, "step")} (${few(changed.steps)})`);
   if (changed.input) told.push("the input");
-  const apart = patch.filter((one) => !one.path.startsWith("/metadata/")).length;
-  return told.length ? `Not the same: ${told.join(", ")}. ${plural(apart, "change")}.` : "Variables, steps and input are the same.";
+  return told.length ? `Not the same: ${told.join(", ")}.` : "Variables, steps and input are the same.";
 }
 
 function few(list) {

@@ -38,6 +38,13 @@ export function detailsOf(id) {
   };
 }
 
+/** The version before on the line that is not hidden, as far as that is known; null for none. */
+export function before(entries, version) {
+  let at = entries.get(version)?.parent_version ?? null;
+  while (at !== null && entries.get(at)?.hidden) at = entries.get(at).parent_version;
+  return at;
+}
+
 /** What a version has more or less than the one that it was written on, in words; empty where that is not known. */
 export function changesOf(entry, before) {
   if (!entry || !before) return [];

@@ -32,15 +32,15 @@ function turn(shape, bands, yOf, { parent, start, lane }) {
   return curve(xOf(bands, depthOf(shape, parent)), yOf(shape.find(parent).lane), xOf(bands, start), yOf(lane));
 }
 
-/** Along the line, down between two columns with round corners, and on along the other line. */
-function curve(x0, y0, x1, y1) {
-  if (y0 === y1) return `M${x0} ${y0}H${x1}`;
+/** Ends `before` px before its end: along the line, down between two columns with round corners, and on along the other line. */
+function curve(x0, y0, x1, y1, before = 0) {
+  if (y0 === y1) return `M${x0} ${y0}H${x1 - before}`;
   const down = y1 > y0 ? 1 : -1;
   const bend = Math.min(Math.abs(x1 - x0) / 2 - 1, Math.abs(y1 - y0) / 2, BEND);
   const x = (x0 + x1) / 2;
   const soft = bend * 0.4;
   return `M${x0} ${y0}H${x - bend}C${x - soft} ${y0} ${x} ${y0 + down * soft} ${x} ${y0 + down * bend}`
-    + `V${y1 - down * bend}C${x} ${y1 - down * soft} ${x + soft} ${y1} ${x + bend} ${y1}H${x1}`;
+    + `V${y1 - down * bend}C${x} ${y1 - down * soft} ${x + soft} ${y1} ${x + bend} ${y1}H${x1 - before}`;
 }
 
 /** Where the next version will stand: a broken line in the colour of the thread's state. */
@@ -49,7 +49,7 @@ function Stub({ shape, bands, yOf }) {
   if (!stub) return null;
   const from = depthOf(shape, stub.parent);
   const x = xOf(bands, stub.depth);
-  return html`<path class="line stub" data-state=${stub.status} d=${curve(xOf(bands, from), yOf(shape.find(stub.parent).lane), x - 8, yOf(stub.lane))} />`;
+  return html`<path class="line stub" data-state=${stub.status} d=${curve(xOf(bands, from), yOf(shape.find(stub.parent).lane), x, yOf(stub.lane), 8)} />`;
 }
 
 /** What is drawn in a fold: one for each line that runs through it, `{segment, x, y, from, to}`. */

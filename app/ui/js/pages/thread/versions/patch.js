@@ -19,9 +19,22 @@ function Row({ row }) {
   return html`<div class="patch-row" data-op=${row.op}><span class="op">${WORD[row.op]}</span><code class="cut" title=${row.path}>${row.path.split("/").slice(1).map(unescaped).join(" › ") || "all of it"}</code><code class="cut value" title=${text}>${text}</code></div>`;
 }
 
-function short(value) {
-  const text = stringify(value) ?? "";
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+/** The beginning of a value's text; of a large one no more is looked at than is shown. */
+function short(value, room = LONGEST) {
+  if (typeof value === "string") return value.length > room ? `${stringify(value.slice(0, room))}…` : stringify(value);
+  if (value === null || typeof value !== "object") return stringify(value) ?? "";
+  const list = Array.isArray(value);
+  const parts = [];
+  let used = 2;
+  for (const key in value) {
+    if (used > room) {
+      parts.push("…");
+      break;
+    }
+    parts.push(`${list ? "" : `${stringify(key)}: `}${short(value[key], room - used)}`);
+    used += parts.at(-1).length + 2;
+  }
+  return list ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
 }
 
 const unescaped = (part) => part.replaceAll("~1", "/").replaceAll("~0", "~");

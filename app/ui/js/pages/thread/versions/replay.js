@@ -39,7 +39,7 @@ function Replay({ thread, step, entry, parts, close }) {
   };
   if (made) return html`<${Dialog} title=${`${step} again, alone`} close=${close} wide><${Outcome} id=${made.thread_id} /><//>`;
   return html`<${Dialog} title=${`Do ${step} again, alone`} close=${close} submit=${submit} action=${`Do ${step} again`}>
-    <p>One step runs once more, with what it was given at v${entry.version - 1 || 1}, in a scratch thread. This thread is not touched: no version, no event, nothing of it runs.</p>
+    <p>One step runs once more, with what it was given then, in a scratch thread. This thread is not touched: no version, no event, nothing of it runs.</p>
     ${item !== null && html`<${Field} id="replay-item" label="Which item" hint="Items are done again one by one; the first is 0."><input id="replay-item" type="number" min="0" value=${item} onInput=${(event) => setItem(Number(event.target.value) || 0)} /><//>`}
     ${node?.agent && html`<${Field} id="replay-agent" label="By which agent"><select id="replay-agent" value=${agent} onChange=${(event) => setAgent(event.target.value)}>
       <option value="">as it was: ${node.agent}</option>${agents.filter((one) => one !== node.agent).map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select><//>`}
@@ -57,7 +57,7 @@ function Outcome({ id }) {
   }, [id]);
   return html`<${Face} of=${found}>${(told) => html`
     <p>${told.same === null ? "It is not over yet." : told.same ? "It gave the same as before." : "It gave something else."} <a class="link" href=${`/threads/${encodeURIComponent(id)}`}>The scratch thread</a></p>
-    <table><thead><tr><th></th><th>recorded</th><th>again</th></tr></thead><tbody>
+    <table class="made"><thead><tr><th></th><th>recorded</th><th>again</th></tr></thead><tbody>
       <${Line} label="Status" told=${told} draw=${(one) => html`<${State} state=${one.status} />`} />
       <${Line} label="Agent" told=${told} draw=${(one) => (one.agent ? `${one.agent}${one.agent_version ? ` v${one.agent_version}` : ""}` : "–")} />
       <${Line} label="Took" told=${told} draw=${(one) => duration(one.duration_ms)} />
@@ -66,7 +66,7 @@ function Outcome({ id }) {
     </tbody></table>
     ${told.error && html`<p class="note wrong">${told.error.message}</p>`}
     ${told.same === null && !told.error && !told.replayed?.output && html`<${Loading} what="Waiting for its output" />`}
-    ${told.output.patch ? html`<h3>Output</h3><${Diff} from=${told.output.a} to=${told.output.b} fromLabel="recorded" toLabel="again" />`
+    ${told.output.equal === false && !told.output.omitted ? html`<h3>Output</h3><${Diff} from=${told.output.a} to=${told.output.b} names=${["recorded", "again"]} />`
       : told.same && html`<h3>Output</h3><${JsonTree} value=${told.recorded.output} name="output" height=${300} />`}
     ${told.output.omitted && html`<p class="muted">The outputs differ and are not shown: ${{ too_large: "they are too large", damaged: "one is damaged", not_written: "one is not written" }[told.output.omitted]}.</p>`}`}<//>`;
 }

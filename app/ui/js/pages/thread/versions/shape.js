@@ -12,7 +12,8 @@ const STEP = 10; // the end of a fold moves by so many, so that a thread that gr
  * depth of its first version) and `parent`; `depth` is how many versions the longest line has; `stub` is where the thread is
  * about to write its next version, or null.
  */
-export function shapeOf(tree) {
+export function shapeOf(asked) {
+  const tree = caughtUp(asked);
   const segments = [];
   const byVersion = finder(segments);
   const taken = new Map(); // segment -> whether something goes on behind its last version
@@ -32,6 +33,17 @@ export function shapeOf(tree) {
   if (stub) lanes = Math.max(lanes, stub.lane + 1);
   const depth = Math.max(stub ? stub.depth + 1 : 0, ...segments.map((one) => one.start + one.last - one.first + 1));
   return { segments, lanes, depth, head: tree.head_version, last: tree.last_version, stub, find: byVersion };
+}
+
+const MOVES = new Set(["pending", "running", "waiting"]);
+
+/** While a thread runs its head may have been read before its versions: then it is the last of what its present execution wrote. */
+function caughtUp(tree) {
+  const present = tree.branches.at(-1);
+  const behind = present && MOVES.has(tree.status) && present.first_version !== null && present.first_version <= tree.head_version && tree.head_version < present.last_version;
+  if (!behind) return tree;
+  const head = present.last_version;
+  return { ...tree, head_version: head, last_version: Math.max(head, tree.last_version), branches: [...tree.branches.slice(0, -1), { ...present, on_timeline: true, on_timeline_to: head }] };
 }
 
 /** Of segments in the order of their versions: a function that finds the one of a version, or null. */

@@ -8,6 +8,7 @@ import { Preview } from "./preview.js";
 import { bandAt, bandsOf, depthOf, depthsBetween, isOn, neighbour, shapeOf, versionAt, xOf } from "./shape.js";
 
 const LANE = 56;
+const COARSE = 240; // px by which the window moves; so much more is drawn on each side
 const SHOOT = 24; // more for a lane that something came of
 const TALLEST = 440;
 const WIDTHS = [96, 80, 72, 64];
@@ -18,6 +19,7 @@ const LATER = { pending: "is about to run", running: "running", waiting: "waitin
 /** `chosen` and `other` are versions or null; `onChoose(version, second)`; `actions` maps keys to `(version) =>`. */
 export function Tree({ tree, details, chosen, other, expected, onChoose, actions }) {
   const box = useRef(null);
+  const moving = useRef(false);
   const shape = useMemo(() => shapeOf(tree), [tree]);
   const came = useMemo(() => cameOf(tree, details.entries.value, shape), [tree, details.entries.value]);
   const [opened, setOpened] = useState([]);
@@ -32,15 +34,18 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
   const at = cursor ?? chosen ?? shape.head;
 
   useWindow(box, setView);
-  useLayoutEffect(() => settle(box.current, xOf(bands, depthOf(shape, chosen ?? shape.head) ?? 0)), []);
+  useLayoutEffect(() => settle(box.current, xOf(bands, depthOf(shape, chosen ?? shape.head) ?? 0), yOf(shape.find(chosen ?? shape.head)?.lane ?? 0)), []);
   useFollow(box, shape, bands, yOf);
-  useEffect(() => {
+  // Before the next key comes: who holds one down must not be called back by a focus that came late.
+  useLayoutEffect(() => {
     if (cursor === null) return;
     reveal(box.current, xOf(bands, depthOf(shape, cursor) ?? 0), yOf(shape.find(cursor)?.lane ?? 0));
+    moving.current = true;
     box.current.querySelector(`[data-version="${cursor}"]`)?.focus({ preventScroll: true });
+    moving.current = false;
   }, [cursor]);
 
-  const seen = { left: view.x - 160, right: view.x + view.width + 160, ...places.between(view.y - LANE, view.y + view.height + LANE) };
+  const seen = { left: view.x - COARSE, right: view.x + view.width + 2 * COARSE, ...places.between(view.y - COARSE, view.y + view.height + 2 * COARSE) };
   const knots = knotsOf({ shape, bands, yOf, seen, at, chosen, other, entries: details.entries.value });
   useEffect(() => details.want(knots.map((one) => one.version), shape.last));
 
@@ -61,7 +66,7 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
     event.preventDefault();
     event.stopPropagation();
   };
-  const on = { choose: (version, second) => { setCursor(version); onChoose(version, second); }, preview: setNear, focus: (version) => { setCursor(version); setNear(version); } };
+  const drawn = useKnots({ choose: (version, second) => { setCursor(version); onChoose(version, second); }, preview: setNear, focus: (version) => { if (!moving.current) setCursor(version); setNear(version); } });
   const height = places.height;
   return html`<div class="tree">
     <div class="tree-box" ref=${box} onKeyDown=${onKeyDown} style=${{ height: `${Math.min(height, TALLEST) + 12}px` }}>
@@ -73,21 +78,43 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
           const knot = knots.find((one) => one.version === version);
           return html`<${Shoot} key=${version} x=${knot.x} y=${knot.y} came=${lists} onOpen=${() => onChoose(version, false)} />`;
         })}
-        ${knots.map((one) => html`<${Knot} key=${one.version} one=${one} focusable=${one.version === at} on=${on} />`)}
+        ${knots.map((one) => drawn(one, one.version === at))}
       </svg>
     </div>
-    ${near !== null && html`<${Preview} version=${near} details=${details} shape=${shape} x=${xOf(bands, depthOf(shape, near) ?? 0) - view.x} y=${yOf(shape.find(near)?.lane ?? 0) - view.y} room=${view.width} />`}
+    ${opened.length > 0 && html`<button type="button" class="button small tree-close" onClick=${() => setOpened([])}>Fold again</button>`}
+    ${near !== null && html`<${Preview} version=${near} details=${details} shape=${shape} x=${xOf(bands, depthOf(shape, near) ?? 0) - (box.current?.scrollLeft ?? 0)} y=${yOf(shape.find(near)?.lane ?? 0) - (box.current?.scrollTop ?? 0)} room=${view.width} />`}
   </div>`;
 }
 
 const visible = (knots, version) => knots.some((one) => one.version === version);
+
+/** Draws knots; one that is as it was is not drawn anew. */
+function useKnots(on) {
+  const latest = useRef(on);
+  latest.current = on;
+  const cache = useRef(new Map());
+  const stable = useMemo(() => ({ choose: (...given) => latest.current.choose(...given), preview: (one) => latest.current.preview(one), focus: (one) => latest.current.focus(one) }), []);
+  return (one, focusable) => {
+    const { entry, ...rest } = one;
+    const sign = `${Object.values(rest).join()},${Boolean(entry)},${focusable}`;
+    const before = cache.current.get(one.version);
+    if (before?.sign === sign) return before.vnode;
+    const vnode = html`<${Knot} key=${one.version} one=${one} focusable=${focusable} on=${stable} />`;
+    if (cache.current.size > 2000) cache.current.clear();
+    cache.current.set(one.version, { sign, vnode });
+    return vnode;
+  };
+}
 
 /** The part of the drawing that is seen, told again at every scroll. */
 function useWindow(box, setView) {
   useLayoutEffect(() => {
     const node = box.current;
     let frame = 0;
-    const look = () => setView({ x: node.scrollLeft, y: node.scrollTop, width: node.clientWidth, height: node.clientHeight });
+    const look = () => {
+      const now = { x: Math.floor(node.scrollLeft / COARSE) * COARSE, y: Math.floor(node.scrollTop / COARSE) * COARSE, width: node.clientWidth, height: node.clientHeight };
+      setView((before) => (Object.keys(now).every((key) => now[key] === before[key]) ? before : now));
+    };
     const later = () => {
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(look);
@@ -116,8 +143,9 @@ function useFollow(box, shape, bands, yOf) {
   }, [shape, bands]);
 }
 
-function settle(node, x) {
+function settle(node, x, y) {
   node.scrollLeft = Math.max(0, x - node.clientWidth * 0.7);
+  node.scrollTop = Math.max(0, y - node.clientHeight * 0.7);
 }
 
 function reveal(node, x, y) {

@@ -6,7 +6,7 @@ import { Ago, Button, Copy } from "../../../kit/bits.js";
 import { Loading } from "../../../kit/faces.js";
 import { Menu } from "../../../kit/menu.js";
 import { editContext, fork, rollback } from "../travel.js";
-import { changesOf } from "./details.js";
+import { before as shownBefore, changesOf } from "./details.js";
 import { replay } from "./replay.js";
 import { isOn } from "./shape.js";
 import { StateOf } from "./state.js";
@@ -20,6 +20,7 @@ export function Version({ thread, version, shape, details, onCompare }) {
   const head = version === shape.head;
   if (!entry) return html`<div class="version"><${Loading} what=${`Version ${version}`} /></div>`;
   const before = entry.parent_version;
+  const since = shownBefore(details.entries.value, version);
   const changes = changesOf(entry, details.entries.value.get(before));
   const step = NO_STEP.has(entry.current_step) ? null : entry.current_step;
   const parts = thread.definition.value.value?.graph?.nodes?.find((one) => one.id === step)?.parts;
@@ -35,10 +36,11 @@ export function Version({ thread, version, shape, details, onCompare }) {
       <${Button} icon="back" onClick=${() => rollback(thread, version)}>Roll back to v${version}…<//>
       <${Button} icon="fork" onClick=${() => fork(thread, version)}>Fork from v${version}…<//>
       <${Button} icon="edit" onClick=${() => editContext(thread, version)}>Edit context…<//>
-      ${before && html`<${Button} kind="quiet" onClick=${() => setQuery({ v: before, w: version })}>Changes since v${before}<//>`}
+      ${since && html`<${Button} kind="quiet" onClick=${() => setQuery({ v: since, w: version })}>Changes since v${since}<//>`}
       ${!head && html`<${Button} kind="quiet" onClick=${() => setQuery({ w: shape.head })}>Diff with the head<//>`}
       <${Menu} label="More" kind="quiet" items=${[
         { label: "Compare with another…", run: onCompare },
+        entry.execution_id !== thread.status.value?.execution_id && { label: "Compare its execution with the present one", href: `/compare?a=${entry.execution_id}&b=${encodeURIComponent(thread.id)}` },
         step && { label: `Do ${step} again alone…`, run: () => replay(thread, step, { entry, parts }) },
         step && { label: `Show step ${step}`, run: () => setQuery({ step }) },
       ]} />
