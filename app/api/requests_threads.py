@@ -32,10 +32,11 @@ _MOST_IDS: Final = 100
 
 
 def _ids(value: Any) -> Any:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list) or not 1 <= len(cast("list[Any]", names)) <= _MOST_IDS:
+    given: list[Any] = [value] if isinstance(value, str) else value
+    names = [name for text in given for name in str(text).split(",")]
+    if not 1 <= len(names) <= _MOST_IDS:
         raise ValueError(f"should be 1 to {_MOST_IDS} ids of threads, with commas between")
-    return cast("list[Any]", names)
+    return names
 
 
 Ids = Annotated[list[ThreadId], BeforeValidator(_ids), WithJsonSchema({"type": "string"})]

@@ -180,6 +180,7 @@ def _where(service: Backstitch) -> str:
 
 def _suggest(o: Demo, service: Backstitch, thread: str) -> None:
     where = _where(service)
+    say(f"\nIn the browser: {service.url}/threads/{thread}")
     say("\nTry next:")
     say(f"  {program()} status {thread}{where}")
     if o.workflow == NOTES:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from tests.acceptance.service import Service, forked_services, prepare_data
 from tests.browser.world import DOCUMENTS
@@ -97,6 +97,7 @@ def settled(service: Service) -> Service:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(found_chromium: str) -> AsyncGenerator[Browser]:
     """One for all tests."""
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=found_chromium, args=list(ARGUMENTS))
         yield launched

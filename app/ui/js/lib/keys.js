@@ -1,5 +1,5 @@
 // Keys: every action has one, and `?` lists those that work here and now.
-import { signal, useEffect } from "./html.js";
+import { signal, useEffect, useMemo } from "./html.js";
 
 /** The sets of keys that are in force, the innermost last: {title, keys: {combination: {does, run}}}. */
 export const inForce = signal([]);
@@ -12,12 +12,13 @@ let prefixAt = 0;
  * Keys for as long as a component is there. `keys` maps a key ("j", "Enter", "Shift+R", or two in a row: "g t") to
  * `{does: "what it does", run(event)}`. While a field has the focus only Escape counts.
  */
-export function useKeys(title, keys, deps = []) {
+export function useKeys(title, keys) {
+  const set = useMemo(() => ({ title, keys }), []);
+  Object.assign(set, { title, keys }); // what a key does is what the last drawing says
   useEffect(() => {
-    const set = { title, keys };
     inForce.value = [...inForce.peek(), set];
     return () => { inForce.value = inForce.peek().filter((other) => other !== set); };
-  }, deps);
+  }, []);
 }
 
 export function startKeys() {

@@ -63,7 +63,7 @@ export function money(usd) {
   if (usd === null || usd === undefined) return DASH;
   if (usd === 0) return "$0";
   if (usd < 0.0005) return "<$0.001";
-  return `$${usd < 0.00995 ? usd.toFixed(3) : CENTS.format(usd)}`;
+  return `$${usd < 0.0095 ? usd.toFixed(3) : CENTS.format(usd)}`;
 }
 
 /** "2,318". */

@@ -1,5 +1,5 @@
 // The list of threads: is it going well, and which of them needs somebody?
-import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useRef, useSignal, useState } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { go, setQuery } from "../lib/route.js";
 import { plural } from "../lib/words.js";
@@ -20,17 +20,17 @@ export default function Threads({ query }) {
   const filters = useMemo(() => filtersOf(query), [query.status, query.workflow, query.text, query.time, query.children]);
   const list = useMemo(() => threadList(filters), [filters]);
   useEffect(() => () => list.stop(), [list]);
-  const [cursor, setCursor] = useState(-1);
+  const cursor = useSignal(-1);
   const body = useRef(null);
   const height = useRowHeight();
-  useEffect(() => setCursor(-1), [list]);
+  useEffect(() => { cursor.value = -1; }, [list]);
   useEffect(() => list.watch(() => [...body.current?.querySelectorAll("[data-thread]") ?? []].map((node) => node.dataset.thread)), [list]);
 
   const rows = list.rows.value;
-  const at = () => rows[cursor];
+  const at = () => list.rows.peek()[cursor.peek()];
   const move = (by) => {
-    const next = Math.max(0, Math.min(rows.length - 1, cursor + by));
-    setCursor(next);
+    const next = Math.max(0, Math.min(list.rows.peek().length - 1, cursor.peek() + by));
+    cursor.value = next;
     requestAnimationFrame(() => body.current?.querySelector(`[data-index="${next}"] a.open`)?.focus({ preventScroll: true }));
   };
   useKeys("Threads", {
@@ -42,21 +42,20 @@ export default function Threads({ query }) {
     r: { does: "resume it", run: () => at() && RESUMABLE.has(at().entry.peek().status) && resume(list, [at().id]) },
     f: { does: "filter by text", run: () => document.querySelector("#filter-text")?.focus() },
     n: { does: "start a workflow", run: () => go("/start") },
-    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); setCursor(-1); } },
-  }, [list, cursor, rows.length]);
+    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = -1; } },
+  });
 
-  const total = list.counts.value?.total ?? 0;
   const filtered = Object.values(filters).some(Boolean);
   if (!styled) return html`<${Loading} />`;
   return html`
     <div class="head"><h1>Threads</h1><div class="actions"><a class="button main" href="/start">Start a workflow</a></div></div>
     <${Filters} query=${query} counts=${list.counts.value} />
-    <${Bulk} list=${list} filters=${filters} total=${total} />
+    <${Bulk} list=${list} filters=${filters} />
     ${list.problem.value && !rows.length && html`<${Wrong} problem=${list.problem.value} retry=${list.again} />`}
     ${list.empty.value && !list.problem.value && (filtered ? html`<${Nothing} />` : html`<${First} />`)}
     ${list.held.value.length > 0 && html`<button type="button" class="button held" onClick=${() => { scrollTo(0, 0); list.showHeld(); }}>${plural(list.held.value.length, "new thread")}</button>`}
     <div class="threads" ref=${body}>
-      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor} onTop=${(is) => list.top(is)} onEnd=${() => list.load()}
+      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor.value} onTop=${(is) => list.top(is)} onEnd=${() => list.load()}
         draw=${(row, { selected }) => html`<${Row} row=${row} list=${list} cursor=${selected} />`} />
     </div>
     ${list.loading.value && html`<${Loading} />`}`;

@@ -12,11 +12,11 @@ const DOES = {
   cancel: { label: "Cancel", done: "are cancelled", does: "are stopped for good; what they did is kept", kind: "danger" },
 };
 
-export function Bulk({ list, filters, total }) {
+export function Bulk({ list, filters }) {
   const ids = [...list.picked.value];
   if (!ids.length) return null;
   const clear = () => { list.picked.value = new Set(); };
-  const everything = list.rows.value.length <= ids.length && (list.more.value || total > ids.length);
+  const everything = list.rows.value.length <= ids.length && list.more.value;
   return html`<div class="bulk" role="region" aria-label="Selected threads">
     <strong>${plural(ids.length, "thread")} selected</strong>
     ${Object.entries(DOES).map(([action, one]) => html`<${Button} key=${action} kind=${`small ${one.kind ?? ""}`} onClick=${() => ask(action, { thread_ids: ids.slice(0, 1000) }, list)}>${one.label}<//>`)}
@@ -41,20 +41,21 @@ async function ask(action, which, list) {
   }
   const left = plan.refused.length ? ` ${plural(plan.refused.length, "thread")} cannot: ${plan.refused[0].detail}.` : "";
   const more = plan.more ? " There are more than one request takes; ask again for the rest." : "";
-  if (!plan.done) {
+  const count = plan.thread_ids.length;
+  if (!count) {
     say(`None of them: ${plan.refused[0]?.detail ?? "no thread matches"}.`, { wrong: true });
     return;
   }
   confirm({
-    title: `${label} ${plural(plan.done, "thread")}?`,
-    text: `${plural(plan.done, "thread")} ${does}.${left}${more}`,
-    action: `${label} ${plural(plan.done, "thread")}`,
+    title: `${label} ${plural(count, "thread")}?`,
+    text: `${plural(count, "thread")} ${does}.${left}${more}`,
+    action: `${label} ${plural(count, "thread")}`,
     kind: kind ? "danger main" : "main",
     async run() {
       const told = await post(`/threads/${action}`, which);
       list.picked.value = new Set();
       say(`${plural(told.done, "thread")} ${done}.${told.refused.length ? ` ${told.refused.length} could not.` : ""}`);
-      list.changed(told.thread_ids ?? which.thread_ids ?? []);
+      list.changed(told.thread_ids);
     },
   });
 }
