@@ -1,0 +1,103 @@
+// A form from a JSON Schema: for inputs of workflows, answers of gates, trials of agents. Always also as JSON.
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { useStyle } from "../lib/style.js";
+import { check } from "./form/check.js";
+import { One } from "./form/one.js";
+import { Unreadable, below, initial } from "./form/schema.js";
+import { JsonField } from "./form/text.js";
+
+export { check, initial };
+
+const REQUIRED = /^"(.+)" is a required property$/s;
+
+/**
+ * A form for `value` (undefined: nothing given yet) by `schema` (none: any JSON). `onChange(value)` gets the whole value; where a
+ * text is no JSON an object that cannot be sent stands in it, which `check(schema, value)` tells. `faults` are `[{pointer, message}]` with
+ * pointers into the value, of the service or of `check`: each is shown at its field until that is changed. `useForm` does all of it.
+ */
+export function SchemaForm({ schema, value, onChange, faults = [], id, label = "Input" }) {
+  const styled = useStyle("form");
+  const drawable = schema && typeof schema === "object" && Object.keys(schema).length > 0;
+  const [asJson, setAsJson] = useState(!drawable);
+  const [touched, setTouched] = useState(() => new Set());
+  const own = useMemo(() => (schema && !asJson && touched.size ? check(schema, value) : []), [schema, value, asJson, touched]);
+  const given = useGiven(faults, value);
+  const [unplaced, setUnplaced] = useState([]);
+  const idOf = (pointer) => `${id}${pointer.replace(/\s/g, "%20")}`;
+  const shown = [...given, ...own.filter((fault) => touched.has(fault.pointer))];
+  const faultAt = (pointer, all) => shown.filter((fault) => fault.pointer === pointer || (all && fault.pointer.startsWith(`${pointer}/`)))
+    .map((fault) => (fault.pointer === pointer ? fault.message : `${fault.pointer.slice(pointer.length)}: ${fault.message}`))[0];
+  const touch = (pointer) => { if (!touched.has(pointer)) setTouched(new Set(touched).add(pointer)); };
+
+  useLayoutEffect(() => {
+    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}-fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
+    const left = given.filter((fault) => (asJson ? fault !== given[0] : !drawn(fault.pointer)));
+    setUnplaced((before) => (before.length === left.length && before.every((one, index) => one === left[index]) ? before : left));
+  });
+
+  if (!styled) return null;
+  const form = { root: schema, idOf, faultAt, touch };
+  const readable = !(value instanceof Unreadable);
+  return html`<div class="schema-form">
+    ${drawable && html`<label class="check as-json"><input type="checkbox" checked=${asJson} disabled=${asJson && !readable} onChange=${(event) => setAsJson(event.target.checked)} />as JSON</label>`}
+    ${unplaced.length > 0 && html`<ul class="note wrong" role="alert">${unplaced.map((fault) => html`<li key=${fault.pointer}>${fault.pointer && html`<code>${fault.pointer}</code> `}${fault.message}</li>`)}</ul>`}
+    ${asJson || !readable
+      ? html`<${JsonField} id=${id} label=${`${label} as JSON`} value=${value} onChange=${onChange} rows=${8} fault=${faultAt("", true)} onBlur=${() => touch("")} />`
+      : html`<${One} schema=${schema} form=${form} pointer="" name=${label} value=${value} onChange=${onChange} required bare />`}
+  </div>`;
+}
+
+/** The faults that were given, until what they are about is changed. */
+function useGiven(faults, value) {
+  const seen = useRef({ faults: null, values: [] });
+  if (seen.current.faults !== faults) {
+    const told = faults.map(atField);
+    seen.current = { faults, values: told.map((fault) => [fault, at(value, fault.pointer)]) };
+  }
+  return seen.current.values.filter(([fault, before]) => at(value, fault.pointer) === before).map(([fault]) => fault);
+}
+
+/** What is missing is told at the field that is empty. */
+function atField(fault) {
+  const missing = REQUIRED.exec(fault.message);
+  return missing ? { pointer: below(fault.pointer, missing[1]), message: "This is required." } : fault;
+}
+
+function at(value, pointer) {
+  return pointer.split("/").slice(1).reduce((found, part) => found?.[part.replaceAll("~1", "/").replaceAll("~0", "~")], value);
+}
+
+/**
+ * All that a form needs: `{value, set, props, take, refused}`. Draw `<${SchemaForm} ...${form.props} />`; `take()` answers `{value}`, or null
+ * after showing what is wrong and going there; `refused(problem)` shows the faults of an answer whose pointers begin with `at` ("" for those
+ * of a workflow's input), and answers whether there were any. `keep`: a value to begin with instead of the schema's defaults.
+ */
+export function useForm({ schema, id, label, keep }) {
+  const [value, setValue] = useState(() => (keep !== undefined ? keep : schema ? initial(schema) : undefined));
+  const [faults, setFaults] = useState([]);
+  const there = () => requestAnimationFrame(() => requestAnimationFrame(() => goToFault(id)));
+  const tell = (found) => {
+    setFaults(found);
+    if (found.length) there();
+    return found.length > 0;
+  };
+  return {
+    value,
+    set: setValue,
+    props: { schema, id, label, value, onChange: setValue, faults },
+    take() {
+      const found = schema ? check(schema, value) : value instanceof Unreadable ? [{ pointer: "", message: value.why }] : [];
+      return tell(found) ? null : { value };
+    },
+    refused(problem, start = "") {
+      const listed = (problem.problems ?? []).filter(({ pointer }) => pointer === start || pointer.startsWith(`${start}/`));
+      return tell(listed.map((fault) => ({ pointer: fault.pointer.slice(start.length), message: fault.message })));
+    },
+  };
+}
+
+function goToFault(id) {
+  const first = document.querySelector(`[id^="${CSS.escape(id)}"][id$="-fault"]`);
+  const field = first && document.getElementById(first.id.slice(0, -"-fault".length));
+  (field?.matches("fieldset") ? (field.querySelector("input, select, textarea") ?? field) : field)?.focus();
+}

@@ -1,0 +1,78 @@
+// Where the boxes of a graph stand and how its edges run: left to right, or from above down on a narrow page.
+import { layered } from "./layered.js";
+
+export const BOX = { width: 176, height: 52 };
+const FINE = 60; // nodes up to which the finer layout takes no more than a moment
+const FINE_EDGES = 120;
+
+/**
+ * `{nodes, edges, width, height, down}`: each node with `x y` of its left upper corner, each edge with the `points` of its way.
+ * `graph` is as in GET /api/workflows/{name}: `nodes` with their `id`, `edges` `from` one `to` another.
+ */
+export async function laidOut(graph, down) {
+  const known = new Map(graph.nodes.map((node) => [node.id, node]));
+  const edges = graph.edges.filter(({ from, to }) => known.has(from) && known.has(to) && from !== to);
+  if (!graph.nodes.length) return { nodes: [], edges: [], width: 0, height: 0, down };
+  const fine = graph.nodes.length <= FINE && edges.length <= FINE_EDGES;
+  const { middles, passes, width, height } = fine ? await finely(graph.nodes, edges, down) : inLayers(graph.nodes, edges, down);
+  const nodes = graph.nodes.map((node) => {
+    const { x, y } = middles.get(node.id);
+    return { ...node, x: x - BOX.width / 2, y: y - BOX.height / 2 };
+  });
+  const places = new Map(nodes.map((node) => [node.id, node]));
+  return { nodes, places, width, height, down, edges: edges.map((edge) => drawn(edge, places, passes.get(edge) ?? [], down)) };
+}
+
+function drawn(edge, places, between, down) {
+  const [from, to] = [places.get(edge.from), places.get(edge.to)];
+  const first = down ? { x: from.x + BOX.width / 2, y: from.y + BOX.height } : { x: from.x + BOX.width, y: from.y + BOX.height / 2 };
+  const last = down ? { x: to.x + BOX.width / 2, y: to.y } : { x: to.x, y: to.y + BOX.height / 2 };
+  const maybe = Boolean(to.condition) || Boolean(to.rescues?.includes(edge.from));
+  return { from: edge.from, to: edge.to, maybe, points: [first, ...between, last] };
+}
+
+async function finely(nodes, edges, down) {
+  const { Graph, layout } = await import("../../../vendor/dagre.js");
+  const made = new Graph();
+  made.setGraph({ rankdir: down ? "TB" : "LR", ranksep: down ? 36 : 48, nodesep: 20, edgesep: 12, marginx: 0, marginy: 0 });
+  for (const node of nodes) made.setNode(node.id, { width: BOX.width, height: BOX.height });
+  for (const edge of edges) made.setEdge(edge.from, edge.to, {});
+  layout(made);
+  const passes = new Map(edges.map((edge) => [edge, made.edge(edge.from, edge.to).points.slice(1, -1).filter((_, index, all) => all.length > 1 || index > 0)]));
+  const { width, height } = made.graph();
+  return { middles: new Map(nodes.map((node) => [node.id, made.node(node.id)])), passes, width, height };
+}
+
+function inLayers(nodes, edges, down) {
+  const [along, across] = down ? [BOX.height, BOX.width] : [BOX.width, BOX.height];
+  const found = layered(nodes.map((node) => node.id), edges, { along, across, gapAlong: down ? 36 : 48, gapAcross: 16 });
+  if (!down) return { middles: found.nodes, ...found };
+  const turned = ({ x, y }) => ({ x: y, y: x });
+  return {
+    middles: new Map([...found.nodes].map(([id, spot]) => [id, turned(spot)])),
+    passes: new Map([...found.passes].map(([edge, way]) => [edge, way.map(turned)])),
+    width: found.height,
+    height: found.width,
+  };
+}
+
+/** The way of an edge as a path's text: it leaves and arrives straight, and bends in between. */
+export function pathOf({ points }, down) {
+  let text = `M${spot(points[0])}`;
+  for (let index = 1; index < points.length; index += 1) {
+    const [one, other] = [points[index - 1], points[index]];
+    const half = down ? (one.y + other.y) / 2 : (one.x + other.x) / 2;
+    text += down ? `C${spot({ x: one.x, y: half })} ${spot({ x: other.x, y: half })} ${spot(other)}` : `C${spot({ x: half, y: one.y })} ${spot({ x: half, y: other.y })} ${spot(other)}`;
+  }
+  return text;
+}
+
+/** The head of its arrow. */
+export function headOf({ points }, down) {
+  const { x, y } = points.at(-1);
+  return down ? `M${x - 4} ${y - 6}L${x} ${y - 1}L${x + 4} ${y - 6}` : `M${x - 6} ${y - 4}L${x - 1} ${y}L${x - 6} ${y + 4}`;
+}
+
+function spot({ x, y }) {
+  return `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+}

@@ -1,0 +1,99 @@
+// The form of a start: the workflow's input, where and when it runs, and the line that does the same from a terminal.
+import { html, useEffect, useMemo, useRef, useState } from "../../lib/html.js";
+import { post } from "../../lib/api.js";
+import { curl } from "../../lib/definitions.js";
+import { stringify } from "../../lib/json.js";
+import { go } from "../../lib/route.js";
+import { CodeLine } from "../../kit/bits.js";
+import { SchemaForm, useForm } from "../../kit/form.js";
+
+const MORE = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    thread_id: { type: "string", title: "Thread id", description: "Made for you without one.", pattern: "^[A-Za-z0-9_.:-]{1,128}$", examples: ["order-4711"] },
+    queue: { type: "string", title: "Queue", description: "Where it waits for a slot. A new name makes a new queue.", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", examples: ["default"] },
+    priority: { type: "integer", title: "Priority", description: "The higher is taken up first; 0 without it.", minimum: -1000, maximum: 1000 },
+    delay: { type: "string", title: "Delay", description: "How long it waits before it begins: 30s, 5m, 24h.", pattern: "^\\d+(\\.\\d+)?(ms|s|m|h|d)?$", examples: ["5m"] },
+    triggered_by: { type: "string", title: "Started by", description: "Yours, to find it again.", maxLength: 200 },
+    webhook: { type: "string", title: "Webhook", description: "Who is told of this thread's events, by HTTP.", format: "uri", examples: ["https://example.org/hook"] },
+  },
+};
+
+export function StartForm({ workflow, pinned }) {
+  const schema = workflow.document?.input ?? null;
+  const input = useForm({ schema, id: "input", label: "Input" });
+  const more = useForm({ schema: MORE, id: "more", label: "More", keep: {} });
+  const [open, setOpen] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const key = useRef({});
+  const name = pinned ? `${workflow.name}@${pinned}` : workflow.name;
+  const line = useMemo(() => {
+    try {
+      return curl("/invoke/async", stringify(bodyOf(name, input.value, more.value)));
+    } catch {
+      return null;
+    }
+  }, [name, input.value, more.value]);
+
+  const start = async () => {
+    const [given, rest] = [input.take(), more.take()];
+    if (!given || !rest) {
+      if (!rest) setOpen(true);
+      return;
+    }
+    setBusy(true);
+    setProblem(null);
+    const body = stringify(bodyOf(name, given.value, rest.value));
+    // The same start, asked for again because nobody answered, starts once.
+    if (key.current.body !== body) key.current = { body, text: random() };
+    try {
+      const made = await post("/invoke/async", body, { headers: { "idempotency-key": key.current.text } });
+      key.current = {};
+      go(`/threads/${encodeURIComponent(made.thread_id)}`);
+    } catch (error) {
+      const placed = error.code === "invalid_input" ? input.refused(error) : more.refused({ problems: error.problems.filter((one) => one.pointer !== "") });
+      if (placed && error.code !== "invalid_input") setOpen(true);
+      if (!error.passing) key.current = {};
+      setProblem(error);
+      setBusy(false);
+    }
+  };
+  useSubmitKey(start);
+
+  return html`<form class="start-form" noValidate onSubmit=${(event) => { event.preventDefault(); start(); }}>
+    <section class="sheet"><header><h2>Input</h2></header><div class="body">
+      ${!schema && html`<p class="muted">This workflow does not say what it takes: any JSON will do, or nothing.</p>`}
+      <${SchemaForm} ...${input.props} />
+    </div></section>
+    <details class="sheet more" open=${open} onToggle=${(event) => setOpen(event.target.open)}><summary>More <span class="faint">id, queue, delay, webhook</span></summary>
+      <div class="body"><${SchemaForm} ...${more.props} /></div></details>
+    ${problem && html`<p class="note wrong" role="alert">${problem.problems.length ? "The service refuses this start: see the fields." : problem.detail}</p>`}
+    <div class="row wrap"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Start ${workflow.name}</button><span class="muted small">or <kbd>Ctrl</kbd> <kbd>Enter</kbd></span></div>
+    ${line && html`<section class="stack same"><h2>The same from a terminal</h2><${CodeLine} text=${line} /></section>`}
+  </form>`;
+}
+
+function bodyOf(workflow, input, more = {}) {
+  return { workflow, ...(input === undefined ? {} : { input }), ...more };
+}
+
+/** Ctrl+Enter (or Cmd+Enter) from anywhere on the page. */
+function useSubmitKey(run) {
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      latest.current();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+}
+
+function random() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
