@@ -2,7 +2,7 @@
 import { html, useEffect, useMemo, useRef } from "../../lib/html.js";
 import { useKeys } from "../../lib/keys.js";
 import { setQuery } from "../../lib/route.js";
-import { clock, exact, number, plural, shortId } from "../../lib/words.js";
+import { clock, exact, plural, shortId } from "../../lib/words.js";
 import { Button, CodeLine } from "../../kit/bits.js";
 import { Empty, Loading, Wrong } from "../../kit/faces.js";
 import { List } from "../../kit/list.js";
@@ -13,7 +13,6 @@ import { stateOf } from "./names.js";
 import { eventList } from "./store.js";
 
 const ROW = 30;
-const PREVIEW = 240;
 
 export default function Flow({ query }) {
   const filters = useMemo(() => filtersOf(query), KEYS.map((key) => query[key]));
@@ -51,12 +50,12 @@ export default function Flow({ query }) {
 function Row({ row, open }) {
   const thread = encodeURIComponent(row.thread_id);
   const choose = (event) => { if (!event.target.closest("a")) setQuery({ open: open ? null : row.key }); };
-  return html`<article class="event-row" onClick=${choose} data-state=${stateOf(row.event)}>
+  return html`<article class="event-row" onClick=${choose} data-event=${row.key} data-state=${stateOf(row.event)}>
     <time class="mono" title=${exact(row.at)}>${clock(row.at)}</time><${Mark} state=${stateOf(row.event)} />
     <button type="button" class="name cut" aria-expanded=${open}>${row.event}</button>
     <a class="of cut" href=${`/threads/${thread}`} title=${row.thread_id}>${row.workflow ?? "ad hoc"} <span class="mono faint">${shortId(row.thread_id)}</span></a>
     ${row.step_id ? html`<a class="step cut" href=${`/threads/${thread}?step=${encodeURIComponent(row.step_id)}`}>${row.step_id}${row.attempt > 1 && html` <span class="faint">attempt ${row.attempt}</span>`}</a>` : html`<span class="step"></span>`}
-    <span class="text mono cut">${row.text.slice(1, PREVIEW)}</span></article>`;
+    <span class="text cut">${row.gist}</span></article>`;
 }
 
 function Nothing({ list }) {

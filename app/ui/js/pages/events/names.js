@@ -1,4 +1,5 @@
-// The names of events, and the mark that each is drawn with.
+// The names of events, the mark that each is drawn with, and what it says in a line.
+import { stringify } from "../../lib/json.js";
 
 const STATE = {
   workflow_start: "pending", workflow_resumed: "running", workflow_rolled_back: "retrying", workflow_migrated: "retrying", workflow_paused: "paused",
@@ -13,3 +14,13 @@ export const NAMES = Object.keys(STATE);
 export const TYPES = ["status", "progress", "message", "error", "complete"];
 
 export const stateOf = (name) => STATE[name] ?? "pending";
+
+/** What the data of an event says in a line: what went wrong, what was said, what came of it; the status stands in its name. */
+export function gistOf(data) {
+  if (data.error) return `${data.error.kind}: ${data.error.message}`;
+  for (const key of ["message", "title", "reason"]) if (typeof data[key] === "string") return data[key];
+  const { status, progress, form, show, session_id: session, ...rest } = data;
+  const told = "result" in rest ? rest.result : rest;
+  if (told && typeof told === "object" && Object.keys(told).length === 0) return "";
+  return typeof told === "string" ? told : stringify(told);
+}

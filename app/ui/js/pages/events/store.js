@@ -5,10 +5,12 @@ import { get } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { stringify } from "../../lib/json.js";
 import { throttled } from "../../lib/throttle.js";
+import { gistOf } from "./names.js";
 
 const PAGE = 200;
 const AT_ONCE = 1000;
 const PACE = 400;
+const GIST = 200; // characters
 const KEPT = 20_000; // events in memory, the newest
 const WEIGHT = 48_000_000; // characters of their data
 const BEHIND = 20; // pages of news after which it begins anew with the newest
@@ -41,7 +43,7 @@ export function eventList({ text, ...filters }) {
     for (const { data, ...event } of events) {
       const key = `${event.thread_id}:${event.seq}`;
       if (known.has(key)) continue;
-      const row = { ...event, key, text: stringify(data) };
+      const row = { ...event, key, text: stringify(data), gist: gistOf(data).slice(0, GIST) };
       if (wanted && !matches(row, wanted)) continue;
       known.add(key);
       made.push(row);
