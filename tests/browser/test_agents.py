@@ -71,7 +71,7 @@ async def test_what_does_not_hold_of_a_new_agent_is_told_at_its_place(at: Window
     at.refused = True
     await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "nobody"}}')
     await dialog.get_by_role("button", name="Register").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("/config/function")
+    await expect(dialog.get_by_role("alert")).to_contain_text("/config no function of this process is registered as 'nobody'")
     await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "collect"}}')
     await dialog.get_by_role("button", name="Register").click()
     await expect(at.page).to_have_url(f"{service.url}/agents/made-here")

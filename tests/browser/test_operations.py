@@ -40,7 +40,7 @@ async def test_a_queue_is_held_back_after_its_effect_was_told(at: Window, servic
 
 async def test_a_setting_is_refused_at_its_field_and_changed_with_its_source(at: Window, service: Service) -> None:
     await at.open("/operations?tab=settings&text=log_level")
-    row = at.page.get_by_role("row").filter(has_text="LOG_LEVEL")
+    row = at.page.get_by_role("row").filter(has_text="LOG_LEVEL").first
     await row.get_by_role("button", name="Change…").click()
     dialog = at.page.get_by_role("dialog")
     await dialog.get_by_label("Value").fill("louder")

@@ -14,7 +14,7 @@ const PLAIN = 8; // rows up to which there is nothing to search or fold
 
 /**
  * A JSON value. `name` is how the value is called in a path that is copied ("analyst.output") and in what is read out; `height`
- * the most px that it takes; `tools` false leaves the search and the buttons away.
+ * the most px that it takes; `tools` false leaves the search and the buttons away. Keys: arrows, Home, End, `c` copies, `p` copies the path.
  */
 export function JsonTree({ value, name = "", height = 440, tools = true }) {
   const styled = useStyle("tree");
@@ -135,7 +135,7 @@ function Rows({ tree, name, height, value }) {
     "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
   });
   return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at} label=${name ? `${name}, as a tree` : "Value, as a tree"}
-    aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} onKeyDown=${onKeyDown} itemProps=${itemProps}
+    aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} aria-keyshortcuts="c p" onKeyDown=${onKeyDown} itemProps=${itemProps}
     draw=${(row, { selected }) => html`<${Row} row=${row} selected=${selected} tree=${tree} value=${value} name=${name} />`} />`;
 }
 
@@ -153,7 +153,7 @@ function Row({ row, selected, tree, value, name }) {
     ${row.key !== null && html`<span class=${typeof row.key === "number" ? "at" : "key"}><${Found} text=${String(row.key)} wanted=${tree.text} /></span>`}
     ${!(row.open && row.kind === "string") && !(row.kind === "object" || row.kind === "array") && html`<span class="value" data-kind=${row.kind}><${Found} text=${shown(row)} wanted=${tree.text} /></span>`}
     ${told && html`<span class="told">${told}</span>`}
-    ${selected && html`<span class="acts" onClick=${(event) => event.stopPropagation()}><button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
+    ${selected && html`<span class="acts" aria-hidden="true" onClick=${(event) => event.stopPropagation()}><button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
       <button type="button" tabindex="-1" onClick=${() => copied(pathTo(value, row.id, name), "The path")}>copy path</button></span>`}
   </div>`;
 }
