@@ -47,7 +47,9 @@ async def test_what_a_tried_agent_gives_is_shown_as_text_whatever_it_is(at: Wind
     await at.page.get_by_role("button", name="Run it once").click()
     await expect(at.page.get_by_role("tree", name="output")).to_contain_text('"<img src=x onerror=alert(1)>"')
     await at.page.get_by_role("link", name="Its thread").click()
-    await expect(at.page).to_have_url(f"{service.url}/threads/{service.http.get('/api/tasks').json()['tasks'][0]['task_id']}")
+    await expect(at.page).to_have_url(
+        f"{service.url}/threads/{service.http.get('/api/tasks').json()['tasks'][0]['task_id']}"
+    )
 
 
 async def test_an_agent_that_streams_is_read_while_it_speaks(at: Window, service: Service) -> None:
@@ -71,7 +73,9 @@ async def test_what_does_not_hold_of_a_new_agent_is_told_at_its_place(at: Window
     at.refused = True
     await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "nobody"}}')
     await dialog.get_by_role("button", name="Register").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("/config no function of this process is registered as 'nobody'")
+    await expect(dialog.get_by_role("alert")).to_contain_text(
+        "/config no function of this process is registered as 'nobody'"
+    )
     await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "collect"}}')
     await dialog.get_by_role("button", name="Register").click()
     await expect(at.page).to_have_url(f"{service.url}/agents/made-here")

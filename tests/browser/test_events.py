@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 async def shown(page: Page) -> list[str]:
     """The events in the list, from the top."""
-    return cast("list[str]", await page.locator("[data-event]").evaluate_all("all => all.map(one => one.dataset.event)"))
+    return cast(
+        "list[str]", await page.locator("[data-event]").evaluate_all("all => all.map(one => one.dataset.event)")
+    )
 
 
 def written(service: Service, *threads: str) -> list[str]:
