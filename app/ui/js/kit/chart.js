@@ -32,7 +32,9 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
   const shown = at === null || at >= times.length ? null : at;
   return html`<figure class="chart" aria-label=${label}>
     <figcaption><span class="name">${label}</span>
-      <span class="legend">${shown !== null && html`<time class="faint">${clock(times[shown]).slice(0, -7)}</time>`}${series.map((one, index) => html`<span key=${one.label} class="series"><i style=${{ background: `var(--${one.color ?? "running"})` }}></i>${one.label} <b>${shown === null ? "" : worded(values[index][shown], unit)}</b></span>`)}</span>
+      <span class="legend">${shown !== null
+        && html`<time class="faint">${clock(times[shown]).slice(0, -7)}</time>`}${series.map((one, index) => html`<span key=${one.label} class="series">
+        <i style=${{ background: `var(--${one.color ?? "running"})` }}></i>${one.label} <b>${shown === null ? "" : worded(values[index][shown], unit)}</b></span>`)}</span>
       <${Button} kind="quiet small" aria-pressed=${table} onClick=${() => setTable(!table)} aria-label=${`${label} as a table`}>${table ? "Chart" : "Table"}<//></figcaption>
     ${table ? html`<${Values} series=${series} times=${times} values=${values} unit=${unit} height=${height} label=${label} />`
       : nothing ? html`<p class="nothing faint" style=${{ height: `${height}px` }}>${note ?? "Nothing in this time"}</p>`
@@ -42,8 +44,10 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
 }
 
 function Values({ series, times, values, unit, height, label }) {
-  return html`<div class="values" style=${{ maxHeight: `${height}px` }} tabindex="0" role="region" aria-label=${`${label}, values`}><table><thead><tr><th>Time</th>${series.map((one) => html`<th class="num" key=${one.label}>${one.label}</th>`)}</tr></thead>
-    <tbody>${times.map((_, back) => times.length - 1 - back).map((row) => html`<tr key=${times[row]}><td>${clock(times[row]).slice(0, -7)}</td>${values.map((column, index) => html`<td class="num" key=${index}>${worded(column[row], unit)}</td>`)}</tr>`)}</tbody></table></div>`;
+  return html`<div class="values" style=${{ maxHeight: `${height}px` }} tabindex="0" role="region" aria-label=${`${label}, values`}><table><thead><tr>
+    <th>Time</th>${series.map((one) => html`<th class="num" key=${one.label}>${one.label}</th>`)}</tr></thead>
+    <tbody>${times.map((_, back) => times.length - 1 - back).map((row) => html`<tr key=${times[row]}>
+      <td>${clock(times[row]).slice(0, -7)}</td>${values.map((column, index) => html`<td class="num" key=${index}>${worded(column[row], unit)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 function Plot({ Plotter, series, values, times, unit, height, onAt }) {
@@ -126,6 +130,7 @@ export function Spark({ values, width = 80, height = 18, color = "running" }) {
     if (!joined && (values[index + 1] ?? null) === null) return void alones.push(index);
     path += `${joined ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
   });
-  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true"><path d=${path} style=${{ stroke: `var(--${color})` }} />
+  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true">
+    <path d=${path} style=${{ stroke: `var(--${color})` }} />
     ${alones.map((index) => html`<circle key=${index} cx=${x(index)} cy=${y(values[index])} r="1.3" style=${{ fill: `var(--${color})` }} />`)}</svg>`;
 }

@@ -27,10 +27,12 @@ export function JsonTree({ value, name = "", height = 440, tools = true }) {
     <span class="ruler" ref=${ruler} aria-hidden="true">${"0".repeat(50)}</span>
     ${tools && html`<div class="json-tools" data-few=${!many || undefined}>
       ${many && html`<${Search} tree=${tree} raw=${raw} /><span class="space"></span>
-        ${!raw && html`<${Button} kind="quiet small" onClick=${tree.openAll}>Unfold all<//><${Button} kind="quiet small" onClick=${tree.foldAll}>Fold<//>`}
+        ${!raw && html`<${Button} kind="quiet small" onClick=${tree.openAll}>Unfold all<//>
+          <${Button} kind="quiet small" onClick=${tree.foldAll}>Fold<//>`}
         <${Button} kind="quiet small" aria-pressed=${raw} onClick=${() => setRaw(!raw)}>Raw<//>`}
       <${Copy} text=${() => copyOf(value)} label=${`Copy ${name || "all"}`} /></div>`}
-    ${raw ? html`<${Raw} value=${value} columns=${columns} height=${height} name=${name} />` : html`<${Rows} tree=${tree} name=${name} height=${height} value=${value} />`}
+    ${raw ? html`<${Raw} value=${value} columns=${columns} height=${height} name=${name} />`
+      : html`<${Rows} tree=${tree} name=${name} height=${height} value=${value} />`}
   </div>`;
 }
 
@@ -109,7 +111,8 @@ function Search({ tree, raw }) {
   return html`<input type="search" class="json-search" placeholder="Find in it" aria-label="Find in this value" value=${typed} spellcheck=${false}
       onInput=${(event) => setTyped(event.target.value)} onKeyDown=${onKeyDown} />
     <span class="small muted" role="status">${tree.text && (found.length ? `${number(nth + 1)} of ${number(found.length)}` : "not in it")}</span>
-    ${found.length > 1 && html`<${Button} kind="quiet small" icon="up" label="Found before" onClick=${() => move(-1)} /><${Button} kind="quiet small" icon="down" label="Next found" onClick=${() => move(1)} />`}`;
+    ${found.length > 1 && html`<${Button} kind="quiet small" icon="up" label="Found before" onClick=${() => move(-1)} />
+      <${Button} kind="quiet small" icon="down" label="Next found" onClick=${() => move(1)} />`}`;
 }
 
 function Rows({ tree, name, height, value }) {
@@ -146,14 +149,18 @@ function Row({ row, selected, tree, value, name }) {
     tree.toggle(row);
   };
   const indent = { paddingLeft: `${4 + 14 * Math.min(row.depth, 24)}px` };
-  if (row.line !== undefined) return html`<div class="json-row json-line" style=${indent} onClick=${() => tree.setActive(row.id)}><${Found} text=${row.line} wanted=${tree.text} /></div>`;
+  if (row.line !== undefined) return html`<div class="json-row json-line" style=${indent} onClick=${() => tree.setActive(row.id)}>
+    <${Found} text=${row.line} wanted=${tree.text} /></div>`;
   const told = summary(row);
   return html`<div class="json-row" style=${indent} data-foldable=${row.foldable || undefined} onClick=${onClick}>
     <i class="fold" data-open=${row.open || undefined} data-is=${row.foldable || undefined}></i>
-    ${row.key !== null && html`<span class=${typeof row.key === "number" ? "at" : "key"}><${Found} text=${String(row.key)} wanted=${tree.text} /></span>`}
-    ${!(row.open && row.kind === "string") && !(row.kind === "object" || row.kind === "array") && html`<span class="value" data-kind=${row.kind}><${Found} text=${shown(row)} wanted=${tree.text} /></span>`}
+    ${row.key !== null && html`<span class=${typeof row.key === "number" ? "at" : "key"}>
+      <${Found} text=${String(row.key)} wanted=${tree.text} /></span>`}
+    ${!(row.open && row.kind === "string") && !(row.kind === "object" || row.kind === "array") && html`<span class="value" data-kind=${row.kind}>
+      <${Found} text=${shown(row)} wanted=${tree.text} /></span>`}
     ${told && html`<span class="told">${told}</span>`}
-    ${selected && html`<span class="acts" aria-hidden="true" onClick=${(event) => event.stopPropagation()}><button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
+    ${selected && html`<span class="acts" aria-hidden="true" onClick=${(event) => event.stopPropagation()}>
+      <button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
       <button type="button" tabindex="-1" onClick=${() => copied(pathTo(value, row.id, name), "The path")}>copy path</button></span>`}
   </div>`;
 }

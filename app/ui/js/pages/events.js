@@ -23,5 +23,6 @@ export default function Events({ query }) {
   };
   if (!styled) return html`<${Loading} />`;
   return html`<div class="head"><h1>Events</h1></div>
-    <${Tabs} label="What happened" tabs=${TABS} chosen=${chosen} onChoose=${choose}>${(id) => html`<div class="events-page">${id === "logs" ? html`<${Logs} query=${query} />` : html`<${Flow} query=${query} />`}</div>`}<//>`;
+    <${Tabs} label="What happened" tabs=${TABS} chosen=${chosen} onChoose=${choose}>${(id) => html`<div class="events-page">${id === "logs"
+      ? html`<${Logs} query=${query} />` : html`<${Flow} query=${query} />`}</div>`}<//>`;
 }

@@ -41,9 +41,12 @@ function Ask({ close, title, text, does = "", action, kind, agent, reason, durat
   const [length, setLength] = useState("10m");
   return html`<${Dialog} title=${title} close=${close} action=${action} kind=${kind} submit=${() => run({ why: why.trim(), length })}>
     <p>${text}</p><p class="muted" role="status">${told(found, does)}</p>
-    ${duration && html`<${Field} id="ask-for" label="For how long"><select id="ask-for" value=${length} onChange=${(event) => setLength(event.target.value)}>
-      <option value="1m">1 minute</option><option value="10m">10 minutes</option><option value="1h">1 hour</option><option value="">until it is closed by hand (the same as to disable it)</option></select><//>`}
-    ${reason && html`<${Field} id="ask-why" label="Reason" hint="Whoever finds its steps waiting will read it."><input id="ask-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//>`}
+    ${duration && html`<${Field} id="ask-for" label="For how long">
+      <select id="ask-for" value=${length} onChange=${(event) => setLength(event.target.value)}>
+      <option value="1m">1 minute</option><option value="10m">10 minutes</option><option value="1h">1 hour</option>
+        <option value="">until it is closed by hand (the same as to disable it)</option></select><//>`}
+    ${reason && html`<${Field} id="ask-why" label="Reason" hint="Whoever finds its steps waiting will read it.">
+      <input id="ask-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//>`}
   <//>`;
 }
 

@@ -49,7 +49,8 @@ export function Health({ agent, window }) {
   const found = useResource((signal) => load(agent.name, window, signal), [agent.name, window]);
   useEvery(EVERY, found.reload, [found]);
   return html`<section class="sheet health"><header><h2>How it does</h2><div class="actions"><${Windows} chosen=${window} /></div></header>
-    <div class="body"><${Face} of=${found}>${(value) => html`<${Figures} found=${value} window=${window} />${attemptsOf(value) > 0 && html`<${Charts} series=${value.series} />`}`}<//></div></section>`;
+    <div class="body"><${Face} of=${found}>${(value) => html`<${Figures} found=${value} window=${window} />${attemptsOf(value) > 0
+      && html`<${Charts} series=${value.series} />`}`}<//></div></section>`;
 }
 
 const attemptsOf = ({ figures, health }) => (health ? health.attempts : figures?.count ?? 0);
@@ -59,7 +60,8 @@ function Figures({ found: { figures, health }, window }) {
   if (!attempts) return html`<p class="muted none">No attempt in ${WINDOWS[window].words}.</p>`;
   const rate = health ? health.success_rate : 1 - figures.error_rate;
   const times = health ? health.duration_ms : figures.duration_ms;
-  const fact = (label, value, hint, bad) => html`<div class="figure" title=${hint} data-bad=${bad || undefined}><dt>${label}</dt><dd>${value}</dd></div>`;
+  const fact = (label, value, hint, bad) => html`<div class="figure" title=${hint} data-bad=${bad || undefined}><dt>${label}</dt>
+    <dd>${value}</dd></div>`;
   return html`<dl class="figures">
     ${fact("attempts", number(attempts))}
     ${fact("well", rate === null ? "–" : `${Math.floor(rate * 1000) / 10} %`, "of those that completed or failed", rate !== null && rate < 0.95)}
@@ -81,6 +83,7 @@ function Charts({ series }) {
   }), [series]);
   return html`<div class="charts">
     <${Chart} label="Duration" unit="ms" series=${made.times} /><${Chart} label="Attempts" series=${made.counts} />
-    <${Chart} label="Cost" unit="usd" series=${made.cost} height=${96} note="It has cost nothing that is known" /><${Chart} label="Tokens" series=${made.tokens} height=${96} note="No tokens of a model" />
+    <${Chart} label="Cost" unit="usd" series=${made.cost} height=${96} note="It has cost nothing that is known" />
+      <${Chart} label="Tokens" series=${made.tokens} height=${96} note="No tokens of a model" />
   </div>`;
 }

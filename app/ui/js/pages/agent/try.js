@@ -35,7 +35,8 @@ export function Try({ agent }) {
       <div class="row wrap"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Run it once</button>
         <span class="small muted">It runs for real: what it does outside, it does, and what it costs, it costs.</span></div>
     </form>
-    <div class="came">${task ? html`<${Outcome} key=${task.task_id} id=${task.task_id} />` : html`<p class="muted">What it gives appears here, as it comes.</p>`}</div>
+    <div class="came">${task ? html`<${Outcome} key=${task.task_id} id=${task.task_id} />`
+      : html`<p class="muted">What it gives appears here, as it comes.</p>`}</div>
   </div></section>`;
 }
 
@@ -74,10 +75,13 @@ function Outcome({ id }) {
   useEffect(() => { if (end.current) end.current.scrollTop = end.current.scrollHeight; }, [text]);
   const over = task && task.completed_at;
   return html`<p class="row wrap"><${State} state=${task?.status ?? "pending"} />
-      ${over ? html`<span class="muted">${duration(task.duration_ms)}${task.attempts > 1 ? `, ${task.attempts} attempts` : ""}${task.usage?.cost_usd ? `, ${money(task.usage.cost_usd)}` : ""}${task.usage?.output_tokens ? `, ${number(task.usage.input_tokens)} tokens in, ${number(task.usage.output_tokens)} out` : ""}</span>` : task?.started_at && html`<span class="muted"><${Lasts} since=${task.started_at} />${note && ` · ${note}`}</span>`}
-      <span class="row open">${task && !over && html`<${Button} kind="small" onClick=${() => post(path`/tasks/${id}/cancel`, {}).catch((error) => complain(error, "Cancel"))}>Cancel<//>`}
+      ${over ? html`<span class="muted">${duration(task.duration_ms)}${task.attempts > 1 ? `, ${task.attempts} attempts` : ""}${task.usage?.cost_usd ? `, ${money(task.usage.cost_usd)}` : ""}${task.usage?.output_tokens ? `, ${number(task.usage.input_tokens)} tokens in, ${number(task.usage.output_tokens)} out` : ""}</span>` : task?.started_at
+        && html`<span class="muted"><${Lasts} since=${task.started_at} />${note && ` · ${note}`}</span>`}
+      <span class="row open">${task && !over
+        && html`<${Button} kind="small" onClick=${() => post(path`/tasks/${id}/cancel`, {}).catch((error) => complain(error, "Cancel"))}>Cancel<//>`}
         <a class="link" href=${`/threads/${encodeURIComponent(id)}`}>Its thread</a></span></p>
     ${task?.error && html`<p class="note wrong"><b>${task.error.kind}</b> ${task.error.message}</p>`}
     ${over && task.status === "completed" ? html`<${JsonTree} value=${task.output} name="output" height=${320} />`
-      : text && html`<pre class="stream" ref=${end} tabindex="0" aria-label="What it has said so far">${text}${!over && html`<span class="caret" aria-hidden="true"></span>`}</pre>`}`;
+      : text && html`<pre class="stream" ref=${end} tabindex="0" aria-label="What it has said so far">${text}${!over
+        && html`<span class="caret" aria-hidden="true"></span>`}</pre>`}`;
 }

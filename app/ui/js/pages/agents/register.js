@@ -52,9 +52,11 @@ function Editor({ close, title, action, document, examples, run }) {
     return true;
   };
   return html`<${Dialog} title=${title} close=${close} submit=${submit} action=${action} wide>
-    ${examples && html`<div class="row wrap"><span class="muted">Example of a kind:</span>${Object.entries(EXAMPLES).map(([kind, one]) => html`<button type="button" class="chip" key=${kind} onClick=${() => { setText(JSON.stringify(one, null, 2)); setFaults([]); }}>${kind}</button>`)}</div>`}
+    ${examples && html`<div class="row wrap">
+      <span class="muted">Example of a kind:</span>${Object.entries(EXAMPLES).map(([kind, one]) => html`<button type="button" class="chip" key=${kind} onClick=${() => { setText(JSON.stringify(one, null, 2)); setFaults([]); }}>${kind}</button>`)}</div>`}
     <textarea class="mono document" rows="18" spellcheck=${false} aria-label="The agent as JSON" aria-invalid=${faults.length > 0} aria-describedby="agent-faults" value=${text} onInput=${(event) => setText(event.target.value)}></textarea>
-    <ul id="agent-faults" class="faults" role="alert">${faults.map((one, index) => html`<li key=${index}>${one.pointer && html`<code>${one.pointer}</code> `}${one.message}</li>`)}</ul>
+    <ul id="agent-faults" class="faults" role="alert">${faults.map((one, index) => html`<li key=${index}>${one.pointer
+      && html`<code>${one.pointer}</code> `}${one.message}</li>`)}</ul>
     <p class="small muted">Secrets do not belong here: name a variable of the service's environment instead, with <code>api_key_env</code> or <code>{"{"}"env": "NAME"}</code>.</p>
   <//>`;
 }

@@ -22,12 +22,15 @@ export function Filters({ query }) {
   const pick = (name) => (event) => setQuery({ [name]: event.target.value });
   return html`<div class="filters">
     <div class="chips" role="group" aria-label="By class">${TYPES.map((type) => html`<button type="button" class="chip" key=${type} aria-pressed=${query.type === type} onClick=${() => setQuery({ type: query.type === type ? null : type })}>${type}</button>`)}</div>
-    <select aria-label="By event" value="" onChange=${(event) => setQuery({ event: [...new Set([...chosen, event.target.value])].join(",") })}><option value="">${chosen.length ? "and…" : "any event"}</option>${NAMES.filter((name) => !chosen.includes(name)).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>
-    ${chosen.map((name) => html`<button type="button" class="chip" aria-pressed="true" key=${name} title="Take it away" onClick=${() => setQuery({ event: chosen.filter((one) => one !== name).join(",") })}>${name} <span aria-hidden="true">×</span><span class="visually-hidden">, take it away</span></button>`)}
+    <select aria-label="By event" value="" onChange=${(event) => setQuery({ event: [...new Set([...chosen, event.target.value])].join(",") })}>
+      <option value="">${chosen.length ? "and…" : "any event"}</option>${NAMES.filter((name) => !chosen.includes(name)).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>
+    ${chosen.map((name) => html`<button type="button" class="chip" aria-pressed="true" key=${name} title="Take it away" onClick=${() => setQuery({ event: chosen.filter((one) => one !== name).join(",") })}>${name} <span aria-hidden="true">×</span>
+      <span class="visually-hidden">, take it away</span></button>`)}
     <${Button} kind="small open-filters" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Fewer filters" : "More filters"}<//>
     <div class="rest" data-open=${open || undefined}>
     ${Object.entries(FIELDS).map(([name, label]) => html`<${Typed} key=${name} name=${name} label=${label} given=${query[name] ?? ""} />`)}
-    <select aria-label="By time" value=${query.time ?? ""} onChange=${pick("time")}><option value="">any time</option>${Object.entries(TIMES).map(([value, [label]]) => html`<option key=${value} value=${value}>${label}</option>`)}</select>
+    <select aria-label="By time" value=${query.time ?? ""} onChange=${pick("time")}>
+      <option value="">any time</option>${Object.entries(TIMES).map(([value, [label]]) => html`<option key=${value} value=${value}>${label}</option>`)}</select>
     <${Typed} name="text" label="text of the data" given=${query.text ?? ""} id="event-text" />
   </div></div>`;
 }

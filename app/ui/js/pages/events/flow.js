@@ -54,15 +54,20 @@ function Row({ row, open }) {
     <time class="mono" title=${exact(row.at)}>${clock(row.at)}</time><${Mark} state=${stateOf(row.event)} />
     <button type="button" class="name cut" aria-expanded=${open}>${row.event}</button>
     <a class="of cut" href=${`/threads/${thread}`} title=${row.thread_id}>${row.workflow ?? "ad hoc"} <span class="mono faint">${shortId(row.thread_id)}</span></a>
-    ${row.step_id ? html`<a class="step cut" href=${`/threads/${thread}?step=${encodeURIComponent(row.step_id)}`}>${row.step_id}${row.attempt > 1 && html` <span class="faint">attempt ${row.attempt}</span>`}</a>` : html`<span class="step"></span>`}
+    ${row.step_id ? html`<a class="step cut" href=${`/threads/${thread}?step=${encodeURIComponent(row.step_id)}`}>${row.step_id}${row.attempt > 1
+      && html` <span class="faint">attempt ${row.attempt}</span>`}</a>` : html`<span class="step"></span>`}
     <span class="text cut">${row.gist}</span></article>`;
 }
 
 function Nothing({ list }) {
-  return html`<${Empty} title="No event matches"><p>${list.looked.value ? `Looked back to ${clock(list.looked.value)}.` : "There is none."} New ones that match appear here by themselves.</p>
-    <div class="row">${list.more.value && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div><//>`;
+  return html`<${Empty} title="No event matches">
+    <p>${list.looked.value ? `Looked back to ${clock(list.looked.value)}.` : "There is none."} New ones that match appear here by themselves.</p>
+    <div class="row">${list.more.value
+      && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div><//>`;
 }
 
 function First() {
-  return html`<${Empty} title="No events yet"><p>Every fact about a thread is an event: it was started, a step began, an attempt failed. They appear here as they happen. From a terminal:</p><${CodeLine} text="backstitch events --follow" /><a class="button main" href="/start">Start a workflow</a><//>`;
+  return html`<${Empty} title="No events yet">
+    <p>Every fact about a thread is an event: it was started, a step began, an attempt failed. They appear here as they happen. From a terminal:</p>
+    <${CodeLine} text="backstitch events --follow" /><a class="button main" href="/start">Start a workflow</a><//>`;
 }

@@ -97,12 +97,17 @@ export default function Logs({ query }) {
   }, [rows, at]);
   const filtered = KEYS.some((key) => query[key]);
   return html`<div class="filters">
-      <select aria-label="By level" value=${query.level ?? ""} onChange=${(event) => setQuery({ level: event.target.value })}><option value="">all levels</option>${LEVELS.map((level) => html`<option key=${level} value=${level}>${level} and above</option>`)}</select>
-      <${Typed} name="agent" label="agent" given=${query.agent ?? ""} /><${Typed} name="thread" label="thread id" given=${query.thread ?? ""} /><${Typed} name="logger" label="logger" given=${query.logger ?? ""} /><${Typed} name="text" label="text of the message" given=${query.text ?? ""} id="log-text" />
+      <select aria-label="By level" value=${query.level ?? ""} onChange=${(event) => setQuery({ level: event.target.value })}>
+        <option value="">all levels</option>${LEVELS.map((level) => html`<option key=${level} value=${level}>${level} and above</option>`)}</select>
+      <${Typed} name="agent" label="agent" given=${query.agent ?? ""} /><${Typed} name="thread" label="thread id" given=${query.thread ?? ""} />
+        <${Typed} name="logger" label="logger" given=${query.logger ?? ""} />
+        <${Typed} name="text" label="text of the message" given=${query.text ?? ""} id="log-text" />
       ${list.dropped.value > 0 && html`<span class="small muted">${number(list.dropped.value)} could not be kept</span>`}</div>
     ${list.problem.value && html`<${Wrong} problem=${list.problem.value} retry=${rows.length ? list.look : list.load} what="The logs could not be read" />`}
     ${!list.loading.value && !rows.length && !list.problem.value && html`<${Empty} title=${filtered ? "No entry matches" : "No logs yet"}>
-      ${filtered ? html`<div class="row">${list.more.value && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div>` : html`<p>What agents and functions say with Python’s <code>logging</code> appears here, with its thread and step.</p>`}<//>`}
+      ${filtered ? html`<div class="row">${list.more.value
+        && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div>`
+        : html`<p>What agents and functions say with Python’s <code>logging</code> appears here, with its thread and step.</p>`}<//>`}
     <div class="split" data-open=${at >= 0 ? "" : undefined}>
       <div class="rows"><${List} rows=${rows} keyOf=${(row) => row.id} height=${30} label="Log entries" selected=${at} onTop=${(is) => { top.current = is; }} onEnd=${list.load}
         draw=${(row, { selected }) => html`<${Row} row=${row} open=${selected} choose=${() => setChosen(selected ? null : row.id)} />`} /></div>
@@ -116,5 +121,6 @@ function Row({ row, open, choose }) {
   return html`<article class="log-row" onClick=${(event) => { if (!event.target.closest("a")) choose(); }}>
     <time class="mono" title=${exact(row.at)}>${clock(row.at)}</time><span class="level" data-level=${row.level}>${row.level}</span>
     <button type="button" class="name cut" aria-expanded=${open} title=${row.message}>${row.message}</button>
-    <span class="cut faint logger">${row.agent ?? row.logger}</span>${where ? html`<a class="of cut" href=${where}>${row.step_id ?? shortId(row.thread_id)}</a>` : html`<span class="of"></span>`}</article>`;
+    <span class="cut faint logger">${row.agent ?? row.logger}</span>${where
+      ? html`<a class="of cut" href=${where}>${row.step_id ?? shortId(row.thread_id)}</a>` : html`<span class="of"></span>`}</article>`;
 }

@@ -28,7 +28,8 @@ async function health(signal) {
 export default function Health({ query }) {
   const found = useResource(health, []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} /><${Parts} parts=${value.parts} />`}<//>
+  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} />
+    <${Parts} parts=${value.parts} />`}<//>
     <${Work} span=${query.window in SPANS ? query.window : "1h"} />`;
 }
 
@@ -47,8 +48,10 @@ function Verdict({ health: { status, parts, durable } }) {
 function Parts({ parts }) {
   return html`<ul class="parts" aria-label="Parts of the service">${Object.entries(parts).map(([name, part]) => {
     const known = partOf(name);
-    const body = html`<${Mark} state=${MARK[part.status]} label=${part.status} /><span class="label">${known.label}<small>${known.is}</small></span><span class="says">${part.status === "ready" ? known.says(part) : part.detail ?? part.status}</span>`;
-    return html`<li key=${name} data-state=${MARK[part.status]}>${known.leads && known.leads !== "/operations" ? html`<a href=${known.leads}>${body}</a>` : html`<div>${body}</div>`}</li>`;
+    const body = html`<${Mark} state=${MARK[part.status]} label=${part.status} /><span class="label">${known.label}<small>${known.is}</small></span>
+      <span class="says">${part.status === "ready" ? known.says(part) : part.detail ?? part.status}</span>`;
+    return html`<li key=${name} data-state=${MARK[part.status]}>${known.leads && known.leads !== "/operations"
+      ? html`<a href=${known.leads}>${body}</a>` : html`<div>${body}</div>`}</li>`;
   })}</ul>`;
 }
 
@@ -81,7 +84,11 @@ function Charts({ series }) {
   const ended = sum(series["workflow.count"]);
   const failed = sum(series["workflow.errors"]);
   const slowest = Math.max(...series["workflow.p95_ms"].map((point) => point.value ?? 0));
-  return html`<p class="muted summary">${ended === 0 ? "No execution has ended." : html`${plural(ended, "execution")} ended, ${number(failed)} failed${slowest > 0 && html`, at their slowest 95 of 100 took up to ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} Figures come by the minute.</p>
-    <div class="charts"><${Chart} label="Executions" series=${made.executions} /><${Chart} label="How long they took" unit="ms" series=${made.durations} />
-      <${Chart} label="Attempts of agents" series=${made.attempts} /><${Chart} label="Cost" unit="usd" series=${made.cost} note="It has cost nothing that is known" /></div>`;
+  return html`<p class="muted summary">${ended === 0 ? "No execution has ended."
+    : html`${plural(ended, "execution")} ended, ${number(failed)} failed${slowest > 0
+    && html`, at their slowest 95 of 100 took up to ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} Figures come by the minute.</p>
+    <div class="charts"><${Chart} label="Executions" series=${made.executions} />
+      <${Chart} label="How long they took" unit="ms" series=${made.durations} />
+      <${Chart} label="Attempts of agents" series=${made.attempts} />
+        <${Chart} label="Cost" unit="usd" series=${made.cost} note="It has cost nothing that is known" /></div>`;
 }
