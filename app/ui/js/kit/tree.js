@@ -137,7 +137,8 @@ function Rows({ tree, name, height, value }) {
     id: `${id}-${index}`, "aria-level": row.depth + 1, "aria-setsize": row.of ?? -1, "aria-posinset": row.pos ?? 1,
     "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
   });
-  return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at} label=${name ? `${name}, as a tree` : "Value, as a tree"}
+  return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at}
+    label=${name ? `${name}, as a tree` : "Value, as a tree"}
     aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} aria-keyshortcuts="c p" onKeyDown=${onKeyDown} itemProps=${itemProps}
     draw=${(row, { selected }) => html`<${Row} row=${row} selected=${selected} tree=${tree} value=${value} name=${name} />`} />`;
 }
@@ -175,7 +176,8 @@ function Found({ text, wanted }) {
 
 function Raw({ value, columns, height, name }) {
   const lines = useMemo(() => linesOf(stringify(value ?? null, 2), columns + 4).map((line, index) => ({ line, index })), [value, columns]);
-  return html`<${List} rows=${lines} height=${ROW} inner=${height} keyOf=${(row) => row.index} label=${`${name || "Value"} as text`} draw=${(row) => html`<div class="json-row json-line raw">${row.line}</div>`} />`;
+  return html`<${List} rows=${lines} height=${ROW} inner=${height} keyOf=${(row) => row.index} label=${`${name || "Value"} as text`} draw=${(row) => html`<div
+    class="json-row json-line raw">${row.line}</div>`} />`;
 }
 
 async function copied(text, what) {

@@ -28,9 +28,11 @@ export default function Agent({ parts: [name], query }) {
   const agent = useResource((signal) => load(name, signal), [name]);
   useEvery(EVERY, agent.reload, [agent]);
   useKeys("Agent", {
-    t: { does: "try it on an input", run: () => document.querySelector("#try")?.scrollIntoView({ block: "center" }) ?? document.querySelector("#try-input, #try textarea, #try input")?.focus() },
+    t: { does: "try it on an input",
+      run: () => document.querySelector("#try")?.scrollIntoView({ block: "center" }) ?? document.querySelector("#try-input, #try textarea, #try input")?.focus() },
     e: { does: "change it", run: () => agent.value.peek() && edit(agent.value.peek().agent, agent.reload) },
-    ...Object.fromEntries(Object.keys(WINDOWS).map((one, index) => [String(index + 1), { does: `how it did in ${WINDOWS[one].words}`, run: () => setQuery({ window: one }) }])),
+    ...Object.fromEntries(Object.keys(WINDOWS).map((one, index) => [String(index + 1), { does: `how it did in ${WINDOWS[one].words}`,
+      run: () => setQuery({ window: one }) }])),
   }, [agent]);
   if (!styled) return html`<${Loading} />`;
   return html`<${Face} of=${agent} what="There is no such agent">${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
@@ -103,8 +105,10 @@ function Standing({ stands, breaker, agent }) {
   return html`<div class="note stands" data-state=${stands.state} role="status">
     ${!agent.enabled ? html`<p><strong>It is disabled: its steps wait, and none fails.</strong> ${agent.disabled_reason}</p>`
       : shut ? html`<p><strong>${breaker.state === "open" ? "Its circuit breaker is open: its steps wait, and none fails." : "Its circuit breaker is half open: a few steps are let through to see whether it works again."}</strong> ${breaker.reason}</p>
-        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, the ${breaker.trips}th time in a row`}${breaker.forced && ", by hand"}.
-          ${breaker.probe_at ? html` The next probe is <${Ago} at=${breaker.probe_at} />.` : breaker.state === "open" ? " It is not probed before it is closed by hand." : ""}</p>`
+        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, the ${breaker.trips}th time in a row`}${breaker.forced
+          && ", by hand"}.
+          ${breaker.probe_at ? html` The next probe is <${Ago}
+            at=${breaker.probe_at} />.` : breaker.state === "open" ? " It is not probed before it is closed by hand." : ""}</p>`
       : stands.rank <= 4 && html`<p><strong>${stands.why}</strong></p>`}
     ${agent.problems?.length > 0 && html`<p><strong>It could not work here and now:</strong></p>
       <ul>${agent.problems.map((one, index) => html`<li key=${index}>${one.pointer

@@ -42,7 +42,8 @@ async function totals(name, window, signal) {
 
 /** The choice of a span of time, which stands in the address as `window`. */
 export function Windows({ chosen, label = "Over which time" }) {
-  return html`<div class="windows" role="group" aria-label=${label}>${Object.entries(WINDOWS).map(([id, one]) => html`<button type="button" key=${id} aria-pressed=${id === chosen} aria-label=${one.words} onClick=${() => setQuery({ window: id })}>${one.label}</button>`)}</div>`;
+  return html`<div class="windows" role="group" aria-label=${label}>${Object.entries(WINDOWS).map(([id, one]) => html`<button type="button" key=${id}
+    aria-pressed=${id === chosen} aria-label=${one.words} onClick=${() => setQuery({ window: id })}>${one.label}</button>`)}</div>`;
 }
 
 export function Health({ agent, window }) {
@@ -76,7 +77,8 @@ function Figures({ found: { figures, health }, window }) {
 
 function Charts({ series }) {
   const made = useMemo(() => ({
-    times: [{ label: "p99", points: series.p99_ms, color: "waiting" }, { label: "p95", points: series.p95_ms, color: "running" }, { label: "p50", points: series.p50_ms, color: "completed" }],
+    times: [{ label: "p99", points: series.p99_ms, color: "waiting" }, { label: "p95", points: series.p95_ms, color: "running" }, { label: "p50",
+      points: series.p50_ms, color: "completed" }],
     counts: [{ label: "attempts", points: series.count, color: "running", bars: true }, { label: "failed", points: series.errors, color: "failed", bars: true }],
     cost: [{ label: "cost", points: series.cost_usd, color: "running", bars: true }],
     tokens: [{ label: "in", points: series.input_tokens, color: "running" }, { label: "out", points: series.output_tokens, color: "waiting" }],

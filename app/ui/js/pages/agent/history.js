@@ -30,10 +30,13 @@ export function Errors({ agent }) {
         <time class="mono faint" title=${exact(one.at)}>${clock(one.at).slice(0, -4)}</time>
         <span><b class="kind">${one.data.error?.kind ?? one.event}</b> <span class="message">${one.data.error?.message ?? ""}</span>${one.event === "step_retry"
           && html` <span class="faint">tried again</span>`}</span>
-        <a class="link nowrap" href=${`/threads/${encodeURIComponent(one.thread_id)}${one.step_id ? `?step=${encodeURIComponent(one.step_id)}` : ""}`}>${one.workflow ?? "thread"} · ${one.step_id ?? shortId(one.thread_id)}</a></li>`)}
+        <a class="link nowrap" href=${`/threads/${encodeURIComponent(one.thread_id)}${one.step_id
+          ? `?step=${encodeURIComponent(one.step_id)}` : ""}`}>${one.workflow ?? "thread"} · ${one.step_id ?? shortId(one.thread_id)}</a></li>`)}
       ${logs.map((one) => html`<li key=${one.id}><time class="mono faint" title=${exact(one.at)}>${clock(one.at).slice(0, -4)}</time><span>
         <b class="level" data-level=${one.level}>${one.level}</b> <span class="message">${one.message}</span></span>
-        ${one.thread_id && html`<a class="link nowrap" href=${`/threads/${encodeURIComponent(one.thread_id)}${one.step_id ? `?step=${encodeURIComponent(one.step_id)}` : ""}`}>${one.step_id ?? shortId(one.thread_id)}</a>`}</li>`)}
+        ${one.thread_id && html`<a class="link nowrap"
+          href=${`/threads/${encodeURIComponent(one.thread_id)}${one.step_id
+          ? `?step=${encodeURIComponent(one.step_id)}` : ""}`}>${one.step_id ?? shortId(one.thread_id)}</a>`}</li>`)}
     </ul>`}<//></div></section>`;
 }
 

@@ -10,7 +10,8 @@ import { State } from "../../kit/marks.js";
 import { JsonTree } from "../../kit/tree.js";
 import { stateOf } from "./names.js";
 
-const links = (row) => ({ thread: `/threads/${encodeURIComponent(row.thread_id)}`, step: `/threads/${encodeURIComponent(row.thread_id)}?step=${encodeURIComponent(row.step_id)}` });
+const links = (row) => ({ thread: `/threads/${encodeURIComponent(row.thread_id)}`,
+  step: `/threads/${encodeURIComponent(row.thread_id)}?step=${encodeURIComponent(row.step_id)}` });
 
 /** The event of a key ("thread:seq"): the row that is loaded, or what the thread says. */
 export function EventDetail({ id, row, close }) {

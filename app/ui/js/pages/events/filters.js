@@ -13,7 +13,8 @@ export const KEYS = ["event", "type", "workflow", "thread", "step", "agent", "ti
 export function filtersOf(query) {
   const seconds = TIMES[query.time]?.[1];
   const since = seconds ? new Date(Math.floor((Date.now() - seconds * 1000) / 60_000) * 60_000).toISOString() : undefined;
-  return { event: query.event, type: query.type, workflow: query.workflow, thread_id: query.thread, step_id: query.step, agent: query.agent, since, text: query.text };
+  return { event: query.event, type: query.type, workflow: query.workflow, thread_id: query.thread, step_id: query.step, agent: query.agent, since,
+    text: query.text };
 }
 
 export function Filters({ query }) {
@@ -21,10 +22,13 @@ export function Filters({ query }) {
   const [open, setOpen] = useState(false);
   const pick = (name) => (event) => setQuery({ [name]: event.target.value });
   return html`<div class="filters">
-    <div class="chips" role="group" aria-label="By class">${TYPES.map((type) => html`<button type="button" class="chip" key=${type} aria-pressed=${query.type === type} onClick=${() => setQuery({ type: query.type === type ? null : type })}>${type}</button>`)}</div>
+    <div class="chips" role="group" aria-label="By class">${TYPES.map((type) => html`<button type="button" class="chip" key=${type}
+      aria-pressed=${query.type === type} onClick=${() => setQuery({ type: query.type === type ? null : type })}>${type}</button>`)}</div>
     <select aria-label="By event" value="" onChange=${(event) => setQuery({ event: [...new Set([...chosen, event.target.value])].join(",") })}>
-      <option value="">${chosen.length ? "and…" : "any event"}</option>${NAMES.filter((name) => !chosen.includes(name)).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>
-    ${chosen.map((name) => html`<button type="button" class="chip" aria-pressed="true" key=${name} title="Take it away" onClick=${() => setQuery({ event: chosen.filter((one) => one !== name).join(",") })}>${name} <span aria-hidden="true">×</span>
+      <option value="">${chosen.length ? "and…" : "any event"}</option>${NAMES.filter((name) => !chosen.includes(name)).map((name) => html`<option key=${name}
+        value=${name}>${name}</option>`)}</select>
+    ${chosen.map((name) => html`<button type="button" class="chip" aria-pressed="true" key=${name} title="Take it away"
+      onClick=${() => setQuery({ event: chosen.filter((one) => one !== name).join(",") })}>${name} <span aria-hidden="true">×</span>
       <span class="visually-hidden">, take it away</span></button>`)}
     <${Button} kind="small open-filters" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Fewer filters" : "More filters"}<//>
     <div class="rest" data-open=${open || undefined}>
@@ -44,5 +48,6 @@ export function Typed({ name, label, given, id }) {
     const timer = setTimeout(() => setQuery({ [name]: text.trim() }), TYPING);
     return () => clearTimeout(timer);
   }, [text]);
-  return html`<input type="search" id=${id} class="typed" placeholder=${label} aria-label=${`By ${label}`} value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} />`;
+  return html`<input type="search" id=${id} class="typed" placeholder=${label} aria-label=${`By ${label}`} value=${text} spellcheck=${false}
+    onInput=${(event) => setText(event.target.value)} />`;
 }

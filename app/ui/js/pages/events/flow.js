@@ -36,12 +36,15 @@ export default function Flow({ query }) {
   const paused = list.paused.value;
   return html`<${Filters} query=${query} />
     <div class="row flow"><${Button} kind="small" icon=${paused ? "play" : "pause"} onClick=${flow} aria-pressed=${paused}>${paused ? "Go on" : "Pause"}<//>
-      <span class="small muted" role="status">${paused ? `paused, ${plural(waiting, "event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value ? " so far, more below" : ""}`}</span>
-      ${!paused && waiting > 0 && html`<button type="button" class="button small held" onClick=${() => { scrollTo(0, 0); list.show(); }}>${plural(waiting, "new event")}</button>`}</div>
+      <span class="small muted" role="status">${paused ? `paused, ${plural(waiting, "event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
+        ? " so far, more below" : ""}`}</span>
+      ${!paused && waiting > 0 && html`<button type="button" class="button small held"
+        onClick=${() => { scrollTo(0, 0); list.show(); }}>${plural(waiting, "new event")}</button>`}</div>
     ${list.problem.value && html`<${Wrong} problem=${list.problem.value} retry=${list.begin} what="The events could not be listed" />`}
     ${!list.loading.value && !rows.length && !list.problem.value && (filtered ? html`<${Nothing} list=${list} />` : html`<${First} />`)}
     <div class="split" data-open=${query.open ? "" : undefined}>
-      <div class="rows" ref=${body}><${List} rows=${rows} keyOf=${(row) => row.key} height=${ROW} label="Events" selected=${at} onTop=${(is) => list.top(is)} onEnd=${list.load} draw=${(row, { selected }) => html`<${Row} row=${row} open=${selected} />`} /></div>
+      <div class="rows" ref=${body}><${List} rows=${rows} keyOf=${(row) => row.key} height=${ROW} label="Events" selected=${at} onTop=${(is) => list.top(is)}
+        onEnd=${list.load} draw=${(row, { selected }) => html`<${Row} row=${row} open=${selected} />`} /></div>
       ${query.open && html`<${EventDetail} id=${query.open} row=${rows[at]} close=${() => open(null)} />`}
     </div>
     ${list.loading.value && html`<${Loading} />`}`;
@@ -63,7 +66,8 @@ function Nothing({ list }) {
   return html`<${Empty} title="No event matches">
     <p>${list.looked.value ? `Looked back to ${clock(list.looked.value)}.` : "There is none."} New ones that match appear here by themselves.</p>
     <div class="row">${list.more.value
-      && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div><//>`;
+      && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button}
+        onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div><//>`;
 }
 
 function First() {

@@ -81,7 +81,8 @@ function logList(filters) {
 }
 
 export default function Logs({ query }) {
-  const list = useMemo(() => logList({ level: query.level, text: query.text, agent: query.agent, thread_id: query.thread, step_id: query.step, logger: query.logger }), KEYS.map((key) => query[key]));
+  const list = useMemo(() => logList({ level: query.level, text: query.text, agent: query.agent, thread_id: query.thread, step_id: query.step,
+    logger: query.logger }), KEYS.map((key) => query[key]));
   useEffect(() => () => list.stop(), [list]);
   const top = useRef(true);
   const [chosen, setChosen] = useState(null);
@@ -106,10 +107,12 @@ export default function Logs({ query }) {
     ${list.problem.value && html`<${Wrong} problem=${list.problem.value} retry=${rows.length ? list.look : list.load} what="The logs could not be read" />`}
     ${!list.loading.value && !rows.length && !list.problem.value && html`<${Empty} title=${filtered ? "No entry matches" : "No logs yet"}>
       ${filtered ? html`<div class="row">${list.more.value
-        && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button} onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div>`
+        && html`<${Button} onClick=${list.load}>Look further back<//>`}<${Button}
+          onClick=${() => setQuery(Object.fromEntries(KEYS.map((key) => [key, null])))}>Clear the filters<//></div>`
         : html`<p>What agents and functions say with Python’s <code>logging</code> appears here, with its thread and step.</p>`}<//>`}
     <div class="split" data-open=${at >= 0 ? "" : undefined}>
-      <div class="rows"><${List} rows=${rows} keyOf=${(row) => row.id} height=${30} label="Log entries" selected=${at} onTop=${(is) => { top.current = is; }} onEnd=${list.load}
+      <div class="rows"><${List} rows=${rows} keyOf=${(row) => row.id} height=${30} label="Log entries" selected=${at} onTop=${(is) => { top.current = is; }}
+        onEnd=${list.load}
         draw=${(row, { selected }) => html`<${Row} row=${row} open=${selected} choose=${() => setChosen(selected ? null : row.id)} />`} /></div>
       ${at >= 0 && html`<${LogDetail} row=${rows[at]} close=${() => setChosen(null)} />`}
     </div>

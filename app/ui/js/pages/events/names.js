@@ -4,7 +4,8 @@ import { stringify } from "../../lib/json.js";
 const STATE = {
   workflow_start: "pending", workflow_resumed: "running", workflow_rolled_back: "retrying", workflow_migrated: "retrying", workflow_paused: "paused",
   workflow_complete: "completed", workflow_failed: "failed", workflow_cancelled: "cancelled", workflow_interrupted: "interrupted", state_quarantined: "interrupted",
-  step_start: "running", step_progress: "running", step_retry: "retrying", step_complete: "completed", step_failed: "failed", step_skipped: "skipped", item_failed: "failed",
+  step_start: "running", step_progress: "running", step_retry: "retrying", step_complete: "completed", step_failed: "failed", step_skipped: "skipped",
+    item_failed: "failed",
   attempt_discarded: "skipped", gate_waiting: "waiting", gate_answered: "completed", message_waiting: "waiting", message_received: "completed",
 };
 

@@ -170,5 +170,6 @@ export function eventList({ text, ...filters }) {
 }
 
 function matches(row, wanted) {
-  return row.text.toLowerCase().includes(wanted) || row.event.includes(wanted) || row.thread_id.toLowerCase().includes(wanted) || (row.step_id ?? "").toLowerCase().includes(wanted);
+  return row.text.toLowerCase().includes(wanted) || row.event.includes(wanted) || row.thread_id.toLowerCase().includes(wanted)
+    || (row.step_id ?? "").toLowerCase().includes(wanted);
 }

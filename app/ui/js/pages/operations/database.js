@@ -31,8 +31,10 @@ export default function Database() {
 function Figures({ checkpointer, retention, pool }) {
   const fact = (label, value, bad) => html`<div class="figure" data-bad=${bad || undefined}><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<dl class="figures">
-    ${fact("kept in", checkpointer?.kind ?? "–", checkpointer && !checkpointer.durable)}${fact("answers in", duration(checkpointer?.latency_ms), checkpointer?.latency_ms === null)}
-    ${fact("failed requests", checkpointer ? `${Math.round(checkpointer.error_rate * 1000) / 10} %` : "–", checkpointer?.error_rate > 0)}${fact("size", bytes(retention.size_bytes))}
+    ${fact("kept in", checkpointer?.kind ?? "–", checkpointer
+      && !checkpointer.durable)}${fact("answers in", duration(checkpointer?.latency_ms), checkpointer?.latency_ms === null)}
+    ${fact("failed requests", checkpointer
+      ? `${Math.round(checkpointer.error_rate * 1000) / 10} %` : "–", checkpointer?.error_rate > 0)}${fact("size", bytes(retention.size_bytes))}
     ${pool && fact("connections in use", `${pool.in_use} of ${pool.size}`, pool.waiting > 0)}${pool && fact("longest wait for one", duration(pool.longest_wait_ms))}
   </dl>${checkpointer?.error && html`<p class="note wrong">${checkpointer.error}</p>`}`;
 }
@@ -50,7 +52,8 @@ function Policy({ policy }) {
       <dd>${bytes(policy.max_bytes)}</dd>`}
     <dt>A run begins</dt><dd>${span(policy.every_ms)} after the last</dd>
     ${policy.workflows.map((one) => html`<dt key=${one.workflow}>${one.workflow}</dt>
-      <dd>${one.keep ? "never deleted" : [one.days !== null && days(one.days), one.max_threads !== null && `the newest ${number(one.max_threads)}`].filter(Boolean).join(", ") || "as all"}</dd>`)}
+      <dd>${one.keep ? "never deleted" : [one.days !== null && days(one.days), one.max_threads !== null
+        && `the newest ${number(one.max_threads)}`].filter(Boolean).join(", ") || "as all"}</dd>`)}
   </dl><p class="small"><a class="link" href="/operations?tab=settings">Change it in the settings</a></p>`;
 }
 
@@ -62,7 +65,8 @@ function Tables({ tables }) {
     <td class="mono">${one.name}</td><td><span class="share" aria-hidden="true">
     <i style=${{ width: `${(one.size_bytes / most) * 100}%` }}></i></span></td>
     <td class="num nowrap">${bytes(one.size_bytes)}</td></tr>`)}</tbody></table>
-    ${tables.length > ROW_LIMIT && html`<${Button} kind="quiet small" onClick=${() => setAll(!all)}>${all ? "Only the largest" : `All ${tables.length}`}<//>`}</section>`;
+    ${tables.length > ROW_LIMIT && html`<${Button} kind="quiet small"
+      onClick=${() => setAll(!all)}>${all ? "Only the largest" : `All ${tables.length}`}<//>`}</section>`;
 }
 
 const STATE = { running: "running", completed: "completed", failed: "failed" };
@@ -97,9 +101,11 @@ function Plan({ plan, close, done }) {
     done();
   };
   if (!plan) return html`<${Loading} />`;
-  return html`<${Dialog} title=${nothing ? "A run would delete nothing" : `Delete ${plural(plan.threads, "thread")}?`} close=${close} submit=${nothing ? null : run} action=${`Delete ${plural(plan.threads, "thread")}`} kind="danger main">
+  return html`<${Dialog} title=${nothing ? "A run would delete nothing" : `Delete ${plural(plan.threads, "thread")}?`} close=${close} submit=${nothing ? null : run}
+    action=${`Delete ${plural(plan.threads, "thread")}`} kind="danger main">
     ${nothing ? html`<p>By the policy of now nothing that has ended is old enough, or too much.</p>` : html`
-      <p>A run now deletes ${plural(plan.threads, "thread")} that ${plan.threads === 1 ? "has" : "have"} ended, with ${plan.threads === 1 ? "its" : "their"} events, versions and logs: about ${bytes(plan.size_bytes)}. This cannot be undone.</p>
+      <p>A run now deletes ${plural(plan.threads, "thread")} that ${plan.threads === 1 ? "has" : "have"} ended, with ${plan.threads === 1
+        ? "its" : "their"} events, versions and logs: about ${bytes(plan.size_bytes)}. This cannot be undone.</p>
       <p class="muted">Because of: ${reasons(plan.reasons)}.</p>
       <table><thead><tr><th>Workflow</th><th class="num">Threads</th></tr></thead>
         <tbody>${Object.entries(plan.workflows).sort(([, one], [, other]) => other - one).slice(0, 10).map(([name, count]) => html`<tr key=${name}>

@@ -35,7 +35,8 @@ export default function Health({ query }) {
 
 function Verdict({ health: { status, parts, durable } }) {
   const ill = Object.entries(parts).filter(([, part]) => part.status !== "ready").sort(([, one]) => (one.status === "unavailable" ? -1 : 1));
-  const words = { ready: "All is well", degraded: ill.length === 1 ? "It works, and one part needs somebody" : `It works, and ${ill.length} parts need somebody`, unavailable: "It cannot work now" }[status];
+  const words = { ready: "All is well", degraded: ill.length === 1 ? "It works, and one part needs somebody" : `It works, and ${ill.length} parts need somebody`,
+    unavailable: "It cannot work now" }[status];
   return html`<section class="verdict" data-state=${MARK[status]} role="status">
     <h2><${Mark} state=${MARK[status]} />${words}</h2>
     ${durable === false && html`<p class="muted">Nothing is kept: state is in memory and gone when the process ends.</p>`}
@@ -68,7 +69,8 @@ function Work({ span }) {
   const found = useResource((signal) => work(span, signal), [span]);
   useEvery(SERIES_EVERY, found.reload, [found]);
   return html`<section class="work"><div class="head"><h2>What was done in ${SPANS[span][0]}</h2>
-      <div class="actions windows" role="group" aria-label="Over which time">${Object.entries(SPANS).map(([id, [words]]) => html`<button type="button" key=${id} aria-pressed=${id === span} aria-label=${words} onClick=${() => setQuery({ window: id })}>${id.replace("h", " h")}</button>`)}</div></div>
+      <div class="actions windows" role="group" aria-label="Over which time">${Object.entries(SPANS).map(([id, [words]]) => html`<button type="button" key=${id}
+        aria-pressed=${id === span} aria-label=${words} onClick=${() => setQuery({ window: id })}>${id.replace("h", " h")}</button>`)}</div></div>
     <${Face} of=${found}>${(series) => html`<${Charts} series=${series} />`}<//></section>`;
 }
 
@@ -76,9 +78,11 @@ const sum = (points) => points.reduce((total, point) => total + (point.value ?? 
 
 function Charts({ series }) {
   const made = useMemo(() => ({
-    executions: [{ label: "ended", points: series["workflow.count"], color: "running", bars: true }, { label: "failed", points: series["workflow.errors"], color: "failed", bars: true }],
+    executions: [{ label: "ended", points: series["workflow.count"], color: "running", bars: true }, { label: "failed", points: series["workflow.errors"],
+      color: "failed", bars: true }],
     durations: [{ label: "p95", points: series["workflow.p95_ms"], color: "running" }, { label: "p50", points: series["workflow.p50_ms"], color: "completed" }],
-    attempts: [{ label: "attempts", points: series["agent.count"], color: "running", bars: true }, { label: "failed", points: series["agent.errors"], color: "failed", bars: true }],
+    attempts: [{ label: "attempts", points: series["agent.count"], color: "running", bars: true }, { label: "failed", points: series["agent.errors"],
+      color: "failed", bars: true }],
     cost: [{ label: "cost", points: series["agent.cost_usd"], color: "running", bars: true }],
   }), [series]);
   const ended = sum(series["workflow.count"]);

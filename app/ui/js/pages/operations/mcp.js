@@ -16,7 +16,8 @@ export default function Servers() {
   const found = useResource((signal) => get("/mcp/servers", { signal }), []);
   useEvery(10_000, found.reload, [found]);
   return html`<${Face} of=${found}>${({ servers }) => (servers.length === 0 ? html`<${First} />`
-    : html`<div class="stack">${servers.toSorted((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status)).map((one) => html`<${Server} key=${one.name} one=${one} />`)}</div>`)}<//>`;
+    : html`<div class="stack">${servers.toSorted((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status)).map((one) => html`<${Server}
+      key=${one.name} one=${one} />`)}</div>`)}<//>`;
 }
 
 function Server({ one }) {

@@ -15,7 +15,8 @@ export default function Queues() {
   const found = useResource((signal) => get("/queue", { signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${(all) => html`
-    <p class="muted">${number(all.running)} ${all.running === 1 ? "thread runs" : "threads run"}, ${number(all.depth)} wait for a slot${all.oldest_wait_ms ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
+    <p class="muted">${number(all.running)} ${all.running === 1 ? "thread runs" : "threads run"}, ${number(all.depth)} wait for a slot${all.oldest_wait_ms
+      ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
     ${all.queues.length === 0 ? html`<${Empty} title="No queues yet">
       <p>A queue bounds how many threads are driven at once. It is made by the first start that names it: <code>"queue": "mail"</code>.</p><//>`
       : html`<div class="scroll"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th>

@@ -20,7 +20,9 @@ export default function Settings({ query }) {
   const found = useResource(load, []);
   const text = (query.text ?? "").toLowerCase();
   return html`<${Face} of=${found}>${({ settings, changes }) => {
-    const rows = settings.filter((one) => !text || one.name.includes(text.replaceAll(" ", "_"))).toSorted((one, other) => Number(other.source !== "default") - Number(one.source !== "default") || Number(other.reloadable) - Number(one.reloadable) || (one.name < other.name ? -1 : 1));
+    const rows = settings.filter((one) => !text
+      || one.name.includes(text.replaceAll(" ", "_"))).toSorted((one, other) => Number(other.source !== "default") - Number(one.source !== "default")
+      || Number(other.reloadable) - Number(one.reloadable) || (one.name < other.name ? -1 : 1));
     return html`<div class="row wrap">
       <input type="search" placeholder="name" aria-label="By name" value=${query.text ?? ""} onInput=${(event) => setQuery({ text: event.target.value })} />
       <span class="muted">Those that are set come first. What can be changed here takes effect at once, in all processes; the rest takes a restart.</span></div>
@@ -70,7 +72,8 @@ function Change({ one, close, done }) {
   const back = async () => {
     await send("DELETE", path`/config/${one.name}`).then(() => { say(`${one.name.toUpperCase()} is as the environment, the file or the default says.`); done(); close(); }, (error) => setFault(error.detail));
   };
-  return html`<${Dialog} title=${`Change ${one.name.toUpperCase()}`} close=${close} submit=${submit} action="Change" disabled=${text === before} beside=${one.source === "api"
+  return html`<${Dialog} title=${`Change ${one.name.toUpperCase()}`} close=${close} submit=${submit} action="Change" disabled=${text === before}
+    beside=${one.source === "api"
     && html`<${Button} onClick=${back}>Take it back<//>`}>
     <${Field} id="setting" label="Value" fault=${fault} hint=${wordy ? null : "Empty takes a value away that may be missing."}>
       <input id="setting" type="text" class="mono" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} /><//>

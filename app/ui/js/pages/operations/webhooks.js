@@ -19,7 +19,8 @@ export default function Webhooks() {
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ webhooks }) => (webhooks.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr>
     <th>Endpoint</th><th>Is told of</th><th>Stands</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-    <tbody>${webhooks.toSorted((one, other) => rank(one) - rank(other)).map((one) => html`<${Row} key=${one.id} one=${one} done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
+    <tbody>${webhooks.toSorted((one, other) => rank(one) - rank(other)).map((one) => html`<${Row} key=${one.id} one=${one}
+      done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
 }
 
 function Row({ one, done }) {
@@ -56,7 +57,8 @@ function turn(one, done) {
     done();
   };
   if (!one.enabled) return void run().catch((error) => complain(error, "Enable"));
-  confirm({ title: "Turn this endpoint off?", text: `${one.url} is told of nothing until it is enabled again; what waits for it stays.`, action: "Turn off", kind: "danger main", run });
+  confirm({ title: "Turn this endpoint off?", text: `${one.url} is told of nothing until it is enabled again; what waits for it stays.`, action: "Turn off",
+    kind: "danger main", run });
 }
 
 const SPANS = { 1: "the last hour", 24: "the last day", 168: "the last week" };
@@ -72,7 +74,8 @@ function Recover({ one, close, done }) {
   return html`<${Dialog} title="Send again what has failed?" close=${close} submit=${run} action="Send again">
     <p>All that has failed for ${one.url} is sent again, in its order, with the same ids: a receiver that keeps them knows what it has had.</p>
     <${Field} id="recover-since" label="Messages of">
-      <select id="recover-since" value=${hours} onChange=${(event) => setHours(event.target.value)}>${Object.entries(SPANS).map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select><//><//>`;
+      <select id="recover-since" value=${hours} onChange=${(event) => setHours(event.target.value)}>${Object.entries(SPANS).map(([value, words]) => html`<option
+        key=${value} value=${value}>${words}</option>`)}</select><//><//>`;
 }
 
 function Deliveries({ one, close }) {
