@@ -16,12 +16,13 @@ export const TYPES = ["status", "progress", "message", "error", "complete"];
 
 export const stateOf = (name) => STATE[name] ?? "pending";
 
+const UNTOLD = new Set(["status", "progress", "workflow", "form", "show", "session_id"]); // what stands elsewhere in the row, or is long
+
 /** What the data of an event says in a line: what went wrong, what was said, what came of it; the status stands in its name. */
 export function gistOf(data) {
   if (data.error) return `${data.error.kind}: ${data.error.message}`;
   for (const key of ["message", "title", "reason"]) if (typeof data[key] === "string") return data[key];
-  const { status, progress, form, show, session_id: session, ...rest } = data;
-  const told = "result" in rest ? rest.result : rest;
-  if (told && typeof told === "object" && Object.keys(told).length === 0) return "";
-  return typeof told === "string" ? told : stringify(told);
+  if ("result" in data) return typeof data.result === "string" ? data.result : stringify(data.result);
+  const told = Object.entries(data).filter(([key, value]) => !UNTOLD.has(key) && value !== null);
+  return told.map(([key, value]) => `${key.replaceAll("_", " ")} ${typeof value === "string" ? value : stringify(value)}`).join(" · ");
 }
