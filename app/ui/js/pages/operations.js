@@ -28,7 +28,8 @@ export default function Operations({ query }) {
   useKeys("Operations", { "]": { does: "next part", run: () => move(1) }, "[": { does: "part before", run: () => move(-1) } }, [chosen]);
   if (!styled) return html`<${Loading} />`;
   return html`<div class="head"><h1>Operations</h1></div>
-    <${Tabs} label="Parts of operations" tabs=${TABS} chosen=${chosen} onChoose=${choose}>${(id) => html`<div class="ops"><${Part} key=${id} tab=${TABS.find((tab) => tab.id === id)} query=${query} /></div>`}<//>`;
+    <${Tabs} label="Parts of operations" tabs=${TABS} chosen=${chosen} onChoose=${choose}>${(id) => html`<div class="ops">
+      <${Part} key=${id} tab=${TABS.find((tab) => tab.id === id)} query=${query} /></div>`}<//>`;
 }
 
 const loaded = signal({});
