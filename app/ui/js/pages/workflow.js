@@ -8,7 +8,7 @@ import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Ago } from "../kit/bits.js";
-import { Face, Loading } from "../kit/faces.js";
+import { Empty, Face, Loading } from "../kit/faces.js";
 import { Graph } from "../kit/graph.js";
 import { Tabs } from "../kit/tabs.js";
 import { useTitle } from "../frame.js";
@@ -29,6 +29,11 @@ export default function Workflow({ parts: [name, act], query }) {
 
 function Shown({ name, query }) {
   const found = useResource((signal) => definition(name, query.version, signal), [name, query.version]);
+  if (found.problem.value?.status === 404) return html`<${Empty} title="There is no such workflow"><p>Nothing is registered under the name <code>${name}</code>${query.version ? ` in version ${query.version}` : ""}.</p><a class="button" href="/workflows">All workflows</a><//>`;
+  return html`<${Face} of=${found}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
+}
+
+function Whole({ name, workflow, query }) {
   const versions = useResource((signal) => all(path`/workflows/${name}/versions`, "versions", { signal }), [name]);
   const newest = versions.value.value?.[0]?.version;
   useKeys("Workflow", {
@@ -38,14 +43,13 @@ function Shown({ name, query }) {
     v: { does: "its versions", run: () => setQuery({ tab: "versions" }) },
     Escape: { does: "choose no step", run: () => setQuery({ step: null }) },
   }, [name, query.version]);
-  return html`<${Face} of=${found}>${(workflow) => html`
-    <div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> <span class="here">${workflow.name}</span></h1>
+  return html`<div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> <span class="here">${workflow.name}</span></h1>
       <${Which} workflow=${workflow} versions=${versions.value.value} />
       <div class="actions"><a class="button" href=${pageOf(name, `/edit${query.version ? `?version=${query.version}` : ""}`)}>Edit</a><a class="button main" href=${startOf(name, query.version)}>Start</a></div></div>
     ${workflow.description && html`<p class="about">${workflow.description}</p>`}
     ${newest > workflow.version && html`<p class="note about">This is version ${workflow.version}. New threads run <a class="link" href=${pageOf(name)}>version ${newest}</a> unless they say otherwise.</p>`}
     <${Steps} workflow=${workflow} chosen=${query.step} />
-    <${Below} workflow=${workflow} versions=${versions} query=${query} />`}<//>`;
+    <${Below} workflow=${workflow} versions=${versions} query=${query} />`;
 }
 
 function Which({ workflow, versions }) {
