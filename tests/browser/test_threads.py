@@ -63,7 +63,9 @@ async def test_many_are_cancelled_at_once_after_their_number_was_told(
     await at.open("/threads?text=bulk")
     for thread in (*threads, done):
         await row(at, thread).get_by_role("checkbox").check()
-    await at.page.get_by_role("region", name="Selected threads").get_by_role("button", name="Cancel", exact=True).click()
+    await (
+        at.page.get_by_role("region", name="Selected threads").get_by_role("button", name="Cancel", exact=True).click()
+    )
     dialog = at.page.get_by_role("dialog")
     await expect(dialog).to_contain_text("3 threads are stopped for good")
     await expect(dialog).to_contain_text("1 thread cannot")

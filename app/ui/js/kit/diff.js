@@ -25,7 +25,8 @@ export function Diff({ from, to, names = ["before", "after"], empty = "They are 
     <p class="diff-sum">${told.map(([kind, many]) => html`<span key=${kind} data-kind=${kind}><${Sign} kind=${kind} /> ${many} ${kind}</span>`)}</p>
     <div class="diff-row diff-head" aria-hidden="true"><span>${names[0]}</span><span>${names[1]}</span></div>
     ${rows.slice(0, seen).map((row) => (row.same
-      ? html`<button type="button" class="diff-fold" key=${row.key} onClick=${() => setOpen(new Set(open).add(row.key))}><span>${plural(row.same.length, "part")} the same</span> <span class="faint cut">${row.same.slice(0, 6).map((one) => pathText(one.path)).join(", ")}</span></button>`
+      ? html`<button type="button" class="diff-fold" key=${row.key} onClick=${() => setOpen(new Set(open).add(row.key))}>
+          <span>${plural(row.same.length, "part")} the same</span> <span class="faint cut">${row.same.slice(0, 6).map((one) => pathText(one.path)).join(", ")}</span></button>`
       : html`<${Row} key=${row.key} part=${row.part} names=${names} />`))}
     ${rows.length > seen && html`<button type="button" class="button small" onClick=${() => setSeen(seen + FIRST)}>${plural(rows.length - seen, "more row")}</button>`}
   </section>`;
