@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 OF_THREADS = (
     "AcceptedAnswer",
+    "BulkAnswer",
     "ForkedAnswer",
     "GateAnsweredAnswer",
     "PreviewAnswer",
@@ -31,6 +32,9 @@ LISTED = (
     "GateAnswer",
     "HistoryEntry",
     "StepRunAnswer",
+    "ThreadCountsAnswer",
+    "ThreadEntry",
+    "ValidationAnswer",
     "VersionAnswer",
     "WorkersAnswer",
 )
@@ -70,6 +74,8 @@ BODIES = {
     # With dry_run the answer is another one.
     "ResumeFields": ("ResumeRequest", {"dry_run"}),
     "RollbackFields": ("RollbackRequest", {"to_version", "dry_run"}),
+    "BulkCancelFields": ("BulkCancelRequest", {"thread_ids"}),
+    "BulkFields": ("BulkRequest", {"thread_ids"}),
     "CancelFields": ("CancelRequest", set[str]()),
     "ForkFields": ("ForkRequest", set[str]()),
     "GateFields": ("GateRequest", {"answer"}),
@@ -90,6 +96,8 @@ QUERIES = {
     "HistoryFilters": "/api/invoke/history/{thread_id}",
     "PageFilters": "/api/workflows",
     "StepRunFilters": "/api/invoke/steps/{thread_id}/{step_id}",
+    "ThreadCountFilters": "/api/threads/counts",
+    "ThreadFilters": "/api/threads",
 }
 QUERIES_OF_PARTS = {
     "AgentFilters": "/api/agents",

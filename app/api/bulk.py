@@ -131,8 +131,10 @@ async def _bulk(services: Services, wanted: BulkRequest, work: Work) -> Response
     ids, more = await _chosen(services, wanted, work)
     outcome = await _foretold(services, ids, work) if wanted.dry_run else await _worked(ids, work, end)
     if not wanted.dry_run:
-        told = (work.name, len(ids), len(outcome.done), len(outcome.refused), wanted.triggered_by, wanted.reason)
-        _log.info("%s of %d threads: %d done, %d refused; asked for by %s: %s", *told)
+        told = [f", by {wanted.triggered_by}"] if wanted.triggered_by else []
+        told += [f": {wanted.reason}"] if wanted.reason else []
+        numbers = (work.name, len(ids), len(outcome.done), len(outcome.refused))
+        _log.info("%s of %d threads, %d done, %d refused%s", *numbers, "".join(told))
     return answer(
         {
             "matched": len(ids),

@@ -27,7 +27,7 @@ def _statuses(value: Any) -> Any:
 
 _ONE: Final = "|".join(_NAMES)
 _TEXT_SCHEMA: Final = {"type": "string", "pattern": f"^({_ONE})(,({_ONE}))*$"}
-_LIST_SCHEMA: Final = {"type": "array", "items": {"type": "string", "enum": _NAMES}, "minItems": 1}
+_LIST_SCHEMA: Final = {"type": "array", "items": {"type": "string", "pattern": f"^({_ONE})$"}, "minItems": 1}
 _MOST_IDS: Final = 100
 
 

@@ -29,6 +29,7 @@ from app.cli import (
     steer,
     steps,
     tail,
+    threads,
     travel,
     triggers,
     upkeep,
@@ -79,6 +80,7 @@ gates.register(app)
 waits.register(app)
 steps.register(app)
 tail.register(app)
+threads.register(app)
 verify.register(app)
 doctor.register(app)
 workers.register(app)

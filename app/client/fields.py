@@ -15,6 +15,27 @@ Status: TypeAlias = Literal[
 ]
 
 
+class BulkCancelFields(TypedDict, total=False):
+    """Many threads at once, to be stopped for good."""
+
+    where: ThreadsWhere | None
+    limit: int
+    dry_run: bool
+    reason: str | None
+    triggered_by: str | None
+    force: bool
+
+
+class BulkFields(TypedDict, total=False):
+    """Many threads at once: those that are named, or those that the list's filters leave, the newest first."""
+
+    where: ThreadsWhere | None
+    limit: int
+    dry_run: bool
+    reason: str | None
+    triggered_by: str | None
+
+
 class CancelFields(TypedDict, total=False):
     """Stop a thread for good."""
 
@@ -151,6 +172,43 @@ class StepRunFilters(TypedDict, total=False):
     execution_id: str | None
     run_id: str | None
     values: bool
+
+
+class ThreadCountFilters(TypedDict, total=False):
+    """The filters of `GET /api/threads/counts`."""
+
+    workflow: str | None
+    since: datetime | str | None
+    until: datetime | str | None
+    triggered_by: str | None
+    children: bool
+
+
+class ThreadFilters(TypedDict, total=False):
+    """The filters of `GET /api/threads`."""
+
+    limit: int
+    cursor: str | None
+    status: str | None
+    workflow: str | None
+    since: datetime | str | None
+    until: datetime | str | None
+    triggered_by: str | None
+    text: str | None
+    children: bool
+    ids: str | None
+
+
+class ThreadsWhere(TypedDict, total=False):
+    """The filters of the list; without `status` those threads that the request is usually for."""
+
+    status: str | Sequence[str] | None
+    workflow: str | None
+    since: datetime | str | None
+    until: datetime | str | None
+    triggered_by: str | None
+    text: str | None
+    children: bool
 
 
 class VariantRequest(TypedDict, total=False):

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from app.client.types import ErrorDocument, Status, StepStatus, Usage
 
 
+class CaughtErrors(TypedDict):
+    """When the step has failed for good with one of `kinds` (null: any), the thread goes on, first with the step `run`
+    if there is one.
+    """
+
+    kinds: list[str] | None
+    run: str | None
+
+
 class ExecutionAnswer(TypedDict):
     """One execution with its step runs."""
 
@@ -89,6 +98,23 @@ class GateAnswer(TypedDict):
     via: str | None
 
 
+class GraphNode(TypedDict):
+    """A step; `label` is what it calls or waits for, `rescues` the steps whose caught failure it runs after."""
+
+    id: str
+    index: int
+    kind: Literal["agent", "python", "http", "mcp", "workflow", "gate", "wait_for", "sleep"]
+    agent: str | None
+    label: str | None
+    condition: str | None
+    parts: Literal["for_each", "repeat"] | None
+    effect: Literal["none", "idempotent", "irreversible"] | None
+    compensate: UndoingStep | None
+    on_error: CaughtErrors | None
+    rescues: list[str]
+    timeout_ms: int | None
+
+
 class HistoryEntry(TypedDict):
     """One version; a `hidden` one is shown as the head only, or when all are asked for, and says so."""
 
@@ -104,6 +130,29 @@ class HistoryEntry(TypedDict):
     size_bytes: int
     on_timeline: bool
     hidden: NotRequired[bool]
+
+
+class OpenStep(TypedDict):
+    """A step that has begun and not ended. `waits`: what for, where that is known."""
+
+    id: str
+    status: StepStatus
+    agent: str | None
+    attempt: int
+    started_at: str | None
+    next_attempt_at: str | None
+    waits: Literal["gate", "message", "signal", "child", "sleep"] | None
+
+
+class ProblemItem(TypedDict):
+    """One fault: an RFC 6901 JSON pointer and what is wrong there. Of a workflow document also `line` and `column` in
+    its text, from 1, null where they are not known.
+    """
+
+    pointer: str
+    message: str
+    line: NotRequired[int | None]
+    column: NotRequired[int | None]
 
 
 class StateSummary(TypedDict):
@@ -197,6 +246,66 @@ class StepRunEntry(TypedDict):
     reused: bool
 
 
+class ThreadCountsAnswer(TypedDict):
+    """Threads by status, each counted up to `capped_at`; `whole` false: more than are looked at might have been
+    counted.
+    """
+
+    counts: dict[str, int]
+    total: int
+    capped_at: int
+    whole: bool
+
+
+class ThreadEntry(TypedDict):
+    """A thread by its present execution, whose times these are. `open` are the first five steps that have begun and
+    not ended, `open_more` how many more there are; `steps_total` is null for a workflow in Python.
+    """
+
+    thread_id: str
+    execution_id: str
+    workflow: str
+    workflow_version: int | None
+    kind: str
+    status: Status
+    version: int
+    last_seq: int
+    title: str | None
+    steps_total: int | None
+    steps_done: int
+    progress: float
+    open: list[OpenStep]
+    open_more: int
+    error: ErrorDocument | None
+    usage: Usage | None
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    updated_at: str
+    triggered_by: str | None
+    parent_thread_id: str | None
+
+
+class UndoingStep(TypedDict):
+    """What undoes a step; `id` is that of its runs."""
+
+    id: str
+    kind: str
+    label: str | None
+
+
+class ValidationAnswer(TypedDict):
+    """Whether a document holds, and its steps as a graph and as a Mermaid flowchart if it does."""
+
+    valid: bool
+    name: str | None
+    hash: str | None
+    steps: list[str]
+    graph: WorkflowGraph | None
+    diagram: str | None
+    problems: list[ProblemItem]
+
+
 class VersionAnswer(TypedDict):
     """One version with its state."""
 
@@ -262,3 +371,10 @@ class WorkersAnswer(TypedDict):
 
     workers: list[WorkerAnswer]
     lease_ms: int
+
+
+class WorkflowGraph(TypedDict):
+    """The steps in document order, and what waits for what: `to` for `from`."""
+
+    nodes: list[GraphNode]
+    edges: list[dict[str, str]]

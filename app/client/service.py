@@ -24,19 +24,26 @@ from app.client.threads import Thread
 from app.client.workflows import Workflows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from typing import Unpack
 
     import httpx
 
-    from app.client.fields import ExecutionFilters, HistoryFilters, StartFields
-    from app.client.listed import ExecutionEntry, HistoryEntry, WorkersAnswer
+    from app.client.fields import (
+        BulkCancelFields,
+        BulkFields,
+        ExecutionFilters,
+        HistoryFilters,
+        StartFields,
+        ThreadCountFilters,
+        ThreadFilters,
+    )
+    from app.client.listed import ExecutionEntry, HistoryEntry, ThreadCountsAnswer, ThreadEntry, WorkersAnswer
     from app.client.stream import Event
-    from app.client.types import AcceptedAnswer, Status
+    from app.client.types import AcceptedAnswer, BulkAnswer
 
 _WATCHED: Final = 50
 _READY: Final = 0.2
-_CHILD: Final = "sub:"
 
 
 class Backstitch:
@@ -97,25 +104,49 @@ class Backstitch:
         """The thread of that id; nothing is asked yet."""
         return Thread(self, thread_id)
 
-    async def threads(self, **filters: Unpack[ExecutionFilters]) -> AsyncGenerator[Thread, None]:
-        """Each thread once, the one that was started or resumed last first; `filters`: status, workflow, since, until, ...
+    async def threads(self, **filters: Unpack[ThreadFilters]) -> AsyncGenerator[Thread, None]:
+        """Each thread once, the one that was started or resumed last first, with its `entry` of the list; `filters`: status
+        (several by comma), workflow, text, since, until, triggered_by, ...
 
-        With `status` those that are in it now, not those that have gone on since. Sub-workflows are left out: they go on
-        with the thread that they belong to.
+        Sub-workflows and replays are left out unless `children` is true: they go on with the thread that they belong to.
         """
         seen: set[str] = set()
-        wanted: Status | None = filters.get("status")
-        left = filters.pop("limit", None)
-        async for execution in self.executions(**filters):
-            thread = Thread(self, execution["thread_id"])
-            if thread.thread_id in seen or thread.thread_id.startswith(_CHILD):
-                continue
-            seen.add(thread.thread_id)
-            if left is not None and left <= 0:
-                return
-            if wanted is None or await _is(thread, wanted):
-                left = None if left is None else left - 1
-                yield thread
+        async for entry in cast("Pages[ThreadEntry]", self.pages("/api/threads", "threads", **filters)):
+            if entry["thread_id"] not in seen:  # one that is resumed meanwhile comes again
+                seen.add(entry["thread_id"])
+                yield Thread(self, entry["thread_id"], entry=entry)
+
+    async def thread_counts(self, **filters: Unpack[ThreadCountFilters]) -> ThreadCountsAnswer:
+        """How many threads are in each status, counted up to 10,000."""
+        return cast("ThreadCountsAnswer", await self.request("GET", "/api/threads/counts", params=filters))
+
+    async def resume_threads(self, thread_ids: Sequence[str] | None = None, **fields: Unpack[BulkFields]) -> BulkAnswer:
+        """Go on with these threads, or with those that `where` leaves (the filters of `threads`; at most 1,000).
+
+        What could not be done is in `refused`; while `more` is true, ask again for the others.
+        """
+        return await self._bulk("resume", thread_ids, fields)
+
+    async def cancel_threads(
+        self, thread_ids: Sequence[str] | None = None, **fields: Unpack[BulkCancelFields]
+    ) -> BulkAnswer:
+        """Stop them for good; as resume_threads."""
+        return await self._bulk("cancel", thread_ids, fields)
+
+    async def pause_threads(self, thread_ids: Sequence[str] | None = None, **fields: Unpack[BulkFields]) -> BulkAnswer:
+        """Start no further step of them; as resume_threads."""
+        return await self._bulk("pause", thread_ids, fields)
+
+    async def _bulk(self, action: str, thread_ids: Sequence[str] | None, fields: Mapping[str, Any]) -> BulkAnswer:
+        where = fields.get("where")
+        body = given_only(
+            {
+                **fields,
+                "where": None if where is None else given_only(where),
+                "thread_ids": None if thread_ids is None else list(thread_ids),
+            }
+        )
+        return cast("BulkAnswer", await self.request("POST", path("/api/threads", action), json=body))
 
     # ---- the routes
     async def request(
@@ -216,15 +247,6 @@ class Backstitch:
         the stream at any time. Close it (`aclosing`) when leaving early.
         """
         return follow(self._connection, _path("stream", thread_id), after, on_cut)
-
-
-async def _is(thread: Thread, status: Status) -> bool:
-    try:
-        return (await thread.status())["status"] == status
-    except ApiError as error:
-        if error.code == "thread_not_found":  # it has been deleted meanwhile
-            return False
-        raise
 
 
 def _path(action: str, thread_id: str) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from app.client.fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields
-    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry
+    from app.client.fields import ExecutionFilters, ForkFields, HistoryFilters, PageFilters, StartFields, ThreadFilters
+    from app.client.listed import ExecutionEntry, GateAnswer, HistoryEntry, ThreadEntry
     from app.client.pages import Pages
     from app.client.stream import Event
     from app.client.types import AcceptedAnswer
@@ -164,6 +164,11 @@ class SyncThread(_Blocking[Thread]):
         """The answer to its start, if that was made here."""
         return self._of.accepted
 
+    @property
+    def entry(self) -> ThreadEntry | None:
+        """What a list told of it."""
+        return self._of.entry
+
     def __repr__(self) -> str:
         return repr(self._of)
 
@@ -271,7 +276,7 @@ class SyncBackstitch(_Blocking[Backstitch]):
         """The thread of that id; nothing is asked yet."""
         return SyncThread(self._of.thread(thread_id), self._loop)
 
-    def threads(self, **filters: Unpack[ExecutionFilters]) -> Generator[SyncThread, None, None]:
+    def threads(self, **filters: Unpack[ThreadFilters]) -> Generator[SyncThread, None, None]:
         """As Backstitch.threads."""
         for one in self._loop.each(self._of.threads(**filters)):
             yield SyncThread(one, self._loop)
@@ -289,3 +294,7 @@ class SyncBackstitch(_Blocking[Backstitch]):
     workers = _blocking(Backstitch.workers)
     ready = _blocking(Backstitch.ready)
     execution = _blocking(Backstitch.execution)
+    thread_counts = _blocking(Backstitch.thread_counts)
+    resume_threads = _blocking(Backstitch.resume_threads)
+    cancel_threads = _blocking(Backstitch.cancel_threads)
+    pause_threads = _blocking(Backstitch.pause_threads)

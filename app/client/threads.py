@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         StepRunFilters,
     )
     from app.client.http import JsonObject
-    from app.client.listed import GateAnswer, HistoryEntry, StepRunAnswer, VersionAnswer
+    from app.client.listed import GateAnswer, HistoryEntry, StepRunAnswer, ThreadEntry, VersionAnswer
     from app.client.pages import Pages
     from app.client.service import Backstitch
     from app.client.stream import Event
@@ -66,12 +66,20 @@ class WorkflowFailed(ClientError):
 class Thread:
     """One thread, by its `thread_id`; as `service.thread(id)`, or what `service.start(...)` gives.
 
-    `accepted` is the answer to its start if that was made here. Every method raises what those of Backstitch raise.
+    `accepted` is the answer to its start if that was made here, `entry` what a list told of it. Every method raises what
+    those of Backstitch raise.
     """
 
-    def __init__(self, service: Backstitch, thread_id: str, accepted: AcceptedAnswer | None = None) -> None:
+    def __init__(
+        self,
+        service: Backstitch,
+        thread_id: str,
+        accepted: AcceptedAnswer | None = None,
+        entry: ThreadEntry | None = None,
+    ) -> None:
         self.thread_id = thread_id
         self.accepted = accepted
+        self.entry = entry
         self._service = service
 
     def __repr__(self) -> str:

@@ -37,6 +37,17 @@ class AwaitedDocument(TypedDict):
     timeout_at: str | None
 
 
+class BulkAnswer(TypedDict):
+    """`thread_ids` are those that it was done with (in a dry run: would be). `more`: ask again for the others."""
+
+    matched: int
+    done: int
+    refused: list[RefusedThread]
+    more: bool
+    dry_run: bool
+    thread_ids: list[str]
+
+
 class ErrorDocument(TypedDict):
     """Why a step or a thread failed."""
 
@@ -117,6 +128,14 @@ class PreviewAnswer(TypedDict):
     compensations: list[str]
     kept: list[str]
     runs_again: list[str]
+
+
+class RefusedThread(TypedDict):
+    """A thread that nothing was done with, and the problem that the route of one thread answers."""
+
+    thread_id: str
+    code: str
+    detail: str
 
 
 class ResumePreviewAnswer(TypedDict):

@@ -98,7 +98,7 @@ class Foresight:
         known = [step.id for step in spec.steps] or [
             row.step_id for row in sorted(again, key=lambda row: row.step_index)
         ]
-        skipped = [step_id for step_id in known if step_id in asked.skip and step_id not in kept]
+        skipped = _in_order(spec, [step_id for step_id in asked.skip if step_id not in kept])
         runs = [step_id for step_id in dict.fromkeys(known) if step_id not in kept and step_id not in skipped]
         had = reset | asked.keys.keys()
         return Ahead(

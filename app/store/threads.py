@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 _SQL: Final = queries.load("threads")
 _SPAN_GROWTH: Final = 4
-_WEIGHT: Final = 16_000_000
-"""Bytes of inputs, as they are stored, that one statement reads."""
+_WEIGHT: Final = 8_000_000
+"""Bytes of inputs, as they are stored, that one statement looks for a text in."""
+_TITLES: Final = 4_000_000
+"""The same of long inputs whose beginnings are read: for that they are unpacked whole."""
 _RUNS: Final = 200
 """Step runs of a thread that are looked at; of those with more, so many in all."""
 _MANY_RUNS: Final = 100_000
@@ -118,7 +120,7 @@ class PostgresThreads(ThreadList):
         if where.triggered_by is not None:
             statement = _SQL["counts_by_time"].replace("/* source */", source)
         else:
-            one = _SQL["counts_by_status"].replace("/* source */", _SQL["by_status"])
+            one = _SQL["counts_by_status"].replace("/* source */", _SQL[_of_one(where)])
             statement = _of_each(one, where.statuses or Status)
         query, values = queries.filtered(statement, given, *first, COUNTED)
         rows = await self._fetch(query, *values)
@@ -127,7 +129,7 @@ class PostgresThreads(ThreadList):
 
     async def entries(self, ids: Sequence[str]) -> list[ListedThread]:
         """See ThreadList."""
-        rows = await self._fetch(_SQL["entries"], list(ids), _WEIGHT, HEAD)
+        rows = await self._fetch(_SQL["entries"], list(ids), _TITLES, HEAD)
         lengths = await self._lengths_of({str(row["definition_id"]) for row in rows})
         runs = await self._runs(rows)
         open_runs = await self._open(runs)
@@ -190,8 +192,13 @@ def _source(where: ThreadFilter, span: int) -> tuple[str, list[tuple[str, Any]],
     ]
     source = _SQL["by_time"]
     if where.triggered_by is None and (where.statuses or where.workflow is not None):
-        source = _SQL["several"].replace("/* each */", _of_each(_SQL["by_status"], where.statuses or Status))
+        source = _SQL["several"].replace("/* each */", _of_each(_SQL[_of_one(where)], where.statuses or Status))
     return source, given, [span, sorted(where.statuses), where.children, where.workflow]
+
+
+def _of_one(where: ThreadFilter) -> str:
+    """What looks at executions of one status."""
+    return "by_status" if where.workflow is None else "by_workflow"
 
 
 def _of_each(statement: str, statuses: Iterable[Status]) -> str:
@@ -218,7 +225,7 @@ def _listed(row: Record, lengths: dict[str, int | None], runs: Record, open_runs
     known: dict[str, Any] = {
         name: str(value) if name in _IDS and value is not None else value for name, value in row.items()
     }
-    of_thread = {**known, "status": Status(row["status"])}
+    of_thread: dict[str, Any] = {**known, "status": Status(row["status"])}
     thread = ThreadRecord(**{name: of_thread[name] for name in _THREAD})
     execution = ExecutionRecord(
         id=thread.execution_id,

@@ -9,10 +9,12 @@ from app.domain.event_log import EventFilter
 from app.domain.metrics import Kind, Resolution, Span
 from app.domain.ports import ExecutionFilter
 from app.domain.status import Status
+from app.domain.thread_list import ThreadFilter
 from app.store.db import connect
 from app.store.events import PostgresEvents
 from app.store.metrics import PostgresMetrics
 from app.store.reads import PostgresReads
+from app.store.threads import PostgresThreads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -57,6 +59,7 @@ async def plans(dsn: str) -> dict[str, str]:
 
 def _questions(pool: Any, thread_id: str, at: Any) -> dict[str, Awaitable[Any]]:
     reads, events, metrics = PostgresReads(pool), PostgresEvents(pool), PostgresMetrics(pool)
+    threads = PostgresThreads(pool)
     since = Resolution.HOUR.floor(at)
     day = Span(since=since, until=since + timedelta(days=1), resolution=Resolution.HOUR)
     return {
@@ -65,6 +68,10 @@ def _questions(pool: Any, thread_id: str, at: Any) -> dict[str, Awaitable[Any]]:
         "executions of a workflow": reads.executions(
             ExecutionFilter(workflow="orders", before=(at, thread_id), limit=51)
         ),
+        "threads": threads.page(ThreadFilter()),
+        "threads of statuses": threads.page(ThreadFilter(statuses=frozenset({Status.FAILED, Status.RUNNING}))),
+        "threads with a text": threads.page(ThreadFilter(text="nothing-like-it")),
+        "threads, counted": threads.counts(ThreadFilter()),
         "versions of a thread": reads.checkpoints(thread_id, limit=51),
         "events": events.page(EventFilter()),
         "events by name, newest": events.page(EventFilter(names=frozenset({"workflow_failed"}), newest_first=True)),

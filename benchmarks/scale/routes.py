@@ -41,6 +41,18 @@ class World:
 
 
 ROUTES: dict[str, Callable[[World], str]] = {
+    "threads": lambda _: "/threads",
+    "threads, 1,000": lambda _: "/threads?limit=1000",
+    "threads by status": lambda w: f"/threads?status={w.chance.choice(['completed', 'failed', 'waiting,failed'])}",
+    "threads by status, few": lambda _: "/threads?status=running,pending,paused",
+    "threads by workflow": lambda w: f"/threads?workflow={w.chance.choice(['orders', 'reviews', 'rare'])}",
+    "threads by who, status": lambda _: "/threads?triggered_by=seed&status=cancelled",
+    "threads by text": lambda w: f"/threads?text={w.chance.choice(['imports', '0123', 'nothing-like-it'])}",
+    "threads until": lambda w: f"/threads?until={w.when()}",
+    "threads, counts": lambda _: "/threads/counts",
+    "threads, counts of a workflow": lambda w: (
+        f"/threads/counts?workflow={w.chance.choice(['orders', 'reviews', 'rare'])}"
+    ),
     "executions": lambda _: "/workflow/executions",
     "executions, 1,000": lambda _: "/workflow/executions?limit=1000",
     "executions by status": lambda w: (

@@ -155,6 +155,25 @@ feed(
     "or place is None:",
     FEED + "test_a_cursor_of_a_database_that_was_further_is_brought_back",
 )
+feed(
+    "a page that was read without results is not handed to who wants them",
+    "if not results and any(reader.results for reader in self._readers):",
+    "if not results and not items:",
+    READERS + "test_a_page_without_results_is_not_handed_to_who_wants_them",
+)
+bulk = Room("app/api/bulk.py")
+bulk(
+    "what hinders one of many threads hinders no other",
+    "    except Exception:  # noqa: BLE001 - it is told",
+    "    except ZeroDivisionError:  # it is told",
+    "api/test_threads.py::test_what_hinders_one_thread_hinders_no_other",
+)
+bulk(
+    "a request for many threads ends in time",
+    "            if monotonic() > end:\n",
+    "            if monotonic() < 0 > end:\n",
+    "api/test_threads.py::test_when_the_time_is_over_no_further_thread_is_begun_with",
+)
 guard = Room("app/api/guard.py")
 guard(
     "a page of another origin changes nothing",
@@ -195,4 +214,4 @@ server(
     SERVER + "test_the_deadline_ends_the_process_unless_it_is_lifted",
 )
 
-ROOMS = (stream, sse, bus, feed, guard, server)
+ROOMS = (stream, sse, bus, feed, bulk, guard, server)

@@ -17,11 +17,10 @@ service(
     REQUESTS + "test_every_start_has_a_key_of_its_own_or_the_one_given",
 )
 service(
-    "threads of a status are looked at now",
-    "if wanted is None or await _is(thread, wanted):",
-    "if wanted is None or wanted:",
-    THREADS + "test_threads_of_a_status_are_those_that_are_in_it_now",
-    promise="-",
+    "a thread that is resumed while the list is read is given once",
+    'if entry["thread_id"] not in seen:',
+    'if entry["thread_id"]:',
+    "client/test_threads.py::test_threads_come_once_from_all_pages_with_their_entries",
 )
 
 connection = Room("app/client/http.py", promise="-")

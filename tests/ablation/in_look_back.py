@@ -216,9 +216,59 @@ ending(
     "jsontext.dumps(course.output())",
     SECRETS + "test_what_a_workflow_in_python_gives_or_raises_loses_it",
 )
+STEPS = "api/test_steps.py::"
+steer = Room("app/api/steer.py", promise="G8")
+steer(
+    "a dry resume changes nothing",
+    "    if wanted.dry_run:\n        return await _resume_ahead(services, command)\n",
+    "",
+    STEPS + "test_a_dry_resume_tells_what_would_run_and_changes_nothing[memory]",
+)
+steer(
+    "a dry rollback changes nothing",
+    "    if wanted.dry_run:\n        return await _rollback_ahead(services, command)\n",
+    "",
+    STEPS + "test_a_dry_rollback_tells_what_it_would_undo_do_and_leave[memory]",
+)
+graph = Room("app/domain/views/graph.py", promise="-")
+graph(
+    "the graph tells no password of a URL",
+    'return _USER.sub(r"\\g<scheme>", url)',
+    "return url",
+    "unit/domain/test_graph.py::test_a_label_is_what_the_step_calls_without_secrets[does0-GET https://host:8/a/b]",
+)
+
+listed = Room("app/store/sql/threads.sql")
+listed(
+    "an execution that another has taken the place of is no entry of the list of threads",
+    "AND t.execution_id = e.id\n",
+    "\n",
+    "contracts/test_thread_list.py::test_each_thread_is_listed_once_and_what_is_resumed_comes_to_the_top[postgres]",
+)
+listed(
+    "a text is looked for in so many bytes of inputs at a time",
+    "WHERE e.before IS NULL OR e.before <= $7::bigint",
+    "WHERE $7::bigint >= 0",
+    "store/test_thread_list.py::test_long_inputs_are_searched_a_few_at_a_time",
+)
+listed(
+    "of one workflow its own index is read",
+    "ORDER BY e.status, e.created_at DESC, e.id DESC",
+    "ORDER BY e.created_at + interval '0', e.id DESC",
+    "store/test_thread_list.py::test_a_page_reads_little_more_than_it_shows",
+)
+title = Room("app/domain/views/title.py")
+title(
+    "no title is made of a secret",
+    "for name, one in value.items() if not is_secret(name, in_query=True)",
+    "for name, one in value.items() if name or not is_secret(name, in_query=True)",
+    "unit/domain/test_title.py::test_a_secret_is_never_shown",
+)
 
 ROOMS = (
-    *(coded, ending),
+    *(coded, ending, listed, title),
     *(events, reads, listing, step, context, gates, problems, net, references),
     *(lines, keeping, threads, book, rotation),
+    steer,
+    graph,
 )

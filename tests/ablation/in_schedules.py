@@ -94,4 +94,12 @@ desk(
     DESK + "test_a_time_that_was_due_before_a_change_is_still_made",
 )
 
-ROOMS = (statements, records, scheduler, starter, desk)
+rows = Room("app/store/schedules.py")
+rows(
+    "a schedule that cannot be read holds no other up",
+    "        except UnknownFormat as error:",
+    "        except ZeroDivisionError as error:",
+    "store/test_schedules.py::test_a_schedule_that_cannot_be_read_holds_no_other_up",
+)
+
+ROOMS = (rows, statements, records, scheduler, starter, desk)

@@ -116,7 +116,7 @@ async def test_a_page_that_was_read_for_others_is_not_handed_out(service: Servic
     await feed_items(service, 3)
     read = service.reads.feed
 
-    async def everybody_changes(after: FeedPosition, limit: int = 1000, *, results: bool) -> list[FeedItem]:
+    async def everybody_changes(after: FeedPosition, limit: int = 1000, *, results: bool = True) -> list[FeedItem]:
         page = await read(after, limit, results=results)
         feed.detach(first)
         await feed.attach(second)
@@ -135,7 +135,7 @@ async def test_a_page_without_results_is_not_handed_to_who_wants_them(service: S
     await service.move(driver, driver.complete({"a": 1}))
     read = service.reads.feed
 
-    async def one_comes(after: FeedPosition, limit: int = 1000, *, results: bool) -> list[FeedItem]:
+    async def one_comes(after: FeedPosition, limit: int = 1000, *, results: bool = True) -> list[FeedItem]:
         page = await read(after, limit, results=results)
         await feed.attach(whole)
         return page

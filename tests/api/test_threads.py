@@ -14,6 +14,10 @@ from tests.api.real import Real, open_real
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    import httpx
+
+    from tests.api.service import Service
+
 GATE = {"id": "ask", "gate": {"title": "Publish it?"}}
 FAILS = {"id": "fail", "agent": "failing"}
 WRITES = {"id": "write", "agent": "writer", "input": {}}
@@ -94,8 +98,8 @@ async def test_a_sub_workflow_is_listed_when_it_is_asked_for(real: Real) -> None
 @pytest.mark.parametrize(
     "query", ["status=odd", "status=", "limit=0", "cursor=x", "text=", "colour=red", "since=then", "status=failed,"]
 )
-async def test_a_query_that_makes_no_sense_is_refused(real: Real, query: str) -> None:
-    answer = await real.http.get(f"/api/threads?{query}")
+async def test_a_query_that_makes_no_sense_is_refused(client: httpx.AsyncClient, query: str) -> None:
+    answer = await client.get(f"/api/threads?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
@@ -178,6 +182,12 @@ async def test_when_the_time_is_over_no_further_thread_is_begun_with(
         {"thread_ids": ["a"] * 1_001},
     ],
 )
-async def test_a_body_names_threads_or_filters(real: Real, body: Any) -> None:
-    answer = await real.http.post("/api/threads/pause", json=body)
+async def test_a_body_names_threads_or_filters(client: httpx.AsyncClient, body: Any) -> None:
+    answer = await client.post("/api/threads/pause", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_status_may_be_given_more_than_once(client: httpx.AsyncClient, service: Service) -> None:
+    await service.drive(thread_id="t")
+    found = [await client.get(f"/api/threads?{query}") for query in ("status=failed&status=pending", "status=failed")]
+    assert [[one["thread_id"] for one in each.json()["threads"]] for each in found] == [["t"], []]

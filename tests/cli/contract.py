@@ -22,6 +22,7 @@ from app.api import (
     examples_messages,
     examples_schedules,
     examples_steps,
+    examples_threads,
     examples_travel,
     examples_upkeep,
     examples_webhooks,
@@ -293,6 +294,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     f"/api/workflow/items/{THREAD}/read": examples_steps.ITEMS,
     f"/api/workflow/items/{THREAD}/read/3": examples_steps.ITEM,
     "/api/usage": examples_steps.USAGE,
+    "/api/threads": examples_threads.THREADS,
+    **{f"/api/threads/{action}": examples_threads.BULK for action in ("resume", "cancel", "pause")},
     "/api/events": examples_look.EVENTS,
     "/api/logs": examples_look.LOGS,
     f"/api/invoke/rollback/{THREAD}": examples_steps.PREVIEW | {

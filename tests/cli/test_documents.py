@@ -29,7 +29,7 @@ def test_a_document_that_does_not_hold_exits_with_1_and_its_problems(cli: Cli, t
     (tmp_path / "mail.json").write_text("{}")
     found = cli("workflow", "validate", str(tmp_path / "mail.json"))
     assert found.exit_code == 1
-    assert found.stdout.startswith("/steps/0/agent: no agent is registered")
+    assert found.stdout.startswith("line 4, /steps/0/agent: no agent is registered")
 
 
 def test_a_file_that_is_not_there_exits_with_2(cli: Cli, service: Service) -> None:

@@ -58,6 +58,12 @@ CALLS: dict[str, Callable[[Backstitch], Awaitable[Any]]] = {
     "PATCH /api/schedules/s": lambda service: Schedules(service).change("s", cron=None, expected_revision=2),
     "POST /api/schedules/s/backfill": lambda service: Schedules(service).backfill("s", "2026-11-20", "2026-11-21"),
     "GET /api/schedules/s/firings?outcome=failed": lambda service: Schedules(service).firings("s", outcome="failed"),
+    "GET /api/workers": lambda service: service.workers(),
+    "GET /api/workflows/w/versions?limit=2": lambda service: service.workflows.versions("w", limit=2),
+    "GET /api/invoke/workflow/t-1": lambda service: service.thread(THREAD).workflow(),
+    "GET /api/invoke/steps/t-1/read?values=false": lambda service: service.thread(THREAD).step("read", values=False),
+    "POST /api/invoke/resume/t-1": lambda service: service.thread(THREAD).before_resume(from_step="read"),
+    "POST /api/invoke/rollback/t-1": lambda service: service.thread(THREAD).before_rollback(2, resume=False),
     "POST /api/webhooks": lambda service: Webhooks(service).create("https://hooks.example.com"),
     "POST /api/webhooks/default/rotate": lambda service: Webhooks(service).rotate(),
     "GET /api/webhooks/deliveries?thread_id=t-1": lambda service: Webhooks(service).deliveries(thread_id=THREAD),
@@ -85,6 +91,17 @@ async def test_each_method_asks_its_route(route: str) -> None:
         assert await CALLS[route](service) == {"found": 1}
     [asked] = wire.asked
     assert f"{asked.method} {asked.url.raw_path.decode()}" == route
+
+
+async def test_looking_ahead_is_told_to_change_nothing() -> None:
+    wire = Wire(httpx.Response(200, json={}))
+    async with wire.client() as service:
+        await service.thread(THREAD).before_resume(from_step="read")
+        await service.thread(THREAD).before_rollback(2, resume=False)
+    assert wire.bodies == [
+        {"from_step": "read", "dry_run": True},
+        {"to_version": 2, "resume": False, "dry_run": True},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_errors_are_those_of_the_async_client() -> None:
 def test_events_and_lists_are_gone_through() -> None:
     stream = streamed(frame(1, "workflow_start"), frame(2, "workflow_complete"))
     entries = [{"thread_id": THREAD}]
-    page = dict.fromkeys(("executions", "history", "gates", "workflows", "agents"), entries) | {"next_cursor": None}
+    page = dict.fromkeys(("executions", "history", "gates", "workflows", "agents", "threads"), entries) | {
+        "next_cursor": None
+    }
     with blocking(Wire(stream, httpx.Response(200, json=page))) as service:
         thread = service.thread(THREAD)
         assert names(thread.events()) == ["workflow_start", "workflow_complete"]

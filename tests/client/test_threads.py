@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -193,25 +195,33 @@ def executions(*threads: str, cursor: str | None = None) -> httpx.Response:
     return httpx.Response(200, json={"executions": [{"thread_id": one} for one in threads], "next_cursor": cursor})
 
 
-async def test_threads_come_once_from_all_pages_without_sub_workflows() -> None:
-    wire = Wire(executions("b", "a", "b", cursor="2"), executions("sub:1", "a", "c"))
+def listed(*threads: str, cursor: str | None = None) -> httpx.Response:
+    return httpx.Response(200, json={"threads": [{"thread_id": one} for one in threads], "next_cursor": cursor})
+
+
+async def test_threads_come_once_from_all_pages_with_their_entries() -> None:
+    wire = Wire(listed("b", "a", cursor="2"), listed(cursor="3"), listed("a", "c"))
     async with wire.client() as service:
-        assert [thread.thread_id async for thread in service.threads(workflow="post")] == ["b", "a", "c"]
-    assert [dict(one.url.params) for one in wire.asked] == [
-        {"workflow": "post", "limit": "200"},
-        {"workflow": "post", "limit": "200", "cursor": "2"},
+        found = [thread async for thread in service.threads(workflow="post", status="failed")]
+    assert [(one.thread_id, one.entry) for one in found] == [(name, {"thread_id": name}) for name in "bac"]
+    asked = {"workflow": "post", "status": "failed", "limit": "200"}
+    assert [dict(one.url.params) for one in wire.asked] == [asked, {**asked, "cursor": "2"}, {**asked, "cursor": "3"}]
+
+
+async def test_many_threads_are_steered_by_one_request() -> None:
+    answer = {"matched": 1, "done": 1, "refused": [], "more": False, "dry_run": False, "thread_ids": ["a"]}
+    wire = Wire(*(httpx.Response(200, json=answer) for _ in range(3)), httpx.Response(200, json={"total": 3}))
+    since = datetime(2026, 11, 21, tzinfo=UTC)
+    async with wire.client() as service:
+        assert await service.resume_threads(where={"status": "failed", "since": since}, limit=5) == answer
+        await service.cancel_threads(["a", "b"], reason="no longer needed")
+        await service.pause_threads(where={}, dry_run=True)
+        assert (await service.thread_counts(workflow="post"))["total"] == 3
+    assert [(one.url.path, json.loads(one.content)) for one in wire.asked[:3]] == [
+        ("/api/threads/resume", {"where": {"status": "failed", "since": "2026-11-21T00:00:00+00:00"}, "limit": 5}),
+        ("/api/threads/cancel", {"thread_ids": ["a", "b"], "reason": "no longer needed"}),
+        ("/api/threads/pause", {"where": {}, "dry_run": True}),
     ]
-
-
-async def test_threads_of_a_status_are_those_that_are_in_it_now() -> None:
-    answers = [state("failed"), state("running"), refusal(404, "thread_not_found"), state("failed"), state("failed")]
-    wire = routes(executions=executions(*"abcdef"), status=answers)
-    async with wire.client() as service:
-        found = [thread.thread_id async for thread in service.threads(status="failed", limit=2)]
-        assert found == ["a", "d"]
-        answers[:] = [refusal(409, "state_corrupt")]
-        with pytest.raises(ApiError):
-            await anext(service.threads(status="failed"))
 
 
 async def test_a_list_is_one_page_or_as_many_entries_as_were_asked_for() -> None:

@@ -18,6 +18,14 @@ WHERE e.status = '/* status */' /* filters */
 ORDER BY e.created_at DESC, e.id DESC
 LIMIT $1::bigint;
 
+-- by_workflow --
+-- The same of one workflow, in an order that the index by time does not have: a plan that is kept knows no workflow by name, and
+-- would look through all executions for those of a rare one.
+SELECT {looked_at} FROM workflow_executions AS e
+WHERE e.status >= '/* status */' AND e.status <= '/* status */' /* filters */
+ORDER BY e.status, e.created_at DESC, e.id DESC
+LIMIT $1::bigint;
+
 -- several --
 SELECT * FROM (/* each */) AS e
 ORDER BY e.created_at DESC, e.id DESC
@@ -31,9 +39,10 @@ WHERE t.thread_id = e.thread_id AND t.execution_id = e.id
     AND (cardinality($2::text[]) = 0 OR e.status = ANY ($2::text[])) AND ($4::text IS NULL OR e.workflow_name = $4)
     AND ($3::boolean OR (t.parent_thread_id IS NULL AND NOT (
         e.workflow_name = 'replay' AND e.workflow_version IS NULL AND EXISTS (
-            SELECT FROM workflow_executions AS f
-            WHERE f.thread_id = e.thread_id AND f.kind = 'invoke' AND f.parameters IS NOT NULL
-                AND execution_origin(f.parameters) IS NOT NULL
+            SELECT FROM (
+                SELECT kind, parameters FROM workflow_executions WHERE thread_id = e.thread_id OFFSET 0
+            ) AS f
+            WHERE f.kind = 'invoke' AND execution_origin(f.parameters) IS NOT NULL
         )
     )))
 OFFSET 0
@@ -87,7 +96,7 @@ WHERE wanted OR place = last
 ORDER BY place;
 
 -- entries --
--- Of short inputs, and of the first long ones that together weigh no more than $2 bytes as they are stored, the first $3
+-- Of short inputs, and of the first long ones until they together weigh more than $2 bytes as they are stored, the first $3
 -- characters.  What a thread is at may have changed since it was found: this is how it stands.
 SELECT t.thread_id, t.tenant, t.definition_id, t.execution_id, t.status, t.epoch, t.rev, t.incarnation_id, t.head_version,
     t.last_version, t.last_seq, t.wake_at, t.signal, t.queue, t.priority, t.recoveries, t.parent_thread_id, t.parent_run_id,
@@ -95,13 +104,14 @@ SELECT t.thread_id, t.tenant, t.definition_id, t.execution_id, t.status, t.epoch
     e.parameters, e.triggered_by, e.external_run_id, e.created_at AS execution_created_at, e.started_at, e.completed_at, e.error,
     coalesce(c.progress, 0) AS head_progress, c.execution_id AS head_execution_id,
     CASE WHEN pg_column_size(given.value) <= 4096
-        OR sum(pg_column_size(given.value)) FILTER (WHERE pg_column_size(given.value) > 4096) OVER (ORDER BY wanted.place) <= $2::bigint
+        OR coalesce(sum(pg_column_size(given.value)) FILTER (WHERE pg_column_size(given.value) > 4096) OVER before, 0) <= $2::bigint
         THEN left(given.value::text, $3::int) END AS head
 FROM unnest($1::text[]) WITH ORDINALITY AS wanted (thread_id, place)
 JOIN threads AS t ON t.thread_id = wanted.thread_id
 JOIN workflow_executions AS e ON e.thread_id = t.thread_id AND e.id = t.execution_id
 LEFT JOIN checkpoints AS c ON c.thread_id = t.thread_id AND c.version = t.head_version
 CROSS JOIN LATERAL ({own_input}) AS given
+WINDOW before AS (ORDER BY wanted.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ORDER BY wanted.place;
 
 -- runs --
@@ -151,11 +161,8 @@ SELECT id, json_array_length(backstitch_readable(document) -> 'steps') AS steps 
 
 -- counts_by_status --
 -- $1: executions to look at, $2: the statuses, $3: children too, $4: the workflow, $5: how far to count.  One for each status.
-SELECT '/* status */' AS status, counted.number, counted.number < $5::bigint AND $1::bigint <= (
-    SELECT count(*) FROM (
-        SELECT FROM workflow_executions AS e WHERE e.status = '/* status */' /* filters */ LIMIT $1::bigint
-    ) AS all_of_it
-) AS cut
+SELECT '/* status */' AS status, counted.number,
+    counted.number < $5::bigint AND $1::bigint <= (SELECT count(*) FROM (/* source */) AS all_of_it) AS cut
 FROM (
     SELECT count(*) AS number FROM (
         SELECT FROM (/* source */) AS e CROSS JOIN LATERAL ({wanted}) AS t LIMIT $5::bigint

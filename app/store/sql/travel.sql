@@ -81,7 +81,7 @@ FROM workflow_steps
 WHERE thread_id = $1 AND id = $2::uuid;
 
 -- sizes_of --
--- How long a value is stands beside it: it is not read for that.
+-- The values stay in the database.
 SELECT NULL::json AS input, NULL::json AS output, octet_length(input::text) AS input_bytes,
     octet_length(output::text) AS output_bytes
 FROM workflow_steps
