@@ -1,9 +1,10 @@
 // Two JSON values side by side, by path: what was added, removed and changed; what is the same is folded.
-import { html, useMemo, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { stringify } from "../lib/json.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
-import { compared, middle, pathText } from "./diff/compare.js";
+import { Loading } from "./faces.js";
+import { comparison, middle, pathText } from "./diff/compare.js";
 
 const FIRST = 100; // rows drawn at first, and with each "more"
 const FOLD = 14; // lines of a value
@@ -13,11 +14,12 @@ const MARKED = 20_000; // characters up to which the differing middle is looked 
 /** `names` are those of the two sides, such as ["version 3", "version 5"]. `empty` stands there when they are the same. */
 export function Diff({ from, to, names = ["before", "after"], empty = "They are the same." }) {
   const styled = useStyle("diff");
-  const parts = useMemo(() => compared(from, to), [from, to]);
+  const parts = useParts(from, to);
   const [seen, setSeen] = useState(FIRST);
   const [open, setOpen] = useState(() => new Set());
-  const rows = useMemo(() => folded(parts, open), [parts, open]);
+  const rows = useMemo(() => folded(parts ?? [], open), [parts, open]);
   if (!styled) return null;
+  if (parts === null) return html`<${Loading} what="Comparing" />`;
   const count = (kind) => parts.filter((part) => part.kind === kind).length;
   const told = ["changed", "added", "removed"].map((kind) => [kind, count(kind)]).filter(([, many]) => many);
   if (!told.length) return html`<p class="muted diff-same">${empty}</p>`;
@@ -25,10 +27,33 @@ export function Diff({ from, to, names = ["before", "after"], empty = "They are 
     <p class="diff-sum">${told.map(([kind, many]) => html`<span key=${kind} data-kind=${kind}><${Sign} kind=${kind} /> ${many} ${kind}</span>`)}</p>
     <div class="diff-row diff-head" aria-hidden="true"><span>${names[0]}</span><span>${names[1]}</span></div>
     ${rows.slice(0, seen).map((row) => (row.same
-      ? html`<button type="button" class="diff-fold" key=${row.key} onClick=${() => setOpen(new Set(open).add(row.key))}><span>${plural(row.same.length, "part")} the same</span> <span class="faint cut">${row.same.slice(0, 6).map((one) => pathText(one.path)).join(", ")}</span></button>`
+      ? html`<button type="button" class="diff-fold" key=${row.key} onClick=${() => setOpen(new Set(open).add(row.key))}>
+          <span>${plural(row.same.length, "part")} the same</span> <span class="faint cut">${row.same.slice(0, 6).map((one) => pathText(one.path)).join(", ")}</span></button>`
       : html`<${Row} key=${row.key} part=${row.part} names=${names} />`))}
     ${rows.length > seen && html`<button type="button" class="button small" onClick=${() => setSeen(seen + FIRST)}>${plural(rows.length - seen, "more row")}</button>`}
   </section>`;
+}
+
+const AT_ONCE = 30; // ms that the page may stand still for it
+
+/** What differs; null while it is looked for, which values of megabytes take a moment for. */
+function useParts(from, to) {
+  const made = useMemo(() => {
+    const one = comparison(from, to);
+    return { ...one, done: one.run(AT_ONCE) };
+  }, [from, to]);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    let timer = 0;
+    const on = () => {
+      made.done ||= made.run(AT_ONCE);
+      if (made.done) draw((count) => count + 1);
+      else timer = setTimeout(on);
+    };
+    if (!made.done) timer = setTimeout(on);
+    return () => clearTimeout(timer);
+  }, [made]);
+  return made.done ? made.parts : null;
 }
 
 /** Neighbours that are the same become one row that can be opened. */

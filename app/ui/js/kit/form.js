@@ -27,7 +27,7 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
   const shown = [...given, ...own.filter((fault) => touched.has(fault.pointer))];
   const faultAt = (pointer, all) => shown.filter((fault) => fault.pointer === pointer || (all && fault.pointer.startsWith(`${pointer}/`)))
     .map((fault) => (fault.pointer === pointer ? fault.message : `${fault.pointer.slice(pointer.length)}: ${fault.message}`))[0];
-  const touch = (pointer) => { if (!touched.has(pointer)) setTouched(new Set(touched).add(pointer)); };
+  const touch = (pointer) => { if (!touched.has(pointer)) afterPress(() => setTouched((before) => new Set(before).add(pointer))); };
 
   useLayoutEffect(() => {
     const drawn = (pointer) => document.getElementById(`${idOf(pointer)}-fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
@@ -45,6 +45,16 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
       ? html`<${JsonField} id=${id} label=${`${label} as JSON`} value=${value} onChange=${onChange} rows=${8} fault=${faultAt("", true)} onBlur=${() => touch("")} />`
       : html`<${One} schema=${schema} form=${form} pointer="" name=${label} value=${value} onChange=${onChange} required bare />`}
   </div>`;
+}
+
+let pressed = false;
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { pressed = false; }, true);
+
+/** A fault that comes when a field is left by a press on a button must not move that button away under the pointer. */
+function afterPress(run) {
+  if (!pressed) return void run();
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(run), { once: true });
 }
 
 /** The faults that were given, until what they are about is changed. */

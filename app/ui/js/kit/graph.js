@@ -4,11 +4,11 @@ import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Button } from "./bits.js";
 import { BOX, headOf, laidOut, pathOf } from "./graph/layout.js";
-import { useView } from "./graph/view.js";
+import { EDGE, firstScale, useView } from "./graph/view.js";
 import { Mark } from "./marks.js";
 
 const NARROW = 560; // px below which the steps run downwards
-const FAR = 0.4; // smaller than that no text can be read
+const FAR = 0.45; // smaller than that no text can be read
 const LOWEST = 132;
 const EDGES_SEEN = 3000;
 const STEP = 1.25;
@@ -20,8 +20,8 @@ const STEP = 1.25;
  */
 export function Graph({ graph, states = {}, notes = {}, selected = null, onSelect = () => {}, label = "Steps", height = 420 }) {
   const styled = useStyle("graph");
-  const [narrow, setNarrow] = useState(innerWidth < NARROW);
-  const layout = useLayout(graph, narrow);
+  const [width, setWidth] = useState(innerWidth);
+  const layout = useLayout(graph, width < NARROW);
   const [seen, setSeen] = useState({ ids: null, far: false });
   const current = useRef({});
   current.current = { layout, selected };
@@ -33,13 +33,22 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
     setSeen((before) => (before.key === next.key && before.layout === now ? before : next));
   };
   const sight = useView(() => current.current.layout ?? { width: 1, height: 1 }, look);
-  useSize(sight, setNarrow, look);
+  const begin = () => {
+    sight.begin();
+    const node = current.current.layout?.places.get(current.current.selected);
+    if (node) sight.show(node, BOX.width, BOX.height);
+  };
+  useSize(sight, (width) => {
+    setWidth(width);
+    if (!sight.view.current.own) begin();
+    look();
+  });
 
   const known = useRef("");
   useLayoutEffect(() => {
     if (!layout || !sight.box.current) return;
     const shape = `${layout.down} ${layout.nodes.map((node) => node.id).join(" ")}`;
-    if (shape !== known.current && !(known.current && sight.view.current.own)) sight.begin();
+    if (shape !== known.current && !(known.current && sight.view.current.own)) begin();
     known.current = shape;
     look();
   }, [layout]);
@@ -49,8 +58,9 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
     look();
   }, [selected, layout]);
 
+  const near = useMemo(() => neighbours(layout, selected), [layout, selected]);
   if (graph === null) return html`<p class="muted">The steps of a workflow in Python are known as it runs.</p>`;
-  const tall = Math.max(LOWEST, Math.min(height, (layout?.height ?? 0) + 48));
+  const tall = layout ? Math.max(LOWEST, Math.min(height, Math.ceil(layout.height * firstScale(width, layout) + 2 * EDGE))) : LOWEST;
   const choose = (id) => { if (!sight.box.current.dataset.dragged) onSelect(id); };
   const onClick = (event) => {
     if (event.target !== event.currentTarget) return;
@@ -64,7 +74,7 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
       ${drawn && html`<${Edges} layout=${layout} seen=${seen} selected=${selected} />`}
       ${drawn && seen.far && html`<${Far} layout=${layout} states=${states} />`}
       ${drawn && seen.nodes.map((node) => html`<${Box} key=${node.id} node=${node} state=${states[node.id]} note=${notes[node.id]} chosen=${node.id === selected}
-        first=${node.id === (selected ?? layout.nodes[0].id)} far=${seen.far} choose=${choose} />`)}
+        near=${near.has(node.id)} first=${node.id === (selected ?? layout.nodes[0].id)} far=${seen.far} choose=${choose} />`)}
     </div>
     <div class="graph-tools">
       <${Button} kind="small quiet" icon="plus" label="Larger" onClick=${() => sight.zoom(STEP)} />
@@ -76,10 +86,10 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
 
 const KINDS = { wait_for: "waits for", workflow: "workflow", python: "python", sleep: "sleeps" };
 
-function Box({ node, state, note, chosen, first, far, choose }) {
+function Box({ node, state, note, chosen, near, first, far, choose }) {
   const kind = KINDS[node.kind] ?? node.kind;
   const told = [node.id, `${kind} ${node.label ?? ""}`.trim(), state, note, node.condition && "has a condition", node.parts && PARTS[node.parts]].filter(Boolean).join(", ");
-  return html`<button type="button" class="graph-box" data-step=${node.id} data-state=${state} data-parts=${node.parts ?? undefined} aria-pressed=${chosen} aria-label=${told}
+  return html`<button type="button" class="graph-box" data-step=${node.id} data-state=${state} data-parts=${node.parts ?? undefined} data-near=${near || undefined} aria-pressed=${chosen} aria-label=${told}
     title=${told} tabindex=${first ? 0 : -1} style=${{ left: `${node.x}px`, top: `${node.y}px` }} onClick=${() => choose(node.id)}>
     ${!far && html`<span class="id"><b class="cut">${node.id}</b>${state && html`<${Mark} state=${state} />`}</span>
     <span class="does"><span class="cut"><i>${kind}</i> ${node.label ?? node.agent ?? ""}</span>${note ? html`<span class="note-text">${note}</span>` : node.parts && html`<span class="note-text">${PARTS[node.parts]}</span>`}</span>`}
@@ -88,7 +98,7 @@ function Box({ node, state, note, chosen, first, far, choose }) {
 
 const PARTS = { for_each: "for each", repeat: "repeats" };
 
-/** All edges of a kind are one path: a thousand of them cost no more than a few. */
+/** All edges of a kind are one path: a thousand of them cost no more than a few. Those that longer ways imply are not drawn. */
 function Edges({ layout, seen, selected }) {
   const paths = useMemo(() => {
     const texts = { plain: [], maybe: [], heads: [], near: [], nearHeads: [] };
@@ -104,7 +114,7 @@ function Edges({ layout, seen, selected }) {
   }, [seen, selected]);
   return html`<svg class="graph-edges" width=${layout.width} height=${layout.height} aria-hidden="true">
     <path d=${paths.plain} /><path class="maybe" d=${paths.maybe} /><path d=${paths.heads} />
-    ${paths.near && html`<path class="near" d=${paths.near} /><path class="near" d=${paths.nearHeads} />`}
+    ${paths.nearHeads && html`<path class="near" d=${paths.near} /><path class="near" d=${paths.nearHeads} />`}
   </svg>`;
 }
 
@@ -127,6 +137,12 @@ function at(event, layout, sight) {
   return layout?.nodes.find((node) => across >= node.x && across <= node.x + BOX.width && down >= node.y && down <= node.y + BOX.height)?.id ?? null;
 }
 
+/** The steps that one waits for or that wait for it, also where no edge of their own is drawn. */
+function neighbours(layout, selected) {
+  const all = selected && layout ? [...layout.edges, ...layout.implied] : [];
+  return new Set(all.flatMap(({ from, to }) => (from === selected ? [to] : to === selected ? [from] : [])));
+}
+
 function useLayout(graph, down) {
   const [layout, setLayout] = useState(null);
   useEffect(() => {
@@ -138,19 +154,15 @@ function useLayout(graph, down) {
   return graph ? layout : null;
 }
 
-function useSize(sight, setNarrow, look) {
-  const latest = useRef(look);
-  latest.current = look;
+function useSize(sight, changed) {
+  const latest = useRef(changed);
+  latest.current = changed;
   useEffect(() => {
     if (!sight.box.current) return undefined;
-    let before = 0;
     const watcher = new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
       sight.resized(width, height);
-      setNarrow(width < NARROW);
-      if (`${width} ${height}` !== before && !sight.view.current.own) sight.begin();
-      before = `${width} ${height}`;
-      latest.current();
+      latest.current(width);
     });
     watcher.observe(sight.box.current);
     return () => watcher.disconnect();
@@ -159,7 +171,7 @@ function useSize(sight, setNarrow, look) {
 
 /** What can be seen of a layout, with something around it. */
 function inView(layout, { x, y, k }, box, chosen) {
-  const around = 120 / k;
+  const around = 60 / k;
   const [left, top] = [-x / k - around, -y / k - around];
   const [right, bottom] = [(box.width - x) / k + around, (box.height - y) / k + around];
   const far = k < FAR;

@@ -48,7 +48,7 @@ function Choose({ query }) {
   }, [cursor, list]);
   return html`<div class="head"><h1>Start a workflow</h1></div>
     <${Face} of=${found}>${(whole) => (whole.length === 0 ? html`<${None} />` : html`
-      <div class="filters"><input type="search" id="find-workflow" class="text" placeholder="Find by name or description" aria-label="Find a workflow" value=${text} spellcheck=${false}
+      <div class="finder"><input type="search" id="find-workflow" placeholder="Find by name or description" aria-label="Find a workflow" value=${text} spellcheck=${false}
         onInput=${(event) => { setText(event.target.value); setCursor(-1); }} onKeyDown=${(event) => event.key === "Enter" && list[0] && go(startOf(list[Math.max(0, cursor)].name))} />
         <span class="muted">${plural(list.length, "workflow")}</span></div>
       ${list.length === 0 && html`<p class="muted">None has these words in its name or description.</p>`}

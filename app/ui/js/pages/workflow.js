@@ -8,7 +8,7 @@ import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Ago } from "../kit/bits.js";
-import { Face, Loading } from "../kit/faces.js";
+import { Empty, Face, Loading } from "../kit/faces.js";
 import { Graph } from "../kit/graph.js";
 import { Tabs } from "../kit/tabs.js";
 import { useTitle } from "../frame.js";
@@ -22,13 +22,25 @@ export default function Workflow({ parts: [name, act], query }) {
   const styled = useStyle("workflow");
   useTitle(name === "new" ? "New workflow" : name);
   if (!styled) return html`<${Loading} />`;
-  if (name === "new" && !query.version) return html`<${Editor} />`;
-  if (act === "edit") return html`<${Editor} key=${name} name=${name} version=${query.version} />`;
-  return html`<${Shown} name=${name} query=${query} />`;
+  const edits = act === "edit" || (name === "new" && !query.version);
+  return html`<div class="workflow-page">${edits
+    ? html`<${Editor} key=${name} name=${act === "edit" ? name : null} version=${query.version} />`
+    : html`<${Shown} name=${name} query=${query} />`}</div>`;
 }
 
 function Shown({ name, query }) {
   const found = useResource((signal) => definition(name, query.version, signal), [name, query.version]);
+  if (found.problem.value?.status === 404) return html`<${Missing} name=${name} version=${query.version} />`;
+  return html`<${Face} of=${found}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
+}
+
+function Missing({ name, version }) {
+  return html`<${Empty} title="There is no such workflow">
+    <p>Nothing is registered under the name <code>${name}</code>${version ? ` in version ${version}` : ""}.</p>
+    <a class="button" href="/workflows">All workflows</a><//>`;
+}
+
+function Whole({ name, workflow, query }) {
   const versions = useResource((signal) => all(path`/workflows/${name}/versions`, "versions", { signal }), [name]);
   const newest = versions.value.value?.[0]?.version;
   useKeys("Workflow", {
@@ -38,19 +50,21 @@ function Shown({ name, query }) {
     v: { does: "its versions", run: () => setQuery({ tab: "versions" }) },
     Escape: { does: "choose no step", run: () => setQuery({ step: null }) },
   }, [name, query.version]);
-  return html`<${Face} of=${found}>${(workflow) => html`
-    <div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> <span class="here">${workflow.name}</span></h1>
+  return html`<div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> <span class="here">${workflow.name}</span></h1>
       <${Which} workflow=${workflow} versions=${versions.value.value} />
-      <div class="actions"><a class="button" href=${pageOf(name, `/edit${query.version ? `?version=${query.version}` : ""}`)}>Edit</a><a class="button main" href=${startOf(name, query.version)}>Start</a></div></div>
+      <div class="actions"><a class="button" href=${pageOf(name, `/edit${query.version ? `?version=${query.version}` : ""}`)}>Edit</a>
+        <a class="button main" href=${startOf(name, query.version)}>Start</a></div></div>
     ${workflow.description && html`<p class="about">${workflow.description}</p>`}
-    ${newest > workflow.version && html`<p class="note about">This is version ${workflow.version}. New threads run <a class="link" href=${pageOf(name)}>version ${newest}</a> unless they say otherwise.</p>`}
+    ${newest > workflow.version && html`<p class="note about">This is version ${workflow.version}. New threads run
+      ${" "}<a class="link" href=${pageOf(name)}>version ${newest}</a> unless they say otherwise.</p>`}
     <${Steps} workflow=${workflow} chosen=${query.step} />
-    <${Below} workflow=${workflow} versions=${versions} query=${query} />`}<//>`;
+    <${Below} workflow=${workflow} versions=${versions} query=${query} />`;
 }
 
 function Which({ workflow, versions }) {
   if (!versions || versions.length < 2) return html`<span class="muted">version ${workflow.version} · ${plural(workflow.steps.length, "step")}</span>`;
-  return html`<span class="muted row"><select aria-label="Version" value=${String(workflow.version)} onChange=${(event) => setQuery({ version: Number(event.target.value) === versions[0].version ? null : event.target.value }, { replace: false })}>
+  const choose = (event) => setQuery({ version: Number(event.target.value) === versions[0].version ? null : event.target.value }, { replace: false });
+  return html`<span class="muted row"><select aria-label="Version" value=${String(workflow.version)} onChange=${choose}>
     ${versions.map((one) => html`<option key=${one.version} value=${String(one.version)}>version ${one.version}${one === versions[0] ? ", the newest" : ""}</option>`)}</select>
     <span>${plural(workflow.steps.length, "step")} · <${Ago} at=${workflow.created_at} /></span></span>`;
 }
@@ -60,7 +74,9 @@ function Steps({ workflow, chosen }) {
   const select = (id) => setQuery({ step: id });
   const node = workflow.graph?.nodes.find((one) => one.id === chosen);
   return html`<section class="sheet steps" aria-label="Steps" data-open=${node ? "true" : undefined}>
-    ${workflow.graph ? html`<${Graph} graph=${workflow.graph} selected=${node?.id ?? null} onSelect=${select} />` : html`<p class="body muted">A workflow in Python: its steps are known as it runs. Look at one of its threads.</p>`}
+    ${workflow.graph
+      ? html`<${Graph} graph=${workflow.graph} selected=${node?.id ?? null} onSelect=${select} />`
+      : html`<p class="body muted">A workflow in Python: its steps are known as it runs. Look at one of its threads.</p>`}
     ${node && html`<${StepPanel} node=${node} graph=${workflow.graph} raw=${raw.get(node.id)} select=${select} />`}
   </section>`;
 }

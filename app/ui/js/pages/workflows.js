@@ -47,7 +47,7 @@ export default function Workflows({ query }) {
   if (!styled) return html`<${Loading} />`;
   return html`<div class="head"><h1>Workflows</h1><div class="actions"><a class="button main" href="/workflows/new">New workflow</a></div></div>
     <${Face} of=${found}>${(whole) => (whole.length === 0 ? html`<${First} />` : html`
-      <div class="filters"><input type="search" id="find-workflow" class="text" placeholder="Find by name or description" aria-label="Find a workflow" value=${text} spellcheck=${false}
+      <div class="finder"><input type="search" id="find-workflow" placeholder="Find by name or description" aria-label="Find a workflow" value=${text} spellcheck=${false}
         onInput=${(event) => { setText(event.target.value); setCursor(-1); }} /><span class="muted" role="status">${plural(list.length, "workflow")}</span></div>
       ${list.length === 0 ? html`<p class="muted">None has these words in its name or description.</p>` : html`<div class="workflows"><${Heads} />
         <${List} rows=${list} keyOf=${(one) => one.name} height=${height} label="Workflows" selected=${cursor}

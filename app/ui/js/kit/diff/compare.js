@@ -5,28 +5,59 @@ const NAMES = ["id", "name", "key"]; // members by which the objects of a list a
 const LONG = 300; // entries of a list up to which moved ones are looked for
 
 /**
- * The parts of two values in order: `[{path: [key | index ...], kind: "added" | "removed" | "changed" | "same", from, to}]`. Parts that are
- * the same are given whole, at the highest path where that holds. What is in neither is not told.
+ * Compares two values bit by bit: `parts` has what was found, in order, `run(ms)` goes on for about so long and answers whether it is done.
+ * A part is `{path: [key | index ...], kind: "added" | "removed" | "changed" | "same", from, to}`. Parts that are the same are given whole,
+ * at the highest path where that holds.
  */
-export function compared(from, to, path = [], found = []) {
-  if (equal(from, to)) found.push({ path, kind: "same", from, to });
-  else if (from === undefined) found.push({ path, kind: "added", to });
-  else if (to === undefined) found.push({ path, kind: "removed", from });
-  else if (typeOf(from) === "object" && typeOf(to) === "object") objects(from, to, path, found);
-  else if (typeOf(from) === "array" && typeOf(to) === "array") lists(from, to, path, found);
-  else found.push({ path, kind: "changed", from, to });
-  return found;
+export function comparison(from, to) {
+  const parts = [];
+  const left = [{ from, to, path: [] }];
+  return {
+    parts,
+    run(ms) {
+      const end = performance.now() + ms;
+      while (left.length) {
+        const one = left.pop();
+        const kind = one.kind ?? (equal(one.from, one.to) ? "same" : kindOf(one));
+        const inside = kind === null ? within(one) : null;
+        if (inside) for (let index = inside.length - 1; index >= 0; index -= 1) left.push(inside[index]);
+        else parts.push({ ...one, kind });
+        if (parts.length % 64 === 0 && performance.now() > end) return left.length === 0;
+      }
+      return true;
+    },
+  };
 }
 
-function objects(from, to, path, found) {
-  const names = [...Object.keys(to)];
-  // What was taken away stands where it stood.
-  Object.keys(from).forEach((name, index, all) => {
-    if (Object.hasOwn(to, name)) return;
-    const before = all.slice(0, index).findLast((one) => names.includes(one));
-    names.splice(before === undefined ? 0 : names.indexOf(before) + 1, 0, name);
-  });
-  for (const name of names) compared(own(from, name), own(to, name), [...path, name], found);
+/** All parts of two values at once. */
+export function compared(from, to) {
+  const made = comparison(from, to);
+  made.run(Infinity);
+  return made.parts;
+}
+
+/** How two values differ that do; null where the difference lies within them. */
+function kindOf({ from, to }) {
+  const type = typeOf(from);
+  if (type === typeOf(to) && (type === "object" || type === "array")) return null;
+  return from === undefined ? "added" : to === undefined ? "removed" : "changed";
+}
+
+function within({ from, to, path }) {
+  return Array.isArray(from) ? lists(from, to, path) : objects(from, to, path);
+}
+
+function objects(from, to, path) {
+  const known = new Set(Object.keys(to));
+  const after = new Map(); // what was taken away stands behind what it stood behind
+  let last;
+  for (const name of Object.keys(from)) {
+    if (known.has(name)) last = name;
+    else after.set(last, [...(after.get(last) ?? []), name]);
+  }
+  const names = [...(after.get(undefined) ?? [])];
+  for (const name of known) names.push(name, ...(after.get(name) ?? []));
+  return names.map((name) => ({ from: own(from, name), to: own(to, name), path: [...path, name] }));
 }
 
 function own(value, name) {
@@ -34,14 +65,11 @@ function own(value, name) {
 }
 
 /** Lists of named objects are compared by their names, others by what they have in common, in order; long ones by place. */
-function lists(from, to, path, found) {
+function lists(from, to, path) {
   const name = NAMES.find((one) => named(from, one) && named(to, one));
-  if (name) return byName(from, to, name, path, found);
+  if (name) return byName(from, to, name, path);
   const pairs = from.length <= LONG && to.length <= LONG ? aligned(from, to) : byPlace(from, to);
-  for (const [before, after] of pairs) {
-    compared(before === null ? undefined : from[before], after === null ? undefined : to[after], [...path, after ?? before], found);
-  }
-  return undefined;
+  return pairs.map(([before, after]) => ({ from: before === null ? undefined : from[before], to: after === null ? undefined : to[after], path: [...path, after ?? before] }));
 }
 
 function named(list, name) {
@@ -49,13 +77,13 @@ function named(list, name) {
   return all.every(Boolean) && new Set(all).size === all.length;
 }
 
-function byName(from, to, name, path, found) {
+function byName(from, to, name, path) {
   const before = Object.fromEntries(from.map((one) => [one[name], one]));
   const after = Object.fromEntries(to.map((one) => [one[name], one]));
-  objects(before, after, path, found);
   const both = (list, other) => list.map((one) => one[name]).filter((one) => Object.hasOwn(other, one));
   const [order, now] = [both(from, after), both(to, before)];
-  if (order.some((one, index) => one !== now[index])) found.push({ path, kind: "changed", from: order, to: now, note: "order" });
+  const moved = order.some((one, index) => one !== now[index]) ? [{ path, kind: "changed", from: order, to: now, note: "order" }] : [];
+  return [...objects(before, after, path), ...moved];
 }
 
 function byPlace(from, to) {

@@ -22,7 +22,8 @@ export function ObjectField({ schema, form, pointer, id, title, label, hint, fau
       required=${schema.required?.includes(name)} onChange=${(next) => set(name, next)} />`)}
     <${Entries} schema=${schema} form=${form} pointer=${pointer} value=${kept} onChange=${onChange} /></div>`;
   if (bare) return html`<div id=${id} tabindex="-1">${fields}<${Beside} id=${id} fault=${fault} /></div>`;
-  return html`<fieldset class="group" id=${id} tabindex="-1"><legend class=${label || !required ? undefined : "visually-hidden"}>${label ?? title}${!required && html`<${Toggle} there=${!absent} add=${() => onChange(initial(schema, form.root) ?? {})} remove=${() => onChange(undefined)} title=${title} />`}</legend>
+  return html`<fieldset class="group" id=${id} tabindex="-1">
+    <legend class=${label || !required ? undefined : "visually-hidden"}>${label ?? title}${!required && html`<${Toggle} there=${!absent} add=${() => onChange(initial(schema, form.root) ?? {})} remove=${() => onChange(undefined)} title=${title} />`}</legend>
     <${Beside} id=${id} hint=${hint} fault=${fault} />${fields}</fieldset>`;
 }
 

@@ -20,7 +20,12 @@ export function One({ schema, form, pointer, name, label, value, onChange, requi
   const title = label ?? known.title ?? titled(name);
   const hint = [known.description, kind === "number" && bounds(known), kind === "string" && bounds(known)].filter(Boolean).join(" · ") || undefined;
   const id = form.idOf(pointer);
-  const common = { schema: known, form, pointer, id, hint, value, onChange, required, bare: bare || (inner && kind === "object"), fault: form.faultAt(pointer, !GROUPS.has(kind)), onBlur: () => form.touch(pointer), key: kind };
+  const common = {
+    schema: known, form, pointer, id, hint, value, onChange, required, key: kind,
+    bare: bare || (inner && kind === "object"),
+    fault: form.faultAt(pointer, !GROUPS.has(kind)),
+    onBlur: () => form.touch(pointer),
+  };
   const shownLabel = plain || inner ? html`<span class="visually-hidden">${title}</span>` : html`${title}${!required && !bare && !GROUPS.has(kind) && !(kind === "boolean" && known.default !== undefined) && html` <span class="optional">optional</span>`}`;
   common.title = title;
   common.label = GROUPS.has(kind) ? (inner || plain ? null : html`${title}${!required && !bare && kind !== "object" && html` <span class="optional">optional</span>`}`) : shownLabel;

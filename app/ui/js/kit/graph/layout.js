@@ -1,18 +1,21 @@
 // Where the boxes of a graph stand and how its edges run: left to right, or from above down on a narrow page.
 import { layered } from "./layered.js";
+import { reduced } from "./reduced.js";
 
 export const BOX = { width: 176, height: 52 };
 const FINE = 60; // nodes up to which the finer layout takes no more than a moment
 const FINE_EDGES = 120;
 
 /**
- * `{nodes, edges, width, height, down}`: each node with `x y` of its left upper corner, each edge with the `points` of its way.
+ * `{nodes, places, edges, implied, width, height, down}`: each node with `x y` of its left upper corner (`places` by id), each edge with the
+ * `points` of its way; `implied` are those that longer ways imply, which have none.
  * `graph` is as in GET /api/workflows/{name}: `nodes` with their `id`, `edges` `from` one `to` another.
  */
 export async function laidOut(graph, down) {
   const known = new Map(graph.nodes.map((node) => [node.id, node]));
-  const edges = graph.edges.filter(({ from, to }) => known.has(from) && known.has(to) && from !== to);
-  if (!graph.nodes.length) return { nodes: [], edges: [], width: 0, height: 0, down };
+  if (!graph.nodes.length) return { nodes: [], edges: [], implied: [], places: known, width: 0, height: 0, down };
+  const real = graph.edges.filter(({ from, to }) => known.has(from) && known.has(to) && from !== to);
+  const { kept: edges, implied } = reduced([...known.keys()], real, ({ from, to }) => known.get(to).rescues?.includes(from));
   const fine = graph.nodes.length <= FINE && edges.length <= FINE_EDGES;
   const { middles, passes, width, height } = fine ? await finely(graph.nodes, edges, down) : inLayers(graph.nodes, edges, down);
   const nodes = graph.nodes.map((node) => {
@@ -20,7 +23,7 @@ export async function laidOut(graph, down) {
     return { ...node, x: x - BOX.width / 2, y: y - BOX.height / 2 };
   });
   const places = new Map(nodes.map((node) => [node.id, node]));
-  return { nodes, places, width, height, down, edges: edges.map((edge) => drawn(edge, places, passes.get(edge) ?? [], down)) };
+  return { nodes, places, width, height, down, edges: edges.map((edge) => drawn(edge, places, passes.get(edge) ?? [], down)), implied };
 }
 
 function drawn(edge, places, between, down) {
@@ -39,8 +42,21 @@ async function finely(nodes, edges, down) {
   for (const edge of edges) made.setEdge(edge.from, edge.to, {});
   layout(made);
   const passes = new Map(edges.map((edge) => [edge, made.edge(edge.from, edge.to).points.slice(1, -1).filter((_, index, all) => all.length > 1 || index > 0)]));
-  const { width, height } = made.graph();
-  return { middles: new Map(nodes.map((node) => [node.id, made.node(node.id)])), passes, width, height };
+  return bounded(new Map(nodes.map((node) => [node.id, made.node(node.id)])), passes);
+}
+
+/** Moved to begin at 0, with the ways of edges too, which may lead around all boxes. */
+function bounded(middles, passes) {
+  const box = [...middles.values()].flatMap(({ x, y }) => [{ x: x - BOX.width / 2, y: y - BOX.height / 2 }, { x: x + BOX.width / 2, y: y + BOX.height / 2 }]);
+  const all = [...box, ...[...passes.values()].flat()];
+  const [left, top] = [Math.min(...all.map((one) => one.x)), Math.min(...all.map((one) => one.y))];
+  const moved = ({ x, y }) => ({ x: x - left, y: y - top });
+  return {
+    middles: new Map([...middles].map(([id, spot]) => [id, moved(spot)])),
+    passes: new Map([...passes].map(([edge, way]) => [edge, way.map(moved)])),
+    width: Math.max(...all.map((one) => one.x)) - left,
+    height: Math.max(...all.map((one) => one.y)) - top,
+  };
 }
 
 function inLayers(nodes, edges, down) {

@@ -3,12 +3,13 @@ import { useEffect, useMemo, useRef } from "../../lib/html.js";
 
 export const LEAST = 0.06;
 const MOST = 2;
-const EDGE = 24; // what is left free around it
+const LEGIBLE = 0.7;
+export const EDGE = 24; // what is left free around it
 const SLACK = 4; // px that a click may move
 
 /**
  * `{box, space, view, zoom, fit, begin, show, seen, resized}`: `box` and `space` are refs of the window and of what is moved in it; `view.current` is
- * `{x, y, k}`; `onMove()` is told after each change, at most once a frame. `size()` answers the width and height of the drawing.
+ * `{x, y, k}`; `onMove()` is told after each change, at most once a frame. `size()` answers the drawing: its `width`, `height`, `nodes`, and whether it runs `down`.
  */
 export function useView(size, onMove) {
   const box = useRef(null);
@@ -59,9 +60,12 @@ export function useView(size, onMove) {
     };
     /** The first look: all of it where it stays legible, else its beginning. */
     const begin = () => {
-      const k = Math.max(0.6, Math.min(1, ...scales()));
+      const k = Math.max(LEGIBLE, Math.min(1, ...scales()));
       const [x, y] = middle(k);
-      set(Math.max(x, EDGE), Math.max(y, EDGE), k, false);
+      const { down, nodes } = size();
+      // Where it is wider than the window its beginning is seen: the left end, or what is above all else.
+      const start = down && x < EDGE ? seen().width / 2 - (nodes[0].x + 88) * k : x;
+      set(down && x < EDGE ? start : Math.max(x, EDGE), Math.max(y, EDGE), k, false);
     };
     /** Move so that this box is seen. */
     const show = (at, width, height) => {
@@ -83,6 +87,11 @@ export function useView(size, onMove) {
     };
   }, []);
   return { box, space, view, ...acts };
+}
+
+/** How large a drawing is at its first look in a window of that width. */
+export function firstScale(width, drawing) {
+  return Math.max(LEGIBLE, Math.min(1, (width - 2 * EDGE) / drawing.width));
 }
 
 function dragging(node, view, { set, zoom }) {

@@ -8,7 +8,7 @@ import { useResource } from "../../lib/resource.js";
 import { go } from "../../lib/route.js";
 import { Ago, Button } from "../../kit/bits.js";
 import { confirm } from "../../kit/dialog.js";
-import { Face } from "../../kit/faces.js";
+import { Empty, Face } from "../../kit/faces.js";
 import { Graph } from "../../kit/graph.js";
 import { say } from "../../kit/toast.js";
 import { Choice, preferred, textOf } from "./document.js";
@@ -47,7 +47,7 @@ export function Editor({ name, version }) {
     return { text: textOf(stored.document, preferred()), document: stored.document, version: stored.version, code: stored.graph === null };
   }, [name, version]);
   return html`<${Face} of=${found}>${(stored) => (stored.code
-    ? html`<section class="face"><h2>This workflow is written in Python</h2><p>It is changed in its code, and registered by the service that runs it.</p><a class="button" href=${pageOf(name)}>Back to it</a></section>`
+    ? html`<${Empty} title="This workflow is written in Python"><p>It is changed in its code, and registered by the service that runs it.</p><a class="button" href=${pageOf(name)}>Back to it</a><//>`
     : html`<${Editing} key=${`${name ?? ""}@${stored.version}`} name=${name} stored=${stored} />`)}<//>`;
 }
 
@@ -80,9 +80,14 @@ function Editing({ name, stored }) {
   useKeys("Editor", { "Ctrl+S": { does: "save" }, "Escape Tab": { does: "out of the text by Tab" } });
 
   const first = validation.problems.find((one) => one.line);
-  return html`<div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> ${name ? html`<a href=${pageOf(name)}>${name}</a> <span class="faint">/</span> <span class="here">edit</span>` : html`<span class="here">new</span>`}</h1>
-      <div class="actions"><${Button} kind="main" busy=${busy} disabled=${validation.state === "wrong" || (!draft.changed && Boolean(name))} onClick=${save}>${label(next, validation)}<//></div></div>
-    ${draft.found && html`<p class="note about row wrap">Your unsaved text of <${Ago} at=${draft.at} />${draft.old ? `, begun with version ${draft.base}; the newest is version ${stored.version}` : ""}. <${Button} kind="small" onClick=${() => discard(draft, name)}>Discard it<//></p>`}
+  const nothing = !draft.changed && Boolean(name);
+  const select = (id) => {
+    setSelected(id);
+    if (id) editor.current.find(id);
+  };
+  return html`<${Head} name=${name}><${Button} kind="main" busy=${busy} disabled=${validation.state === "wrong" || nothing} onClick=${save}>${label(next, validation)}<//><//>
+    ${draft.found && html`<p class="note about row wrap"><span>Your unsaved text of <${Ago} at=${draft.at} />${draft.old ? `, begun with version ${draft.base}; the newest is version ${stored.version}` : ""}.</span>
+      <${Button} kind="small" onClick=${() => discard(draft, name)}>Discard it<//></p>`}
     <div class="editing">
       <section class="sheet" aria-label="Document"><header><h2>Document</h2>${draft.changed && html`<span class="tag">not saved; kept in this browser</span>`}
         <div class="actions"><${Written} text=${text} draft=${draft} /></div></header>
@@ -90,14 +95,28 @@ function Editing({ name, stored }) {
       </section>
       <div class="beside">
         <section class="sheet" aria-label="What is wrong" data-state=${validation.state}><header><h2>${HEADS[validation.state]}</h2></header>
-          ${validation.problems.length > 0 && html`<ul class="problems">${validation.problems.map((one, index) => html`<li key=${index}><button type="button" disabled=${!one.line} onClick=${() => editor.current.jump(one)}>
-            <span class="mono faint">${one.line ? `${one.line}:${one.column ?? 1}` : "–"}</span><span>${one.message}${one.pointer && html` <code class="faint">${one.pointer}</code>`}</span></button></li>`)}</ul>`}
-          <p class="visually-hidden" role="status">${validation.state === "wrong" ? `${validation.problems.length} wrong${first ? `, the first in line ${first.line}` : ""}` : HEADS[validation.state]}</p>
+          ${validation.problems.length > 0 && html`<${Problems} list=${validation.problems} jump=${(one) => editor.current.jump(one)} />`}
+          <p class="visually-hidden" role="status">${first ? `${validation.problems.length} wrong, the first in line ${first.line}` : HEADS[validation.state]}</p>
         </section>
-        <section class="sheet" aria-label="Steps">${validation.graph ? html`<${Graph} graph=${validation.graph} selected=${selected} onSelect=${(id) => { setSelected(id); if (id) editor.current.find(id); }} height=${560} />` : html`<p class="body muted">The graph of the steps is drawn here once the document has no faults.</p>`}
+        <section class="sheet" aria-label="Steps">
+          ${validation.graph ? html`<${Graph} graph=${validation.graph} selected=${selected} onSelect=${select} height=${560} />` : html`<p class="body muted">The graph of the steps is drawn here once the document has no faults.</p>`}
           ${validation.graph && validation.state === "wrong" && html`<p class="code-hint">The steps as they last were without faults.</p>`}</section>
       </div>
     </div>`;
+}
+
+function Head({ name, children }) {
+  const slash = html` <span class="faint">/</span> `;
+  return html`<div class="head">
+    <h1 class="crumbs"><a href="/workflows">Workflows</a>${slash}${name ? html`<a href=${pageOf(name)}>${name}</a>${slash}<span class="here">edit</span>` : html`<span class="here">new</span>`}</h1>
+    <div class="actions">${children}</div></div>`;
+}
+
+/** What is wrong, each with its line and column; a click goes there. */
+function Problems({ list, jump }) {
+  return html`<ul class="problems">${list.map((one, index) => html`<li key=${index}><button type="button" disabled=${!one.line} onClick=${() => jump(one)}>
+    <span class="mono faint">${one.line ? `${one.line}:${one.column ?? 1}` : "–"}</span>
+    <span>${one.message}${one.pointer && html` <code class="faint">${one.pointer}</code>`}</span></button></li>`)}</ul>`;
 }
 
 const HEADS = { asking: "Looking…", right: "No faults", wrong: "What is wrong", away: "The service cannot be asked now" };
@@ -109,7 +128,8 @@ function label({ version, same, name }, { state }) {
 }
 
 function discard(draft, name) {
-  confirm({ title: "Discard your text?", text: name ? "What you have changed is gone; the stored version is shown again." : "What you have written is gone; the example is shown again.", action: "Discard", kind: "danger main", run: draft.discard });
+  const text = name ? "What you have changed is gone; the stored version is shown again." : "What you have written is gone; the example is shown again.";
+  confirm({ title: "Discard your text?", text, action: "Discard", kind: "danger main", run: draft.discard });
 }
 
 /** As YAML or JSON: written anew from what the text says, which loses comments of YAML. */

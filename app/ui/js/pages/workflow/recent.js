@@ -28,6 +28,7 @@ export function Recent({ name }) {
     : html`<table class="recent"><thead><tr><th>State</th><th>Thread</th><th class="num">Took</th><th class="num">Cost</th><th class="num">Age</th></tr></thead>
       <tbody>${threads.map((one) => html`<tr key=${one.thread_id}><td><${State} state=${one.status} /></td>
         <td><a class="link" href=${`/threads/${encodeURIComponent(one.thread_id)}`}>${one.title ?? html`<span class="mono">${shortId(one.thread_id)}</span>`}</a></td>
-        <td class="num">${one.started_at ? html`<${Lasts} since=${one.started_at} until=${one.completed_at} />` : "–"}</td><td class="num">${one.usage?.cost_usd ? money(one.usage.cost_usd) : "–"}</td><td class="num"><${Ago} at=${one.created_at} /></td></tr>`)}</tbody></table>
+        <td class="num">${one.started_at ? html`<${Lasts} since=${one.started_at} until=${one.completed_at} />` : "–"}</td>
+        <td class="num">${one.usage?.cost_usd ? money(one.usage.cost_usd) : "–"}</td><td class="num"><${Ago} at=${one.created_at} /></td></tr>`)}</tbody></table>
       <p class="tools"><a class="link" href=${`/threads?workflow=${encodeURIComponent(name)}`}>All of its threads</a></p>`)}<//>`;
 }

@@ -1,6 +1,7 @@
 // Whether the text of a document holds, asked while it is written.
 import { useEffect, useState } from "../../lib/html.js";
 import { send } from "../../lib/api.js";
+import { listen } from "../../lib/feed.js";
 
 const PAUSE = 300;
 
@@ -10,6 +11,9 @@ const PAUSE = 300;
  */
 export function useValidation(text) {
   const [told, setTold] = useState({ state: "asking", problems: [], graph: null, name: null, hash: null });
+  const [round, setRound] = useState(0);
+  // Once the service is back it is asked again.
+  useEffect(() => listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) setRound((count) => count + 1); } }), []);
   useEffect(() => {
     const control = new AbortController();
     const ask = async () => {
@@ -30,7 +34,7 @@ export function useValidation(text) {
       clearTimeout(timer);
       control.abort();
     };
-  }, [text]);
+  }, [text, round]);
   return { ...told, tell: (problems) => setTold((before) => ({ ...before, state: "wrong", problems: ordered(problems) })) };
 }
 
