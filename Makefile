@@ -13,7 +13,7 @@ UV = $(firstword $(wildcard .tools/bin/uv) uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements" $(UPGRADE)
 
-.PHONY: help setup run test chaos check client-types vendor screenshots format bench bench-compare bench-scale requirements
+.PHONY: help setup run test chaos check client-types vendor screenshots format bench bench-compare bench-scale bench-page requirements
 
 help:
 	@echo "make setup         .venv with all that run, test and check need"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench         the benchmark, beside LangGraph and DBOS"
 	@echo "make bench-compare the engine and the service beside another commit's (BASE=HEAD~1)"
 	@echo "make bench-scale   100,000 threads and 1,000,000 events: what they cost, how the service answers on them"
+	@echo "make bench-page    the page in a browser: first view, scrolling, bytes (needs chromium)"
 	@echo "make requirements  compile requirements/*.txt again (UPGRADE=--upgrade for newer versions)"
 
 setup:
@@ -83,6 +84,10 @@ bench-compare:
 bench-scale:
 	@$(SETUP) test
 	$(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-page:
+	@$(SETUP) test
+	$(BIN)/python -m benchmarks.page $(ARGS)
 
 requirements:
 	@$(SETUP) --uv-only
