@@ -34,9 +34,7 @@ LISTED = (
     "StepRunAnswer",
     "ThreadCountsAnswer",
     "ThreadEntry",
-    "ValidationAnswer",
     "VersionAnswer",
-    "WorkersAnswer",
 )
 OF_PARTS = {
     "agents": ("AgentAnswer", "AgentEventAnswer", "AgentHealthAnswer", "DeletedAgentAnswer"),
@@ -67,6 +65,7 @@ OF_PARTS = {
         "WebhookAnswer",
         "WebhookSecretAnswer",
     ),
+    "workers": ("WorkersAnswer",),
     "workflows": ("ValidationAnswer", "WorkflowAnswer", "WorkflowEntry"),
 }
 BODIES = {

@@ -10,15 +10,6 @@ if TYPE_CHECKING:
     from app.client.types import ErrorDocument, Status, StepStatus, Usage
 
 
-class CaughtErrors(TypedDict):
-    """When the step has failed for good with one of `kinds` (null: any), the thread goes on, first with the step `run`
-    if there is one.
-    """
-
-    kinds: list[str] | None
-    run: str | None
-
-
 class ExecutionAnswer(TypedDict):
     """One execution with its step runs."""
 
@@ -98,23 +89,6 @@ class GateAnswer(TypedDict):
     via: str | None
 
 
-class GraphNode(TypedDict):
-    """A step; `label` is what it calls or waits for, `rescues` the steps whose caught failure it runs after."""
-
-    id: str
-    index: int
-    kind: Literal["agent", "python", "http", "mcp", "workflow", "gate", "wait_for", "sleep"]
-    agent: str | None
-    label: str | None
-    condition: str | None
-    parts: Literal["for_each", "repeat"] | None
-    effect: Literal["none", "idempotent", "irreversible"] | None
-    compensate: UndoingStep | None
-    on_error: CaughtErrors | None
-    rescues: list[str]
-    timeout_ms: int | None
-
-
 class HistoryEntry(TypedDict):
     """One version; a `hidden` one is shown as the head only, or when all are asked for, and says so."""
 
@@ -142,17 +116,6 @@ class OpenStep(TypedDict):
     started_at: str | None
     next_attempt_at: str | None
     waits: Literal["gate", "message", "signal", "child", "sleep"] | None
-
-
-class ProblemItem(TypedDict):
-    """One fault: an RFC 6901 JSON pointer and what is wrong there. Of a workflow document also `line` and `column` in
-    its text, from 1, null where they are not known.
-    """
-
-    pointer: str
-    message: str
-    line: NotRequired[int | None]
-    column: NotRequired[int | None]
 
 
 class StateSummary(TypedDict):
@@ -286,26 +249,6 @@ class ThreadEntry(TypedDict):
     parent_thread_id: str | None
 
 
-class UndoingStep(TypedDict):
-    """What undoes a step; `id` is that of its runs."""
-
-    id: str
-    kind: str
-    label: str | None
-
-
-class ValidationAnswer(TypedDict):
-    """Whether a document holds, and its steps as a graph and as a Mermaid flowchart if it does."""
-
-    valid: bool
-    name: str | None
-    hash: str | None
-    steps: list[str]
-    graph: WorkflowGraph | None
-    diagram: str | None
-    problems: list[ProblemItem]
-
-
 class VersionAnswer(TypedDict):
     """One version with its state."""
 
@@ -343,38 +286,3 @@ class WaitAnswer(TypedDict):
     taken_at: str | None
     via: str | None
     error: ErrorDocument | None
-
-
-class WorkerAnswer(TypedDict):
-    """A process that serves this database; `host` is the name of its machine, or its container. `age_ms` is the time
-    since its last heartbeat by the database's clock, `alive` whether that is within the lease, `this` whether it is
-    the one that answers: of the others `slots` and `free_slots` are not known. `threads` it drives now, and of
-    which `queues`.
-    """
-
-    id: str
-    host: str
-    pid: int | None
-    started_at: str
-    heartbeat_at: str
-    age_ms: int
-    alive: bool
-    this: bool
-    threads: int
-    queues: dict[str, int]
-    slots: int | None
-    free_slots: int | None
-
-
-class WorkersAnswer(TypedDict):
-    """The processes, the one that started last first; `lease_ms` is that of the process that answers."""
-
-    workers: list[WorkerAnswer]
-    lease_ms: int
-
-
-class WorkflowGraph(TypedDict):
-    """The steps in document order, and what waits for what: `to` for `from`."""
-
-    nodes: list[GraphNode]
-    edges: list[dict[str, str]]

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
         ThreadCountFilters,
         ThreadFilters,
     )
-    from app.client.listed import ExecutionEntry, HistoryEntry, ThreadCountsAnswer, ThreadEntry, WorkersAnswer
+    from app.client.listed import ExecutionEntry, HistoryEntry, ThreadCountsAnswer, ThreadEntry
     from app.client.stream import Event
     from app.client.types import AcceptedAnswer, BulkAnswer
+    from app.client.worker_types import WorkersAnswer
 
 _WATCHED: Final = 50
 _READY: Final = 0.2

@@ -2,12 +2,14 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/html.js";
 
 const BEYOND = 8; // rows drawn above and below what is seen, so that scrolling finds them ready
+const ITEM = { list: "listitem", listbox: "option", tree: "treeitem" };
 
 /**
  * `rows` drawn by `draw(row, {index, selected})`, each with `keyOf(row)`; `height` in px. The page scrolls, not the list, unless
  * `inner` (its height in px) is given. `onEnd` is called when the end comes near, `onTop(bool)` when the top is or is not in view.
+ * `role` is list, listbox or tree; `itemProps(row, index)` are further attributes of a row, all else that is given is for the list.
  */
-export function List({ rows, draw, keyOf, height, label, selected = -1, inner = null, onEnd, onTop, role = "list" }) {
+export function List({ rows, draw, keyOf, height, label, selected = -1, inner = null, onEnd, onTop, role = "list", itemProps, ...rest }) {
   const ref = useRef(null);
   const [range, setRange] = useState([0, 40]);
   const top = useRef(true);
@@ -57,11 +59,12 @@ export function List({ rows, draw, keyOf, height, label, selected = -1, inner = 
   const drawn = [];
   for (let index = range[0]; index < Math.min(range[1], rows.length); index += 1) {
     const row = rows[index];
-    drawn.push(html`<div class="item" role=${role === "list" ? "listitem" : "option"} key=${keyOf(row)} data-index=${index}
+    drawn.push(html`<div class="item" role=${ITEM[role]} key=${keyOf(row)} data-index=${index}
       aria-setsize=${rows.length} aria-posinset=${index + 1} aria-selected=${role === "listbox" ? index === selected : undefined}
-      data-selected=${index === selected || undefined} style=${{ top: `${index * height}px`, height: `${height}px` }}>${draw(row, { index, selected: index === selected })}</div>`);
+      data-selected=${index === selected || undefined} style=${{ top: `${index * height}px`, height: `${height}px` }}
+      ...${itemProps?.(row, index)}>${draw(row, { index, selected: index === selected })}</div>`);
   }
   const size = { height: `${inner ? Math.min(inner, rows.length * height) : rows.length * height}px`, overflow: inner ? "auto" : undefined };
   const body = inner ? html`<div style=${{ height: `${rows.length * height}px`, position: "relative" }}>${drawn}</div>` : drawn;
-  return html`<div class="list" ref=${ref} role=${role} aria-label=${label} tabindex=${inner ? 0 : undefined} style=${size}>${body}</div>`;
+  return html`<div class="list" ref=${ref} role=${role} aria-label=${label} tabindex=${inner ? 0 : undefined} style=${size} ...${rest}>${body}</div>`;
 }

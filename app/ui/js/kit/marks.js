@@ -19,6 +19,7 @@ const ICONS = {
   copy: "M6 6h7v7H6zM3 10V3h7",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   down: "m4 6 4 4 4-4",
+  up: "m4 10 4-4 4 4",
   right: "m6 4 4 4-4 4",
   left: "m10 4-4 4 4 4",
   plus: "M8 3v10M3 8h10",

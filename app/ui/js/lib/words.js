@@ -26,6 +26,13 @@ export function duration(ms) {
   return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
 }
 
+/** A length of time that somebody has set, without what is zero of it: "1 min", "2 h", "90 s", "500 ms"; of milliseconds. */
+export function span(ms) {
+  if (ms === null || ms === undefined) return DASH;
+  const [size, unit] = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1000, "s"]].find(([each]) => ms >= each && ms % each === 0) ?? [1, "ms"];
+  return `${NUMBER.format(ms / size)} ${unit}`;
+}
+
 /** "now", "12 s ago", "3 min ago", "2 h ago", "5 d ago"; "in 12 s" for what is to come. */
 export function ago(at, from = now.value) {
   if (!at) return DASH;

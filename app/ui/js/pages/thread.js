@@ -7,12 +7,13 @@ import { useTitle } from "../frame.js";
 import { Header } from "./thread/header.js";
 import { Log } from "./thread/log.js";
 import { Panel } from "./thread/panel.js";
+import { useSelectionKeys } from "./thread/selection.js";
 import { Steps } from "./thread/steps.js";
 import { threadOf } from "./thread/store.js";
 import { Timeline } from "./thread/timeline.js";
 import { Versions } from "./thread/versions.js";
 
-/** The selection is in the address: `step`, `run` (one step run), `v` and `w` (one version, and another to compare with), `tab`. */
+/** The selection is in the address: `step`, `run` (one step run), `v` and `w` (one version, and another to compare with), `tab`, `event`. */
 export default function Thread({ parts: [id], query }) {
   const styled = useStyle("thread");
   const thread = useMemo(() => threadOf(id), [id]);
@@ -21,6 +22,11 @@ export default function Thread({ parts: [id], query }) {
   useTitle(status ? `${status.status} · ${status.workflow ?? shortId(id)}` : shortId(id));
   if (!styled) return html`<${Loading} />`;
   if (!status) return thread.problem.value ? html`<${Wrong} problem=${thread.problem.value} retry=${thread.reload} />` : html`<${Loading} />`;
+  return html`<${Shown} thread=${thread} query=${query} />`;
+}
+
+function Shown({ thread, query }) {
+  useSelectionKeys(thread, query);
   return html`
     <${Header} thread=${thread} query=${query} />
     <div class="thread-top"><${Steps} thread=${thread} query=${query} /><${Panel} thread=${thread} query=${query} /></div>

@@ -7,6 +7,7 @@ import { Button, CodeLine } from "../kit/bits.js";
 import { Empty, Loading, Wrong } from "../kit/faces.js";
 import { List } from "../kit/list.js";
 import { RESUMABLE } from "../kit/marks.js";
+import { complain } from "../kit/toast.js";
 import { useTitle } from "../frame.js";
 import { Bulk } from "./threads/bulk.js";
 import { Filters, filtersOf } from "./threads/filters.js";
@@ -45,10 +46,14 @@ export default function Threads({ query }) {
     Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = -1; } },
   });
 
+  const asked = query.questions === "open";
   const filtered = Object.values(filters).some(Boolean);
   if (!styled) return html`<${Loading} />`;
   return html`
-    <div class="head"><h1>Threads</h1><div class="actions"><a class="button main" href="/start">Start a workflow</a></div></div>
+    <div class="head"><h1>Threads</h1><div class="actions">
+      <button type="button" class="button" aria-pressed=${asked} onClick=${() => setQuery({ questions: asked ? null : "open" })}>Open questions</button>
+      <a class="button main" href="/start">Start a workflow</a></div></div>
+    ${asked && html`<${Questions} />`}
     <${Filters} query=${query} counts=${list.counts.value} />
     <${Bulk} list=${list} filters=${filters} />
     ${list.problem.value && !rows.length && html`<${Wrong} problem=${list.problem.value} retry=${list.again} />`}
@@ -59,6 +64,15 @@ export default function Threads({ query }) {
         draw=${(row, { selected }) => html`<${Row} row=${row} list=${list} cursor=${selected} />`} />
     </div>
     ${list.loading.value && html`<${Loading} />`}`;
+}
+
+/** The questions that wait for somebody, of all threads; fetched when they are wanted, for they bring their forms along. */
+function Questions() {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    import("./thread/gate.js").then((module) => setFound(module), (error) => complain(error, "Open questions"));
+  }, []);
+  return found ? html`<${found.OpenGates} quiet=${false} />` : html`<${Loading} />`;
 }
 
 function useRowHeight() {

@@ -1,6 +1,119 @@
-// Header of a thread.
-import { html } from "../../lib/html.js";
+// The head of a thread's page: what it is, how it stands, what it has cost, what to do now.
+import { html, useMemo } from "../../lib/html.js";
+import { ago, bytes, duration, exact, money, now, number, plural, shortId } from "../../lib/words.js";
+import { Button, Copy } from "../../kit/bits.js";
+import { Menu } from "../../kit/menu.js";
+import { State } from "../../kit/marks.js";
+import { actionsOf, useActionKeys } from "./actions.js";
+import { meaning } from "./errors.js";
+import { choose } from "./selection.js";
 
-export function Header({ thread }) {
-  return html`<section class="sheet"><header><h2>Header</h2></header><div class="body"><pre>${JSON.stringify(thread.status.value, null, 1).slice(0, 300)}</pre></div></section>`;
+const MANY = 40; // steps above which the bar is not cut into single ones any more
+const DONE = new Set(["completed", "skipped"]);
+
+export function Header({ thread, query }) {
+  const status = thread.status.value;
+  const entry = thread.entry.value.value;
+  const actions = actionsOf(thread, query);
+  useActionKeys(actions);
+  const first = actions.filter((action) => action.first && !action.disabled);
+  const { workflow, workflow_version: version } = status;
+  const name = workflow ?? "ad hoc";
+  return html`<header class="thread-head">
+    <div class="head">
+      <div class="what">
+        <h1>${version !== null ? html`<a class="link" href=${`/workflows/${encodeURIComponent(workflow)}`}>${name}</a> <small class="faint">@${version}</small>` : html`${name} <small class="faint" title="Its document was sent with the start; nobody can start it by name.">ad hoc</small>`}</h1>
+        ${entry?.title && html`<p class="title cut" title=${entry.title}>${entry.title}</p>`}
+      </div>
+      <div class="actions">
+        ${first.map((action) => html`<${Button} key=${action.id} kind=${`${action.kind ?? ""} ${action.danger ? "danger" : ""}`} icon=${action.icon} title=${`${action.label} (${action.key})`} aria-keyshortcuts=${action.key} onClick=${action.run}>${action.label}<//>`)}
+        <${Menu} label="More actions" items=${actions.filter((action) => !first.includes(action))} />
+      </div>
+    </div>
+    <${Figures} thread=${thread} />
+    <${Progress} status=${status} />
+    <${Trouble} thread=${thread} />
+  </header>`;
+}
+
+function Figures({ thread }) {
+  const status = thread.status.value;
+  const last = thread.tree.value.value?.last_version ?? status.version;
+  const tokens = status.usage.input_tokens + status.usage.output_tokens;
+  const created = thread.entry.value.value?.created_at ?? status.started_at;
+  return html`<p class="figures">
+    <${State} state=${status.status} />
+    <span class="mono" title=${thread.id}>${shortId(thread.id)}<${Copy} text=${thread.id} label="Copy the thread's id" /></span>
+    <span title="The version at the head, and the last one that was written">v${status.version}${last > status.version ? ` of ${last}` : ""}</span>
+    <${Took} thread=${thread} since=${status.started_at} until=${status.completed_at} />
+    ${created && html`<time class="faint" datetime=${created} title=${exact(created)}>started ${ago(created, now.value)}</time>`}
+    ${status.usage.cost_usd > 0 && html`<span title="What its present execution has cost">${money(status.usage.cost_usd)}</span>`}
+    ${tokens > 0 && html`<span class="faint" title=${`${number(status.usage.input_tokens)} in, ${number(status.usage.output_tokens)} out`}>${number(tokens)} tokens</span>`}
+    <${Stream} thread=${thread} />
+  </p>`;
+}
+
+/** How long from `since` until `until`, or until now by the service's clock. */
+export function Took({ thread, since, until }) {
+  if (!since) return html`<span class="faint">not begun</span>`;
+  const end = until ? Date.parse(until) : now.value + thread.ahead.value;
+  return html`<span class="nowrap" title=${`from ${exact(since)}${until ? ` to ${exact(until)}` : ""}`}>${duration(Math.max(0, end - Date.parse(since)))}</span>`;
+}
+
+function Stream({ thread }) {
+  const lost = thread.state.value === "lost";
+  const problem = thread.problem.value;
+  if (problem?.status === 404) return html`<span class="waits" role="status">It was deleted. <a class="link" href="/threads">All threads</a></span>`;
+  return lost ? html`<span class="waits" role="status">Reconnecting: what you see may be old.</span>` : null;
+}
+
+/** A piece for each step by its state, each a way to it; or shares where there are too many. */
+function Progress({ status }) {
+  const { steps } = status;
+  if (!steps.length) return null;
+  const done = steps.filter((step) => DONE.has(step.status)).length;
+  const told = `${number(done)} of ${plural(steps.length, "step")}`;
+  if (steps.length > MANY) {
+    const shares = Object.entries(Object.groupBy(steps, (step) => step.status)).sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other));
+    return html`<div class="thread-progress"><span class="pieces shares" role="img" aria-label=${shares.map(([state, list]) => `${list.length} ${state}`).join(", ")}>
+      ${shares.map(([state, list]) => html`<i key=${state} data-state=${state} style=${{ flex: `${list.length} 0 0` }} title=${`${number(list.length)} ${state}`}></i>`)}</span><span class="of">${told}</span></div>`;
+  }
+  return html`<div class="thread-progress"><span class="pieces">${steps.map((step) => html`<button type="button" key=${step.id} data-state=${step.status} title=${`${step.id}: ${step.status}`}
+    aria-label=${`${step.id}: ${step.status}`} tabindex="-1" onClick=${() => choose(step.id)}><i></i></button>`)}</span><span class="of">${told}</span></div>`;
+}
+
+const ORDER = ["completed", "skipped", "running", "retrying", "waiting", "failed", "cancelled", "pending"];
+
+/** What went wrong, what it means, what to do; or what it waits for. */
+function Trouble({ thread }) {
+  const status = thread.status.value;
+  const asks = status.steps.filter((step) => step.gate);
+  if (status.error && status.status !== "cancelled") return html`<${Failure} error=${status.error} />`;
+  if (asks.length) {
+    const [first, ...rest] = asks;
+    return html`<p class="note asks" data-state="waiting"><strong>${first.gate.title ?? `${first.id} asks`}</strong> It goes on once somebody has answered.
+      <${Button} kind="small main" onClick=${() => choose(first.id)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
+  }
+  if (status.status === "cancelled") return html`<p class="note" data-state="cancelled">${status.error?.message ?? "It was cancelled."} What had completed is kept; Resume goes on from there.</p>`;
+  if (status.status === "paused") return html`<p class="note" data-state="paused">${paused(thread)} No further step starts until it is resumed.</p>`;
+  return null;
+}
+
+function paused(thread) {
+  const why = thread.events.value.findLast((event) => event.event === "workflow_paused")?.data.reason;
+  return why ? `It is paused: ${meaning({ kind: why }).means}` : "It is paused.";
+}
+
+/** An error in words; `step` false where its place is known already. */
+export function Failure({ error, step = true }) {
+  const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable]);
+  return html`<div class="note wrong failure">
+    <p>${step && error.step_id && html`<button type="button" class="linklike" onClick=${() => choose(error.step_id)}>${error.step_id}</button>`}${step && error.step_id ? ": " : ""}<code class="kind">${error.kind}</code></p>
+    <p class="message">${clipped(error.message)}</p>
+    <p class="muted">${means} ${todo}</p>
+  </div>`;
+}
+
+function clipped(text = "") {
+  return text.length > 4000 ? `${text.slice(0, 4000)}… (${bytes(text.length)})` : text;
 }

@@ -1,6 +1,21 @@
-// Panel of a thread.
+// Beside the graph: what is chosen. Without a choice that is the thread itself.
 import { html } from "../../lib/html.js";
+import { setQuery } from "../../lib/route.js";
+import { Empty } from "../../kit/faces.js";
+import { OfStep } from "./panel/step.js";
+import { OfThread } from "./panel/whole.js";
 
-export function Panel({ thread }) {
-  return html`<section class="sheet"><header><h2>Panel</h2></header><div class="body"><pre>${JSON.stringify(thread.status.value, null, 1).slice(0, 300)}</pre></div></section>`;
+export function Panel({ thread, query }) {
+  const chosen = query.step && thread.steps.value.get(query.step);
+  if (query.step && (chosen || query.run || isUndoing(query.step))) return html`<${OfStep} key=${query.step} thread=${thread} id=${query.step} entry=${chosen ?? null} query=${query} />`;
+  if (query.step) {
+    return html`<section class="sheet panel"><${Empty} title="No such step"><p class="muted">This thread's workflow has no step <code>${query.step}</code>.</p>
+      <button type="button" class="button" onClick=${() => setQuery({ step: null, run: null })}>Show the thread</button><//></section>`;
+  }
+  return html`<${OfThread} thread=${thread} query=${query} />`;
+}
+
+/** What undoes a step is no step of the workflow, and has runs all the same. */
+function isUndoing(id) {
+  return id.endsWith(".undo");
 }

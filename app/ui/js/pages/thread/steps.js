@@ -1,6 +1,97 @@
-// Steps of a thread.
-import { html } from "../../lib/html.js";
+// The steps of a thread: as a graph where its workflow has one, and as a list; the choice stands in the address (`as`).
+import { html, useEffect, useMemo, useState } from "../../lib/html.js";
+import { get, path } from "../../lib/api.js";
+import { setQuery } from "../../lib/route.js";
+import { duration, money, number } from "../../lib/words.js";
+import { Empty } from "../../kit/faces.js";
+import { Graph } from "../../kit/graph.js";
+import { List } from "../../kit/list.js";
+import { Mark } from "../../kit/marks.js";
+import { Took } from "./header.js";
+import { choose } from "./selection.js";
 
-export function Steps({ thread }) {
-  return html`<section class="sheet"><header><h2>Steps</h2></header><div class="body"><pre>${JSON.stringify(thread.status.value, null, 1).slice(0, 300)}</pre></div></section>`;
+const WIDE = 200; // steps above which the list comes first
+const HEIGHT = 420;
+const ROW = 32;
+
+export function Steps({ thread, query }) {
+  const { steps } = thread.status.value;
+  const definition = thread.definition.value.value;
+  const graph = definition?.graph ?? null;
+  const as = !graph ? "list" : (query.as ?? (steps.length > WIDE ? "list" : "graph"));
+  const notes = useNotes(thread, graph);
+  const states = useMemo(() => Object.fromEntries(steps.map((step) => [step.id, step.status])), [steps]);
+  const tab = (id, label) => html`<button type="button" class="button small quiet" aria-pressed=${as === id} onClick=${() => setQuery({ as: id })}>${label}</button>`;
+  return html`<section class="sheet steps" aria-label="Steps">
+    <header><h2>Steps</h2>${graph && html`<span class="actions switch">${tab("graph", "Graph")}${tab("list", "List")}</span>`}</header>
+    ${as === "graph"
+      ? html`<${Graph} graph=${graph} states=${states} notes=${notes} selected=${query.step ?? null} onSelect=${(id) => choose(id)} height=${HEIGHT} label="Steps of this thread" />`
+      : html`<${StepList} thread=${thread} query=${query} notes=${notes} graph=${graph} known=${definition !== null} />`}
+  </section>`;
+}
+
+/** A few characters for a step's box: how many of its items are done, its attempt, what it tells of itself. */
+function useNotes(thread, graph) {
+  const { steps } = thread.status.value;
+  const told = thread.told.value;
+  const counts = useCounts(thread, graph);
+  return useMemo(() => {
+    const notes = {};
+    for (const step of steps) {
+      const said = told.get(step.id);
+      const parts = /^(\d+)(?: of (\d+))? (?:items|iterations)/.exec(said?.message ?? "");
+      if (parts) notes[step.id] = parts[2] ? `${parts[1]}/${parts[2]}` : parts[1];
+      else if (counts[step.id]) notes[step.id] = counts[step.id];
+      else if (step.attempt > 1) notes[step.id] = `attempt ${step.attempt}`;
+      else if (step.status === "running" && typeof said?.progress === "number") notes[step.id] = `${Math.round(said.progress * 100)} %`;
+    }
+    return notes;
+  }, [steps, told, counts]);
+}
+
+/** How many items of the steps with parts are done, asked when such a step begins or ends; in between its progress tells. */
+function useCounts(thread, graph) {
+  const [counts, setCounts] = useState({});
+  const parts = useMemo(() => new Set((graph?.nodes ?? []).filter((node) => node.parts).slice(0, 50).map((node) => node.id)), [graph]);
+  const key = thread.status.value.steps.filter((step) => parts.has(step.id) && step.attempt).map((step) => `${step.id} ${step.status} ${step.started_at}`).join();
+  useEffect(() => {
+    const control = new AbortController();
+    for (const line of key.split(",").filter(Boolean)) {
+      const step = line.slice(0, line.lastIndexOf(" ", line.lastIndexOf(" ") - 1));
+      get(path`/workflow/items/${thread.id}/${step}`, { params: { limit: 1 }, signal: control.signal }).then(({ counts: { total, completed, failed } }) => {
+        setCounts((before) => ({ ...before, [step]: total === null ? number(completed + failed) : `${number(completed + failed)}/${number(total)}` }));
+      }, () => {});
+    }
+    return () => control.abort();
+  }, [key]);
+  return counts;
+}
+
+function StepList({ thread, query, notes, graph, known }) {
+  const { steps } = thread.status.value;
+  const [text, setText] = useState("");
+  const [state, setState] = useState("");
+  const kinds = useMemo(() => new Map((graph?.nodes ?? []).map((node) => [node.id, node])), [graph]);
+  const rows = useMemo(() => steps.filter((step) => (!state || step.status === state) && (!text || `${step.id} ${step.agent ?? ""}`.toLowerCase().includes(text.toLowerCase()))), [steps, state, text]);
+  const states = useMemo(() => [...Map.groupBy(steps, (step) => step.status)].map(([name, list]) => [name, list.length]), [steps]);
+  if (!steps.length) return html`<${Empty} title="No step yet"><p class="muted">${known ? "The steps of a workflow in Python are known as they come." : "The steps are on their way."}</p><//>`;
+  return html`${steps.length > 8 && html`<div class="list-tools">
+      <input type="search" class="grow" placeholder="step or agent" aria-label="Filter the steps by text" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} />
+      <select aria-label="Filter the steps by state" value=${state} onChange=${(event) => setState(event.target.value)}><option value="">all ${number(steps.length)}</option>
+        ${states.map(([name, count]) => html`<option key=${name} value=${name}>${name} ${number(count)}</option>`)}</select>
+    </div>`}
+    ${rows.length === 0 && html`<p class="loading-not muted">No step is like that.</p>`}
+    <${List} rows=${rows} keyOf=${(step) => step.id} height=${ROW} inner=${HEIGHT - 40} label="Steps" selected=${rows.findIndex((step) => step.id === query.step)}
+      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${notes[step.id]} thread=${thread} selected=${selected} />`} />`;
+}
+
+function Line({ step, node, note, thread, selected }) {
+  const does = step.agent ?? node?.label ?? node?.kind ?? "";
+  return html`<button type="button" class="step-line" aria-pressed=${selected} onClick=${() => choose(selected ? null : step.id)}>
+    <${Mark} state=${step.status} label=${step.status} /><span class="cut id">${step.id}</span>
+    <span class="cut faint does">${does === step.id ? (node?.kind ?? "") : does}</span>
+    <span class="faint right">${note ?? (step.reused ? "kept" : "")}</span>
+    <span class="right">${step.usage?.cost_usd ? money(step.usage.cost_usd) : ""}</span>
+    <span class="right">${step.duration_ms !== null && step.duration_ms !== undefined ? duration(step.duration_ms) : step.started_at ? html`<${Took} thread=${thread} since=${step.started_at} />` : ""}</span>
+  </button>`;
 }

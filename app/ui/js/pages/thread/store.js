@@ -5,13 +5,17 @@ import { get, path } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { follow } from "../../lib/live.js";
 import { resource } from "../../lib/resource.js";
-import { throttled } from "../../lib/throttle.js";
+import { OPEN } from "../../kit/marks.js";
 import { applied } from "./apply.js";
+import { knots } from "./knots.js";
+import { paced } from "./pace.js";
 import { texts } from "./texts.js";
 
-const ENDED = new Set(["completed", "failed", "cancelled", "interrupted"]);
 const PACE = 1000;
-const KEPT = 2000; // events of the stream that the page keeps; the log fetches older ones
+const LATE = 400; // what a thread does after its last event is told by none: it is asked for a moment later
+const KEPT = 20_000; // events of the stream that the page keeps, without long results; the log fetches older ones
+const DRAWN = 150; // ms between two drawings of what the stream brings
+const PAGES = 10; // of the timeline, 1,000 step runs each
 
 /** Everything that the page of a thread shows; `stop()` when it is left. */
 export function threadOf(id) {
@@ -19,32 +23,50 @@ export function threadOf(id) {
   const problem = signal(null);
   const state = signal("connecting"); // of the stream: connecting, live, lost, ended
   const events = signal([]); // those that came since the page was opened, oldest first
+  const told = signal(new Map()); // step: {progress, message}, as it told last
+  const restarts = signal(0); // how often the page has begun anew: what it had fetched of events may have a hole
+  const ahead = signal(0); // ms that the service's clock is ahead of this browser's
   const text = texts();
+  const entry = resource((abort) => get("/threads", { params: { ids: id }, signal: abort }).then((found) => found.threads[0] ?? {}));
   const definition = resource((abort) => get(path`/invoke/workflow/${id}`, { signal: abort }));
-  const timeline = resource((abort) => get(path`/invoke/timeline/${id}`, { params: { limit: 1000, items: 20 }, signal: abort }));
+  const timeline = resource((abort) => wholeTimeline(id, abort, ahead));
   const tree = resource((abort) => get(path`/invoke/tree/${id}`, { params: { limit: 1000 }, signal: abort }));
+  const versions = knots(id);
   let stream = null;
+  let unwatch = () => {};
   let seen = 0; // the last event of the stream
   let stopped = false;
-  let unwatch = () => {};
 
-  const refresh = throttled(async () => {
+  function put(found) {
+    const before = status.peek();
+    if (before && found.last_seq < before.last_seq) return;
+    batch(() => {
+      problem.value = null;
+      status.value = found;
+    });
+    if (before && (before.workflow_version !== found.workflow_version || before.workflow !== found.workflow)) definition.reload();
+  }
+
+  async function ask() {
     try {
       const found = await get(path`/invoke/status/${id}`);
-      if (stopped) return;
-      const before = status.peek();
-      if (before && found.last_seq < before.last_seq) return;
-      batch(() => {
-        problem.value = null;
-        status.value = found;
-      });
-      if (before && before.execution_id !== found.execution_id) definition.reload();
+      if (!stopped) put(found);
+      return found;
     } catch (error) {
       if (!stopped) problem.value = error;
+      return null;
     }
-  }, 2 * PACE);
-  const refreshTimeline = throttled(() => { if (!stopped) timeline.reload(); }, PACE);
-  const refreshTree = throttled(() => { if (!stopped) tree.reload(); }, PACE);
+  }
+
+  const refresh = paced(async () => {
+    const found = await ask();
+    // Between two steps, or about to wait: it will be one or the other soon.
+    if (found?.status === "running" && !found.steps.some((step) => step.status === "running" || step.status === "retrying")) refresh();
+  }, 2 * PACE, LATE);
+  const refreshTimeline = paced(() => timeline.reload(), PACE, 100);
+  const refreshTree = paced(() => tree.reload(), PACE, 100);
+  const refreshVersions = paced(() => versions.more(status.peek().version), PACE, 100);
+  const refreshing = [refresh, refreshTimeline, refreshTree, refreshVersions];
 
   function open() {
     if (stopped || stream) return;
@@ -54,9 +76,9 @@ export function threadOf(id) {
       address: (cursor) => `/api${path`/invoke/stream/${id}`}?after=${cursor ?? begin}`,
       cursor: begin,
       // The service tells the text so far again at every connection.
-      onOpen({ again }) {
+      onOpen({ again: reconnected }) {
         text.clear();
-        if (again) [refreshTimeline, refreshTree].forEach((one) => one());
+        if (reconnected) [refreshTimeline, refreshTree, refreshVersions].forEach((one) => one());
       },
       onEvents,
     });
@@ -69,34 +91,66 @@ export function threadOf(id) {
     });
   }
 
+  // Text goes to its place at once; what may come by the thousand is drawn together.
+  let held = [];
+  let timer = 0;
+  let drawn = 0;
+
   function onEvents(list) {
+    list.forEach(write);
+    const rest = list.filter((one) => one.event !== "step_chunk");
+    if (!rest.length) return;
+    held = held.concat(rest);
+    timer ||= setTimeout(draw, Math.max(0, drawn + DRAWN - performance.now()));
+  }
+
+  function draw() {
+    timer = 0;
+    if (stopped) return;
+    const list = held;
+    held = [];
+    tell(list);
+    drawn = performance.now();
+  }
+
+  function tell(list) {
     const { version } = status.peek();
-    let steps = false;
-    let other = false;
     const fresh = [];
+    let news = [];
+    const said = new Map();
+    let turned = false;
     batch(() => {
       for (const { event: name, data } of list) {
         if (name === "snapshot") {
-          if (data.last_seq >= status.peek().last_seq) status.value = data;
-        } else if (name === "step_chunk") {
-          text.add(data);
-        } else {
-          if (name === "attempt_discarded") text.drop(data);
-          if (data.seq !== null && data.seq <= seen) continue;
+          put(data);
+          news = news.filter((one) => one.seq > data.last_seq);
+        } else if (data.seq === null || data.seq > seen) {
           seen = data.seq ?? seen;
-          fresh.push(data);
+          fresh.push(light(data));
+          if (name === "step_progress") said.set(data.step_id, data.data);
+          else if (name === "step_start") said.set(data.step_id, null);
+          turned ||= name.startsWith("workflow_") || name.startsWith("state_");
           // A snapshot may be newer than the events behind it, which then only go into the log.
-          if (data.seq === null || data.seq > status.peek().last_seq) status.value = applied(status.peek(), data);
-          steps ||= data.step_id !== null;
-          other ||= name.startsWith("workflow_") || name.startsWith("state_");
+          if (data.seq !== null && data.seq > status.peek().last_seq) news.push(data);
         }
       }
+      if (said.size) told.value = new Map([...told.peek(), ...said].filter(([, what]) => what !== null));
+      if (news.length) status.value = applied(status.peek(), news);
       if (fresh.length) events.value = [...events.peek(), ...fresh].slice(-KEPT);
     });
     if (!fresh.length) return;
-    if (steps || other) refreshTimeline();
-    if (other || status.peek().version !== version) refreshTree();
-    if (other) refresh();
+    refresh();
+    refreshTimeline();
+    if (turned) versions.again();
+    if (turned || status.peek().version !== version) [refreshTree, refreshVersions].forEach((one) => one());
+  }
+
+  /** What an event means for the text that agents stream; in the order of the stream, since a beginning makes it void. */
+  function write({ event: name, data }) {
+    if (name === "step_chunk") text.add(data);
+    else if (name === "attempt_discarded") text.drop(data);
+    else if (name === "step_start") text.begin(data.step_id);
+    else if (name === "workflow_resumed" && data.data.trigger === "recovery") (data.data.steps ?? []).forEach(text.begin);
   }
 
   // A thread that had ended may go on, by somebody else's doing too: the feed tells.
@@ -105,44 +159,71 @@ export function threadOf(id) {
       if (stream || !status.peek()) return;
       if (list.some(({ data }) => data.thread_id === id && data.seq > status.peek().last_seq)) again();
     },
-    onOpen() { if (!stream && status.peek()) again(); },
+    onOpen() { if (!stream) look(); },
   });
 
+  /** Whether it has gone on, without asking for all of it. */
+  async function look() {
+    if (!status.peek()) return void begin();
+    const found = await get("/threads", { params: { ids: id } }).catch(() => null);
+    if (!stopped && !stream && found && (found.threads[0]?.last_seq ?? 0) !== status.peek().last_seq) again();
+  }
+
+  async function begin() {
+    const found = await ask();
+    if (!found || stopped) return;
+    refreshVersions();
+    if (OPEN.has(found.status)) open();
+    else if (!stream) state.value = "ended";
+  }
+
   async function again() {
-    await load();
-    [timeline, tree].forEach((one) => one.reload());
+    const before = status.peek();
+    await begin();
+    if (stopped || (before && status.peek().last_seq === before.last_seq)) return;
+    if (before) batch(() => { restarts.value += 1; events.value = []; });
+    versions.again();
+    [refreshTimeline, refreshTree, refreshVersions].forEach((one) => one());
   }
 
-  async function load() {
-    try {
-      const found = await get(path`/invoke/status/${id}`);
-      if (stopped) return;
-      batch(() => {
-        status.value = found;
-        problem.value = null;
-      });
-      if (ENDED.has(found.status)) state.value = "ended";
-      else open();
-    } catch (error) {
-      if (!stopped) problem.value = error;
-    }
-  }
-
-  load();
-  [definition, timeline, tree].forEach((one) => one.reload());
+  begin();
+  [entry, definition, timeline, tree].forEach((one) => one.reload());
 
   return {
-    id, status, problem, state, events, text, definition, timeline, tree,
+    id, status, problem, state, events, told, restarts, ahead, text, entry, definition, timeline, tree, versions,
     steps: computed(() => new Map((status.value?.steps ?? []).map((step) => [step.id, step]))),
     /** Ask again: after something was done to the thread, or by hand. */
     reload: again,
     stop() {
       stopped = true;
+      clearTimeout(timer);
       unwatch();
       unlisten();
       stream?.close();
-      [refresh, refreshTimeline, refreshTree].forEach((one) => one.stop());
-      [definition, timeline, tree].forEach((one) => one.stop());
+      refreshing.forEach((one) => one.stop());
+      [entry, definition, timeline, tree, versions].forEach((one) => one.stop());
     },
   };
+}
+
+/** An event as it is kept: a long result is asked for again when somebody opens it. */
+function light(event) {
+  const { result } = event.data;
+  const long = typeof result === "string" ? result.length > 500 : result !== null && typeof result === "object";
+  return long ? { ...event, data: { ...event.data, result: undefined }, cut: true } : event;
+}
+
+async function wholeTimeline(id, signal, ahead) {
+  const page = (cursor) => get(path`/invoke/timeline/${id}`, { params: { limit: 1000, items: 20, cursor }, signal });
+  const first = await page(null);
+  ahead.value = Date.parse(first.now) - Date.now();
+  let { next_cursor: cursor, whole } = first;
+  const steps = [...first.steps];
+  for (let count = 1; cursor !== null && count < PAGES; count += 1) {
+    const next = await page(cursor);
+    steps.push(...next.steps);
+    whole &&= next.whole;
+    cursor = next.next_cursor;
+  }
+  return { ...first, steps, whole: whole && cursor === null };
 }

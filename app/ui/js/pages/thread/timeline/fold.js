@@ -1,0 +1,50 @@
+// Long times in which nothing ran (a gate that waits overnight, a pause) are folded, so that the work can be seen. Pure; ms.
+
+const TIMES = 3; // as long as all work together, and it is folded
+const LEAST = 2_000;
+const SHOWN = 0.07; // of the picture, for each
+
+/** The times between `from` and `to` in which no span of the lanes ran, and which are long: `[{from, to}]`. */
+export function idle(lanes, from, to, now) {
+  const ran = lanes.filter((lane) => lane.kind === "step").flatMap((lane) => lane.spans).filter((span) => span.state === "running")
+    .map((span) => [span.from, span.to ?? now]).sort(([one], [other]) => one - other);
+  const gaps = [];
+  let work = 0;
+  let end = from;
+  for (const [begin, over] of ran) {
+    if (begin > end) gaps.push({ from: end, to: begin });
+    work += Math.max(0, over - Math.max(begin, end));
+    end = Math.max(end, over);
+  }
+  if (to > end) gaps.push({ from: end, to });
+  return work === 0 ? [] : gaps.filter((gap) => gap.to - gap.from > Math.max(LEAST, TIMES * work));
+}
+
+/** How real time is laid out when gaps are folded: `{warp(at), folds, segments(from, to)}`. */
+export function folding(gaps, length) {
+  const left = length - gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0);
+  const shown = Math.max(left, 20) * SHOWN;
+  // Around a fold a little of it stands in its own measure.
+  const folds = gaps.map((gap) => ({ from: gap.from + shown / 4, to: gap.to - shown / 4, shown })).filter((fold) => fold.to - fold.from > fold.shown);
+  const warp = (at) => {
+    let gone = 0;
+    for (const fold of folds) {
+      if (at <= fold.from) break;
+      const inside = Math.min(at, fold.to) - fold.from;
+      gone += inside * (1 - fold.shown / (fold.to - fold.from));
+    }
+    return at - gone;
+  };
+  /** What of the real time between two moments stands in its own measure. */
+  const segments = (from, to) => {
+    const found = [];
+    let begin = from;
+    for (const fold of folds) {
+      if (fold.from > begin) found.push([begin, Math.min(to, fold.from)]);
+      begin = Math.max(begin, fold.to);
+    }
+    if (to > begin) found.push([begin, to]);
+    return found;
+  };
+  return { warp, folds, segments };
+}
