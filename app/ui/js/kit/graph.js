@@ -8,7 +8,7 @@ import { EDGE, firstScale, useView } from "./graph/view.js";
 import { Mark } from "./marks.js";
 
 const NARROW = 560; // px below which the steps run downwards
-const FAR = 0.45; // smaller than that no text can be read
+const FAR = 0.55; // smaller than that no text can be read
 const LOWEST = 132;
 const EDGES_SEEN = 3000;
 const STEP = 1.25;
