@@ -121,9 +121,11 @@ async def test_a_workflow_without_a_schema_takes_any_json(at: Window, service: S
 async def test_the_list_finds_a_workflow_and_tells_how_it_went(at: Window, service: Service) -> None:
     registered(service, "needle-in-the-list", description="<img src=x onerror=alert(1)>")
     await at.open("/workflows")
-    await at.page.keyboard.press("f")
-    await at.page.keyboard.type("needle-in")
     line = at.page.locator(".workflow-row:not(.heads)")
+    await expect(line.first).to_be_visible()
+    await at.page.keyboard.press("f")
+    await expect(at.page.get_by_label("Find a workflow")).to_be_focused()
+    await at.page.keyboard.type("needle-in")
     await expect(line).to_have_count(1)
     await expect(line).to_contain_text("<img src=x onerror=alert(1)>")
     await expect(line).to_contain_text("v1 · 2 steps")

@@ -13,6 +13,14 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(dark.matches);
 dark.addEventListener("change", () => { systemDark.value = dark.matches; });
 
+let tries = 0;
+
+/** Fetch what draws, unless it is there; after a failure (the service is away) with the next values, by an address that is not held to have failed. */
+function fetchLib() {
+  if (lib.peek()) return;
+  import(`../../vendor/uplot.js${tries ? `?again=${tries}` : ""}`).then((found) => { lib.value = found.default; }, () => { tries += 1; });
+}
+
 /** A value of a unit ("ms", "usd", "count", "share") in words. */
 export function worded(value, unit) {
   return value === null || value === undefined ? "–" : (WORDS[unit] ?? WORDS.count)(value);
@@ -26,7 +34,7 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
   const styled = [useStyle("chart"), useStyle("../vendor/uplot")].every(Boolean);
   const [table, setTable] = useState(false);
   const [at, setAt] = useState(null);
-  useEffect(() => { if (!lib.peek()) import("../../vendor/uplot.js").then((found) => { lib.value = found.default; }); }, []);
+  useEffect(fetchLib, [series]);
   const times = series[0].points.map((point) => point.at);
   const values = useMemo(() => series.map((one) => one.points.map((point) => point.value)), [series]);
   const nothing = values.every((column) => column.every((value) => value === null || value === 0));

@@ -8,7 +8,7 @@ import { EDGE, firstScale, useView } from "./graph/view.js";
 import { Mark } from "./marks.js";
 
 const NARROW = 560; // px below which the steps run downwards
-const FAR = 0.45; // smaller than that no text can be read
+const FAR = 0.55; // smaller than that no text can be read
 const LOWEST = 132;
 const EDGES_SEEN = 3000;
 const STEP = 1.25;
@@ -18,7 +18,11 @@ const STEP = 1.25;
  * {step id: status}; `notes` puts a few characters into a box: {step id: text}. `onSelect(id or null)` is told by click and keys,
  * `selected` is the id that is chosen and is kept in view. `height`: at most so many px.
  */
-export function Graph({ graph, states = {}, notes = {}, selected = null, onSelect = () => {}, label = "Steps", height = 420 }) {
+export function Graph(props) {
+  return props.graph ? html`<${Drawn} ...${props} />` : html`<p class="muted">The steps of a workflow in Python are known as it runs.</p>`;
+}
+
+function Drawn({ graph, states = {}, notes = {}, selected = null, onSelect = () => {}, label = "Steps", height = 420 }) {
   const styled = useStyle("graph");
   const [width, setWidth] = useState(innerWidth);
   const layout = useLayout(graph, width < NARROW);
@@ -59,7 +63,6 @@ export function Graph({ graph, states = {}, notes = {}, selected = null, onSelec
   }, [selected, layout]);
 
   const near = useMemo(() => neighbours(layout, selected), [layout, selected]);
-  if (graph === null) return html`<p class="muted">The steps of a workflow in Python are known as it runs.</p>`;
   const tall = layout ? Math.max(LOWEST, Math.min(height, Math.ceil(layout.height * firstScale(width, layout) + 2 * EDGE))) : LOWEST;
   const choose = (id) => { if (!sight.box.current.dataset.dragged) onSelect(id); };
   const onClick = (event) => {
@@ -146,12 +149,11 @@ function neighbours(layout, selected) {
 function useLayout(graph, down) {
   const [layout, setLayout] = useState(null);
   useEffect(() => {
-    if (!graph) return undefined;
     let wanted = true;
     laidOut(graph, down).then((found) => { if (wanted) setLayout(found); }, console.error);
     return () => { wanted = false; };
   }, [graph, down]);
-  return graph ? layout : null;
+  return layout;
 }
 
 function useSize(sight, changed) {

@@ -34,6 +34,7 @@ export function eventList({ text, ...filters }) {
   let following = false;
   let again = false;
   let stopped = false;
+  let turn = 0; // each beginning anew makes what is still on its way void
 
   const ask = (params) => get("/events", { params: { ...filters, ...params } });
 
@@ -62,11 +63,12 @@ export function eventList({ text, ...filters }) {
   }
 
   async function begin() {
+    const mine = (turn += 1);
     busy = true;
     loading.value = true;
     try {
       const found = await ask({ order: "desc", limit: PAGE });
-      if (stopped) return;
+      if (stopped || turn !== mine) return;
       known.clear();
       present = found.cursor;
       older = found.next_cursor;
@@ -89,11 +91,13 @@ export function eventList({ text, ...filters }) {
 
   async function load() {
     if (busy || stopped || !older || !more.peek()) return;
+    const mine = turn;
     busy = true;
     loading.value = true;
     try {
       for (let tries = 0, found = 0; tries < PATIENCE && found < PAGE / 4 && older && !stopped; tries += 1) {
         const page = await ask({ order: "desc", limit: wanted ? AT_ONCE : PAGE, cursor: older });
+        if (turn !== mine) return;
         older = page.next_cursor;
         const made = taken(page.events);
         found += made.length;
@@ -117,13 +121,14 @@ export function eventList({ text, ...filters }) {
       again = true;
       return;
     }
+    const mine = turn;
     following = true;
     again = false;
     try {
       for (let pages = 0; !stopped; pages += 1) {
         if (pages === BEHIND) return void begin();
         const page = await ask({ order: "asc", limit: AT_ONCE, cursor: present });
-        if (stopped) return;
+        if (stopped || turn !== mine) return;
         present = page.next_cursor ?? page.cursor ?? present;
         put(taken(page.events).reverse());
         if (page.next_cursor === null) break;
@@ -137,7 +142,11 @@ export function eventList({ text, ...filters }) {
   function put(made) {
     if (!made.length) return;
     if (atTop && !paused.peek()) rows.value = keep([...made, ...held.peek(), ...rows.peek()]);
-    else held.value = [...made, ...held.peek()].slice(0, KEPT);
+    else {
+      const all = [...made, ...held.peek()];
+      for (const row of all.slice(KEPT)) known.delete(row.key);
+      held.value = all.slice(0, KEPT);
+    }
   }
 
   const news = throttled(follow, PACE);

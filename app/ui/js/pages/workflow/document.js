@@ -1,12 +1,14 @@
 // The document of a workflow as text, to read and to copy.
-import { html, useMemo, useState } from "../../lib/html.js";
+import { html, useEffect, useMemo, useState } from "../../lib/html.js";
 import { stringify } from "../../lib/json.js";
 import { kept, keepValue } from "../../lib/prefs.js";
 import { plural } from "../../lib/words.js";
 import { toYaml } from "../../lib/yaml.js";
 import { Button, Copy } from "../../kit/bits.js";
+import { Loading } from "../../kit/faces.js";
 
 const LINES = 400;
+const LARGE = 200; // steps of a document that is written after the page has been drawn
 
 /** A document in the form that the reader prefers. */
 export function textOf(document, form) {
@@ -27,6 +29,15 @@ export function Choice({ form, choose, label }) {
 }
 
 export function Document({ workflow }) {
+  const [ready, setReady] = useState(workflow.steps.length < LARGE);
+  useEffect(() => {
+    const timer = setTimeout(() => setReady(true));
+    return () => clearTimeout(timer);
+  }, []);
+  return ready ? html`<${Written} workflow=${workflow} />` : html`<${Loading} />`;
+}
+
+function Written({ workflow }) {
   const [form, setForm] = useState(preferred);
   const [whole, setWhole] = useState(false);
   const text = useMemo(() => textOf(workflow.document, form), [workflow, form]);
