@@ -6,7 +6,7 @@ import { number } from "../lib/words.js";
 import { Button, Copy } from "./bits.js";
 import { List } from "./list.js";
 import { say } from "./toast.js";
-import { above, copyOf, firstDepth, linesOf, pathTo, rowsOf, search, shown, summary, valueAt } from "./tree/rows.js";
+import { above, copyOf, firstDepth, isTale, linesOf, pathTo, rowsOf, search, shown, summary, valueAt } from "./tree/rows.js";
 
 const ROW = 22;
 const TYPING = 150;
@@ -62,10 +62,11 @@ function useTree(value, columns) {
   const [active, setActive] = useState(null);
   const [text, setText] = useState("");
   const first = useMemo(() => firstDepth(value), [value]);
+  const tale = useMemo(() => isTale(value), [value]);
   const rows = useMemo(() => {
     const deep = depth ?? first;
-    return rowsOf(value, (id, at, kind) => chosen.get(id) ?? (kind === "string" ? at === 0 : at < deep), columns);
-  }, [value, chosen, depth, first, columns]);
+    return rowsOf(value, (id, at, kind) => chosen.get(id) ?? (kind === "string" ? at === 0 || (at === 1 && tale && depth === null) : at < deep), columns);
+  }, [value, chosen, depth, first, tale, columns]);
   const found = useMemo(() => (text ? search(value, text) : []), [value, text]);
   const at = useMemo(() => rows.findIndex((row) => row.id === active), [rows, active]);
   const open = (ids, is) => setChosen((before) => new Map([...before, ...ids.map((id) => [id, is])]));
