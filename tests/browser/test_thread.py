@@ -133,6 +133,7 @@ async def test_one_choice_is_kept_by_graph_timeline_log_and_address(at: Window, 
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?step=two")
     await at.page.keyboard.press("j")
     await expect(panel(at).get_by_role("heading", name="three")).to_be_visible()
+    await expect(panel(at).get_by_role("tree")).to_contain_text("from")
     await at.page.keyboard.press("]")
     await expect(panel(at).get_by_role("tab", name="Input")).to_have_attribute("aria-selected", "true")
     await at.page.reload()
