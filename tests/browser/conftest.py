@@ -106,12 +106,13 @@ async def browser(found_chromium: str) -> AsyncGenerator[Browser]:
 
 @dataclass
 class Window:
-    """A page with what the browser complained of; `away` lets it complain that the service is not there."""
+    """A page with what the browser complained of; it may note that the service is `away`, or what it `refused` to take."""
 
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
     away: bool = False
+    refused: bool = False
 
     async def open(self, path: str) -> None:
         """Go there, by the address bar."""
@@ -124,6 +125,8 @@ class Window:
         if self.away and (
             "ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text
         ):
+            return
+        if self.refused and "status of 422" in message.text:
             return
         self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 

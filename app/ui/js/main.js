@@ -1,6 +1,6 @@
 // Where the page begins: the frame, and in it the page that the address names, fetched when it is first wanted.
 import { html, render, signal, useEffect } from "./lib/html.js";
-import { startFeed } from "./lib/feed.js";
+import { listen, startFeed } from "./lib/feed.js";
 import { startKeys } from "./lib/keys.js";
 import { place, startRouting } from "./lib/route.js";
 import { Empty, Loading, Wrong } from "./kit/faces.js";
@@ -26,9 +26,12 @@ function Page({ name }) {
   useEffect(() => {
     if (known && !loaded.peek()[name]) load(name);
   }, [name]);
+  const missing = loaded.value[name] instanceof Error;
+  // A browser may hold for good that a module could not be fetched; nothing is lost by beginning anew once the service is back.
+  useEffect(() => (missing ? listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) location.reload(); } }) : undefined), [missing]);
   if (!known) return html`<${Empty} title="No such page"><p>The address leads nowhere. <a class="link" href="/threads">All threads</a></p><//>`;
   const found = loaded.value[name];
-  if (found instanceof Error) return html`<${Wrong} problem=${found} what="The page could not be loaded" retry=${() => load(name)} />`;
+  if (found instanceof Error) return html`<${Wrong} problem=${found} what="The page could not be loaded" retry=${() => location.reload()} />`;
   return found ? html`<${found.default} parts=${place.value.parts.slice(1)} query=${place.value.query} />` : html`<${Loading} />`;
 }
 

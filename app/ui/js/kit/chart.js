@@ -5,12 +5,21 @@ import { useStyle } from "../lib/style.js";
 import { clock, duration, money, number } from "../lib/words.js";
 import { Button } from "./bits.js";
 
-const WORDS = { ms: duration, usd: money, count: (value) => number(Math.round(value * 100) / 100), share: (value) => (value === null ? "–" : `${Math.round(value * 1000) / 10} %`) };
+const WORDS = { ms: duration, usd: money, count: (value) => number(Math.round(value * 100) / 100), share: (value) => (value === null ? "–"
+  : `${Math.round(value * 1000) / 10} %`) };
 const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat();
 const lib = signal(null);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(dark.matches);
 dark.addEventListener("change", () => { systemDark.value = dark.matches; });
+
+let tries = 0;
+
+/** Fetch what draws, unless it is there; after a failure (the service is away) with the next values, by an address that is not held to have failed. */
+function fetchLib() {
+  if (lib.peek()) return;
+  import(`../../vendor/uplot.js${tries ? `?again=${tries}` : ""}`).then((found) => { lib.value = found.default; }, () => { tries += 1; });
+}
 
 /** A value of a unit ("ms", "usd", "count", "share") in words. */
 export function worded(value, unit) {
@@ -25,15 +34,19 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
   const styled = [useStyle("chart"), useStyle("../vendor/uplot")].every(Boolean);
   const [table, setTable] = useState(false);
   const [at, setAt] = useState(null);
-  useEffect(() => { if (!lib.peek()) import("../../vendor/uplot.js").then((found) => { lib.value = found.default; }); }, []);
+  useEffect(fetchLib, [series]);
   const times = series[0].points.map((point) => point.at);
   const values = useMemo(() => series.map((one) => one.points.map((point) => point.value)), [series]);
   const nothing = values.every((column) => column.every((value) => value === null || value === 0));
   const shown = at === null || at >= times.length ? null : at;
   return html`<figure class="chart" aria-label=${label}>
     <figcaption><span class="name">${label}</span>
-      <span class="legend">${shown !== null && html`<time class="faint">${clock(times[shown]).slice(0, -7)}</time>`}${series.map((one, index) => html`<span key=${one.label} class="series"><i style=${{ background: `var(--${one.color ?? "running"})` }}></i>${one.label} <b>${shown === null ? "" : worded(values[index][shown], unit)}</b></span>`)}</span>
-      <${Button} kind="quiet small" aria-pressed=${table} onClick=${() => setTable(!table)} aria-label=${`${label} as a table`}>${table ? "Chart" : "Table"}<//></figcaption>
+      <span class="legend">${shown !== null
+        && html`<time class="faint">${clock(times[shown]).slice(0, -7)}</time>`}${series.map((one, index) => html`<span key=${one.label} class="series">
+        <i style=${{ background: `var(--${one.color ?? "running"})` }}></i>${one.label} <b>${shown === null
+          ? "" : worded(values[index][shown], unit)}</b></span>`)}</span>
+      <${Button} kind="quiet small" aria-pressed=${table} onClick=${() => setTable(!table)} aria-label=${`${label} as a table`}>${table
+        ? "Chart" : "Table"}<//></figcaption>
     ${table ? html`<${Values} series=${series} times=${times} values=${values} unit=${unit} height=${height} label=${label} />`
       : nothing ? html`<p class="nothing faint" style=${{ height: `${height}px` }}>${note ?? "Nothing in this time"}</p>`
       : styled && lib.value ? html`<${Plot} Plotter=${lib.value} series=${series} values=${values} times=${times} unit=${unit} height=${height} onAt=${setAt} />`
@@ -42,8 +55,11 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
 }
 
 function Values({ series, times, values, unit, height, label }) {
-  return html`<div class="values" style=${{ maxHeight: `${height}px` }} tabindex="0" role="region" aria-label=${`${label}, values`}><table><thead><tr><th>Time</th>${series.map((one) => html`<th class="num" key=${one.label}>${one.label}</th>`)}</tr></thead>
-    <tbody>${times.map((_, back) => times.length - 1 - back).map((row) => html`<tr key=${times[row]}><td>${clock(times[row]).slice(0, -7)}</td>${values.map((column, index) => html`<td class="num" key=${index}>${worded(column[row], unit)}</td>`)}</tr>`)}</tbody></table></div>`;
+  return html`<div class="values" style=${{ maxHeight: `${height}px` }} tabindex="0" role="region" aria-label=${`${label}, values`}><table><thead><tr>
+    <th>Time</th>${series.map((one) => html`<th class="num" key=${one.label}>${one.label}</th>`)}</tr></thead>
+    <tbody>${times.map((_, back) => times.length - 1 - back).map((row) => html`<tr key=${times[row]}>
+      <td>${clock(times[row]).slice(0, -7)}</td>${values.map((column, index) => html`<td class="num"
+        key=${index}>${worded(column[row], unit)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 function Plot({ Plotter, series, values, times, unit, height, onAt }) {
@@ -79,10 +95,12 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
     padding: [8, 8, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     hooks: { setCursor: [(plot) => onAt(plot.cursor.idx ?? null)] },
-    scales: { x: { time: true, range: (plot, least, most) => [least, most + halfStep(plot)] }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
+    scales: { x: { time: true, range: (plot, least, most) => [least, most + halfStep(plot)] }, y: { range: (_plot, _least, most) => [0, most > 0
+      ? most * 1.08 : 1] } },
     axes: [
       { ...axis, grid: { show: false }, space: 72, size: 26, values: (_plot, splits, _index, _space, step) => splits.map((one) => stamp(one, step)) },
-      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, ...(unit === "count" && { incrs: WHOLE }), values: (_plot, splits) => splits.map((one) => (one === 0 ? "0" : worded(one, unit))) },
+      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, ...(unit === "count" && { incrs: WHOLE }),
+        values: (_plot, splits) => splits.map((one) => (one === 0 ? "0" : worded(one, unit))) },
     ],
     series: [{}, ...series.map((one) => {
       const color = token(one.color ?? "running");
@@ -126,6 +144,7 @@ export function Spark({ values, width = 80, height = 18, color = "running" }) {
     if (!joined && (values[index + 1] ?? null) === null) return void alones.push(index);
     path += `${joined ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
   });
-  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true"><path d=${path} style=${{ stroke: `var(--${color})` }} />
+  return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true">
+    <path d=${path} style=${{ stroke: `var(--${color})` }} />
     ${alones.map((index) => html`<circle key=${index} cx=${x(index)} cy=${y(values[index])} r="1.3" style=${{ fill: `var(--${color})` }} />`)}</svg>`;
 }

@@ -23,7 +23,7 @@ export function Wrong({ problem, retry, what }) {
   const reference = problem.more?.reference;
   return html`<section class="face wrong" role="alert">
     <h2>${what ?? (problem.status === 404 ? "Not found" : "That did not work")}</h2>
-    <p>${problem.detail}</p>
+    <p>${problem.detail ?? problem.message}</p>
     ${MEANING[problem.code] && html`<p class="muted">${MEANING[problem.code]}</p>`}
     ${reference && html`<p class="muted">Reference: <code>${reference}</code></p>`}
     ${retry && html`<${Button} onClick=${retry}>Try again<//>`}
@@ -36,5 +36,5 @@ export function Face({ of, children, what, loading }) {
   if (value.value === null) {
     return problem.value ? html`<${Wrong} problem=${problem.value} retry=${of.reload} what=${what} />` : (loading ?? html`<${Loading} />`);
   }
-  return html`${problem.value && html`<p class="note wrong" role="alert">${problem.value.detail} What you see may be old. <${Button} kind="small" onClick=${of.reload}>Try again<//></p>`}${children(value.value)}`;
+  return html`${problem.value && html`<p class="note wrong stale" role="alert">${problem.value.detail ?? problem.value.message} What you see may be old. <${Button} kind="small" onClick=${of.reload}>Try again<//></p>`}${children(value.value)}`;
 }

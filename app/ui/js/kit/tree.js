@@ -14,7 +14,7 @@ const PLAIN = 8; // rows up to which there is nothing to search or fold
 
 /**
  * A JSON value. `name` is how the value is called in a path that is copied ("analyst.output") and in what is read out; `height`
- * the most px that it takes; `tools` false leaves the search and the buttons away.
+ * the most px that it takes; `tools` false leaves the search and the buttons away. Keys: arrows, Home, End, `c` copies, `p` copies the path.
  */
 export function JsonTree({ value, name = "", height = 440, tools = true }) {
   const styled = useStyle("tree");
@@ -27,10 +27,12 @@ export function JsonTree({ value, name = "", height = 440, tools = true }) {
     <span class="ruler" ref=${ruler} aria-hidden="true">${"0".repeat(50)}</span>
     ${tools && html`<div class="json-tools" data-few=${!many || undefined}>
       ${many && html`<${Search} tree=${tree} raw=${raw} /><span class="space"></span>
-        ${!raw && html`<${Button} kind="quiet small" onClick=${tree.openAll}>Unfold all<//><${Button} kind="quiet small" onClick=${tree.foldAll}>Fold<//>`}
+        ${!raw && html`<${Button} kind="quiet small" onClick=${tree.openAll}>Unfold all<//>
+          <${Button} kind="quiet small" onClick=${tree.foldAll}>Fold<//>`}
         <${Button} kind="quiet small" aria-pressed=${raw} onClick=${() => setRaw(!raw)}>Raw<//>`}
       <${Copy} text=${() => copyOf(value)} label=${`Copy ${name || "all"}`} /></div>`}
-    ${raw ? html`<${Raw} value=${value} columns=${columns} height=${height} name=${name} />` : html`<${Rows} tree=${tree} name=${name} height=${height} value=${value} />`}
+    ${raw ? html`<${Raw} value=${value} columns=${columns} height=${height} name=${name} />`
+      : html`<${Rows} tree=${tree} name=${name} height=${height} value=${value} />`}
   </div>`;
 }
 
@@ -109,7 +111,8 @@ function Search({ tree, raw }) {
   return html`<input type="search" class="json-search" placeholder="Find in it" aria-label="Find in this value" value=${typed} spellcheck=${false}
       onInput=${(event) => setTyped(event.target.value)} onKeyDown=${onKeyDown} />
     <span class="small muted" role="status">${tree.text && (found.length ? `${number(nth + 1)} of ${number(found.length)}` : "not in it")}</span>
-    ${found.length > 1 && html`<${Button} kind="quiet small" icon="up" label="Found before" onClick=${() => move(-1)} /><${Button} kind="quiet small" icon="down" label="Next found" onClick=${() => move(1)} />`}`;
+    ${found.length > 1 && html`<${Button} kind="quiet small" icon="up" label="Found before" onClick=${() => move(-1)} />
+      <${Button} kind="quiet small" icon="down" label="Next found" onClick=${() => move(1)} />`}`;
 }
 
 function Rows({ tree, name, height, value }) {
@@ -134,8 +137,9 @@ function Rows({ tree, name, height, value }) {
     id: `${id}-${index}`, "aria-level": row.depth + 1, "aria-setsize": row.of ?? -1, "aria-posinset": row.pos ?? 1,
     "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
   });
-  return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at} label=${name ? `${name}, as a tree` : "Value, as a tree"}
-    aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} onKeyDown=${onKeyDown} itemProps=${itemProps}
+  return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at}
+    label=${name ? `${name}, as a tree` : "Value, as a tree"}
+    aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} aria-keyshortcuts="c p" onKeyDown=${onKeyDown} itemProps=${itemProps}
     draw=${(row, { selected }) => html`<${Row} row=${row} selected=${selected} tree=${tree} value=${value} name=${name} />`} />`;
 }
 
@@ -146,14 +150,18 @@ function Row({ row, selected, tree, value, name }) {
     tree.toggle(row);
   };
   const indent = { paddingLeft: `${4 + 14 * Math.min(row.depth, 24)}px` };
-  if (row.line !== undefined) return html`<div class="json-row json-line" style=${indent} onClick=${() => tree.setActive(row.id)}><${Found} text=${row.line} wanted=${tree.text} /></div>`;
+  if (row.line !== undefined) return html`<div class="json-row json-line" style=${indent} onClick=${() => tree.setActive(row.id)}>
+    <${Found} text=${row.line} wanted=${tree.text} /></div>`;
   const told = summary(row);
   return html`<div class="json-row" style=${indent} data-foldable=${row.foldable || undefined} onClick=${onClick}>
     <i class="fold" data-open=${row.open || undefined} data-is=${row.foldable || undefined}></i>
-    ${row.key !== null && html`<span class=${typeof row.key === "number" ? "at" : "key"}><${Found} text=${String(row.key)} wanted=${tree.text} /></span>`}
-    ${!(row.open && row.kind === "string") && !(row.kind === "object" || row.kind === "array") && html`<span class="value" data-kind=${row.kind}><${Found} text=${shown(row)} wanted=${tree.text} /></span>`}
+    ${row.key !== null && html`<span class=${typeof row.key === "number" ? "at" : "key"}>
+      <${Found} text=${String(row.key)} wanted=${tree.text} /></span>`}
+    ${!(row.open && row.kind === "string") && !(row.kind === "object" || row.kind === "array") && html`<span class="value" data-kind=${row.kind}>
+      <${Found} text=${shown(row)} wanted=${tree.text} /></span>`}
     ${told && html`<span class="told">${told}</span>`}
-    ${selected && html`<span class="acts" onClick=${(event) => event.stopPropagation()}><button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
+    ${selected && html`<span class="acts" aria-hidden="true" onClick=${(event) => event.stopPropagation()}>
+      <button type="button" tabindex="-1" onClick=${() => copied(copyOf(row.value), "The value")}>copy</button>
       <button type="button" tabindex="-1" onClick=${() => copied(pathTo(value, row.id, name), "The path")}>copy path</button></span>`}
   </div>`;
 }
@@ -168,7 +176,8 @@ function Found({ text, wanted }) {
 
 function Raw({ value, columns, height, name }) {
   const lines = useMemo(() => linesOf(stringify(value ?? null, 2), columns + 4).map((line, index) => ({ line, index })), [value, columns]);
-  return html`<${List} rows=${lines} height=${ROW} inner=${height} keyOf=${(row) => row.index} label=${`${name || "Value"} as text`} draw=${(row) => html`<div class="json-row json-line raw">${row.line}</div>`} />`;
+  return html`<${List} rows=${lines} height=${ROW} inner=${height} keyOf=${(row) => row.index} label=${`${name || "Value"} as text`} draw=${(row) => html`<div
+    class="json-row json-line raw">${row.line}</div>`} />`;
 }
 
 async function copied(text, what) {

@@ -1,6 +1,6 @@
 // JSON without loss: integers beyond 2^53 become BigInt, and are written again digit by digit.
 
-const LONG = /\d{16}/;
+const LONG = /(?<![\d.])\d{16}/; // not the digits of a fraction, which are many and lose nothing
 
 /** The value of a JSON text. Throws SyntaxError. */
 export function parse(text) {
@@ -13,6 +13,11 @@ export function parse(text) {
 
 /** The JSON text of a value; `space` as for JSON.stringify. */
 export function stringify(value, space) {
+  try {
+    return JSON.stringify(value, null, space); // without a function for each value it is several times as fast
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
   const written = (_key, one) => {
     if (typeof one !== "bigint") return one;
     return JSON.rawJSON ? JSON.rawJSON(one.toString()) : Number(one);

@@ -28,9 +28,11 @@ export default function Agent({ parts: [name], query }) {
   const agent = useResource((signal) => load(name, signal), [name]);
   useEvery(EVERY, agent.reload, [agent]);
   useKeys("Agent", {
-    t: { does: "try it on an input", run: () => document.querySelector("#try")?.scrollIntoView({ block: "center" }) ?? document.querySelector("#try-input, #try textarea, #try input")?.focus() },
+    t: { does: "try it on an input",
+      run: () => document.querySelector("#try")?.scrollIntoView({ block: "center" }) ?? document.querySelector("#try-input, #try textarea, #try input")?.focus() },
     e: { does: "change it", run: () => agent.value.peek() && edit(agent.value.peek().agent, agent.reload) },
-    ...Object.fromEntries(Object.keys(WINDOWS).map((one, index) => [String(index + 1), { does: `how it did in ${WINDOWS[one].words}`, run: () => setQuery({ window: one }) }])),
+    ...Object.fromEntries(Object.keys(WINDOWS).map((one, index) => [String(index + 1), { does: `how it did in ${WINDOWS[one].words}`,
+      run: () => setQuery({ window: one }) }])),
   }, [agent]);
   if (!styled) return html`<${Loading} />`;
   return html`<${Face} of=${agent} what="There is no such agent">${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
@@ -46,9 +48,11 @@ function Page({ found: { agent, breaker }, window, reload }) {
   const closed = !breaker || breaker.state === "closed";
   return html`
     <div class="head"><h1 class="crumbs"><a href="/agents">Agents</a> <span aria-hidden="true">/</span> <span class="here">${agent.name}</span></h1>
-      <${State} state=${stands.state}>${stands.word}<//><span class="muted">version ${agent.version}${agent.current ? "" : ", not the current one"}</span>
+      <${State} state=${stands.state}>${stands.word}<//>
+        <span class="muted">version ${agent.version}${agent.current ? "" : ", not the current one"}</span>
       <div class="actions">
-        ${agent.enabled ? html`<${Button} onClick=${() => disable(agent, reload)}>Disable…<//>` : html`<${Button} kind="main" onClick=${() => enable(agent, reload)}>Enable…<//>`}
+        ${agent.enabled ? html`<${Button} onClick=${() => disable(agent, reload)}>Disable…<//>`
+          : html`<${Button} kind="main" onClick=${() => enable(agent, reload)}>Enable…<//>`}
         <${Button} onClick=${() => edit(agent, reload)} disabled=${!agent.current}>Change…<//>
         <${Menu} label="More actions" items=${[
           closed && { label: "Let it alone for a while…", run: () => openBreaker(agent, reload) },
@@ -68,10 +72,15 @@ function Page({ found: { agent, breaker }, window, reload }) {
       </div>
       <div class="stack">
         <section class="sheet"><header><h2>What it is</h2></header><div class="body"><dl class="facts">
-          <dt>Kind</dt><dd>${agent.kind}</dd><dt>Comes from</dt><dd>${{ api: "the API", file: "a file", code: "code" }[agent.source] ?? agent.source}${agent.origin && html`<br /><code class="small">${agent.origin}</code>`}</dd>
-          ${agent.tags.length > 0 && html`<dt>Tags</dt><dd>${agent.tags.map((tag) => html`<a class="tag" key=${tag} href=${`/agents?tag=${encodeURIComponent(tag)}`}>${tag}</a> `)}</dd>`}
+          <dt>Kind</dt><dd>${agent.kind}</dd><dt>Comes from</dt>
+            <dd>${{ api: "the API", file: "a file", code: "code" }[agent.source] ?? agent.source}${agent.origin && html`<br />
+            <code class="small">${agent.origin}</code>`}</dd>
+          ${agent.tags.length > 0 && html`<dt>Tags</dt>
+            <dd>${agent.tags.map((tag) => html`<a class="tag" key=${tag} href=${`/agents?tag=${encodeURIComponent(tag)}`}>${tag}</a> `)}</dd>`}
           <dt>Since</dt><dd><${Ago} at=${agent.created_at} /></dd>
-          ${bare(agent.config) && html`<dt>Config</dt><dd class="muted">none</dd>`}${bare(agent.input) && html`<dt>Input</dt><dd class="muted">anything: it has no schema</dd>`}${bare(agent.output) && html`<dt>Output</dt><dd class="muted">not checked: it has no schema</dd>`}</dl></div></section>
+          ${bare(agent.config) && html`<dt>Config</dt><dd class="muted">none</dd>`}${bare(agent.input) && html`<dt>Input</dt>
+            <dd class="muted">anything: it has no schema</dd>`}${bare(agent.output) && html`<dt>Output</dt>
+            <dd class="muted">not checked: it has no schema</dd>`}</dl></div></section>
         <${Json} title="Config" value=${agent.config} name="config" />
         <${Json} title="Input" value=${agent.input} name="input" />
         <${Json} title="Output" value=${agent.output} name="output" />
@@ -86,7 +95,8 @@ function bare(value) {
 
 function Json({ title, value, name }) {
   if (bare(value)) return null;
-  return html`<section class="sheet"><header><h2>${title}</h2></header><div class="body"><${JsonTree} value=${value} name=${name} height=${300} /></div></section>`;
+  return html`<section class="sheet"><header><h2>${title}</h2></header><div class="body">
+    <${JsonTree} value=${value} name=${name} height=${300} /></div></section>`;
 }
 
 function Standing({ stands, breaker, agent }) {
@@ -95,9 +105,13 @@ function Standing({ stands, breaker, agent }) {
   return html`<div class="note stands" data-state=${stands.state} role="status">
     ${!agent.enabled ? html`<p><strong>It is disabled: its steps wait, and none fails.</strong> ${agent.disabled_reason}</p>`
       : shut ? html`<p><strong>${breaker.state === "open" ? "Its circuit breaker is open: its steps wait, and none fails." : "Its circuit breaker is half open: a few steps are let through to see whether it works again."}</strong> ${breaker.reason}</p>
-        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, the ${breaker.trips}th time in a row`}${breaker.forced && ", by hand"}.
-          ${breaker.probe_at ? html` The next probe is <${Ago} at=${breaker.probe_at} />.` : breaker.state === "open" ? " It is not probed before it is closed by hand." : ""}</p>`
+        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, the ${breaker.trips}th time in a row`}${breaker.forced
+          && ", by hand"}.
+          ${breaker.probe_at ? html` The next probe is <${Ago}
+            at=${breaker.probe_at} />.` : breaker.state === "open" ? " It is not probed before it is closed by hand." : ""}</p>`
       : stands.rank <= 4 && html`<p><strong>${stands.why}</strong></p>`}
-    ${agent.problems?.length > 0 && html`<p><strong>It could not work here and now:</strong></p><ul>${agent.problems.map((one, index) => html`<li key=${index}>${one.pointer && html`<code>${one.pointer}</code> `}${one.message ?? String(one)}</li>`)}</ul>`}
+    ${agent.problems?.length > 0 && html`<p><strong>It could not work here and now:</strong></p>
+      <ul>${agent.problems.map((one, index) => html`<li key=${index}>${one.pointer
+      && html`<code>${one.pointer}</code> `}${one.message ?? String(one)}</li>`)}</ul>`}
   </div>`;
 }

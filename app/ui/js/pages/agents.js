@@ -24,7 +24,8 @@ export default function Agents({ query }) {
   if (!styled) return html`<${Loading} />`;
   return html`<div class="head"><h1>Agents</h1><div class="actions"><${Button} onClick=${register}>Register an agent<//></div></div>
     <${Face} of=${found}>${({ agents, refused }) => html`
-      ${refused.map((file) => html`<p class="note wrong refused" key=${file.file} role="alert">The file <code>${file.file}</code> is refused: ${file.problems.map((one) => `${one.pointer} ${one.message}`).join("; ")}. What it said before holds until it is mended.</p>`)}
+      ${refused.map((file) => html`<p class="note wrong refused" key=${file.file}
+        role="alert">The file <code>${file.file}</code> is refused: ${file.problems.map((one) => `${one.pointer} ${one.message}`).join("; ")}. What it said before holds until it is mended.</p>`)}
       ${agents.length ? html`<${Listed} agents=${agents} query=${query} />` : html`<${First} />`}`}<//>`;
 }
 
@@ -45,9 +46,16 @@ function Listed({ agents, query }) {
     n: { does: "register an agent", run: register },
   }, [rows, cursor]);
   return html`<${Filters} agents=${agents} query=${query} />
-    ${rows.length === 0 ? html`<${Empty} title="No agent matches"><${Button} onClick=${() => setQuery({ kind: null, tag: null, text: null, state: null })}>Clear the filters<//><//>` : html`
-      <div class="agent-row heads" aria-hidden="true"><span></span><span>agent</span><span class="kind">kind and tags</span><span class="num attempts">attempts</span><span class="num rate">well</span><span class="num times" title="half of the attempts took at most so long">p50</span><span class="num times" title="95 of 100 took at most so long">p95</span><span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95, last hour</span><span class="num cost">cost</span></div>
-      <div ref=${body}><${List} rows=${rows} keyOf=${(row) => row.name} height=${52} label="Agents" selected=${cursor} draw=${(row, { selected }) => html`<${Row} agent=${row} cursor=${selected} />`} /></div>
+    ${rows.length === 0 ? html`<${Empty} title="No agent matches">
+      <${Button} onClick=${() => setQuery({ kind: null, tag: null, text: null, state: null })}>Clear the filters<//><//>` : html`
+      <div class="agent-row heads" aria-hidden="true"><span></span><span>agent</span><span class="kind">kind and tags</span>
+        <span class="num attempts">attempts</span><span class="num rate">well</span>
+        <span class="num times" title="half of the attempts took at most so long">p50</span>
+        <span class="num times" title="95 of 100 took at most so long">p95</span>
+        <span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95, last hour</span>
+        <span class="num cost">cost</span></div>
+      <div ref=${body}><${List} rows=${rows} keyOf=${(row) => row.name} height=${52} label="Agents" selected=${cursor} draw=${(row, { selected }) => html`<${Row}
+        agent=${row} cursor=${selected} />`} /></div>
       <p class="small muted tally">${plural(rows.length, "agent")}, figures of the last hour</p>`}`;
 }
 
@@ -62,13 +70,17 @@ function Filters({ agents, query }) {
   const kinds = [...new Set(agents.map((one) => one.kind))].sort();
   const tags = [...new Set(agents.flatMap((one) => one.tags))].sort();
   const pick = (name) => (event) => setQuery({ [name]: event.target.value });
-  const choice = (name, none, values) => html`<select aria-label=${`By ${name}`} value=${query[name] ?? ""} onChange=${pick(name)}><option value="">${none}</option>${values.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>`;
+  const choice = (name, none, values) => html`<select aria-label=${`By ${name}`} value=${query[name] ?? ""} onChange=${pick(name)}>
+    <option value="">${none}</option>${values.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>`;
   const needs = agents.filter((one) => one.rank <= 4).length;
   return html`<div class="filters">
-    <button type="button" class="chip" data-state=${needs ? "failed" : undefined} aria-pressed=${query.state === "needs"} onClick=${() => setQuery({ state: query.state === "needs" ? null : "needs" })}>needs somebody <b>${needs}</b></button>
+    <button type="button" class="chip" data-state=${needs ? "failed" : undefined} aria-pressed=${query.state === "needs"}
+      onClick=${() => setQuery({ state: query.state === "needs" ? null : "needs" })}>needs somebody <b>${needs}</b></button>
     ${choice("kind", "all kinds", kinds)}${tags.length > 0 && choice("tag", "all tags", tags)}
-    <select aria-label="By state" value=${query.state === "needs" ? "" : query.state ?? ""} onChange=${pick("state")}><option value="">enabled or not</option><option value="enabled">enabled</option><option value="disabled">disabled</option></select>
-    <input type="search" id="agent-text" class="text" placeholder="name, description" aria-label="By text" value=${query.text ?? ""} onInput=${pick("text")} spellcheck=${false} />
+    <select aria-label="By state" value=${query.state === "needs" ? "" : query.state ?? ""} onChange=${pick("state")}>
+      <option value="">enabled or not</option><option value="enabled">enabled</option><option value="disabled">disabled</option></select>
+    <input type="search" id="agent-text" class="text" placeholder="name, description" aria-label="By text" value=${query.text ?? ""} onInput=${pick("text")}
+      spellcheck=${false} />
   </div>`;
 }
 

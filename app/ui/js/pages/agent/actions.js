@@ -32,7 +32,8 @@ function told(found, does) {
   if (!found) return "Counting its steps…";
   if (found.unknown) return "How many steps that are could not be counted.";
   if (found.count === 0 && !found.more) return "It has no steps now.";
-  return `${found.more ? "At least " : ""}${plural(found.count, "step")} of it ${found.count === 1 ? "is" : "are"} under way or ${found.count === 1 ? "waits" : "wait"} now${does}.`;
+  return `${found.more ? "At least " : ""}${plural(found.count, "step")} of it ${found.count === 1 ? "is" : "are"} under way or ${found.count === 1
+    ? "waits" : "wait"} now${does}.`;
 }
 
 function Ask({ close, title, text, does = "", action, kind, agent, reason, duration, run }) {
@@ -41,9 +42,12 @@ function Ask({ close, title, text, does = "", action, kind, agent, reason, durat
   const [length, setLength] = useState("10m");
   return html`<${Dialog} title=${title} close=${close} action=${action} kind=${kind} submit=${() => run({ why: why.trim(), length })}>
     <p>${text}</p><p class="muted" role="status">${told(found, does)}</p>
-    ${duration && html`<${Field} id="ask-for" label="For how long"><select id="ask-for" value=${length} onChange=${(event) => setLength(event.target.value)}>
-      <option value="1m">1 minute</option><option value="10m">10 minutes</option><option value="1h">1 hour</option><option value="">until it is closed by hand (the same as to disable it)</option></select><//>`}
-    ${reason && html`<${Field} id="ask-why" label="Reason" hint="Whoever finds its steps waiting will read it."><input id="ask-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//>`}
+    ${duration && html`<${Field} id="ask-for" label="For how long">
+      <select id="ask-for" value=${length} onChange=${(event) => setLength(event.target.value)}>
+      <option value="1m">1 minute</option><option value="10m">10 minutes</option><option value="1h">1 hour</option>
+        <option value="">until it is closed by hand (the same as to disable it)</option></select><//>`}
+    ${reason && html`<${Field} id="ask-why" label="Reason" hint="Whoever finds its steps waiting will read it.">
+      <input id="ask-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//>`}
   <//>`;
 }
 
@@ -79,7 +83,8 @@ export const openBreaker = (agent, done) => ask({
 });
 
 export const closeBreaker = (agent, done) => ask({
-  agent, title: `Let the steps of ${agent.name} through?`, action: "Close its breaker", kind: "main", text: "Its steps go on, a few at first. If they fail again, the breaker opens again.", does: " and will go on",
+  agent, title: `Let the steps of ${agent.name} through?`, action: "Close its breaker", kind: "main",
+    text: "Its steps go on, a few at first. If they fail again, the breaker opens again.", does: " and will go on",
   run: async () => {
     await post(path`/breakers/${agent.name}/close`, {});
     say(`The breaker of ${agent.name} is closed.`);
@@ -89,7 +94,8 @@ export const closeBreaker = (agent, done) => ask({
 
 export const remove = (agent) => ask({
   agent, title: `Delete ${agent.name}?`, action: "Delete", kind: "danger main",
-  text: "Its name is free then. Steps that name it fail with “configuration” until an agent of that name is registered. Its versions and events stay.", does: " and will fail",
+  text: "Its name is free then. Steps that name it fail with “configuration” until an agent of that name is registered. Its versions and events stay.",
+    does: " and will fail",
   run: async () => {
     await send("DELETE", path`/agents/${`${agent.name}@${agent.version}`}`);
     say(`${agent.name} is deleted.`);

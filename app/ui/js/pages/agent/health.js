@@ -42,14 +42,16 @@ async function totals(name, window, signal) {
 
 /** The choice of a span of time, which stands in the address as `window`. */
 export function Windows({ chosen, label = "Over which time" }) {
-  return html`<div class="windows" role="group" aria-label=${label}>${Object.entries(WINDOWS).map(([id, one]) => html`<button type="button" key=${id} aria-pressed=${id === chosen} aria-label=${one.words} onClick=${() => setQuery({ window: id })}>${one.label}</button>`)}</div>`;
+  return html`<div class="windows" role="group" aria-label=${label}>${Object.entries(WINDOWS).map(([id, one]) => html`<button type="button" key=${id}
+    aria-pressed=${id === chosen} aria-label=${one.words} onClick=${() => setQuery({ window: id })}>${one.label}</button>`)}</div>`;
 }
 
 export function Health({ agent, window }) {
   const found = useResource((signal) => load(agent.name, window, signal), [agent.name, window]);
   useEvery(EVERY, found.reload, [found]);
   return html`<section class="sheet health"><header><h2>How it does</h2><div class="actions"><${Windows} chosen=${window} /></div></header>
-    <div class="body"><${Face} of=${found}>${(value) => html`<${Figures} found=${value} window=${window} />${attemptsOf(value) > 0 && html`<${Charts} series=${value.series} />`}`}<//></div></section>`;
+    <div class="body"><${Face} of=${found}>${(value) => html`<${Figures} found=${value} window=${window} />${attemptsOf(value) > 0
+      && html`<${Charts} series=${value.series} />`}`}<//></div></section>`;
 }
 
 const attemptsOf = ({ figures, health }) => (health ? health.attempts : figures?.count ?? 0);
@@ -59,7 +61,8 @@ function Figures({ found: { figures, health }, window }) {
   if (!attempts) return html`<p class="muted none">No attempt in ${WINDOWS[window].words}.</p>`;
   const rate = health ? health.success_rate : 1 - figures.error_rate;
   const times = health ? health.duration_ms : figures.duration_ms;
-  const fact = (label, value, hint, bad) => html`<div class="figure" title=${hint} data-bad=${bad || undefined}><dt>${label}</dt><dd>${value}</dd></div>`;
+  const fact = (label, value, hint, bad) => html`<div class="figure" title=${hint} data-bad=${bad || undefined}><dt>${label}</dt>
+    <dd>${value}</dd></div>`;
   return html`<dl class="figures">
     ${fact("attempts", number(attempts))}
     ${fact("well", rate === null ? "–" : `${Math.floor(rate * 1000) / 10} %`, "of those that completed or failed", rate !== null && rate < 0.95)}
@@ -74,13 +77,15 @@ function Figures({ found: { figures, health }, window }) {
 
 function Charts({ series }) {
   const made = useMemo(() => ({
-    times: [{ label: "p99", points: series.p99_ms, color: "waiting" }, { label: "p95", points: series.p95_ms, color: "running" }, { label: "p50", points: series.p50_ms, color: "completed" }],
+    times: [{ label: "p99", points: series.p99_ms, color: "waiting" }, { label: "p95", points: series.p95_ms, color: "running" }, { label: "p50",
+      points: series.p50_ms, color: "completed" }],
     counts: [{ label: "attempts", points: series.count, color: "running", bars: true }, { label: "failed", points: series.errors, color: "failed", bars: true }],
     cost: [{ label: "cost", points: series.cost_usd, color: "running", bars: true }],
     tokens: [{ label: "in", points: series.input_tokens, color: "running" }, { label: "out", points: series.output_tokens, color: "waiting" }],
   }), [series]);
   return html`<div class="charts">
     <${Chart} label="Duration" unit="ms" series=${made.times} /><${Chart} label="Attempts" series=${made.counts} />
-    <${Chart} label="Cost" unit="usd" series=${made.cost} height=${96} note="It has cost nothing that is known" /><${Chart} label="Tokens" series=${made.tokens} height=${96} note="No tokens of a model" />
+    <${Chart} label="Cost" unit="usd" series=${made.cost} height=${96} note="It has cost nothing that is known" />
+      <${Chart} label="Tokens" series=${made.tokens} height=${96} note="No tokens of a model" />
   </div>`;
 }

@@ -4,39 +4,39 @@ import { get, path, post } from "../../lib/api.js";
 import { follow } from "../../lib/live.js";
 import { duration, money, number } from "../../lib/words.js";
 import { Button, Lasts } from "../../kit/bits.js";
+import { SchemaForm, useForm } from "../../kit/form.js";
 import { State } from "../../kit/marks.js";
 import { complain } from "../../kit/toast.js";
 import { JsonTree } from "../../kit/tree.js";
-import { JsonField, firstValue } from "./input.js";
 
 const TEXT_KEPT = 200_000; // characters of a stream that are shown: its end
 const ENDS = new Set(["workflow_complete", "workflow_failed", "workflow_cancelled", "workflow_interrupted", "workflow_paused"]);
 
 export function Try({ agent }) {
-  const [value, setValue] = useState(() => firstValue(agent.input));
-  const [fault, setFault] = useState(null);
-  const [faults, setFaults] = useState([]);
+  const form = useForm({ schema: agent.input ?? undefined, id: "try-input", label: "Input", keep: agent.input ? undefined : {} });
   const [busy, setBusy] = useState(false);
   const [task, setTask] = useState(null);
-  const begin = async () => {
+  const begin = async (event) => {
+    event.preventDefault();
+    const given = form.take();
+    if (!given) return;
     setBusy(true);
-    setFaults([]);
     try {
-      setTask(await post("/tasks", { agent: agent.name, input: value, triggered_by: "page" }));
+      setTask(await post("/tasks", { agent: agent.name, input: given.value ?? null, triggered_by: "page" }));
     } catch (error) {
-      if (error.problems?.length) setFaults(error.problems);
-      else complain(error, "Try");
+      if (!form.refused(error, "/input")) complain(error, "Try");
     } finally {
       setBusy(false);
     }
   };
   return html`<section class="sheet try" id="try"><header><h2>Try it</h2></header><div class="body">
-    <form onSubmit=${(event) => { event.preventDefault(); if (!fault) begin(); }}>
-      <${JsonField} schema=${agent.input} value=${value} id="try-input" faults=${faults} onChange=${(given, wrong = null) => { setFault(wrong); if (!wrong) setValue(given); }} />
-      <div class="row wrap"><button type="submit" class="button main" disabled=${busy || Boolean(fault)} aria-busy=${busy || undefined}>Run it once</button>
+    <form onSubmit=${begin} noValidate>
+      <${SchemaForm} ...${form.props} />
+      <div class="row wrap"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Run it once</button>
         <span class="small muted">It runs for real: what it does outside, it does, and what it costs, it costs.</span></div>
     </form>
-    <div class="came">${task ? html`<${Outcome} key=${task.task_id} id=${task.task_id} />` : html`<p class="muted">What it gives appears here, as it comes.</p>`}</div>
+    <div class="came">${task ? html`<${Outcome} key=${task.task_id} id=${task.task_id} />`
+      : html`<p class="muted">What it gives appears here, as it comes.</p>`}</div>
   </div></section>`;
 }
 
@@ -75,10 +75,13 @@ function Outcome({ id }) {
   useEffect(() => { if (end.current) end.current.scrollTop = end.current.scrollHeight; }, [text]);
   const over = task && task.completed_at;
   return html`<p class="row wrap"><${State} state=${task?.status ?? "pending"} />
-      ${over ? html`<span class="muted">${duration(task.duration_ms)}${task.attempts > 1 ? `, ${task.attempts} attempts` : ""}${task.usage?.cost_usd ? `, ${money(task.usage.cost_usd)}` : ""}${task.usage?.output_tokens ? `, ${number(task.usage.input_tokens)} tokens in, ${number(task.usage.output_tokens)} out` : ""}</span>` : task?.started_at && html`<span class="muted"><${Lasts} since=${task.started_at} />${note && ` · ${note}`}</span>`}
-      <a class="link open" href=${`/threads/${encodeURIComponent(id)}`}>Its thread</a>
-      ${task && !over && html`<${Button} kind="small" onClick=${() => post(path`/tasks/${id}/cancel`, {}).catch((error) => complain(error, "Cancel"))}>Cancel<//>`}</p>
+      ${over ? html`<span class="muted">${duration(task.duration_ms)}${task.attempts > 1 ? `, ${task.attempts} attempts` : ""}${task.usage?.cost_usd ? `, ${money(task.usage.cost_usd)}` : ""}${task.usage?.output_tokens ? `, ${number(task.usage.input_tokens)} tokens in, ${number(task.usage.output_tokens)} out` : ""}</span>` : task?.started_at
+        && html`<span class="muted"><${Lasts} since=${task.started_at} />${note && ` · ${note}`}</span>`}
+      <span class="row open">${task && !over
+        && html`<${Button} kind="small" onClick=${() => post(path`/tasks/${id}/cancel`, {}).catch((error) => complain(error, "Cancel"))}>Cancel<//>`}
+        <a class="link" href=${`/threads/${encodeURIComponent(id)}`}>Its thread</a></span></p>
     ${task?.error && html`<p class="note wrong"><b>${task.error.kind}</b> ${task.error.message}</p>`}
     ${over && task.status === "completed" ? html`<${JsonTree} value=${task.output} name="output" height=${320} />`
-      : text && html`<pre class="stream" ref=${end} tabindex="0" aria-label="What it has said so far">${text}${!over && html`<span class="caret" aria-hidden="true"></span>`}</pre>`}`;
+      : text && html`<pre class="stream" ref=${end} tabindex="0" aria-label="What it has said so far">${text}${!over
+        && html`<span class="caret" aria-hidden="true"></span>`}</pre>`}`;
 }

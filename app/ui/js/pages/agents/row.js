@@ -14,12 +14,14 @@ export function Row({ agent, cursor }) {
     <${Mark} state=${agent.state} label=${agent.word} />
     <a class="open" href=${`/agents/${encodeURIComponent(agent.name)}`} tabindex=${cursor ? 0 : undefined} data-agent=${agent.name}>
       <span class="name cut">${agent.name} <span class="faint">v${agent.version}</span></span>
-      ${agent.rank <= 4 ? html`<span class="about cut" title=${agent.why ?? undefined}><b>${agent.word}</b>${agent.probe && html`, probed <${Ago} at=${agent.probe} />`}${agent.why && `: ${agent.why}`}</span>`
+      ${agent.rank <= 4 ? html`<span class="about cut" title=${agent.why ?? undefined}><b>${agent.word}</b>${agent.probe
+        && html`, probed <${Ago} at=${agent.probe} />`}${agent.why && `: ${agent.why}`}</span>`
         : html`<span class="about cut" title=${agent.description}>${agent.description || html`<span class="faint">no description</span>`}</span>`}
     </a>
     <span class="kind cut"><span class="tag">${agent.kind}</span>${agent.tags.map((tag) => html` <span class="tag" key=${tag}>${tag}</span>`)}</span>
     <span class="num attempts">${figures ? number(figures.count) : html`<span class="faint">0</span>`}</span>
-    <span class="num rate" data-bad=${bad || undefined}>${figures ? `${Math.floor((1 - figures.error_rate) * 1000) / 10} %` : html`<span class="faint">–</span>`}</span>
+    <span class="num rate" data-bad=${bad || undefined}>${figures ? `${Math.floor((1 - figures.error_rate) * 1000) / 10} %`
+      : html`<span class="faint">–</span>`}</span>
     ${[0, 1, 2].map((at) => html`<span class="num times" key=${at}>${times ? times[at] : html`<span class="faint">–</span>`}</span>`)}
     <span class="line">${figures && html`<${Line} name=${agent.name} />`}</span>
     <span class="num cost">${figures?.cost_usd ? money(figures.cost_usd) : html`<span class="faint">–</span>`}</span>

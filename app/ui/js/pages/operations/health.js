@@ -28,13 +28,15 @@ async function health(signal) {
 export default function Health({ query }) {
   const found = useResource(health, []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} /><${Parts} parts=${value.parts} />`}<//>
+  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} />
+    <${Parts} parts=${value.parts} />`}<//>
     <${Work} span=${query.window in SPANS ? query.window : "1h"} />`;
 }
 
 function Verdict({ health: { status, parts, durable } }) {
   const ill = Object.entries(parts).filter(([, part]) => part.status !== "ready").sort(([, one]) => (one.status === "unavailable" ? -1 : 1));
-  const words = { ready: "All is well", degraded: ill.length === 1 ? "It works, and one part needs somebody" : `It works, and ${ill.length} parts need somebody`, unavailable: "It cannot work now" }[status];
+  const words = { ready: "All is well", degraded: ill.length === 1 ? "It works, and one part needs somebody" : `It works, and ${ill.length} parts need somebody`,
+    unavailable: "It cannot work now" }[status];
   return html`<section class="verdict" data-state=${MARK[status]} role="status">
     <h2><${Mark} state=${MARK[status]} />${words}</h2>
     ${durable === false && html`<p class="muted">Nothing is kept: state is in memory and gone when the process ends.</p>`}
@@ -47,8 +49,10 @@ function Verdict({ health: { status, parts, durable } }) {
 function Parts({ parts }) {
   return html`<ul class="parts" aria-label="Parts of the service">${Object.entries(parts).map(([name, part]) => {
     const known = partOf(name);
-    const body = html`<${Mark} state=${MARK[part.status]} label=${part.status} /><span class="label">${known.label}<small>${known.is}</small></span><span class="says">${part.status === "ready" ? known.says(part) : part.detail ?? part.status}</span>`;
-    return html`<li key=${name} data-state=${MARK[part.status]}>${known.leads && known.leads !== "/operations" ? html`<a href=${known.leads}>${body}</a>` : html`<div>${body}</div>`}</li>`;
+    const body = html`<${Mark} state=${MARK[part.status]} label=${part.status} /><span class="label">${known.label}<small>${known.is}</small></span>
+      <span class="says">${part.status === "ready" ? known.says(part) : part.detail ?? part.status}</span>`;
+    return html`<li key=${name} data-state=${MARK[part.status]}>${known.leads && known.leads !== "/operations"
+      ? html`<a href=${known.leads}>${body}</a>` : html`<div>${body}</div>`}</li>`;
   })}</ul>`;
 }
 
@@ -65,7 +69,8 @@ function Work({ span }) {
   const found = useResource((signal) => work(span, signal), [span]);
   useEvery(SERIES_EVERY, found.reload, [found]);
   return html`<section class="work"><div class="head"><h2>What was done in ${SPANS[span][0]}</h2>
-      <div class="actions windows" role="group" aria-label="Over which time">${Object.entries(SPANS).map(([id, [words]]) => html`<button type="button" key=${id} aria-pressed=${id === span} aria-label=${words} onClick=${() => setQuery({ window: id })}>${id.replace("h", " h")}</button>`)}</div></div>
+      <div class="actions windows" role="group" aria-label="Over which time">${Object.entries(SPANS).map(([id, [words]]) => html`<button type="button" key=${id}
+        aria-pressed=${id === span} aria-label=${words} onClick=${() => setQuery({ window: id })}>${id.replace("h", " h")}</button>`)}</div></div>
     <${Face} of=${found}>${(series) => html`<${Charts} series=${series} />`}<//></section>`;
 }
 
@@ -73,15 +78,21 @@ const sum = (points) => points.reduce((total, point) => total + (point.value ?? 
 
 function Charts({ series }) {
   const made = useMemo(() => ({
-    executions: [{ label: "ended", points: series["workflow.count"], color: "running", bars: true }, { label: "failed", points: series["workflow.errors"], color: "failed", bars: true }],
+    executions: [{ label: "ended", points: series["workflow.count"], color: "running", bars: true }, { label: "failed", points: series["workflow.errors"],
+      color: "failed", bars: true }],
     durations: [{ label: "p95", points: series["workflow.p95_ms"], color: "running" }, { label: "p50", points: series["workflow.p50_ms"], color: "completed" }],
-    attempts: [{ label: "attempts", points: series["agent.count"], color: "running", bars: true }, { label: "failed", points: series["agent.errors"], color: "failed", bars: true }],
+    attempts: [{ label: "attempts", points: series["agent.count"], color: "running", bars: true }, { label: "failed", points: series["agent.errors"],
+      color: "failed", bars: true }],
     cost: [{ label: "cost", points: series["agent.cost_usd"], color: "running", bars: true }],
   }), [series]);
   const ended = sum(series["workflow.count"]);
   const failed = sum(series["workflow.errors"]);
   const slowest = Math.max(...series["workflow.p95_ms"].map((point) => point.value ?? 0));
-  return html`<p class="muted summary">${ended === 0 ? "No execution has ended." : html`${plural(ended, "execution")} ended, ${number(failed)} failed${slowest > 0 && html`, at their slowest 95 of 100 took up to ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} Figures come by the minute.</p>
-    <div class="charts"><${Chart} label="Executions" series=${made.executions} /><${Chart} label="How long they took" unit="ms" series=${made.durations} />
-      <${Chart} label="Attempts of agents" series=${made.attempts} /><${Chart} label="Cost" unit="usd" series=${made.cost} note="It has cost nothing that is known" /></div>`;
+  return html`<p class="muted summary">${ended === 0 ? "No execution has ended."
+    : html`${plural(ended, "execution")} ended, ${number(failed)} failed${slowest > 0
+    && html`, at their slowest 95 of 100 took up to ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} Figures come by the minute.</p>
+    <div class="charts"><${Chart} label="Executions" series=${made.executions} />
+      <${Chart} label="How long they took" unit="ms" series=${made.durations} />
+      <${Chart} label="Attempts of agents" series=${made.attempts} />
+        <${Chart} label="Cost" unit="usd" series=${made.cost} note="It has cost nothing that is known" /></div>`;
 }

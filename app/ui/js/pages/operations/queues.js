@@ -15,9 +15,12 @@ export default function Queues() {
   const found = useResource((signal) => get("/queue", { signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${(all) => html`
-    <p class="muted">${number(all.running)} ${all.running === 1 ? "thread runs" : "threads run"}, ${number(all.depth)} wait for a slot${all.oldest_wait_ms ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
-    ${all.queues.length === 0 ? html`<${Empty} title="No queues yet"><p>A queue bounds how many threads are driven at once. It is made by the first start that names it: <code>"queue": "mail"</code>.</p><//>`
-      : html`<div class="scroll"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th><th class="num">Not due yet</th><th class="num">May wait</th><th>Rate</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <p class="muted">${number(all.running)} ${all.running === 1 ? "thread runs" : "threads run"}, ${number(all.depth)} wait for a slot${all.oldest_wait_ms
+      ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
+    ${all.queues.length === 0 ? html`<${Empty} title="No queues yet">
+      <p>A queue bounds how many threads are driven at once. It is made by the first start that names it: <code>"queue": "mail"</code>.</p><//>`
+      : html`<div class="scroll"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th>
+        <th class="num">Not due yet</th><th class="num">May wait</th><th>Rate</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
         <tbody>${sorted(all.queues).map((queue) => html`<${Queue} key=${queue.name} queue=${queue} done=${found.reload} />`)}</tbody></table></div>`}`}<//>`;
 }
 
@@ -32,8 +35,12 @@ function Queue({ queue, done }) {
   const share = queue.limit ? Math.min(1, queue.running / queue.limit) : 0;
   const full = queue.limit !== null && queue.running >= queue.limit && queue.depth > 0;
   return html`<tr><td><b>${queue.name}</b>${queue.limit === 0 && html`<span class="sub wrong">held back: its limit is 0</span>`}</td>
-    <td class="nowrap"><span class="share" aria-hidden="true"><i style=${{ width: `${share * 100}%` }}></i></span>${number(queue.running)} of ${number(queue.limit)}${queue.limit_scope === "process" && html` <span class="faint">a process</span>`}</td>
-    <td class="num"><span class=${full ? "wrong" : ""}>${number(queue.depth)}</span></td><td class="num">${queue.oldest_wait_ms ? duration(queue.oldest_wait_ms) : "–"}</td><td class="num">${number(queue.delayed)}</td><td class="num">${number(queue.max_depth)}</td><td>${rate(queue.rate_limit)}</td>
+    <td class="nowrap"><span class="share" aria-hidden="true">
+      <i style=${{ width: `${share * 100}%` }}></i></span>${number(queue.running)} of ${number(queue.limit)}${queue.limit_scope === "process"
+      && html` <span class="faint">a process</span>`}</td>
+    <td class="num"><span class=${full ? "wrong" : ""}>${number(queue.depth)}</span></td>
+      <td class="num">${queue.oldest_wait_ms ? duration(queue.oldest_wait_ms) : "–"}</td><td class="num">${number(queue.delayed)}</td>
+      <td class="num">${number(queue.max_depth)}</td><td>${rate(queue.rate_limit)}</td>
     <td class="acts"><${Button} kind="small" onClick=${() => change(queue, done)}>Change…<//></td></tr>`;
 }
 
@@ -60,7 +67,8 @@ function Change({ queue, close, done }) {
     done();
   };
   const at = (pointer) => faults.find((one) => one.pointer?.startsWith(pointer))?.message;
-  const field = (id, label, hint, value, set, pointer) => html`<${Field} id=${id} label=${label} hint=${hint} fault=${at(pointer)}><input id=${id} type="number" min="0" step="1" value=${value} onInput=${(event) => set(event.target.value)} /><//>`;
+  const field = (id, label, hint, value, set, pointer) => html`<${Field} id=${id} label=${label} hint=${hint} fault=${at(pointer)}>
+    <input id=${id} type="number" min="0" step="1" value=${value} onInput=${(event) => set(event.target.value)} /><//>`;
   return html`<${Dialog} title=${`Change the queue ${queue.name}`} close=${close} submit=${submit} action="Change">
     ${field("queue-limit", "Threads driven at once", "Over all processes. Empty: the usual. 0 holds the queue back.", limit, setLimit, "/limit")}
     ${field("queue-depth", "Threads that may wait", "Further starts are refused. Empty: the usual.", depth, setDepth, "/max_depth")}

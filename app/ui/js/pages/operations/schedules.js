@@ -16,11 +16,14 @@ const OUTCOME = { started: "completed", starting: "running", buffered: "waiting"
 export default function Schedules() {
   const found = useResource((signal) => get("/schedules", { params: { limit: 200 }, signal }), []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ schedules, next_cursor: more }) => (schedules.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr><th>Schedule</th><th>When</th><th>Next</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-    <tbody>${sorted(schedules).map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more && html`<p class="muted">There are more: <code>backstitch schedules list</code> shows them.</p>`}`)}<//>`;
+  return html`<${Face} of=${found}>${({ schedules, next_cursor: more }) => (schedules.length === 0 ? html`<${First} />` : html`<div class="scroll">
+    <table><thead><tr><th>Schedule</th><th>When</th><th>Next</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <tbody>${sorted(schedules).map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more
+      && html`<p class="muted">There are more: <code>backstitch schedules list</code> shows them.</p>`}`)}<//>`;
 }
 
-const ill = (one) => one.last_firing && (["failed", "missed"].includes(one.last_firing.outcome) || ["failed", "interrupted"].includes(one.last_firing.thread_status));
+const ill = (one) => one.last_firing && (["failed", "missed"].includes(one.last_firing.outcome)
+  || ["failed", "interrupted"].includes(one.last_firing.thread_status));
 
 /** Those of which something went wrong first, then by when they fire next. */
 function sorted(schedules) {
@@ -31,16 +34,24 @@ function sorted(schedules) {
 function Row({ one, done }) {
   const last = one.last_firing;
   const paused = one.state === "paused" || one.paused;
-  return html`<tr><td><b>${one.name}</b><span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description && ` · ${one.description}`}</span></td>
+  return html`<tr><td><b>${one.name}</b>
+    <span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description
+      && ` · ${one.description}`}</span></td>
     <td><code>${one.cron ?? `every ${span(one.every_ms)}`}</code><span class="sub">${one.cron ? one.timezone : ""}</span></td>
-    <td>${paused ? html`<${State} state="paused">paused<//><span class="sub">${one.pause_reason}</span>` : one.state === "ended" ? html`<span class="faint">it has ended</span>` : html`<${Ago} at=${one.next_due_at} /><span class="sub" title=${exact(one.next_due_at)}>${clock(one.next_due_at).slice(0, -4)}</span>`}</td>
+    <td>${paused ? html`<${State} state="paused">paused<//><span class="sub">${one.pause_reason}</span>` : one.state === "ended"
+      ? html`<span class="faint">it has ended</span>` : html`<${Ago} at=${one.next_due_at} />
+      <span class="sub" title=${exact(one.next_due_at)}>${clock(one.next_due_at).slice(0, -4)}</span>`}</td>
     <td>${last ? html`<${Came} last=${last} />` : html`<span class="faint">not yet</span>`}</td>
-    <td class="acts"><${Button} kind="small" onClick=${() => run(one, done)}>Run now…<//>${paused ? html`<${Button} kind="small" onClick=${() => resume(one, done)}>Resume<//>` : html`<${Button} kind="small" onClick=${() => pause(one, done)}>Pause…<//>`}</td></tr>`;
+    <td class="acts"><${Button} kind="small" onClick=${() => run(one, done)}>Run now…<//>${paused
+      ? html`<${Button} kind="small" onClick=${() => resume(one, done)}>Resume<//>`
+      : html`<${Button} kind="small" onClick=${() => pause(one, done)}>Pause…<//>`}</td></tr>`;
 }
 
 function Came({ last }) {
   const state = last.outcome === "started" ? last.thread_status ?? "completed" : OUTCOME[last.outcome];
-  return html`<${State} state=${state}>${last.outcome === "started" ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.thread_status ?? "started"}</a>` : last.outcome}<//> <span class="faint"><${Ago} at=${last.decided_at ?? last.fire_time} /></span>
+  return html`<${State} state=${state}>${last.outcome === "started"
+    ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.thread_status ?? "started"}</a>` : last.outcome}<//> <span class="faint">
+    <${Ago} at=${last.decided_at ?? last.fire_time} /></span>
     ${(last.error || last.reason) && html`<span class="sub wrong">${last.error?.message ?? last.reason}</span>`}`;
 }
 
@@ -53,7 +64,8 @@ const act = async (one, what, body, words, done) => {
 const resume = (one, done) => act(one, "resume", {}, `${one.name} fires again.`, done).catch((error) => complain(error, "Resume"));
 
 function run(one, done) {
-  show((close) => html`<${Dialog} title=${`Run ${one.name} now?`} close=${close} action="Start 1 thread" submit=${() => act(one, "run", {}, `A thread of ${one.workflow} begins.`, done)}>
+  show((close) => html`<${Dialog} title=${`Run ${one.name} now?`} close=${close} action="Start 1 thread"
+    submit=${() => act(one, "run", {}, `A thread of ${one.workflow} begins.`, done)}>
     <p>1 thread of ${one.workflow} is started at once, with the schedule’s input. Its own times stay as they are.</p><//>`);
 }
 
@@ -63,12 +75,16 @@ function pause(one, done) {
 
 function Pause({ one, close, done }) {
   const [why, setWhy] = useState("");
-  return html`<${Dialog} title=${`Pause ${one.name}?`} close=${close} action="Pause" submit=${() => act(one, "pause", why.trim() ? { reason: why.trim() } : {}, `${one.name} is paused.`, done)}>
+  return html`<${Dialog} title=${`Pause ${one.name}?`} close=${close} action="Pause"
+    submit=${() => act(one, "pause", why.trim() ? { reason: why.trim() } : {}, `${one.name} is paused.`, done)}>
     <p>It starts nothing until it is resumed. What runs goes on.</p>
-    <${Field} id="pause-why" label="Reason"><input id="pause-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//><//>`;
+    <${Field} id="pause-why" label="Reason">
+      <input id="pause-why" type="text" maxlength="500" value=${why} onInput=${(event) => setWhy(event.target.value)} /><//><//>`;
 }
 
 function First() {
-  const line = `curl -s ${location.origin}/api/schedules -d '{"name": "morning-briefing", "cron": "0 9 * * MON-FRI", "timezone": "Europe/Vienna", "workflow": "content-strategy"}'`;
-  return html`<${Empty} title="No schedules yet"><p>A schedule starts a thread of a workflow at its times, by a cron line or every so often.</p><${CodeLine} text=${line} /><//>`;
+  const line = `curl -s ${location.origin}/api/schedules -d '{"name": "morning-briefing", "cron": "0 9 * * MON-FRI", "timezone": "Europe/Vienna",
+    "workflow": "content-strategy"}'`;
+  return html`<${Empty} title="No schedules yet"><p>A schedule starts a thread of a workflow at its times, by a cron line or every so often.</p>
+    <${CodeLine} text=${line} /><//>`;
 }

@@ -20,20 +20,31 @@ export default function Settings({ query }) {
   const found = useResource(load, []);
   const text = (query.text ?? "").toLowerCase();
   return html`<${Face} of=${found}>${({ settings, changes }) => {
-    const rows = settings.filter((one) => !text || one.name.includes(text.replaceAll(" ", "_"))).toSorted((one, other) => Number(other.source !== "default") - Number(one.source !== "default") || Number(other.reloadable) - Number(one.reloadable) || (one.name < other.name ? -1 : 1));
-    return html`<div class="row wrap"><input type="search" placeholder="name" aria-label="By name" value=${query.text ?? ""} onInput=${(event) => setQuery({ text: event.target.value })} /><span class="muted">Those that are set come first. What can be changed here takes effect at once, in all processes; the rest takes a restart.</span></div>
-      <div class="scroll"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-        <tbody>${rows.map((one) => html`<tr key=${one.name}><td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.value)}</td><td>${one.source === "default" ? html`<span class="faint">default</span>` : FROM[one.source] ?? one.source}</td>
-          <td class="acts">${one.reloadable && html`<${Button} kind="small" onClick=${() => change(one, found.reload)}>Change…<//>`}</td></tr>`)}</tbody></table></div>
+    const rows = settings.filter((one) => !text
+      || one.name.includes(text.replaceAll(" ", "_"))).toSorted((one, other) => Number(other.source !== "default") - Number(one.source !== "default")
+      || Number(other.reloadable) - Number(one.reloadable) || (one.name < other.name ? -1 : 1));
+    return html`<div class="row wrap">
+      <input type="search" placeholder="name" aria-label="By name" value=${query.text ?? ""} onInput=${(event) => setQuery({ text: event.target.value })} />
+      <span class="muted">Those that are set come first. What can be changed here takes effect at once, in all processes; the rest takes a restart.</span></div>
+      <div class="scroll"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th>
+        <span class="visually-hidden">Actions</span></th></tr></thead>
+        <tbody>${rows.map((one) => html`<tr key=${one.name}><td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.value)}</td>
+          <td>${one.source === "default" ? html`<span class="faint">default</span>` : FROM[one.source] ?? one.source}</td>
+          <td class="acts">${one.reloadable
+            && html`<${Button} kind="small" onClick=${() => change(one, found.reload)}>Change…<//>`}</td></tr>`)}</tbody></table></div>
       <${Changes} changes=${changes} />`;
   }}<//>`;
 }
 
-const shown = (value) => (value === null || value === undefined ? html`<span class="faint">none</span>` : typeof value === "string" ? value : stringify(value));
+const shown = (value) => (value === null || value === undefined
+  ? html`<span class="faint">none</span>` : typeof value === "string" ? value : stringify(value));
 
 function Changes({ changes }) {
   if (!changes.length) return null;
-  return html`<section><h2>Last changes</h2><div class="scroll"><table><thead><tr><th>When</th><th>Setting</th><th>From</th><th>To</th><th>By</th></tr></thead><tbody>${changes.map((one) => html`<tr key=${one.id}><td><${Ago} at=${one.at} /></td><td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.old)}</td><td class="mono">${shown(one.new)}</td><td>${one.by ?? FROM[one.source] ?? one.source}</td></tr>`)}</tbody></table></div></section>`;
+  return html`<section><h2>Last changes</h2><div class="scroll"><table><thead><tr><th>When</th><th>Setting</th><th>From</th><th>To</th>
+    <th>By</th></tr></thead><tbody>${changes.map((one) => html`<tr key=${one.id}><td><${Ago} at=${one.at} /></td>
+    <td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.old)}</td><td class="mono">${shown(one.new)}</td>
+    <td>${one.by ?? FROM[one.source] ?? one.source}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function change(one, done) {
@@ -61,9 +72,13 @@ function Change({ one, close, done }) {
   const back = async () => {
     await send("DELETE", path`/config/${one.name}`).then(() => { say(`${one.name.toUpperCase()} is as the environment, the file or the default says.`); done(); close(); }, (error) => setFault(error.detail));
   };
-  return html`<${Dialog} title=${`Change ${one.name.toUpperCase()}`} close=${close} submit=${submit} action="Change" disabled=${text === before} beside=${one.source === "api" && html`<${Button} onClick=${back}>Take it back<//>`}>
-    <${Field} id="setting" label="Value" fault=${fault} hint=${wordy ? null : "Empty takes a value away that may be missing."}><input id="setting" type="text" class="mono" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} /><//>
-    <p class="muted">${text === before ? html`It is <code>${before || "none"}</code> now.` : html`From <code>${before || "none"}</code> to <code>${text || "none"}</code>, at once, in every process on this database, and over restarts. It goes before the environment and the file.`}</p><//>`;
+  return html`<${Dialog} title=${`Change ${one.name.toUpperCase()}`} close=${close} submit=${submit} action="Change" disabled=${text === before}
+    beside=${one.source === "api"
+    && html`<${Button} onClick=${back}>Take it back<//>`}>
+    <${Field} id="setting" label="Value" fault=${fault} hint=${wordy ? null : "Empty takes a value away that may be missing."}>
+      <input id="setting" type="text" class="mono" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} /><//>
+    <p class="muted">${text === before ? html`It is <code>${before || "none"}</code> now.`
+      : html`From <code>${before || "none"}</code> to <code>${text || "none"}</code>, at once, in every process on this database, and over restarts. It goes before the environment and the file.`}</p><//>`;
 }
 
 function valueOf(text, wordy) {

@@ -23,16 +23,24 @@ async function load(signal) {
 export default function Triggers() {
   const found = useResource(load, []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ triggers, more }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr><th>Trigger</th><th>Messages of</th><th>If</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-    <tbody>${triggers.map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more && html`<p class="muted">There are more: <code>GET /api/triggers</code> has them all.</p>`}`)}<//>`;
+  return html`<${Face} of=${found}>${({ triggers, more }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr>
+    <th>Trigger</th><th>Messages of</th><th>If</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <tbody>${triggers.map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more
+      && html`<p class="muted">There are more: <code>GET /api/triggers</code> has them all.</p>`}`)}<//>`;
 }
 
 function Row({ one, done }) {
   const { last } = one;
-  return html`<tr><td><b>${one.name}</b><span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description && ` · ${one.description}`}</span></td>
+  return html`<tr><td><b>${one.name}</b>
+    <span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description
+      && ` · ${one.description}`}</span></td>
     <td><code>${one.topic}</code></td><td>${one.condition ? html`<code>${one.condition}</code>` : html`<span class="faint">always</span>`}</td>
-    <td>${!one.enabled ? html`<${State} state="paused">off<//>` : last ? html`<${State} state=${OUTCOME[last.outcome] ?? "pending"}>${last.thread_id ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.outcome}</a>` : last.outcome}<//> <span class="faint"><${Ago} at=${last.at} /></span>${last.error && html`<span class="sub wrong">${last.error.message ?? last.error.code}</span>`}` : html`<span class="faint">nothing yet</span>`}</td>
-    <td class="acts"><${Button} kind="small" onClick=${() => show((close) => html`<${Test} one=${one} close=${close} />`)}>Test…<//><${Button} kind="small" onClick=${() => turn(one, done)}>${one.enabled ? "Turn off…" : "Turn on"}<//></td></tr>`;
+    <td>${!one.enabled ? html`<${State} state="paused">off<//>` : last ? html`<${State} state=${OUTCOME[last.outcome] ?? "pending"}>${last.thread_id
+      ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.outcome}</a>` : last.outcome}<//> <span class="faint">
+      <${Ago} at=${last.at} /></span>${last.error && html`<span class="sub wrong">${last.error.message ?? last.error.code}</span>`}`
+      : html`<span class="faint">nothing yet</span>`}</td>
+    <td class="acts"><${Button} kind="small" onClick=${() => show((close) => html`<${Test} one=${one} close=${close} />`)}>Test…<//>
+      <${Button} kind="small" onClick=${() => turn(one, done)}>${one.enabled ? "Turn off…" : "Turn on"}<//></td></tr>`;
 }
 
 function turn(one, done) {
@@ -42,7 +50,8 @@ function turn(one, done) {
     done();
   };
   if (!one.enabled) return void run().catch((error) => complain(error, "Turn on"));
-  confirm({ title: `Turn ${one.name} off?`, text: "It acts on no message until it is turned on again; messages that come meanwhile start nothing, also not later.", action: "Turn off", kind: "danger main", run });
+  confirm({ title: `Turn ${one.name} off?`, text: "It acts on no message until it is turned on again; messages that come meanwhile start nothing, also not later.",
+    action: "Turn off", kind: "danger main", run });
 }
 
 function Test({ one, close }) {
@@ -57,12 +66,18 @@ function Test({ one, close }) {
   };
   return html`<${Dialog} title=${`What would ${one.name} make of a message?`} close=${close} submit=${submit} action="Test" wide>
     <p class="muted">Nothing is started. The message is of the topic <code>${one.topic}</code>.</p>
-    <textarea class="mono document" rows="7" aria-label="The data of the message, as JSON" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)}></textarea>
+    <textarea class="mono document" rows="7" aria-label="The data of the message, as JSON" value=${text} spellcheck=${false}
+      onInput=${(event) => setText(event.target.value)}></textarea>
     ${fault && html`<p class="faults" role="alert">${fault}</p>`}
-    ${came && html`<p role="status"><${State} state=${came.starts ? "completed" : came.problems.length ? "failed" : "skipped"}>${came.starts ? `It would start ${one.workflow}.` : came.problems.length ? "It would fail." : "It would start nothing."}<//></p><${JsonTree} value=${came} name="test" height=${220} />`}<//>`;
+    ${came && html`<p role="status">
+      <${State} state=${came.starts ? "completed" : came.problems.length ? "failed" : "skipped"}>${came.starts
+        ? `It would start ${one.workflow}.` : came.problems.length ? "It would fail." : "It would start nothing."}<//></p>
+      <${JsonTree} value=${came} name="test" height=${220} />`}<//>`;
 }
 
 function First() {
-  const line = `curl -s ${location.origin}/api/triggers -d '{"name": "check-large-orders", "topic": "orders.created", "condition": "message.data.total > 100", "workflow": "check-order"}'`;
-  return html`<${Empty} title="No triggers yet"><p>A trigger starts a workflow when a message of its topic comes and its condition holds.</p><${CodeLine} text=${line} /><//>`;
+  const line = `curl -s ${location.origin}/api/triggers -d '{"name": "check-large-orders", "topic": "orders.created", "condition": "message.data.total > 100",
+    "workflow": "check-order"}'`;
+  return html`<${Empty} title="No triggers yet"><p>A trigger starts a workflow when a message of its topic comes and its condition holds.</p>
+    <${CodeLine} text=${line} /><//>`;
 }

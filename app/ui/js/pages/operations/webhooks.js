@@ -17,17 +17,23 @@ const rank = (one) => (!one.enabled && one.disabled_reason ? 0 : one.failing_sin
 export default function Webhooks() {
   const found = useResource((signal) => get("/webhooks", { params: { limit: 100 }, signal }), []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ webhooks }) => (webhooks.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr><th>Endpoint</th><th>Is told of</th><th>Stands</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-    <tbody>${webhooks.toSorted((one, other) => rank(one) - rank(other)).map((one) => html`<${Row} key=${one.id} one=${one} done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
+  return html`<${Face} of=${found}>${({ webhooks }) => (webhooks.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr>
+    <th>Endpoint</th><th>Is told of</th><th>Stands</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <tbody>${webhooks.toSorted((one, other) => rank(one) - rank(other)).map((one) => html`<${Row} key=${one.id} one=${one}
+      done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
 }
 
 function Row({ one, done }) {
   const [state, word] = [["failed", "disabled"], ["failed", "fails"], ["completed", "works"], ["paused", "off"]][rank(one)];
   const topics = one.topics.map((topic) => topic.replace(/^workflow\./, "").replace(/\.>$/, ""));
   return html`<tr><td><b>${one.url}</b><span class="sub">${one.description}</span></td>
-    <td><span title=${one.topics.join("\n")}>${topics.slice(0, 3).join(", ")}${topics.length > 3 ? ` and ${topics.length - 3} more` : ""}</span><span class="sub">${one.workflows.length ? `of ${one.workflows.join(", ")}` : "of all workflows"}</span></td>
-    <td><${State} state=${state}>${word}<//>${one.failing_since && html` <span class="faint">since <${Ago} at=${one.failing_since} /></span>`}${one.disabled_reason && html`<span class="sub wrong">${one.disabled_reason}</span>`}</td>
-    <td class="acts"><${Button} kind="small" onClick=${() => show((close) => html`<${Deliveries} one=${one} close=${close} />`)}>Deliveries<//><${Button} kind="small" onClick=${() => test(one, done)}>Test<//>
+    <td><span title=${one.topics.join("\n")}>${topics.slice(0, 3).join(", ")}${topics.length > 3 ? ` and ${topics.length - 3} more` : ""}</span>
+      <span class="sub">${one.workflows.length ? `of ${one.workflows.join(", ")}` : "of all workflows"}</span></td>
+    <td><${State} state=${state}>${word}<//>${one.failing_since
+      && html` <span class="faint">since <${Ago} at=${one.failing_since} /></span>`}${one.disabled_reason
+      && html`<span class="sub wrong">${one.disabled_reason}</span>`}</td>
+    <td class="acts"><${Button} kind="small" onClick=${() => show((close) => html`<${Deliveries} one=${one} close=${close} />`)}>Deliveries<//>
+      <${Button} kind="small" onClick=${() => test(one, done)}>Test<//>
       ${one.enabled && html`<${Button} kind="small" onClick=${() => show((close) => html`<${Recover} one=${one} close=${close} done=${done} />`)}>Recover…<//>`}
       <${Button} kind="small" onClick=${() => turn(one, done)}>${one.enabled ? "Turn off…" : "Enable"}<//></td></tr>`;
 }
@@ -51,7 +57,8 @@ function turn(one, done) {
     done();
   };
   if (!one.enabled) return void run().catch((error) => complain(error, "Enable"));
-  confirm({ title: "Turn this endpoint off?", text: `${one.url} is told of nothing until it is enabled again; what waits for it stays.`, action: "Turn off", kind: "danger main", run });
+  confirm({ title: "Turn this endpoint off?", text: `${one.url} is told of nothing until it is enabled again; what waits for it stays.`, action: "Turn off",
+    kind: "danger main", run });
 }
 
 const SPANS = { 1: "the last hour", 24: "the last day", 168: "the last week" };
@@ -59,25 +66,38 @@ const SPANS = { 1: "the last hour", 24: "the last day", 168: "the last week" };
 function Recover({ one, close, done }) {
   const [hours, setHours] = useState("24");
   const run = async () => {
-    const told = await post(path`/webhooks/${one.id}/recover`, { since: new Date(Date.now() - Number(hours) * 3_600_000).toISOString() });
-    const count = told.deliveries ?? told.count ?? told.recovered;
-    say(typeof count === "number" ? `${plural(count, "delivery", "deliveries")} will be sent again.` : "What has failed is sent again.");
+    const since = new Date(Date.now() - Number(hours) * 3_600_000).toISOString();
+    const { recovered } = await post(path`/webhooks/${one.id}/recover`, { since });
+    say(recovered ? `${plural(recovered, "delivery", "deliveries")} will be sent again.` : "Nothing has failed in that time.");
     done();
   };
-  return html`<${Dialog} title="Send again what has failed?" close=${close} submit=${run} action="Send again"><p>All that has failed for ${one.url} is sent again, in its order, with the same ids: a receiver that keeps them knows what it has had.</p>
-    <${Field} id="recover-since" label="Messages of"><select id="recover-since" value=${hours} onChange=${(event) => setHours(event.target.value)}>${Object.entries(SPANS).map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select><//><//>`;
+  return html`<${Dialog} title="Send again what has failed?" close=${close} submit=${run} action="Send again">
+    <p>All that has failed for ${one.url} is sent again, in its order, with the same ids: a receiver that keeps them knows what it has had.</p>
+    <${Field} id="recover-since" label="Messages of">
+      <select id="recover-since" value=${hours} onChange=${(event) => setHours(event.target.value)}>${Object.entries(SPANS).map(([value, words]) => html`<option
+        key=${value} value=${value}>${words}</option>`)}</select><//><//>`;
 }
 
 function Deliveries({ one, close }) {
   const found = useResource((signal) => get(path`/webhooks/${one.id}/deliveries`, { params: { limit: 50 }, signal }), [one.id]);
   const again = (delivery) => post(path`/webhooks/deliveries/${delivery.id}/redeliver`, {}).then(() => { say("It is sent again."); found.reload(); }, (error) => complain(error, "Send again"));
-  return html`<${Dialog} title=${`Last deliveries to ${one.url}`} close=${close} wide><${Face} of=${found}>${({ deliveries }) => (deliveries.length === 0 ? html`<p class="muted">Nothing was sent yet.</p>` : html`<table><thead><tr><th>Message</th><th>State</th><th>Last try</th><th></th></tr></thead>
-    <tbody>${deliveries.map((each) => { const last = each.tries.at(-1); return html`<tr key=${each.id}><td>${each.topic.replace(/^workflow\./, "")}<span class="sub">${clock(each.at).slice(0, -4)}${each.thread_id && html` · <a class="link" href=${`/threads/${encodeURIComponent(each.thread_id)}`}>thread</a>`}</span></td>
-      <td><${State} state=${STATE[each.status] ?? "pending"}>${each.status}<//><span class="sub">${plural(each.attempts, "try", "tries")}${each.next_attempt_at && html`, next <${Ago} at=${each.next_attempt_at} />`}</span></td>
-      <td class="tries">${last ? last.error ?? `status ${last.status_code} in ${duration(last.duration_ms)}` : "–"}</td><td class="acts">${each.status !== "pending" && html`<${Button} kind="small" onClick=${() => again(each)}>Send again<//>`}</td></tr>`; })}</tbody></table>`)}<//><//>`;
+  return html`<${Dialog} title=${`Last deliveries to ${one.url}`} close=${close} wide>
+    <${Face} of=${found}>${({ deliveries }) => (deliveries.length === 0 ? html`<p class="muted">Nothing was sent yet.</p>` : html`<table><thead><tr>
+    <th>Message</th><th>State</th><th>Last try</th><th></th></tr></thead>
+    <tbody>${deliveries.map((each) => { const last = each.tries.at(-1); return html`<tr key=${each.id}>
+      <td>${each.topic.replace(/^workflow\./, "")}<span class="sub">${clock(each.at).slice(0, -4)}${each.thread_id
+      && html` · <a class="link" href=${`/threads/${encodeURIComponent(each.thread_id)}`}>thread</a>`}</span></td>
+      <td><${State} state=${STATE[each.status] ?? "pending"}>${each.status}<//>
+        <span class="sub">${plural(each.attempts, "try", "tries")}${each.next_attempt_at
+        && html`, next <${Ago} at=${each.next_attempt_at} />`}</span></td>
+      <td class="tries">${last ? last.error ?? `status ${last.status_code} in ${duration(last.duration_ms)}` : "–"}</td>
+        <td class="acts">${each.status !== "pending"
+        && html`<${Button} kind="small" onClick=${() => again(each)}>Send again<//>`}</td></tr>`; })}</tbody></table>`)}<//><//>`;
 }
 
 function First() {
   const line = `curl -s ${location.origin}/api/webhooks -d '{"url": "https://hooks.example.com/backstitch"}'`;
-  return html`<${Empty} title="No webhooks yet"><p>A webhook is told of events by a signed POST: ends of threads and questions of gates, unless you say otherwise.</p><${CodeLine} text=${line} /><//>`;
+  return html`<${Empty} title="No webhooks yet">
+    <p>A webhook is told of events by a signed POST: ends of threads and questions of gates, unless you say otherwise.</p>
+    <${CodeLine} text=${line} /><//>`;
 }

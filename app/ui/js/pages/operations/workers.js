@@ -14,12 +14,17 @@ export default function Workers() {
   const found = useResource((signal) => get("/workers", { signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ workers, lease_ms: lease }) => html`<${Verdict} workers=${workers} lease=${lease} />
-    <div class="scroll"><table><thead><tr><th>Process</th><th>Stands</th><th>Lease renewed</th><th>Threads</th><th>Queues</th><th>Started</th></tr></thead>
-      <tbody>${workers.map((one) => html`<tr key=${one.id}><td><b>${one.host}</b>, process ${one.pid}${one.this && html` <span class="tag">this one</span>`}<span class="sub mono" title=${one.id}>${shortId(one.id)}</span></td>
+    <div class="scroll"><table><thead><tr><th>Process</th><th>Stands</th><th>Lease renewed</th><th>Threads</th><th>Queues</th>
+      <th>Started</th></tr></thead>
+      <tbody>${workers.map((one) => html`<tr key=${one.id}><td><b>${one.host}</b>, process ${one.pid}${one.this
+        && html` <span class="tag">this one</span>`}<span class="sub mono" title=${one.id}>${shortId(one.id)}</span></td>
         <td><${State} state=${one.alive ? "completed" : "failed"}>${one.alive ? "alive" : "lease run out"}<//></td>
-        <td class="nowrap"><span class="share" aria-hidden="true"><i style=${{ width: `${Math.min(100, (one.age_ms / lease) * 100)}%` }}></i></span>${duration(one.age_ms)} ago</td>
-        <td>${number(one.threads)}${one.slots !== null && one.slots !== undefined && html` of ${number(one.slots)} <span class="faint">slots</span>`}</td>
-        <td>${Object.entries(one.queues ?? {}).map(([name, count]) => `${name} ${number(count)}`).join(", ") || "–"}</td><td><${Ago} at=${one.started_at} /></td></tr>`)}</tbody></table></div>`}<//>`;
+        <td class="nowrap"><span class="share" aria-hidden="true">
+          <i style=${{ width: `${Math.min(100, (one.age_ms / lease) * 100)}%` }}></i></span>${duration(one.age_ms)} ago</td>
+        <td>${number(one.threads)}${one.slots !== null && one.slots !== undefined
+          && html` of ${number(one.slots)} <span class="faint">slots</span>`}</td>
+        <td>${Object.entries(one.queues ?? {}).map(([name, count]) => `${name} ${number(count)}`).join(", ") || "–"}</td><td>
+          <${Ago} at=${one.started_at} /></td></tr>`)}</tbody></table></div>`}<//>`;
 }
 
 function Verdict({ workers, lease }) {

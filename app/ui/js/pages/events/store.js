@@ -1,0 +1,184 @@
+// The durable events of all threads, the newest first: a page to begin with, then from its cursor on whenever the feed tells that
+// something has come. The cursor is the truth: nothing is lost and nothing comes twice, over breaks, restarts and hidden pages too.
+import { batch, signal } from "../../lib/html.js";
+import { get } from "../../lib/api.js";
+import { listen } from "../../lib/feed.js";
+import { stringify } from "../../lib/json.js";
+import { throttled } from "../../lib/throttle.js";
+import { gistOf } from "./names.js";
+
+const PAGE = 200;
+const AT_ONCE = 1000;
+const PACE = 400;
+const GIST = 200; // characters
+const KEPT = 20_000; // events in memory, the newest
+const WEIGHT = 48_000_000; // characters of their data
+const BEHIND = 20; // pages of news after which it begins anew with the newest
+const PATIENCE = 10; // pages looked through for one that matches
+
+/** `filters` as in GET /api/events, and `text`, which is looked for here. */
+export function eventList({ text, ...filters }) {
+  const rows = signal([]);
+  const held = signal([]); // what came while the reader was further down, or had paused the flow
+  const problem = signal(null);
+  const loading = signal(true);
+  const more = signal(true);
+  const paused = signal(false);
+  const looked = signal(null); // how far back was looked
+  const known = new Set();
+  const wanted = text ? text.toLowerCase() : null;
+  let older = null; // cursor of the next page downwards
+  let present = null; // cursor of what comes
+  let atTop = true;
+  let busy = false;
+  let following = false;
+  let again = false;
+  let stopped = false;
+  let turn = 0; // each beginning anew makes what is still on its way void
+
+  const ask = (params) => get("/events", { params: { ...filters, ...params } });
+
+  /** Those that are new, as rows; data is kept as text, which takes half the room. */
+  function taken(events) {
+    const made = [];
+    for (const { data, ...event } of events) {
+      const key = `${event.thread_id}:${event.seq}`;
+      if (known.has(key)) continue;
+      const row = { ...event, key, text: stringify(data), gist: gistOf(data).slice(0, GIST) };
+      if (wanted && !matches(row, wanted)) continue;
+      known.add(key);
+      made.push(row);
+    }
+    return made;
+  }
+
+  function keep(list) {
+    let weight = 0;
+    let end = 0;
+    while (end < list.length && end < KEPT && (weight += list[end].text.length) < WEIGHT) end += 1;
+    if (end === list.length) return list;
+    for (const row of list.slice(end)) known.delete(row.key);
+    more.value = false; // what is older would only be dropped again
+    return list.slice(0, end);
+  }
+
+  async function begin() {
+    const mine = (turn += 1);
+    busy = true;
+    loading.value = true;
+    try {
+      const found = await ask({ order: "desc", limit: PAGE });
+      if (stopped || turn !== mine) return;
+      known.clear();
+      present = found.cursor;
+      older = found.next_cursor;
+      batch(() => {
+        rows.value = taken(found.events);
+        held.value = [];
+        more.value = older !== null;
+        looked.value = found.events.at(-1)?.at ?? null;
+        problem.value = null;
+      });
+    } catch (error) {
+      problem.value = error;
+    } finally {
+      busy = false;
+      loading.value = false;
+    }
+    if (rows.peek().length < PAGE / 4) load();
+    news();
+  }
+
+  async function load() {
+    if (busy || stopped || !older || !more.peek()) return;
+    const mine = turn;
+    busy = true;
+    loading.value = true;
+    try {
+      for (let tries = 0, found = 0; tries < PATIENCE && found < PAGE / 4 && older && !stopped; tries += 1) {
+        const page = await ask({ order: "desc", limit: wanted ? AT_ONCE : PAGE, cursor: older });
+        if (turn !== mine) return;
+        older = page.next_cursor;
+        const made = taken(page.events);
+        found += made.length;
+        batch(() => {
+          more.value = older !== null;
+          if (page.events.length) looked.value = page.events.at(-1).at;
+          if (made.length) rows.value = keep([...rows.peek(), ...made]);
+        });
+      }
+    } catch (error) {
+      problem.value = error;
+    } finally {
+      busy = false;
+      loading.value = false;
+    }
+  }
+
+  /** All that has come since the cursor; one asks at a time. */
+  async function follow() {
+    if (following || stopped || present === null) {
+      again = true;
+      return;
+    }
+    const mine = turn;
+    following = true;
+    again = false;
+    try {
+      for (let pages = 0; !stopped; pages += 1) {
+        if (pages === BEHIND) return void begin();
+        const page = await ask({ order: "asc", limit: AT_ONCE, cursor: present });
+        if (stopped || turn !== mine) return;
+        present = page.next_cursor ?? page.cursor ?? present;
+        put(taken(page.events).reverse());
+        if (page.next_cursor === null) break;
+      }
+    } catch { /* the cursor stays, and the feed tells when the service is back */ } finally {
+      following = false;
+    }
+    if (again) news();
+  }
+
+  function put(made) {
+    if (!made.length) return;
+    if (atTop && !paused.peek()) rows.value = keep([...made, ...held.peek(), ...rows.peek()]);
+    else {
+      const all = [...made, ...held.peek()];
+      for (const row of all.slice(KEPT)) known.delete(row.key);
+      held.value = all.slice(0, KEPT);
+    }
+  }
+
+  const news = throttled(follow, PACE);
+  const end = listen({ onEvents: news, onOpen: news });
+  begin();
+
+  return {
+    rows, held, problem, loading, more, paused, looked, load, begin,
+    top(is) {
+      atTop = is;
+      if (is && !paused.peek()) this.show();
+    },
+    show() {
+      if (!held.peek().length) return;
+      batch(() => {
+        rows.value = keep([...held.peek(), ...rows.peek()]);
+        held.value = [];
+      });
+    },
+    pause(is) {
+      paused.value = is;
+      if (!is && atTop) this.show();
+    },
+    stop() {
+      stopped = true;
+      end();
+      news.stop();
+    },
+  };
+}
+
+function matches(row, wanted) {
+  return row.text.toLowerCase().includes(wanted) || row.event.includes(wanted) || row.thread_id.toLowerCase().includes(wanted)
+    || (row.step_id ?? "").toLowerCase().includes(wanted);
+}
