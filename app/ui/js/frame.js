@@ -35,8 +35,8 @@ export function Frame({ page, children }) {
   const main = useRef(null);
   return html`<div class="frame">
     <a class="skip" href="#page" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the page</a>
-    <a class="brand" href="/threads" aria-label="Backstitch"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 16h7m12 0h7" /><path d="M10 16c0-9 12-9 12 0s-12 9-12 0" /></svg><span>Backstitch</span></a>
-    <header class="bar"><${Search} /><span class="space"></span><${Live} /><${Theme} /></header>
+    <header class="top"><a class="brand" href="/threads" aria-label="Backstitch"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 16h7m12 0h7" /><path d="M10 16c0-9 12-9 12 0s-12 9-12 0" /></svg><span>Backstitch</span></a>
+      <div class="bar"><${Search} /><span class="space"></span><${Live} /><${Theme} /></div></header>
     <div class="rail"><nav aria-label="Pages">${NAV.map((one) => html`<a key=${one.page} href=${`/${one.page}`} aria-current=${page === one.page ? "page" : undefined}>
       <${Icon} name=${one.page} />${one.label}<${Count} page=${one.page} /></a>`)}</nav></div>
     <main class="page" id="page" tabindex="-1" ref=${main}>${children}</main>

@@ -66,9 +66,9 @@ const SPANS = { 1: "the last hour", 24: "the last day", 168: "the last week" };
 function Recover({ one, close, done }) {
   const [hours, setHours] = useState("24");
   const run = async () => {
-    const told = await post(path`/webhooks/${one.id}/recover`, { since: new Date(Date.now() - Number(hours) * 3_600_000).toISOString() });
-    const count = told.deliveries ?? told.count ?? told.recovered;
-    say(typeof count === "number" ? `${plural(count, "delivery", "deliveries")} will be sent again.` : "What has failed is sent again.");
+    const since = new Date(Date.now() - Number(hours) * 3_600_000).toISOString();
+    const { recovered } = await post(path`/webhooks/${one.id}/recover`, { since });
+    say(recovered ? `${plural(recovered, "delivery", "deliveries")} will be sent again.` : "Nothing has failed in that time.");
     done();
   };
   return html`<${Dialog} title="Send again what has failed?" close=${close} submit=${run} action="Send again">
