@@ -64,8 +64,8 @@ export function useView(size, onMove) {
       const [x, y] = middle(k);
       const { down, nodes } = size();
       // Where it is wider than the window its beginning is seen: the left end, or what is above all else.
-      const start = down && x < EDGE ? seen().width / 2 - (nodes[0].x + 88) * k : x;
-      set(down && x < EDGE ? start : Math.max(x, EDGE), Math.max(y, EDGE), k, false);
+      const start = down && x < EDGE / 2 ? seen().width / 2 - (nodes[0].x + 88) * k : x;
+      set(down && x < EDGE / 2 ? start : Math.max(x, EDGE / 2), Math.max(y, EDGE / 2), k, false);
     };
     /** Move so that this box is seen. */
     const show = (at, width, height) => {
