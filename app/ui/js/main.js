@@ -2,6 +2,7 @@
 import { html, render, signal, useEffect } from "./lib/html.js";
 import { listen, startFeed } from "./lib/feed.js";
 import { startKeys } from "./lib/keys.js";
+import { own } from "./lib/own.js";
 import { place, startRouting } from "./lib/route.js";
 import { Empty, Loading, Wrong } from "./kit/faces.js";
 import { Frame } from "./frame.js";
@@ -46,8 +47,8 @@ const PART_OF = { start: "workflows", compare: "threads" };
 
 function App() {
   const [first = "threads", ...rest] = place.value.parts;
-  const name = (rest.length && SINGLE[first]) || first;
-  return html`<${Frame} page=${PART_OF[first] ?? first}><${Page} name=${name} key=${rest.length ? `${name}/${rest[0]}` : name} /><//>`;
+  const name = (rest.length && own(SINGLE, first)) || first;
+  return html`<${Frame} page=${own(PART_OF, first) ?? first}><${Page} name=${name} key=${rest.length ? `${name}/${rest[0]}` : name} /><//>`;
 }
 
 startRouting();
