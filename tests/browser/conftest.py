@@ -126,7 +126,7 @@ class Window:
             "ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text
         ):
             return
-        if self.refused and "status of 422" in message.text:
+        if self.refused and ("status of 422" in message.text or "status of 404" in message.text):
             return
         self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 

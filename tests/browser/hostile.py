@@ -162,7 +162,7 @@ class World:
         return self.service.start_thread("hostile", given, triggered_by=text("triggered-by"))
 
     def _agents(self) -> None:
-        for name in ("hostile-off", "hostile-open"):
+        for name in ("hostile-off", "hostile-open", "hostile-well"):
             document = {"name": name, "kind": "python", "config": {"function": "collect"}, "input": SCHEMA}
             self._post("/api/agents", {**document, "description": text("agent-description"), "tags": [text("tag")[:60]]}, f"/api/agents/{name}")
         self._post("/api/agents/hostile-off/disable", {"reason": text("disabled-reason")})

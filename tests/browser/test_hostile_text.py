@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -24,7 +25,7 @@ VIEWS: Final = {
     "threads": ("/threads?workflow=hostile", []),
     "failed in the list": ("/threads?workflow=hostile-failing", []),
     "questions": ("/threads?questions=open", []),
-    "about": ("/threads/{over}?tab=about", []),
+    "about": ("/threads/{waiting}?tab=about", []),
     "output": ("/threads/{over}?tab=output", []),
     "raw output": ("/threads/{over}?tab=output", [".panel >> text=Raw"]),
     "versions": ("/threads/{over}?v=1&w=4", []),
@@ -83,11 +84,12 @@ FIELDS: Final = {
     "webhooks": ["webhook-description"],
 }
 HELD: Final = {
-    "start": {"input-default": text("input-default"), "input-example": text("input-example")[:59]},
-    "gate": {"form-default": text("form-default"), "form-example": text("form-example")[:59]},
-    "editor": {"the document": text("gate-title")},
+    "start": {"input-title": text("input-default")},
+    "gate": {"form-title": text("form-default")},
+    "editor": {"Workflow document": text("gate-title")},
 }
-"""What stands in fields that are filled in, or as the example in an empty one."""
+"""What stands in the fields of a label; by their titles, where those are hostile too."""
+EXAMPLES: Final = {"start": ["input-example"], "gate": ["form-example"]}
 PIECES: Final = {
     "start": {"input-enum": text("input-enum")[:59]},
     "gate": {"form-enum": text("form-enum")[:59]},
@@ -198,13 +200,18 @@ async def test_a_short_field_is_shown_as_the_text_that_it_is(gallery: Gallery, v
     await harmless(page, view)
 
 
-@pytest.mark.parametrize(("view", "field"), each(HELD))
-async def test_a_field_to_be_filled_in_holds_the_text_that_was_given(gallery: Gallery, view: str, field: str) -> None:
+@pytest.mark.parametrize(("view", "label"), each(HELD))
+async def test_a_field_to_be_filled_in_holds_the_text_that_was_given(gallery: Gallery, view: str, label: str) -> None:
     page = await gallery.show(view)
-    wanted = HELD[view][field]
-    script = '() => [...document.querySelectorAll("input, textarea")].flatMap((one) => [one.value, one.placeholder])'
-    await expect(page.locator("main input, main textarea").first).to_be_visible()
-    assert any(wanted in one for one in await page.evaluate(script))
+    field = page.get_by_label(text(label) if label.endswith("-title") else label)
+    await expect(field).to_have_value(re.compile(f".*{re.escape(HELD[view][label])}.*", re.DOTALL))
+    await harmless(page, view)
+
+
+@pytest.mark.parametrize(("view", "field"), each(EXAMPLES))
+async def test_an_example_is_shown_as_the_text_that_it_is(gallery: Gallery, view: str, field: str) -> None:
+    page = await gallery.show(view)
+    await expect(page.get_by_placeholder(text(field)[:59], exact=True)).to_be_visible()
     await harmless(page, view)
 
 
@@ -230,6 +237,85 @@ async def test_a_word_without_end_makes_no_page_wider_than_a_phone(gallery: Gall
         await harmless(page, f"{view} on a phone")
     finally:
         await page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_name_that_every_object_has_is_a_name_like_others(gallery: Gallery, name: str) -> None:
+    page = await gallery.show("output")
+    await expect(page.get_by_role("treeitem").filter(has_text=f'{name}"own {name}"')).to_be_visible()
+    box = page.locator(f'.graph-box[data-step="{name}"]')
+    await expect(box).to_have_attribute("data-state", "completed")
+    page = await gallery.show("workflow")
+    await expect(box).to_have_attribute("aria-label", re.compile(f"^{name}, python collect"))
+    await expect(page.locator("main")).not_to_contain_text("native code")
+    await harmless(page, name)
+
+
+async def test_a_form_has_fields_of_such_names(gallery: Gallery) -> None:
+    page = await gallery.show("start")
+    for name in NAMES:
+        await page.get_by_label(f"The {name}").fill(f"given {name}")
+    said = await page.locator(".same pre").inner_text()
+    for name in NAMES:
+        assert f'"{name}":"given {name}"' in said
+    await harmless(page, "start")
+
+
+async def test_an_error_of_such_a_kind_is_explained_as_any_other(gallery: Gallery) -> None:
+    page = await gallery.go(f"/threads/{gallery.world.threads['proto']}")
+    await expect(page.locator(".failure")).to_contain_text("Mend the cause and retry")
+    await expect(page.locator("main")).not_to_contain_text("undefined")
+
+
+@pytest.mark.parametrize("address", ["/operations?window=constructor", "/agents/hostile-well?window=__proto__"])
+async def test_a_time_of_such_a_name_is_none(gallery: Gallery, address: str) -> None:
+    page = await gallery.go(address)
+    await expect(page.get_by_role("button", name="the last hour")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator(".face.wrong")).to_have_count(0)
+
+
+async def test_a_text_from_right_to_left_turns_nothing_around_beside_it(gallery: Gallery) -> None:
+    page = await gallery.show("payloads")
+    row = page.get_by_role("treeitem").filter(has_text="right-to-left")
+    await row.locator(".value").evaluate("(node) => node.insertAdjacentText('afterend', 'beside it')")
+    places = await row.locator(".json-row").evaluate(
+        """(node) => [0, 5].map((at) => {
+          const range = new Range();
+          const text = [...node.childNodes].find((one) => one.data === "beside it");
+          range.setStart(text, at);
+          range.setEnd(text, at + 1);
+          return range.getBoundingClientRect().left;
+        })"""
+    )
+    assert places[0] < places[1]
+
+
+REFUSED: Final = {
+    "a script within the page": "const one = document.createElement('script'); one.text = '1'; document.body.append(one)",
+    "a script from elsewhere": "document.body.append(Object.assign(document.createElement('script'), {src: 'https://x.invalid/'}))",
+    "text as code": "eval('1')",
+    "a function of a text": "new Function('1')()",
+    "text as markup": "document.body.innerHTML = '<b>bold</b>'",
+    "markup behind an element": "document.body.insertAdjacentHTML('beforeend', '<b>bold</b>')",
+    "a policy of its own": "trustedTypes.createPolicy('mine', {createHTML: (text) => text})",
+}
+
+
+@pytest.mark.parametrize("way", REFUSED)
+async def test_the_browser_itself_refuses(browser: Browser, service: Service, way: str) -> None:
+    async with window(browser, service.url) as at:
+        await at.page.add_init_script(LISTEN)
+        await at.open("/start")
+        await expect(at.page.locator("h1")).to_be_visible()
+        await at.page.evaluate(f"() => {{ setTimeout(() => {{ {REFUSED[way]} }}) }}")
+        await at.page.wait_for_timeout(0)
+        await expect(at.page.locator("b").filter(has_text="bold")).to_have_count(0)
+        for _ in range(100):
+            if await at.page.evaluate("() => window.__reports.length"):
+                break
+        assert await at.page.evaluate("() => window.__reports.length") > 0
+        assert at.complaints
+        at.complaints.clear()
 
 
 @pytest.mark.parametrize("place", REFLECTED)

@@ -49,7 +49,7 @@ function Entries({ schema, form, pointer, value, onChange }) {
   const taken = (name) => Object.hasOwn(value, name) || Object.hasOwn(properties, name);
   return html`<div class="entries">
     ${names.map((name, index) => html`<div class="entry" key=${index}>
-      <${Name} name=${name} id=${form.idOf(`${below(pointer, name)}.name`)} taken=${taken} rename=${(next) => rebuilt(([key, one]) => [[key === name ? next : key, one]])} />
+      <${Name} name=${name} id=${form.idOf(`${below(pointer, name)}~name`)} taken=${taken} rename=${(next) => rebuilt(([key, one]) => [[key === name ? next : key, one]])} />
       <${One} schema=${partOf(name)} form=${form} pointer=${below(pointer, name)} name=${name} plain label="Value" value=${value[name]} required
         onChange=${(next) => rebuilt(([key, one]) => [[key, key === name ? next ?? "" : one]])} />
       <${Button} kind="small quiet" icon="close" label=${`Remove ${name}`} onClick=${() => rebuilt(([key, one]) => (key === name ? [] : [[key, one]]))} />

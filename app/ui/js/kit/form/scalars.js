@@ -106,7 +106,7 @@ export function FixedField(props) {
 
 /** Hint and fault below what has no label of its own. */
 export function Beside({ id, hint, fault }) {
-  return html`${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}${fault && html`<p class="fault" id=${`${id}-fault`} role="alert">${fault}</p>`}`;
+  return html`${hint && html`<p class="hint" id=${`${id}~hint`}>${hint}</p>`}${fault && html`<p class="fault" id=${`${id}~fault`} role="alert">${fault}</p>`}`;
 }
 
 function example(schema) {
