@@ -110,6 +110,16 @@ FAILING: Final[dict[str, Any]] = {
 }
 
 
+NAME: Final = "N" * 128
+"""As long as a name may be."""
+NAMED: Final[dict[str, Any]] = {
+    "name": NAME,
+    "input": {"type": "object", "properties": {NAME: {"type": "string"}}},
+    "steps": [
+        {"id": NAME, "agent": NAME, "input": {"value": 1}, "assign": NAME},
+        {"id": "fails", "needs": [NAME], "python": "fail", "input": {"kind": NAME, "message": NAME}},
+    ],
+}
 SCHEMA: Final[dict[str, Any]] = {"type": "object", "description": text("agent-schema")}
 
 
@@ -136,6 +146,9 @@ class World:
         }
         self._agents()
         self._operations()
+        self._post("/api/workflows", NAMED)
+        self.threads["named"] = self.service.start_thread(NAME, {}, thread_id=NAME, queue=NAME)
+        self.service.until(NAME, "failed")
         for name in ("waiting", "over"):
             self.service.until(self.threads[name], "waiting")
         for name in ("failed", "proto"):
@@ -162,9 +175,10 @@ class World:
         return self.service.start_thread("hostile", given, triggered_by=text("triggered-by"))
 
     def _agents(self) -> None:
-        for name in ("hostile-off", "hostile-open", "hostile-well"):
-            document = {"name": name, "kind": "python", "config": {"function": "collect"}, "input": SCHEMA}
-            self._post("/api/agents", {**document, "description": text("agent-description"), "tags": [text("tag")[:60]]}, f"/api/agents/{name}")
+        for name in ("hostile-off", "hostile-open", "hostile-well", NAME):
+            told = {"description": text("agent-description"), "tags": [text("tag")[:60]], "input": SCHEMA}
+            does = {"name": name, "kind": "python", "config": {"function": "collect"}}
+            self._post("/api/agents", {**does, **told}, f"/api/agents/{name}")
         self._post("/api/agents/hostile-off/disable", {"reason": text("disabled-reason")})
         self._post("/api/breakers/hostile-open/open", {"reason": text("breaker-reason")})
 

@@ -55,8 +55,9 @@ export function NumberField(props) {
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (!by || typeof (value ?? 0) !== "number") return;
     event.preventDefault();
+    if (value === undefined) return set(String(schema.default ?? schema.minimum ?? Math.min(0, Number(schema.maximum ?? 0))));
     const step = Number(schema.multipleOf ?? NaN) || (whole || isInteger(value ?? 0) ? 1 : 0.1);
-    const next = Number((Number(value ?? schema.default ?? schema.minimum ?? 0) + (value === undefined ? 0 : by * step)).toPrecision(12));
+    const next = Number((value + by * step).toPrecision(12));
     set(String(Math.min(Number(schema.maximum ?? Infinity), Math.max(Number(schema.minimum ?? -Infinity), next))));
   };
   return html`<${Field} ...${props}><input id=${id} class="number" type="text" inputmode=${whole ? "numeric" : "decimal"} value=${text} placeholder=${example(schema)} autocomplete="off"
