@@ -136,7 +136,7 @@ function Rows({ tree, name, height, value }) {
   };
   const itemProps = (row, index) => ({
     id: `${id}-${index}`, "aria-level": row.depth + 1, "aria-setsize": row.of ?? -1, "aria-posinset": row.pos ?? 1,
-    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
+    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at, "aria-label": row.line !== undefined && !row.line.trim() ? "empty line" : undefined,
   });
   return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at}
     label=${name ? `${name}, as a tree` : "Value, as a tree"}
