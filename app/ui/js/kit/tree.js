@@ -125,8 +125,9 @@ function Rows({ tree, name, height, value }) {
     const page = Math.max(1, Math.floor(height / ROW) - 1);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1, PageDown: at + page, PageUp: at - page }[event.key];
     if (to !== undefined) tree.setActive(rows[Math.max(0, Math.min(rows.length - 1, to))].id);
-    else if (event.key === "ArrowRight") row.open ? tree.setActive(rows[rows.indexOf(row) + 1].id) : tree.toggle(row);
-    else if (event.key === "ArrowLeft") row.open ? tree.toggle(row) : row.parent !== null && tree.setActive(row.parent);
+    else if (event.key === "ArrowRight" && row.open) tree.setActive(rows[rows.indexOf(row) + 1].id);
+    else if (event.key === "ArrowLeft" && !row.open && row.parent !== null) tree.setActive(row.parent);
+    else if (event.key === "ArrowRight" || (event.key === "ArrowLeft" && row.open)) tree.toggle(row);
     else if (event.key === "Enter" || event.key === " ") tree.toggle(row);
     else if (event.key === "c") copied(copyOf(valueAt(value, row.id)), "The value");
     else if (event.key === "p") copied(pathTo(value, row.id, name), "The path");
@@ -136,7 +137,7 @@ function Rows({ tree, name, height, value }) {
   };
   const itemProps = (row, index) => ({
     id: `${id}-${index}`, "aria-level": row.depth + 1, "aria-setsize": row.of ?? -1, "aria-posinset": row.pos ?? 1,
-    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
+    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at, "aria-label": row.line !== undefined && !row.line.trim() ? "empty line" : undefined,
   });
   return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at}
     label=${name ? `${name}, as a tree` : "Value, as a tree"}
