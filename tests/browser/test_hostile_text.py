@@ -343,6 +343,20 @@ async def test_a_form_takes_a_schema_that_would_stop_or_break_it(gallery: Galler
     assert '"__proto__":"mine"' in await page.locator(".same pre").inner_text()
 
 
+async def test_a_page_that_cannot_draw_what_it_gets_says_so_and_leads_on(browser: Browser, world: World) -> None:
+    async with window(browser, world.service.url) as at:
+        broken = json.dumps({"workflows": [{"name": "odd", "version": 1, "steps": None}], "next_cursor": None})
+        await at.page.route(
+            "**/api/workflows?**", lambda one: one.fulfill(body=broken, content_type="application/json")
+        )
+        await at.open("/workflows")
+        await expect(at.page.get_by_role("alert")).to_contain_text("The page could not draw what it was given")
+        assert at.complaints
+        at.complaints.clear()
+        await at.page.get_by_role("navigation").get_by_role("link", name="Agents").click()
+        await expect(at.page.get_by_role("heading", name="Agents")).to_be_visible()
+
+
 async def test_what_somebody_has_put_into_the_storage_breaks_no_page(browser: Browser, world: World) -> None:
     async with window(browser, world.service.url) as at:
         junk = {
