@@ -124,7 +124,7 @@ async def run(service: Service, program: str, threads: int, rounds: int, only: s
     large = service.run(document["name"], {})["thread_id"]
     views = [
         View("threads", "/threads", ".thread-row"),
-        View("thread of 1,000 steps", f"/threads/{large}", "[data-step]"),
+        View("thread of 1,000 steps", f"/threads/{large}", ".step-line"),
     ]
     views = [view for view in views if view.name.startswith(only)]
     async with async_playwright() as playwright:

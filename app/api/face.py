@@ -100,7 +100,7 @@ class Face:
             raise HTTPException(404)
         # Another release's page may ask this one, where several stand behind one address.
         kept = _FOR_EVER if request.path_params["version"] == self._version else _ASK
-        return _packed(request, found, {**_HEADERS, "Cache-Control": kept})
+        return _packed(request, found, {"X-Content-Type-Options": "nosniff", "Cache-Control": kept})
 
     def _preloads(self, page: str) -> str:
         """What the document names beforehand: all modules that the first view needs, instead of one after the other."""

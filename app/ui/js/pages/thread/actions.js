@@ -6,8 +6,7 @@ import { plural } from "../../lib/words.js";
 import { confirm } from "../../kit/dialog.js";
 import { OPEN, RESUMABLE } from "../../kit/marks.js";
 import { complain, say } from "../../kit/toast.js";
-import { again, skip } from "./dialogs.js";
-import { editContext, fork, rollback } from "./travel.js";
+import { again, editContext, fork, rollback, skip } from "./later.js";
 
 /** All actions that have a place now: `{id, label, key, icon, kind, run | href, disabled, why, first}`; `first` ones are buttons. */
 export function actionsOf(thread, query) {

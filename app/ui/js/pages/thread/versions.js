@@ -6,13 +6,15 @@ import { useStyle } from "../../lib/style.js";
 import { plural, shortId } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
 import { Face } from "../../kit/faces.js";
-import { editContext, fork, rollback } from "./travel.js";
+import { lazy } from "../../kit/lazy.js";
+import { editContext, fork, rollback } from "./later.js";
 import { Came } from "./versions/came.js";
-import { Compared } from "./versions/compared.js";
 import { before, detailsOf } from "./versions/details.js";
 import { shapeOf } from "./versions/shape.js";
 import { Tree } from "./versions/tree.js";
-import { Version } from "./versions/version.js";
+
+const Compared = lazy(() => import("./versions/compared.js"), "Compared");
+const Version = lazy(() => import("./versions/version.js"), "Version");
 
 export function Versions({ thread, query }) {
   const styled = useStyle("versions");

@@ -8,10 +8,10 @@ import { Ago, Button } from "../../../kit/bits.js";
 import { Face } from "../../../kit/faces.js";
 import { Menu } from "../../../kit/menu.js";
 import { RESUMABLE, State } from "../../../kit/marks.js";
+import { lazy } from "../../../kit/lazy.js";
 import { Tabs } from "../../../kit/tabs.js";
-import { again, skip } from "../dialogs.js";
 import { Failure, Took } from "../header.js";
-import { GatePanel } from "../gate.js";
+import { again, skip } from "../later.js";
 import { choose, useTabKeys } from "../selection.js";
 import { Items } from "./items.js";
 import { Logs } from "./logs.js";
@@ -20,6 +20,7 @@ import { StreamText } from "./stream.js";
 import { Usage } from "./usage.js";
 import { Fetched } from "./value.js";
 
+const GatePanel = lazy(() => import("../gate.js"), "GatePanel");
 const AT_IT = new Set(["running", "retrying", "waiting"]);
 const TRIED = new Set(["agent", "python", "http", "mcp"]);
 

@@ -4,13 +4,14 @@ import { setQuery } from "../../../lib/route.js";
 import { bytes, plural, shortId } from "../../../lib/words.js";
 import { Ago, Button, Copy } from "../../../kit/bits.js";
 import { Loading } from "../../../kit/faces.js";
+import { lazily } from "../../../kit/lazy.js";
 import { Menu } from "../../../kit/menu.js";
-import { editContext, fork, rollback } from "../travel.js";
+import { editContext, fork, rollback } from "../later.js";
 import { before as shownBefore, changesOf } from "./details.js";
-import { replay } from "./replay.js";
 import { isOn } from "./shape.js";
 import { StateOf } from "./state.js";
 
+const replay = lazily(() => import("./replay.js"), "replay");
 const WHY = { start: "the start", step: "a step that ended", end: "the end", fork: "a fork", edit: "an edit" };
 const NO_STEP = new Set(["START", "END"]);
 
