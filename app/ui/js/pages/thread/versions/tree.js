@@ -54,14 +54,16 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
     setOpened([...opened, depth]);
     requestAnimationFrame(() => { box.current.scrollLeft = Math.max(0, xOf(bandsOf(shape, marked, [...opened, depth], { wide, ...SIZES }), depth) - before); });
   };
+  const here = useRef(at); // where a key goes on from, also before the last one has been drawn
+  here.current = at;
   const onKeyDown = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest("[data-version]")) return;
     if (["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) {
-      const to = neighbour(shape, at, event.key);
-      setCursor(to);
-      setNear(to);
-    } else if (event.key === "Enter" || event.key === " ") onChoose(at, event.shiftKey);
-    else if (actions[event.key]) actions[event.key](at);
+      here.current = neighbour(shape, here.current, event.key);
+      setCursor(here.current);
+      setNear(here.current);
+    } else if (event.key === "Enter" || event.key === " ") onChoose(here.current, event.shiftKey);
+    else if (actions[event.key]) actions[event.key](here.current);
     else return;
     event.preventDefault();
     event.stopPropagation();
