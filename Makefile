@@ -20,7 +20,7 @@ help:
 	@echo "make run           start the service, run the example, stay up (PORT=8000 HOST=127.0.0.1 DATA_DIR=.data)"
 	@echo "make test          all tests (ARGS='-k name' for some, COVER=1 to measure what they cover)"
 	@echo "make chaos         the fault table at a small dose, minutes (DOSE=full for the large one, ROWS=kill,freeze for some)"
-	@echo "make check         ruff, pyright, import-linter, length of files"
+	@echo "make check         ruff, pyright, oxlint, import-linter, length of files"
 	@echo "make client-types  write the types of the Python client again, from the OpenAPI document"
 	@echo "make vendor        fetch the libraries of the page again (app/ui/vendor; needs npm)"
 	@echo "make screenshots   take the pictures of the pages in docs/images again (needs chromium)"
@@ -66,6 +66,7 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_length.py app
+	$(BIN)/oxlint app/ui/js
 	$(BIN)/pyright --warnings
 
 format:

@@ -40,11 +40,11 @@ _TOPICS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture: where, and what is done there before it is taken."""
+    """One picture: where, and what stands at its top."""
 
     name: str
     path: str
-    clicks: tuple[str, ...] = ()
+    scroll: str | None = None
     phone: bool = False
 
 
@@ -92,10 +92,11 @@ def shots(threads: Mapping[str, str]) -> list[Shot]:
         Shot(name="threads", path="/threads"),
         Shot(name="threads-phone", path="/threads", phone=True),
         Shot(name="thread", path=f"/threads/{live}?step=marketer"),
+        Shot(name="timeline", path=f"/threads/{travelled}", scroll=".timeline"),
         Shot(name="thread-phone", path=f"/threads/{live}?step=marketer", phone=True),
         Shot(name="gate", path=f"/threads/{threads['asks']}?step=approve"),
         Shot(name="failed", path=f"/threads/{threads['failed']}?step=second"),
-        Shot(name="versions", path=f"/threads/{travelled}?v=2&w=9#versions"),
+        Shot(name="versions", path=f"/threads/{travelled}?v=3&w=8", scroll=".versions"),
         Shot(name="compare", path=f"/compare?a={travelled}&b={threads['other']}"),
         Shot(name="workflows", path="/workflows"),
         Shot(name="workflow", path="/workflows/content-strategy-live"),
@@ -130,8 +131,9 @@ async def _take(
     page.on("pageerror", lambda error: complaints.append(f"{shot.name}: {error}"))
     await page.goto(url + shot.path, wait_until="load")
     await _rest(page)
-    for click in shot.clicks:
-        await page.locator(click).first.click()
+    if shot.scroll is not None:
+        # To the top of the window, below the bar.
+        await page.locator(shot.scroll).first.evaluate("node => scrollBy(0, node.getBoundingClientRect().top - 64)")
         await _rest(page)
     await page.screenshot(path=IMAGES / f"{shot.name}-{scheme}.png")
     await context.close()

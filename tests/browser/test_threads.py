@@ -128,3 +128,21 @@ async def test_no_thread_at_all_says_how_to_start_one(at: Window) -> None:
     await expect(at.page.get_by_role("heading", name="No thread matches")).to_be_visible()
     await at.page.get_by_role("button", name="Clear the filters").click()
     await expect(at.page).not_to_have_url("nothing-like-it")
+
+
+async def test_a_list_by_status_takes_in_who_comes_to_it_and_lets_go_of_who_leaves(
+    at: Window, service: Service, tmp_path: Path
+) -> None:
+    go, mended = tmp_path / "go", tmp_path / "mended"
+    leaves = service.start_thread("waiting", {"until": str(go), "title": "leaves"})
+    comes = service.run("fragile", {"unless": str(mended), "until": str(tmp_path / "never")})["thread_id"]
+    await at.open("/threads?status=running,completed")
+    await expect(row(at, leaves)).to_be_visible()
+    await expect(row(at, comes)).to_have_count(0)
+    mended.touch()
+    service.post(f"/api/invoke/resume/{comes}")
+    await expect(row(at, comes)).to_have_attribute("data-state", "completed")
+    await at.open("/threads?status=running")
+    await expect(row(at, leaves)).to_be_visible()
+    go.touch()
+    await expect(row(at, leaves)).to_have_count(0)

@@ -205,7 +205,10 @@ function keyed(event, { layout, selected, onSelect, sight }) {
   if (zoom) return void zoom();
   onSelect(next);
   const box = sight.box.current;
-  requestAnimationFrame(() => requestAnimationFrame(() => box.querySelector(`[data-step="${next}"]`)?.focus({ preventScroll: true })));
+  const there = () => box.querySelector(`[data-step="${next}"]`);
+  // At once, so that the next key goes on from there; one that is out of view is drawn first.
+  if (there()) there().focus({ preventScroll: true });
+  else requestAnimationFrame(() => requestAnimationFrame(() => there()?.focus({ preventScroll: true })));
 }
 
 function follows(key, layout, from) {

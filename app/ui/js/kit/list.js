@@ -6,10 +6,10 @@ const ITEM = { list: "listitem", listbox: "option", tree: "treeitem" };
 
 /**
  * `rows` drawn by `draw(row, {index, selected})`, each with `keyOf(row)`; `height` in px. The page scrolls, not the list, unless
- * `inner` (its height in px) is given. `onEnd` is called when the end comes near, `onTop(bool)` when the top is or is not in view.
+ * `inner` (its height in px) is given. `onEnd` is called when the end comes near, `onTop(bool)` when the top is or is not in view, `onRange()` when other rows may be.
  * `role` is list, listbox or tree; `itemProps(row, index)` are further attributes of a row, all else that is given is for the list.
  */
-export function List({ rows, draw, keyOf, height, label, selected = -1, inner = null, onEnd, onTop, role = "list", itemProps, ...rest }) {
+export function List({ rows, draw, keyOf, height, label, selected = -1, inner = null, onEnd, onTop, onRange, role = "list", itemProps, ...rest }) {
   const ref = useRef(null);
   const [range, setRange] = useState([0, 40]);
   const top = useRef(true);
@@ -22,6 +22,7 @@ export function List({ rows, draw, keyOf, height, label, selected = -1, inner = 
     const first = Math.max(0, Math.floor(offset / height) - BEYOND);
     const last = Math.min(rows.length, Math.ceil((offset + seen) / height) + BEYOND);
     setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]));
+    onRange?.();
     if (onTop && top.current !== offset < height) onTop((top.current = offset < height));
     if (onEnd && last >= rows.length - BEYOND) onEnd();
   };

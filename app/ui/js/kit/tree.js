@@ -6,7 +6,7 @@ import { number } from "../lib/words.js";
 import { Button, Copy } from "./bits.js";
 import { List } from "./list.js";
 import { say } from "./toast.js";
-import { above, copyOf, firstDepth, linesOf, pathTo, rowsOf, search, shown, summary, valueAt } from "./tree/rows.js";
+import { above, copyOf, firstDepth, isTale, linesOf, pathTo, rowsOf, search, shown, summary, valueAt } from "./tree/rows.js";
 
 const ROW = 22;
 const TYPING = 150;
@@ -62,10 +62,11 @@ function useTree(value, columns) {
   const [active, setActive] = useState(null);
   const [text, setText] = useState("");
   const first = useMemo(() => firstDepth(value), [value]);
+  const tale = useMemo(() => isTale(value), [value]);
   const rows = useMemo(() => {
     const deep = depth ?? first;
-    return rowsOf(value, (id, at, kind) => chosen.get(id) ?? (kind === "string" ? at === 0 : at < deep), columns);
-  }, [value, chosen, depth, first, columns]);
+    return rowsOf(value, (id, at, kind) => chosen.get(id) ?? (kind === "string" ? at === 0 || (at === 1 && tale && depth === null) : at < deep), columns);
+  }, [value, chosen, depth, first, tale, columns]);
   const found = useMemo(() => (text ? search(value, text) : []), [value, text]);
   const at = useMemo(() => rows.findIndex((row) => row.id === active), [rows, active]);
   const open = (ids, is) => setChosen((before) => new Map([...before, ...ids.map((id) => [id, is])]));
@@ -124,8 +125,9 @@ function Rows({ tree, name, height, value }) {
     const page = Math.max(1, Math.floor(height / ROW) - 1);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1, PageDown: at + page, PageUp: at - page }[event.key];
     if (to !== undefined) tree.setActive(rows[Math.max(0, Math.min(rows.length - 1, to))].id);
-    else if (event.key === "ArrowRight") row.open ? tree.setActive(rows[rows.indexOf(row) + 1].id) : tree.toggle(row);
-    else if (event.key === "ArrowLeft") row.open ? tree.toggle(row) : row.parent !== null && tree.setActive(row.parent);
+    else if (event.key === "ArrowRight" && row.open) tree.setActive(rows[rows.indexOf(row) + 1].id);
+    else if (event.key === "ArrowLeft" && !row.open && row.parent !== null) tree.setActive(row.parent);
+    else if (event.key === "ArrowRight" || (event.key === "ArrowLeft" && row.open)) tree.toggle(row);
     else if (event.key === "Enter" || event.key === " ") tree.toggle(row);
     else if (event.key === "c") copied(copyOf(valueAt(value, row.id)), "The value");
     else if (event.key === "p") copied(pathTo(value, row.id, name), "The path");
@@ -135,7 +137,7 @@ function Rows({ tree, name, height, value }) {
   };
   const itemProps = (row, index) => ({
     id: `${id}-${index}`, "aria-level": row.depth + 1, "aria-setsize": row.of ?? -1, "aria-posinset": row.pos ?? 1,
-    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at,
+    "aria-expanded": row.foldable ? row.open : undefined, "aria-selected": index === at, "aria-label": row.line !== undefined && !row.line.trim() ? "empty line" : undefined,
   });
   return html`<${List} role="tree" rows=${rows} height=${ROW} inner=${height} keyOf=${(row) => row.id} selected=${at}
     label=${name ? `${name}, as a tree` : "Value, as a tree"}

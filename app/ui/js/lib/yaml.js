@@ -5,6 +5,7 @@ const FLOW = /^[\p{L}_][\p{L}\p{M}\p{N}_./@+-]*$/u; // within [ ]: no comma, no 
 const WORDS = /^(null|true|false|yes|no|on|off|y|n)$/i;
 const DURATION = /^\d+(ms|s|m|h|d)$/; // "30s" is text to every reader
 // What no reader takes as it is: controls, other ends of lines, the mark of byte order, what is no character.
+// oxlint-disable-next-line no-control-regex
 const ODD = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]/;
 const WIDE = 88;
 const KEY = 120;

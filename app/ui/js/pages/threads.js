@@ -60,7 +60,7 @@ export default function Threads({ query }) {
     ${list.empty.value && !list.problem.value && (filtered ? html`<${Nothing} />` : html`<${First} />`)}
     ${list.held.value.length > 0 && html`<button type="button" class="button held" onClick=${() => { scrollTo(0, 0); list.showHeld(); }}>${plural(list.held.value.length, "new thread")}</button>`}
     <div class="threads" ref=${body}>
-      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor.value} onTop=${(is) => list.top(is)} onEnd=${() => list.load()}
+      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor.value} onTop=${(is) => list.top(is)} onRange=${list.seen} onEnd=${() => list.load()}
         draw=${(row, { selected }) => html`<${Row} row=${row} list=${list} cursor=${selected} />`} />
     </div>
     ${list.loading.value && html`<${Loading} />`}`;

@@ -1,8 +1,7 @@
-// The parts of a form that hold others: objects, entries by name, lists, alternatives.
+// The parts of a form that hold others: objects, entries by name, lists, alternatives. `form.One` draws what they hold.
 import { html, useState } from "../../lib/html.js";
 import { Button } from "../bits.js";
 import { choiceOf } from "./check.js";
-import { One } from "./one.js";
 import { Beside } from "./scalars.js";
 import { below, choicesOf, initial, kindOf, resolved, titled } from "./schema.js";
 
@@ -18,7 +17,7 @@ export function ObjectField({ schema, form, pointer, id, title, label, hint, fau
   };
   const absent = value === undefined && !required && !bare;
   const fields = absent ? null : html`<div class="fields">
-    ${named.map(([name, part]) => html`<${One} key=${name} schema=${part} form=${form} pointer=${below(pointer, name)} name=${name} value=${kept[name]}
+    ${named.map(([name, part]) => html`<${form.One} key=${name} schema=${part} form=${form} pointer=${below(pointer, name)} name=${name} value=${kept[name]}
       required=${schema.required?.includes(name)} onChange=${(next) => set(name, next)} />`)}
     <${Entries} schema=${schema} form=${form} pointer=${pointer} value=${kept} onChange=${onChange} /></div>`;
   if (bare) return html`<div id=${id} tabindex="-1">${fields}<${Beside} id=${id} fault=${fault} /></div>`;
@@ -48,7 +47,7 @@ function Entries({ schema, form, pointer, value, onChange }) {
   return html`<div class="entries">
     ${names.map((name, index) => html`<div class="entry" key=${index}>
       <${Name} name=${name} id=${form.idOf(`${below(pointer, name)}.name`)} taken=${taken} rename=${(next) => rebuilt(([key, one]) => [[key === name ? next : key, one]])} />
-      <${One} schema=${partOf(name)} form=${form} pointer=${below(pointer, name)} name=${name} plain label="Value" value=${value[name]} required
+      <${form.One} schema=${partOf(name)} form=${form} pointer=${below(pointer, name)} name=${name} plain label="Value" value=${value[name]} required
         onChange=${(next) => rebuilt(([key, one]) => [[key, key === name ? next ?? "" : one]])} />
       <${Button} kind="small quiet" icon="close" label=${`Remove ${name}`} onClick=${() => rebuilt(([key, one]) => (key === name ? [] : [[key, one]]))} />
     </div>`)}
@@ -92,7 +91,7 @@ export function ListField({ schema, form, pointer, id, title, label, hint, fault
   };
   return html`<fieldset class="group" id=${id} tabindex="-1"><legend class=${label ? undefined : "visually-hidden"}>${label ?? title}</legend><${Beside} id=${id} hint=${hint} fault=${fault} />
     <ol class="entries">${list.map((one, index) => html`<li class="entry item" key=${index}>
-      <${One} schema=${partOf(index)} form=${form} pointer=${below(pointer, index)} name=${`${title} ${index + 1}`} plain value=${one} required onChange=${(next) => set(index, next)} />
+      <${form.One} schema=${partOf(index)} form=${form} pointer=${below(pointer, index)} name=${`${title} ${index + 1}`} plain value=${one} required onChange=${(next) => set(index, next)} />
       <span class="moves"><${Button} kind="small quiet" icon="up" label=${`Move entry ${index + 1} up`} disabled=${index === 0} onClick=${() => move(index, -1)} />
       <${Button} kind="small quiet" icon="down" label=${`Move entry ${index + 1} down`} disabled=${index === list.length - 1} onClick=${() => move(index, 1)} />
       <${Button} kind="small quiet" icon="close" label=${`Remove entry ${index + 1}`} onClick=${() => remove(index)} /></span></li>`)}</ol>
@@ -115,7 +114,7 @@ export function ChoiceField({ schema, form, pointer, id, title, label, hint, fau
     <select aria-label=${`Which kind of ${title}`} value=${String(none ? -1 : at)} onChange=${(event) => choose(Number(event.target.value))}>
       ${!required && html`<option value="-1">–</option>`}
       ${choices.map((choice, index) => html`<option key=${index} value=${String(index)}>${word(choice, index, form.root)}</option>`)}</select>
-    ${!none && at >= 0 && html`<${One} key=${at} schema=${choices[at]} form=${form} pointer=${pointer} inner name="" value=${value} required onChange=${onChange} />`}
+    ${!none && at >= 0 && html`<${form.One} key=${at} schema=${choices[at]} form=${form} pointer=${pointer} inner name="" value=${value} required onChange=${onChange} />`}
   </fieldset>`;
 }
 

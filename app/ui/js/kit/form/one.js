@@ -21,7 +21,7 @@ export function One({ schema, form, pointer, name, label, value, onChange, requi
   const hint = [known.description, kind === "number" && bounds(known), kind === "string" && bounds(known)].filter(Boolean).join(" · ") || undefined;
   const id = form.idOf(pointer);
   const common = {
-    schema: known, form, pointer, id, hint, value, onChange, required, key: kind,
+    schema: known, form: form.One ? form : { ...form, One }, pointer, id, hint, value, onChange, required, key: kind,
     bare: bare || (inner && kind === "object"),
     fault: form.faultAt(pointer, !GROUPS.has(kind)),
     onBlur: () => form.touch(pointer),

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from "../../lib/html.js";
 
 export const LEAST = 0.06;
 const MOST = 2;
-const LEGIBLE = 0.7;
+const LEGIBLE = 0.62;
 export const EDGE = 24; // what is left free around it
 const SLACK = 4; // px that a click may move
 
@@ -43,7 +43,7 @@ export function useView(size, onMove) {
     };
     const scales = () => {
       const { width, height } = size();
-      return [(seen().width - 2 * EDGE) / width, (seen().height - 2 * EDGE) / height];
+      return [(seen().width - EDGE) / width, (seen().height - EDGE) / height]; // half of it on each side, where room is scarce
     };
     const middle = (k) => {
       const { width, height } = size();
@@ -64,8 +64,8 @@ export function useView(size, onMove) {
       const [x, y] = middle(k);
       const { down, nodes } = size();
       // Where it is wider than the window its beginning is seen: the left end, or what is above all else.
-      const start = down && x < EDGE ? seen().width / 2 - (nodes[0].x + 88) * k : x;
-      set(down && x < EDGE ? start : Math.max(x, EDGE), Math.max(y, EDGE), k, false);
+      const start = down && x < EDGE / 2 ? seen().width / 2 - (nodes[0].x + 88) * k : x;
+      set(down && x < EDGE / 2 ? start : Math.max(x, EDGE / 2), Math.max(y, EDGE / 2), k, false);
     };
     /** Move so that this box is seen. */
     const show = (at, width, height) => {

@@ -6,6 +6,9 @@ import { plural } from "../../lib/words.js";
 const FOLDED = 96;
 /** Rows that stand open before anybody has touched the tree. */
 const AT_FIRST = 48;
+/** Members, and characters of texts among them, that are read rather than looked through. */
+const TALE_MEMBERS = 12;
+const TALE = 3_000;
 const FOUND_AT_MOST = 10_000;
 
 /** "object", "array", "string", "number", "boolean" or "null". */
@@ -42,6 +45,14 @@ export function firstDepth(value) {
     if (next.length === 0 || total > AT_FIRST) return Math.max(1, depth);
     level = next;
   }
+}
+
+/** Whether what a value says in long texts can stand open from the first: it is flat, and not more than a screen of it. */
+export function isTale(value) {
+  if (!holds(kindOf(value))) return false;
+  const members = Object.values(value);
+  const texts = members.filter((one) => typeof one === "string");
+  return members.length <= TALE_MEMBERS && texts.reduce((sum, text) => sum + text.length, 0) <= TALE;
 }
 
 /**

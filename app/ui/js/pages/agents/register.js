@@ -46,7 +46,10 @@ function Editor({ close, title, action, document, examples, run }) {
   const submit = async () => {
     setFaults([]);
     const { value, fault } = typed(text);
-    if (fault) return void setFaults([{ message: fault }]) ?? false;
+    if (fault) {
+      setFaults([{ message: fault }]);
+      return false;
+    }
     try {
       await run(value);
     } catch (error) {

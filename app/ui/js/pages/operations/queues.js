@@ -19,7 +19,7 @@ export default function Queues() {
       ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
     ${all.queues.length === 0 ? html`<${Empty} title="No queues yet">
       <p>A queue bounds how many threads are driven at once. It is made by the first start that names it: <code>"queue": "mail"</code>.</p><//>`
-      : html`<div class="scroll"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th>
+      : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th>
         <th class="num">Not due yet</th><th class="num">May wait</th><th>Rate</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
         <tbody>${sorted(all.queues).map((queue) => html`<${Queue} key=${queue.name} queue=${queue} done=${found.reload} />`)}</tbody></table></div>`}`}<//>`;
 }

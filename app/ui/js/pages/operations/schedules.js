@@ -16,7 +16,7 @@ const OUTCOME = { started: "completed", starting: "running", buffered: "waiting"
 export default function Schedules() {
   const found = useResource((signal) => get("/schedules", { params: { limit: 200 }, signal }), []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ schedules, next_cursor: more }) => (schedules.length === 0 ? html`<${First} />` : html`<div class="scroll">
+  return html`<${Face} of=${found}>${({ schedules, next_cursor: more }) => (schedules.length === 0 ? html`<${First} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table">
     <table><thead><tr><th>Schedule</th><th>When</th><th>Next</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
     <tbody>${sorted(schedules).map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more
       && html`<p class="muted">There are more: <code>backstitch schedules list</code> shows them.</p>`}`)}<//>`;

@@ -26,7 +26,7 @@ export default function Settings({ query }) {
     return html`<div class="row wrap">
       <input type="search" placeholder="name" aria-label="By name" value=${query.text ?? ""} onInput=${(event) => setQuery({ text: event.target.value })} />
       <span class="muted">Those that are set come first. What can be changed here takes effect at once, in all processes; the rest takes a restart.</span></div>
-      <div class="scroll"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th>
+      <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th>
         <span class="visually-hidden">Actions</span></th></tr></thead>
         <tbody>${rows.map((one) => html`<tr key=${one.name}><td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.value)}</td>
           <td>${one.source === "default" ? html`<span class="faint">default</span>` : FROM[one.source] ?? one.source}</td>
@@ -41,7 +41,7 @@ const shown = (value) => (value === null || value === undefined
 
 function Changes({ changes }) {
   if (!changes.length) return null;
-  return html`<section><h2>Last changes</h2><div class="scroll"><table><thead><tr><th>When</th><th>Setting</th><th>From</th><th>To</th>
+  return html`<section><h2>Last changes</h2><div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>When</th><th>Setting</th><th>From</th><th>To</th>
     <th>By</th></tr></thead><tbody>${changes.map((one) => html`<tr key=${one.id}><td><${Ago} at=${one.at} /></td>
     <td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.old)}</td><td class="mono">${shown(one.new)}</td>
     <td>${one.by ?? FROM[one.source] ?? one.source}</td></tr>`)}</tbody></table></div></section>`;

@@ -23,7 +23,7 @@ async function load(signal) {
 export default function Triggers() {
   const found = useResource(load, []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ triggers, more }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll"><table><thead><tr>
+  return html`<${Face} of=${found}>${({ triggers, more }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>
     <th>Trigger</th><th>Messages of</th><th>If</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
     <tbody>${triggers.map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more
       && html`<p class="muted">There are more: <code>GET /api/triggers</code> has them all.</p>`}`)}<//>`;

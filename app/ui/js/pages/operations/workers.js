@@ -14,7 +14,7 @@ export default function Workers() {
   const found = useResource((signal) => get("/workers", { signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ workers, lease_ms: lease }) => html`<${Verdict} workers=${workers} lease=${lease} />
-    <div class="scroll"><table><thead><tr><th>Process</th><th>Stands</th><th>Lease renewed</th><th>Threads</th><th>Queues</th>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Process</th><th>Stands</th><th>Lease renewed</th><th>Threads</th><th>Queues</th>
       <th>Started</th></tr></thead>
       <tbody>${workers.map((one) => html`<tr key=${one.id}><td><b>${one.host}</b>, process ${one.pid}${one.this
         && html` <span class="tag">this one</span>`}<span class="sub mono" title=${one.id}>${shortId(one.id)}</span></td>

@@ -73,7 +73,7 @@ function cancel(thread) {
     action: "Cancel the thread",
     kind: "danger main",
     async run() {
-      await post(path`/invoke/cancel/${thread.id}`, { reason: "cancelled on the page" });
+      await post(path`/invoke/cancel/${thread.id}`, { reason: "stopped on the page" });
       say("It is cancelled.");
       thread.reload();
     },

@@ -94,7 +94,7 @@ function Trouble({ thread }) {
     return html`<p class="note asks" data-state="waiting"><strong>${first.gate.title ?? `${first.id} asks`}</strong> It goes on once somebody has answered.
       <${Button} kind="small main" onClick=${() => choose(first.id)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
   }
-  if (status.status === "cancelled") return html`<p class="note" data-state="cancelled">${status.error?.message ?? "It was cancelled."} What had completed is kept; Resume goes on from there.</p>`;
+  if (status.status === "cancelled") return html`<p class="note" data-state="cancelled">It was cancelled${status.error?.message ? `: ${clipped(status.error.message)}` : ""}. What had completed is kept; Resume goes on from there.</p>`;
   if (status.status === "paused") return html`<p class="note" data-state="paused">${paused(thread)} No further step starts until it is resumed.</p>`;
   return null;
 }

@@ -39,8 +39,10 @@ function useNotes(thread, graph) {
     const notes = {};
     for (const step of steps) {
       const said = told.get(step.id);
-      const parts = /^(\d+)(?: of (\d+))? (?:items|iterations)/.exec(said?.message ?? "");
-      if (parts) notes[step.id] = parts[2] ? `${parts[1]}/${parts[2]}` : parts[1];
+      const parts = /^(\d+)(?: of (\d+))? items/.exec(said?.message ?? "");
+      const round = /^iteration (\d+) /.exec(said?.message ?? "");
+      if (round && step.status === "running") notes[step.id] = `iteration ${round[1]}`;
+      else if (parts) notes[step.id] = parts[2] ? `${parts[1]}/${parts[2]}` : parts[1];
       else if (counts[step.id]) notes[step.id] = counts[step.id];
       else if (step.attempt > 1) notes[step.id] = `attempt ${step.attempt}`;
       else if (step.status === "running" && typeof said?.progress === "number") notes[step.id] = `${Math.round(said.progress * 100)} %`;

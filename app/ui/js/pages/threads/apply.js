@@ -19,12 +19,17 @@ export function begins(event) {
   return STATUS[event.event] === "pending";
 }
 
+/** The status of the thread after the event, null where it does not say. */
+export function leadsTo(event) {
+  return STATUS[event.event] ? (event.data.status ?? STATUS[event.event]) : null;
+}
+
 /** The entry after the event. */
 export function applied(entry, event) {
   const { event: name, step_id: step, data } = event;
   const next = { ...entry, last_seq: event.seq, version: event.version ?? entry.version, updated_at: event.at };
-  if (name in STATUS) {
-    next.status = data.status ?? STATUS[name];
+  if (STATUS[name]) {
+    next.status = leadsTo(event);
     next.error = data.error ?? (ENDED.has(next.status) ? entry.error : null);
     if (ENDED.has(next.status)) {
       next.completed_at = event.at;

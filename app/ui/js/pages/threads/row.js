@@ -12,7 +12,7 @@ export function Row({ row, list, cursor }) {
   const entry = row.entry.value;
   const picked = list.picked.value.has(row.id);
   const name = entry.title ?? shortId(row.id);
-  return html`<article class="thread-row" data-state=${entry.status} data-picked=${picked || undefined}>
+  return html`<article class="thread-row" data-state=${entry.status} data-picked=${picked || undefined} data-left=${list.left(entry) || undefined}>
     <input type="checkbox" checked=${picked} aria-label=${`Select ${entry.workflow} ${name}`} onChange=${(event) => list.pick([row.id], event.target.checked)} />
     <${Mark} state=${entry.status} label=${entry.status} />
     <a class="open" href=${`/threads/${encodeURIComponent(row.id)}`} data-thread=${row.id} tabindex=${cursor ? 0 : undefined}>

@@ -4,7 +4,7 @@ import { batch, computed, signal } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { throttled } from "../../lib/throttle.js";
-import { applied, begins } from "./apply.js";
+import { applied, begins, leadsTo } from "./apply.js";
 
 const PAGE = 100;
 const PACE = 1000;
@@ -20,13 +20,15 @@ export function threadList(filters) {
   const counts = signal(null);
   const held = signal([]); // new ones, while the reader is further down
   const picked = signal(new Set());
-  const dirty = new Set();
+  const dirty = new Set(); // rows of which an event has told less than all
+  const newly = new Set(); // threads not in the list that may have come to match its status
   let cursor = null;
   let fresh = false; // threads that are not in the list have begun
   let atTop = true;
   let busy = false;
   let stopped = false;
   let inView = () => [];
+  const statuses = new Set((filters.status ?? "").split(",").filter(Boolean));
 
   const ask = (params) => get("/threads", { params: { ...filters, ...params } });
 
@@ -71,26 +73,60 @@ export function threadList(filters) {
 
   async function refresh() {
     if (stopped) return;
-    const wanted = inView().filter((id) => dirty.has(id)).slice(0, AT_ONCE);
-    dirty.clear();
+    const seen = new Set(inView());
+    const wanted = [...dirty].filter((id) => seen.has(id)).slice(0, AT_ONCE);
+    const others = [...newly].slice(0, AT_ONCE - wanted.length);
+    wanted.forEach((id) => dirty.delete(id)); // those out of view are asked for when they come into it
+    newly.clear();
+    const ids = [...wanted, ...others];
     const top = fresh;
     fresh = false;
     try {
-      const [newest, changed] = await Promise.all([
-        top ? ask({ limit: 50 }) : null,
-        wanted.length ? get("/threads", { params: { ids: wanted } }) : null,
-      ]);
+      const [newest, changed] = await Promise.all([top ? ask({ limit: 50 }) : null, ids.length ? get("/threads", { params: { ids } }) : null]);
       if (stopped) return;
       batch(() => {
-        if (changed) put(changed.threads, () => {});
-        if (newest) put(newest.threads, hold);
+        if (changed) put(changed.threads.filter((one) => known.has(one.thread_id) || belongs(one)), insert);
+        if (newest) {
+          put(newest.threads, hold);
+          if (atTop) tidy();
+        }
       });
-    } catch { /* the feed tells when the service is back, and all is asked again */ }
+    } catch (error) {
+      // The feed tells when the service is back, and all is asked again.
+      if (error.status === undefined) console.error(error);
+    }
+  }
+
+  /** Whether the thread of an event may have come to be in one of the statuses that are filtered by. */
+  function comes(event) {
+    const status = leadsTo(event);
+    return status === null ? statuses.has("running") || statuses.has("waiting") : statuses.has(status);
+  }
+
+  /** Whether a thread that was asked for by its id is one of the list, as far as it is loaded. */
+  function belongs(entry) {
+    const last = rows.peek().at(-1)?.entry.peek().created_at;
+    return statuses.has(entry.status) && (!filters.workflow || entry.workflow === filters.workflow) && (!filters.since || entry.created_at >= filters.since)
+      && (filters.children || entry.parent_thread_id === null) && (!more.peek() || !last || entry.created_at >= last);
   }
 
   function hold(added) {
-    if (atTop) rows.value = sorted([...added, ...rows.peek()]);
+    if (atTop) insert(added);
     else held.value = [...added, ...held.peek()];
+  }
+
+  function insert(added) {
+    rows.value = sorted([...rows.peek(), ...added]);
+  }
+
+  /** Rows that do not match any more have been pale for a while: they go, unless they are selected. */
+  function tidy() {
+    if (!statuses.size) return;
+    const stays = rows.peek().filter((row) => statuses.has(row.entry.peek().status) || picked.peek().has(row.id));
+    if (stays.length === rows.peek().length) return;
+    const left = new Set(stays.map((row) => row.id));
+    for (const id of known.keys()) if (!left.has(id) && !held.peek().some((row) => row.id === id)) known.delete(id);
+    rows.value = stays;
   }
 
   const refreshSoon = throttled(refresh, PACE);
@@ -107,20 +143,22 @@ export function threadList(filters) {
         if (row && data.seq > row.entry.peek().last_seq) {
           row.entry.value = applied(row.entry.peek(), data);
           dirty.add(row.id);
-        } else if (!row && (begins(data) || filters.status)) fresh = true;
+        } else if (!row && begins(data)) fresh = true;
+        else if (!row && !filters.text && comes(data)) newly.add(data.thread_id);
       }
     });
-    if (fresh || dirty.size) refreshSoon();
+    if (statuses.size && dirty.size) fresh = true; // some may have left
+    if (fresh || dirty.size || newly.size) refreshSoon();
     countSoon();
   }
 
   function onOpen() {
     // Something may have happened before the feed was open: ask for all that is in view, and for what is new.
     for (const id of known.keys()) dirty.add(id);
-    fresh = known.size > 0;
-    if (known.size) refreshSoon();
-    else load();
+    fresh = true;
+    refreshSoon();
     countSoon();
+    if (!known.size) load(); // what could not be fetched before
   }
 
   const end = listen({ onEvents, onOpen });
@@ -131,6 +169,10 @@ export function threadList(filters) {
     rows, problem, loading, more, counts, held, picked, load,
     /** What `watch()` answers are the ids in view, whose rows are kept exact. */
     watch(given) { inView = given; },
+    /** Other rows have come into view. */
+    seen() { if (dirty.size) refreshSoon(); },
+    /** Whether a row does not match the filters any more. */
+    left: (entry) => statuses.size > 0 && !statuses.has(entry.status),
     top(is) {
       atTop = is;
       if (is && held.peek().length) this.showHeld();
@@ -141,7 +183,7 @@ export function threadList(filters) {
         held.value = [];
       });
     },
-    again: () => { onOpen(); if (!known.size) load(); },
+    again: onOpen,
     /** Rows that an action has just changed are asked for at once. */
     changed(ids) {
       ids.forEach((id) => dirty.add(id));

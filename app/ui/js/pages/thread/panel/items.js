@@ -116,6 +116,6 @@ function Whole({ thread, step, row, name }) {
   const found = useResource((signal) => get(path`/workflow/items/${thread.id}/${step.id}/${row.index}`, { signal }), [thread, step.id, step.run_id, row.index, row.status, row.attempt]);
   return html`<div class="detail"><h3>Item ${row.index}</h3><${Face} of=${found}>${(item) => html`
     ${item.error && html`<${Failure} error=${item.error} step=${false} />`}
-    ${item.session_id && html`<p class="faint">Session or thread: <a class="link mono" href=${`/threads/${encodeURIComponent(item.session_id)}`}>${item.session_id}</a></p>`}
+    ${item.session_id && html`<p class="faint">${step.kind === "workflow" ? html`Its thread: <a class="link mono" href=${`/threads/${encodeURIComponent(item.session_id)}`}>${item.session_id}</a>` : html`Session: <span class="mono">${item.session_id}</span>`}</p>`}
     ${!item.error && html`<${Value} value=${item.output} name=${name} />`}`}<//></div>`;
 }

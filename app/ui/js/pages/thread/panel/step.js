@@ -97,7 +97,7 @@ function Facts({ thread, step, node, definition }) {
         : step.kind && html`<dt>${step.kind === "python" ? "Function" : "Kind"}</dt><dd>${step.kind === "python" ? html`<code>${node?.label ?? step.agent}</code>` : `${step.kind.replace("_", " ")} ${step.kind === "gate" ? "" : (node?.label ?? "")}`}</dd>`}
       ${step.status === "retrying" && step.next_attempt_at && html`<dt>Next attempt</dt><dd><${Ago} at=${step.next_attempt_at} /></dd>`}
       ${step.status === "waiting" && html`<dt>Waits for</dt><dd><${Awaited} step=${step} /></dd>`}
-      ${step.session_id && step.kind === "workflow" && html`<dt>Its thread</dt><dd><a class="link mono" href=${`/threads/${encodeURIComponent(step.session_id)}`}>${step.session_id}</a></dd>`}
+      ${step.session_id && step.kind === "workflow" && !node?.parts && html`<dt>Its thread</dt><dd><a class="link mono" href=${`/threads/${encodeURIComponent(step.session_id)}`}>${step.session_id}</a></dd>`}
       ${step.session_id && step.kind !== "workflow" && html`<dt>Session</dt><dd class="mono">${step.session_id}</dd>`}
       ${node?.condition && html`<dt>Only when</dt><dd><code>${node.condition}</code></dd>`}
       ${step.effect === "irreversible" && html`<dt>Effect</dt><dd>cannot be undone</dd>`}

@@ -1,12 +1,12 @@
 // Long times in which nothing ran (a gate that waits overnight, a pause) are folded, so that the work can be seen. Pure; ms.
 
 const TIMES = 3; // as long as all work together, and it is folded
-const LEAST = 2_000;
+const LEAST = 1_000;
 const SHOWN = 0.07; // of the picture, for each
 
 /** The times between `from` and `to` in which no span of the lanes ran, and which are long: `[{from, to}]`. */
 export function idle(lanes, from, to, now) {
-  const ran = lanes.filter((lane) => lane.kind === "step").flatMap((lane) => lane.spans).filter((span) => span.state === "running")
+  const ran = lanes.filter((lane) => lane.kind === "step").flatMap((lane) => lane.spans).filter((span) => span.state === "running" || span.waits === "thread")
     .map((span) => [span.from, span.to ?? now]).sort(([one], [other]) => one - other);
   const gaps = [];
   let work = 0;

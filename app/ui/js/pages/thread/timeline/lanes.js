@@ -20,6 +20,8 @@ export function lanesOf(document, steps, opened) {
   return { lanes, from, to, open };
 }
 
+const BADLY = new Set(["failed", "interrupted", "cancelled"]);
+
 /** When the last attempt of a step ended. */
 function lastWork(document) {
   let last = 0;
@@ -31,7 +33,8 @@ function threadLane(document, last) {
   const spans = [];
   for (const execution of document.executions) {
     for (const span of execution.spans) {
-      const one = timed(span, { of: execution.kind, outcome: span.ended_at && span.state === "running" ? execution.status : undefined });
+      const over = BADLY.has(execution.status) && span === execution.spans.at(-1) ? execution.status : "completed";
+      const one = timed(span, { of: execution.kind, outcome: span.ended_at && span.state === "running" ? over : undefined });
       // A thread that waits has done so since its last step stopped working.
       if (execution.waiting && one.to === null && last > one.from) spans.push({ ...one, to: last, outcome: "completed" }, { ...one, state: "waiting", from: last });
       else spans.push(execution.waiting && one.to === null ? { ...one, state: "waiting" } : one);

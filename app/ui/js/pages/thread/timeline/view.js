@@ -41,7 +41,7 @@ export function useTimeView(whole, width, plot) {
 
   const onPointerDown = (event) => {
     dragged.current = false;
-    if (event.button !== 0 || event.pointerType === "touch" || event.target.closest("button")) return;
+    if (event.button !== 0 || event.target.closest("button")) return;
     const begin = { x: event.clientX, view: latest.current.view };
     const onMove = (next) => {
       const px = next.clientX - begin.x;
