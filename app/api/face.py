@@ -47,7 +47,7 @@ _IMPORT: Final = re.compile(r"""^(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK: Final = "no-cache"
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Only files of the service run, nothing inline, no text becomes markup, and no page may frame this one."""
@@ -56,6 +56,8 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 
@@ -84,7 +86,7 @@ class Face:
     async def _document(self, request: Request) -> Response:
         await to_thread.run_sync(self._refresh)
         headers = {**_HEADERS, "Cache-Control": _ASK}
-        first, _, rest = request.url.path[1:].partition("/")
+        first, _, rest = request.scope["path"][1:].partition("/")
         page = PAGES[first] if rest else first or "threads"
         text = self._files[_INDEX].text.decode()
         found = _indented(text, {"base": f"/ui/{self._version}", "preload": self._preloads(page)})

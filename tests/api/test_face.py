@@ -80,3 +80,18 @@ async def test_a_file_that_changes_on_the_disk_changes_the_digest(tmp_path: Path
         after = links((await client.get("/")).text)
         assert before != after
         assert (await client.get(after[0])).text == "22"
+
+
+async def test_a_page_takes_nothing_of_the_machine_and_lends_nothing_to_others(client: httpx.AsyncClient) -> None:
+    document = await client.get("/")
+    for answer in (document, await client.get(links(document.text)[0])):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert "camera=()" in answer.headers["permissions-policy"]
+        assert "data:" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/threads/%3Fx", "/threads/%23", "/compare/", "/agents/a%2Fb", "/start/%00"])
+async def test_an_odd_address_of_a_page_gives_the_document_too(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path, headers={"Host": "a/nowhere/b"})).status_code == 200

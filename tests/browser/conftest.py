@@ -125,11 +125,9 @@ class Window:
         """Note an error or a warning of the console."""
         if message.type not in ("error", "warning"):
             return
-        if self.away and (
-            "ERR_CONNECTION" in message.text or "ERR_INCOMPLETE" in message.text or "503" in message.text
-        ):
+        if self.away and ("net::ERR_" in message.text or "503" in message.text):
             return
-        if self.refused and "status of 422" in message.text:
+        if self.refused and ("status of 422" in message.text or "status of 404" in message.text):
             return
         self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 

@@ -94,6 +94,16 @@ async def publisher(given: dict[str, Any], ctx: StepContext) -> Any:
     return {"sent": 214, "to": "subscribers", "by": ctx.step_id}
 
 
+@agent("speaker", description="Says what it is told to, by all the ways that it has.")
+async def speaker(given: dict[str, Any], ctx: StepContext) -> Any:
+    """Streams, logs and tells its progress as given; waits for the file `until`."""
+    ctx.log("warning", given["log"], **given["context"])
+    ctx.progress(0.5, given["progress"])
+    ctx.chunk(given["chunk"])
+    await _until(given)
+    return given["output"]
+
+
 @function("collect")
 def collect(given: Any) -> Any:
     """Gives what it is given."""

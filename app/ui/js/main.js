@@ -1,7 +1,8 @@
 // Where the page begins: the frame, and in it the page that the address names, fetched when it is first wanted.
-import { html, render, signal, useEffect } from "./lib/html.js";
+import { html, render, signal, useEffect, useErrorBoundary } from "./lib/html.js";
 import { listen, startFeed } from "./lib/feed.js";
 import { startKeys } from "./lib/keys.js";
+import { own } from "./lib/own.js";
 import { place, startRouting } from "./lib/route.js";
 import { Empty, Loading, Wrong } from "./kit/faces.js";
 import { Frame } from "./frame.js";
@@ -32,7 +33,14 @@ function Page({ name }) {
   if (!known) return html`<${Empty} title="No such page"><p>The address leads nowhere. <a class="link" href="/threads">All threads</a></p><//>`;
   const found = loaded.value[name];
   if (found instanceof Error) return html`<${Wrong} problem=${found} what="The page could not be loaded" retry=${() => location.reload()} />`;
-  return found ? html`<${found.default} parts=${place.value.parts.slice(1)} query=${place.value.query} />` : html`<${Loading} />`;
+  return found ? html`<${Held}><${found.default} parts=${place.value.parts.slice(1)} query=${place.value.query} /><//>` : html`<${Loading} />`;
+}
+
+/** A page that stumbles over what it was given takes nothing with it: the frame stays, and the way on. */
+function Held({ children }) {
+  const [error, again] = useErrorBoundary((fault) => console.error(fault));
+  if (!error) return children;
+  return html`<${Wrong} problem=${error} what="The page could not draw what it was given" retry=${again} />`;
 }
 
 async function load(name) {
@@ -46,8 +54,8 @@ const PART_OF = { start: "workflows", compare: "threads" };
 
 function App() {
   const [first = "threads", ...rest] = place.value.parts;
-  const name = (rest.length && SINGLE[first]) || first;
-  return html`<${Frame} page=${PART_OF[first] ?? first}><${Page} name=${name} key=${rest.length ? `${name}/${rest[0]}` : name} /><//>`;
+  const name = (rest.length && own(SINGLE, first)) || first;
+  return html`<${Frame} page=${own(PART_OF, first) ?? first}><${Page} name=${name} key=${rest.length ? `${name}/${rest[0]}` : name} /><//>`;
 }
 
 startRouting();

@@ -63,7 +63,7 @@ export function CodeLine({ text }) {
 export function Field({ id, label, hint, fault, children }) {
   return html`<div class="field">
     <label for=${id}>${label}</label>${children}
-    ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
-    ${fault && html`<p class="fault" id=${`${id}-fault`} role="alert">${fault}</p>`}
+    ${hint && html`<p class="hint" id=${`${id}~hint`}>${hint}</p>`}
+    ${fault && html`<p class="fault" id=${`${id}~fault`} role="alert">${fault}</p>`}
   </div>`;
 }

@@ -30,7 +30,7 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
   const touch = (pointer) => { if (!touched.has(pointer)) afterPress(() => setTouched((before) => new Set(before).add(pointer))); };
 
   useLayoutEffect(() => {
-    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}-fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
+    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}~fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
     const left = given.filter((fault) => (asJson ? fault !== given[0] : !drawn(fault.pointer)));
     setUnplaced((before) => (before.length === left.length && before.every((one, index) => one === left[index]) ? before : left));
   });
@@ -107,7 +107,7 @@ export function useForm({ schema, id, label, keep }) {
 }
 
 function goToFault(id) {
-  const first = document.querySelector(`[id^="${CSS.escape(id)}"][id$="-fault"]`);
-  const field = first && document.getElementById(first.id.slice(0, -"-fault".length));
+  const first = document.querySelector(`[id^="${CSS.escape(id)}"][id$="~fault"]`);
+  const field = first && document.getElementById(first.id.slice(0, -"~fault".length));
   (field?.matches("fieldset") ? (field.querySelector("input, select, textarea") ?? field) : field)?.focus();
 }

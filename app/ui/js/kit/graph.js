@@ -1,5 +1,6 @@
 // The graph of a workflow's steps: boxes and what waits for what, with their states as they run. Only what is in view is drawn.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { own } from "../lib/own.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Button } from "./bits.js";
@@ -76,7 +77,7 @@ function Drawn({ graph, states = {}, notes = {}, selected = null, onSelect = () 
     <div class="graph-space" ref=${sight.space}>
       ${drawn && html`<${Edges} layout=${layout} seen=${seen} selected=${selected} />`}
       ${drawn && seen.far && html`<${Far} layout=${layout} states=${states} />`}
-      ${drawn && seen.nodes.map((node) => html`<${Box} key=${node.id} node=${node} state=${states[node.id]} note=${notes[node.id]} chosen=${node.id === selected}
+      ${drawn && seen.nodes.map((node) => html`<${Box} key=${node.id} node=${node} state=${own(states, node.id)} note=${own(notes, node.id)} chosen=${node.id === selected}
         near=${near.has(node.id)} first=${node.id === (selected ?? layout.nodes[0].id)} far=${seen.far} choose=${choose} />`)}
     </div>
     <div class="graph-tools">
@@ -125,7 +126,7 @@ function Edges({ layout, seen, selected }) {
 function Far({ layout, states }) {
   const paths = {};
   for (const node of layout.nodes) {
-    const state = states[node.id] ?? "none";
+    const state = own(states, node.id) ?? "none";
     paths[state] = `${paths[state] ?? ""}M${node.x} ${node.y}h${BOX.width}v${BOX.height}h${-BOX.width}z`;
   }
   return html`<svg class="graph-edges far" width=${layout.width} height=${layout.height} aria-hidden="true">
@@ -205,7 +206,7 @@ function keyed(event, { layout, selected, onSelect, sight }) {
   if (zoom) return void zoom();
   onSelect(next);
   const box = sight.box.current;
-  const there = () => box.querySelector(`[data-step="${next}"]`);
+  const there = () => box.querySelector(`[data-step="${CSS.escape(next ?? "")}"]`);
   // At once, so that the next key goes on from there; one that is out of view is drawn first.
   if (there()) there().focus({ preventScroll: true });
   else requestAnimationFrame(() => requestAnimationFrame(() => there()?.focus({ preventScroll: true })));

@@ -34,7 +34,7 @@ export function pageOf(name, more = "") {
 
 /** The address of its form. */
 export function startOf(name, version) {
-  return `/start/${encodeURIComponent(name)}${version ? `?version=${version}` : ""}`;
+  return `/start/${encodeURIComponent(name)}${version ? `?version=${encodeURIComponent(version)}` : ""}`;
 }
 
 /** A line for a shell that sends `body` to `where`, quoted so that it says exactly that. */

@@ -43,7 +43,7 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
       if (!response.ok) throw new Error(`status ${response.status}`);
       pause = FIRST_PAUSE;
       stream.state.value = "live";
-      onOpen({ again, cursor });
+      tell(() => onOpen({ again, cursor }));
       again = true;
       await read(response.body, heard);
     } catch { /* cut, refused or silent: taken up below */ } finally {
@@ -69,22 +69,24 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
       if (batch.length) {
         const events = batch;
         batch = [];
-        tell(events);
+        tell(() => onEvents(events));
       }
     }
   }
 
-  function tell(events) {
+  function tell(what) {
     try {
-      onEvents(events);
+      what();
     } catch (error) {
       console.error(error); // a page that stumbles over an event must not lose the ones behind it
     }
   }
 
   function retry() {
-    if (closed || document.hidden) return;
+    open = null;
+    if (closed) return;
     stream.state.value = "lost";
+    if (document.hidden) return; // taken up when somebody looks again
     timer = setTimeout(run, pause * (0.75 + Math.random() / 2));
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   }
@@ -99,8 +101,9 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
   function onVisibility() {
     clearTimeout(hiding);
     if (document.hidden) hiding = setTimeout(drop, HIDDEN);
-    else if (open === null || stream.state.peek() === "lost") {
+    else if (open === null) {
       drop();
+      stream.state.value = "connecting";
       pause = FIRST_PAUSE;
       run();
     }

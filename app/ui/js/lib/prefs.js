@@ -11,10 +11,11 @@ export function chooseTheme(chosen) {
   keep("theme", chosen === "system" ? null : chosen);
 }
 
-/** What was kept under a name, or `otherwise`. */
-export function kept(name, otherwise) {
+/** What was kept under a name, or `otherwise`: also where it is of another kind, for whoever shares this address may write there. */
+export function kept(name, otherwise, fits = (value) => typeof value === typeof otherwise) {
   try {
-    return JSON.parse(localStorage.getItem(`backstitch.${name}.json`)) ?? otherwise;
+    const found = JSON.parse(localStorage.getItem(`backstitch.${name}.json`));
+    return found !== null && fits(found) ? found : otherwise;
   } catch {
     return otherwise;
   }

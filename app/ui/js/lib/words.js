@@ -46,7 +46,9 @@ export function ago(at, from = now.value) {
 
 /** The exact time, in the reader's zone, with the one that is stored. */
 export function exact(at) {
-  return at ? `${LONG.format(new Date(at))} (${at})` : "";
+  if (!at) return "";
+  const when = new Date(at);
+  return Number.isNaN(when.getTime()) ? String(at) : `${LONG.format(when)} (${at})`;
 }
 
 /** "14:03:27.123" in the reader's zone, with the day when it is not today. */

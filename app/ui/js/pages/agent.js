@@ -24,7 +24,7 @@ const EVERY = 10_000;
 export default function Agent({ parts: [name], query }) {
   useTitle(name);
   const styled = useStyle("agent");
-  const window = query.window in WINDOWS ? query.window : "1h";
+  const window = Object.hasOwn(WINDOWS, query.window ?? "") ? query.window : "1h";
   const agent = useResource((signal) => load(name, signal), [name]);
   useEvery(EVERY, agent.reload, [agent]);
   useKeys("Agent", {

@@ -52,7 +52,7 @@ function Whole({ name, workflow, query }) {
   }, [name, query.version]);
   return html`<div class="head"><h1 class="crumbs"><a href="/workflows">Workflows</a> <span class="faint">/</span> <span class="here">${workflow.name}</span></h1>
       <${Which} workflow=${workflow} versions=${versions.value.value} />
-      <div class="actions"><a class="button" href=${pageOf(name, `/edit${query.version ? `?version=${query.version}` : ""}`)}>Edit</a>
+      <div class="actions"><a class="button" href=${pageOf(name, `/edit${query.version ? `?version=${encodeURIComponent(query.version)}` : ""}`)}>Edit</a>
         <a class="button main" href=${startOf(name, query.version)}>Start</a></div></div>
     ${workflow.description && html`<p class="about">${workflow.description}</p>`}
     ${newest > workflow.version && html`<p class="note about">This is version ${workflow.version}. New threads run

@@ -1,5 +1,7 @@
 // Whether a value fits a JSON Schema, in words for the one who writes it. The service decides; this only tells before it is asked.
+import { own } from "../../lib/own.js";
 import { number, plural } from "../../lib/words.js";
+import { fits } from "./pattern.js";
 import { Unreadable, below, equal, isInteger, resolved, shown, typeOf, wordsOf } from "./schema.js";
 
 const DEPTH = 60;
@@ -22,7 +24,7 @@ export function check(schema, value, root = schema, pointer = "", depth = 0) {
   if (value instanceof Unreadable) return wrong(value.why);
   if (schema === false) return wrong("Nothing may stand here.");
   const types = known.type === undefined ? [] : [known.type].flat();
-  if (types.length && !types.some((type) => isOf(type, value))) return wrong(`This must be ${types.map((type) => TYPES[type] ?? type).join(" or ")}.`);
+  if (types.length && !types.some((type) => isOf(type, value))) return wrong(`This must be ${types.map((type) => own(TYPES, type) ?? type).join(" or ")}.`);
   if (known.const !== undefined && !equal(known.const, value)) return wrong(`This must be ${shown(known.const)}.`);
   if (Array.isArray(known.enum) && !known.enum.some((one) => equal(one, value))) return wrong(`This must be one of ${known.enum.map(shown).join(", ")}.`);
   const go = (part, one, name) => check(part, one, root, name === undefined ? pointer : below(pointer, name), depth + 1);
@@ -38,18 +40,10 @@ function ofText({ minLength, maxLength, pattern, format }, value, wrong) {
   const length = [...value].length;
   if (minLength !== undefined && length < minLength) return wrong(`At least ${plural(minLength, "character")}${length ? `; these are ${length}` : ""}.`);
   if (maxLength !== undefined && length > maxLength) return wrong(`At most ${plural(maxLength, "character")}; these are ${number(length)}.`);
-  if (pattern !== undefined && made(pattern)?.test(value) === false) return wrong(`This must fit the pattern ${pattern}.`);
-  const [shape, what] = FORMATS[format] ?? [];
+  if (pattern !== undefined && fits(pattern, value) === false) return wrong(`This must fit the pattern ${pattern}.`);
+  const [shape, what] = own(FORMATS, format) ?? [];
   if (shape && !shape.test(value)) return wrong(`This must be ${what}.`);
   return [];
-}
-
-function made(pattern) {
-  try {
-    return new RegExp(pattern, "u");
-  } catch {
-    return null; // another dialect: the service knows it
-  }
 }
 
 function ofNumber({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }, value, wrong) {
@@ -57,7 +51,8 @@ function ofNumber({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multip
   if (maximum !== undefined && value > maximum) return wrong(`At most ${maximum}.`);
   if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return wrong(`More than ${exclusiveMinimum}.`);
   if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return wrong(`Less than ${exclusiveMaximum}.`);
-  if (multipleOf > 0 && typeof value === "number" && Math.abs(value / multipleOf - Math.round(value / multipleOf)) > 1e-9) return wrong(`A multiple of ${multipleOf}.`);
+  const parts = typeof value === "number" && multipleOf > 0 ? value / Number(multipleOf) : 0;
+  if (Math.abs(parts - Math.round(parts)) > 1e-9) return wrong(`A multiple of ${multipleOf}.`);
   return [];
 }
 
@@ -74,9 +69,9 @@ function ofObject(schema, value, wrong, go) {
   const names = Object.keys(value);
   const faults = [];
   const needed = [...required, ...Object.entries(dependentRequired).flatMap(([name, others]) => (Object.hasOwn(value, name) ? others : []))];
-  for (const name of new Set(needed)) if (!Object.hasOwn(value, name)) faults.push(...go(properties[name] ?? true, undefined, name));
+  for (const name of new Set(needed)) if (!Object.hasOwn(value, name)) faults.push(...go(own(properties, name) ?? true, undefined, name));
   for (const name of names) {
-    const fitting = Object.entries(patternProperties).filter(([pattern]) => made(pattern)?.test(name)).map(([, part]) => part);
+    const fitting = Object.entries(patternProperties).filter(([pattern]) => fits(pattern, name)).map(([, part]) => part);
     if (Object.hasOwn(properties, name)) fitting.push(properties[name]);
     if (fitting.length) faults.push(...fitting.flatMap((part) => go(part, value[name], name)));
     else if (additionalProperties === false) faults.push(...go(true, new Unreadable("", "There is no such field."), name));

@@ -1,7 +1,9 @@
 // The parts of a form that hold others: objects, entries by name, lists, alternatives. `form.One` draws what they hold.
 import { html, useState } from "../../lib/html.js";
+import { own } from "../../lib/own.js";
 import { Button } from "../bits.js";
 import { choiceOf } from "./check.js";
+import { fits } from "./pattern.js";
 import { Beside } from "./scalars.js";
 import { below, choicesOf, initial, kindOf, resolved, titled } from "./schema.js";
 
@@ -10,14 +12,14 @@ export function ObjectField({ schema, form, pointer, id, title, label, hint, fau
   const kept = value ?? {};
   const named = Object.entries(schema.properties ?? {});
   const set = (name, next) => {
-    const { [name]: before, ...rest } = kept;
+    const before = own(kept, name);
     // A value that was there stays in its place.
     if (next !== undefined) onChange(before === undefined ? { ...kept, [name]: next } : Object.fromEntries(Object.entries(kept).map(([key, one]) => [key, key === name ? next : one])));
-    else onChange(rest);
+    else onChange(Object.fromEntries(Object.entries(kept).filter(([key]) => key !== name)));
   };
   const absent = value === undefined && !required && !bare;
   const fields = absent ? null : html`<div class="fields">
-    ${named.map(([name, part]) => html`<${form.One} key=${name} schema=${part} form=${form} pointer=${below(pointer, name)} name=${name} value=${kept[name]}
+    ${named.map(([name, part]) => html`<${form.One} key=${name} schema=${part} form=${form} pointer=${below(pointer, name)} name=${name} value=${own(kept, name)}
       required=${schema.required?.includes(name)} onChange=${(next) => set(name, next)} />`)}
     <${Entries} schema=${schema} form=${form} pointer=${pointer} value=${kept} onChange=${onChange} /></div>`;
   if (bare) return html`<div id=${id} tabindex="-1">${fields}<${Beside} id=${id} fault=${fault} /></div>`;
@@ -46,7 +48,7 @@ function Entries({ schema, form, pointer, value, onChange }) {
   const taken = (name) => Object.hasOwn(value, name) || Object.hasOwn(properties, name);
   return html`<div class="entries">
     ${names.map((name, index) => html`<div class="entry" key=${index}>
-      <${Name} name=${name} id=${form.idOf(`${below(pointer, name)}.name`)} taken=${taken} rename=${(next) => rebuilt(([key, one]) => [[key === name ? next : key, one]])} />
+      <${Name} name=${name} id=${form.idOf(`${below(pointer, name)}~name`)} taken=${taken} rename=${(next) => rebuilt(([key, one]) => [[key === name ? next : key, one]])} />
       <${form.One} schema=${partOf(name)} form=${form} pointer=${below(pointer, name)} name=${name} plain label="Value" value=${value[name]} required
         onChange=${(next) => rebuilt(([key, one]) => [[key, key === name ? next ?? "" : one]])} />
       <${Button} kind="small quiet" icon="close" label=${`Remove ${name}`} onClick=${() => rebuilt(([key, one]) => (key === name ? [] : [[key, one]]))} />
@@ -64,14 +66,6 @@ function Name({ name, id, taken, rename }) {
   };
   return html`<div class="field"><label class="visually-hidden" for=${id}>Name</label><input id=${id} type="text" placeholder="name" value=${draft ?? name} aria-invalid=${twice ? "true" : undefined} spellcheck=${false}
     onInput=${(event) => setDraft(event.target.value)} onBlur=${done} />${twice && html`<p class="fault" role="alert">This name stands there already.</p>`}</div>`;
-}
-
-function fits(pattern, name) {
-  try {
-    return new RegExp(pattern, "u").test(name);
-  } catch {
-    return false;
-  }
 }
 
 /** A list: its entries can be added, removed and moved. */
@@ -123,7 +117,7 @@ const TYPES = { string: "text", number: "number", integer: "whole number", boole
 function word(choice, index, root) {
   const known = resolved(choice, root);
   const name = Object.entries(known.properties ?? {}).find(([, part]) => part?.const !== undefined)?.[1].const;
-  return known.title ?? (known.const !== undefined ? String(known.const) : null) ?? (name !== undefined ? titled(name) : null) ?? TYPES[known.type] ?? `Alternative ${index + 1}`;
+  return known.title ?? (known.const !== undefined ? String(known.const) : null) ?? (name !== undefined ? titled(name) : null) ?? own(TYPES, known.type) ?? `Alternative ${index + 1}`;
 }
 
 /** An alternative that has just been chosen: nothing yet, where there is a field to write it into. */

@@ -1,6 +1,7 @@
 // The single fields of a form: text, numbers, yes or no, one of several.
 import { html, useState } from "../../lib/html.js";
 import { parse } from "../../lib/json.js";
+import { own } from "../../lib/own.js";
 import { number } from "../../lib/words.js";
 import { Field } from "../bits.js";
 import { equal, isInteger, shown, typesOf, wordsOf } from "./schema.js";
@@ -27,7 +28,7 @@ export function TextField(props) {
   const long = schema.maxLength > LONG || schema.format === "textarea" || schema.contentMediaType || String(value ?? "").includes("\n");
   if (long) return html`<${Field} ...${props}><textarea ...${given} rows=${Math.min(16, Math.max(4, String(value ?? "").split("\n").length))}></textarea><//>`;
   if (schema.format === "date-time" && (value === undefined || !Number.isNaN(Date.parse(value)))) return html`<${Moment} ...${props} />`;
-  const type = schema.format === "date" && value && !/^\d{4}-\d\d-\d\d$/.test(value) ? "text" : (INPUTS[schema.format] ?? "text");
+  const type = schema.format === "date" && value && !/^\d{4}-\d\d-\d\d$/.test(value) ? "text" : (own(INPUTS, schema.format) ?? "text");
   return html`<${Field} ...${props}><input ...${given} type=${type} spellcheck=${type === "text"} autocomplete="off" /><//>`;
 }
 
@@ -54,9 +55,10 @@ export function NumberField(props) {
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (!by || typeof (value ?? 0) !== "number") return;
     event.preventDefault();
-    const step = schema.multipleOf ?? (whole || isInteger(value ?? 0) ? 1 : 0.1);
-    const next = Number(((value ?? schema.default ?? schema.minimum ?? 0) + (value === undefined ? 0 : by * step)).toPrecision(12));
-    set(String(Math.min(schema.maximum ?? Infinity, Math.max(schema.minimum ?? -Infinity, next))));
+    if (value === undefined) return set(String(schema.default ?? schema.minimum ?? Math.min(0, Number(schema.maximum ?? 0))));
+    const step = Number(schema.multipleOf ?? NaN) || (whole || isInteger(value ?? 0) ? 1 : 0.1);
+    const next = Number((value + by * step).toPrecision(12));
+    set(String(Math.min(Number(schema.maximum ?? Infinity), Math.max(Number(schema.minimum ?? -Infinity), next))));
   };
   return html`<${Field} ...${props}><input id=${id} class="number" type="text" inputmode=${whole ? "numeric" : "decimal"} value=${text} placeholder=${example(schema)} autocomplete="off"
     aria-invalid=${fault ? "true" : undefined} aria-describedby=${described(id, hint, fault)} aria-required=${props.required || undefined}
@@ -105,7 +107,7 @@ export function FixedField(props) {
 
 /** Hint and fault below what has no label of its own. */
 export function Beside({ id, hint, fault }) {
-  return html`${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}${fault && html`<p class="fault" id=${`${id}-fault`} role="alert">${fault}</p>`}`;
+  return html`${hint && html`<p class="hint" id=${`${id}~hint`}>${hint}</p>`}${fault && html`<p class="fault" id=${`${id}~fault`} role="alert">${fault}</p>`}`;
 }
 
 function example(schema) {

@@ -115,14 +115,14 @@ export function initial(schema, root = schema, depth = 0) {
   if (known.default !== undefined) return structuredClone(known.default);
   if (known.const !== undefined) return structuredClone(known.const);
   if (kindOf(known) !== "object" || depth > 6) return undefined;
-  const made = {};
+  const made = [];
   for (const [name, part] of Object.entries(known.properties ?? {})) {
     const needed = known.required?.includes(name);
     if (!needed && resolved(part, root).default === undefined) continue;
     const value = initial(part, root, depth + 1);
-    if (value !== undefined) made[name] = value;
+    if (value !== undefined) made.push([name, value]);
   }
-  return made;
+  return Object.fromEntries(made);
 }
 
 /** A value in a few characters. */

@@ -43,7 +43,7 @@ function written(value) {
   }
 }
 
-/** The ids of what stands beside a field, for who cannot see it. */
+/** The ids of what stands beside a field, for who cannot see it; no pointer has such an end, whatever its names are. */
 export function described(id, hint, fault) {
-  return [hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ") || undefined;
+  return [hint && `${id}~hint`, fault && `${id}~fault`].filter(Boolean).join(" ") || undefined;
 }

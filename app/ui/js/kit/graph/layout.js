@@ -38,11 +38,14 @@ async function finely(nodes, edges, down) {
   const { Graph, layout } = await import("../../../vendor/dagre.js");
   const made = new Graph();
   made.setGraph({ rankdir: down ? "TB" : "LR", ranksep: down ? 36 : 48, nodesep: 20, edgesep: 12, marginx: 0, marginy: 0 });
-  for (const node of nodes) made.setNode(node.id, { width: BOX.width, height: BOX.height });
-  for (const edge of edges) made.setEdge(edge.from, edge.to, {});
+  // It keeps nodes in plain objects: a step that is called "__proto__" would reach all objects of the page.
+  const names = new Map(nodes.map((node, index) => [node.id, `n${index}`]));
+  const ends = ({ from, to }) => [names.get(from), names.get(to)];
+  for (const name of names.values()) made.setNode(name, { width: BOX.width, height: BOX.height });
+  for (const edge of edges) made.setEdge(...ends(edge), {});
   layout(made);
-  const passes = new Map(edges.map((edge) => [edge, made.edge(edge.from, edge.to).points.slice(1, -1).filter((_, index, all) => all.length > 1 || index > 0)]));
-  return bounded(new Map(nodes.map((node) => [node.id, made.node(node.id)])), passes);
+  const passes = new Map(edges.map((edge) => [edge, made.edge(...ends(edge)).points.slice(1, -1).filter((_, index, all) => all.length > 1 || index > 0)]));
+  return bounded(new Map(nodes.map((node) => [node.id, made.node(names.get(node.id))])), passes);
 }
 
 /** Moved to begin at 0, with the ways of edges too, which may lead around all boxes. */

@@ -31,6 +31,11 @@ function logList(filters) {
   const ask = (params) => get("/logs", { params: { ...filters, limit: PAGE, ...params } });
   const fresh = (logs) => logs.filter((one) => !ids.has(one.id) && ids.add(one.id));
 
+  function keep(list) {
+    for (const one of list.slice(KEPT)) ids.delete(one.id);
+    return list.slice(0, KEPT);
+  }
+
   async function turn(run) {
     if (busy || stopped) return;
     busy = true;
@@ -52,7 +57,7 @@ function logList(filters) {
       cursor = found.next_cursor;
       const made = fresh(found.logs);
       batch(() => {
-        rows.value = [...rows.peek(), ...made].slice(0, KEPT);
+        rows.value = keep([...rows.peek(), ...made]);
         more.value = cursor !== null && rows.peek().length < KEPT;
         dropped.value = found.dropped;
       });
@@ -70,7 +75,7 @@ function logList(filters) {
     }
     const made = fresh(found.logs);
     batch(() => {
-      if (made.length) rows.value = gap ? made : [...made, ...rows.peek()].slice(0, KEPT);
+      if (made.length) rows.value = gap ? made : keep([...made, ...rows.peek()]);
       if (gap) more.value = cursor !== null;
       dropped.value = found.dropped;
     });

@@ -30,6 +30,7 @@ export function eventList({ text, ...filters }) {
   let older = null; // cursor of the next page downwards
   let present = null; // cursor of what comes
   let atTop = true;
+  let torn = false; // what came between those that are held and the rows was too much to keep
   let busy = false;
   let following = false;
   let again = false;
@@ -53,9 +54,7 @@ export function eventList({ text, ...filters }) {
   }
 
   function keep(list) {
-    let weight = 0;
-    let end = 0;
-    while (end < list.length && end < KEPT && (weight += list[end].text.length) < WEIGHT) end += 1;
+    const end = room(list);
     if (end === list.length) return list;
     for (const row of list.slice(end)) known.delete(row.key);
     more.value = false; // what is older would only be dropped again
@@ -144,8 +143,9 @@ export function eventList({ text, ...filters }) {
     if (atTop && !paused.peek()) rows.value = keep([...made, ...held.peek(), ...rows.peek()]);
     else {
       const all = [...made, ...held.peek()];
-      for (const row of all.slice(KEPT)) known.delete(row.key);
-      held.value = all.slice(0, KEPT);
+      held.value = all.slice(0, room(all));
+      for (const row of all.slice(held.peek().length)) known.delete(row.key);
+      torn ||= held.peek().length < all.length;
     }
   }
 
@@ -162,8 +162,13 @@ export function eventList({ text, ...filters }) {
     show() {
       if (!held.peek().length) return;
       batch(() => {
-        rows.value = keep([...held.peek(), ...rows.peek()]);
+        if (torn) {
+          for (const row of rows.peek()) known.delete(row.key);
+          more.value = false;
+        }
+        rows.value = keep([...held.peek(), ...(torn ? [] : rows.peek())]);
         held.value = [];
+        torn = false;
       });
     },
     pause(is) {
@@ -176,6 +181,14 @@ export function eventList({ text, ...filters }) {
       news.stop();
     },
   };
+}
+
+/** How many of them, from the first, may be kept. */
+function room(list) {
+  let weight = 0;
+  let end = 0;
+  while (end < list.length && end < KEPT && (weight += list[end].text.length) < WEIGHT) end += 1;
+  return end;
 }
 
 function matches(row, wanted) {

@@ -30,7 +30,7 @@ export default function Health({ query }) {
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} />
     <${Parts} parts=${value.parts} />`}<//>
-    <${Work} span=${query.window in SPANS ? query.window : "1h"} />`;
+    <${Work} span=${Object.hasOwn(SPANS, query.window ?? "") ? query.window : "1h"} />`;
 }
 
 function Verdict({ health: { status, parts, durable } }) {

@@ -1,4 +1,5 @@
 // The parts that a service's health is made of: what each is, its figures in words, and what to do when it is not well.
+import { own } from "../../lib/own.js";
 import { bytes, duration, number, plural } from "../../lib/words.js";
 
 const some = (...texts) => texts.filter(Boolean).join(" · ");
@@ -63,5 +64,5 @@ export const PARTS = {
 
 /** What is known of a part by that name, or what can be said of any. */
 export function partOf(name) {
-  return PARTS[name] ?? { label: name, is: "", says: () => "", help: "" };
+  return own(PARTS, name) ?? { label: name, is: "", says: () => "", help: "" };
 }

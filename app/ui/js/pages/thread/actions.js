@@ -14,7 +14,7 @@ export function actionsOf(thread, query) {
   const status = thread.status.value;
   const goes = OPEN.has(status.status) && status.status !== "paused";
   const failed = status.error?.step_id ?? status.steps.find((step) => step.status === "failed")?.id ?? null;
-  const version = Number(query.v) || null;
+  const version = /^[1-9]\d{0,8}$/.test(query.v ?? "") ? Number(query.v) : null;
   const stopped = goes ? "Pause or cancel the thread first." : null;
   const python = thread.definition.value.value?.graph === null;
   const nothing = status.version < 2 ? "There is no version to go back to yet." : null;

@@ -39,7 +39,7 @@ function Skip({ thread, given, close }) {
     <p>The step does not run. What comes after it sees this output in its place, and the thread goes on at once.</p>
     <${Field} id="skip-step" label="Step"><select id="skip-step" value=${step} onChange=${(event) => setStep(event.target.value)}>${open.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}</select><//>
     <${Field} id="skip-output" label="Output" hint="JSON. A text stands in quotes." fault=${fault}>
-      <textarea id="skip-output" autofocus class="mono" rows="9" spellcheck=${false} value=${text} aria-invalid=${Boolean(fault) || undefined} aria-describedby="skip-output-hint"
+      <textarea id="skip-output" autofocus class="mono" rows="9" spellcheck=${false} value=${text} aria-invalid=${Boolean(fault) || undefined} aria-describedby="skip-output~hint"
         onInput=${(event) => { setTouched(true); setText(event.target.value); }}></textarea><//>
   <//>`;
 }

@@ -43,7 +43,7 @@ const HTTP = {
 
 /** `{means, todo}` of an error `{kind, message, retryable}`. */
 export function meaning(error) {
-  const found = KINDS[error.kind] ?? ofHttp(error.kind);
+  const found = Object.hasOwn(KINDS, error.kind) ? KINDS[error.kind] : ofHttp(error.kind);
   if (found) return { means: found[0], todo: found[1] };
   const means = error.retryable
     ? "It was tried as often as the workflow allows, and failed each time."

@@ -1,6 +1,7 @@
 // The steps of a thread: as a graph where its workflow has one, and as a list; the choice stands in the address (`as`).
 import { html, useEffect, useMemo, useState } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
+import { own } from "../../lib/own.js";
 import { setQuery } from "../../lib/route.js";
 import { duration, money, number } from "../../lib/words.js";
 import { Empty } from "../../kit/faces.js";
@@ -36,18 +37,18 @@ function useNotes(thread, graph) {
   const told = thread.told.value;
   const counts = useCounts(thread, graph);
   return useMemo(() => {
-    const notes = {};
+    const notes = new Map();
     for (const step of steps) {
       const said = told.get(step.id);
       const parts = /^(\d+)(?: of (\d+))? items/.exec(said?.message ?? "");
       const round = /^iteration (\d+) /.exec(said?.message ?? "");
-      if (round && step.status === "running") notes[step.id] = `iteration ${round[1]}`;
-      else if (parts) notes[step.id] = parts[2] ? `${parts[1]}/${parts[2]}` : parts[1];
-      else if (counts[step.id]) notes[step.id] = counts[step.id];
-      else if (step.attempt > 1) notes[step.id] = `attempt ${step.attempt}`;
-      else if (step.status === "running" && typeof said?.progress === "number") notes[step.id] = `${Math.round(said.progress * 100)} %`;
+      if (round && step.status === "running") notes.set(step.id, `iteration ${round[1]}`);
+      else if (parts) notes.set(step.id, parts[2] ? `${parts[1]}/${parts[2]}` : parts[1]);
+      else if (own(counts, step.id)) notes.set(step.id, own(counts, step.id));
+      else if (step.attempt > 1) notes.set(step.id, `attempt ${step.attempt}`);
+      else if (step.status === "running" && typeof said?.progress === "number") notes.set(step.id, `${Math.round(said.progress * 100)} %`);
     }
-    return notes;
+    return Object.fromEntries(notes);
   }, [steps, told, counts]);
 }
 
@@ -84,7 +85,7 @@ function StepList({ thread, query, notes, graph, known }) {
     </div>`}
     ${rows.length === 0 && html`<p class="loading-not muted">No step is like that.</p>`}
     <${List} rows=${rows} keyOf=${(step) => step.id} height=${ROW} inner=${HEIGHT - 40} label="Steps" selected=${rows.findIndex((step) => step.id === query.step)}
-      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${notes[step.id]} thread=${thread} selected=${selected} />`} />`;
+      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${own(notes, step.id)} thread=${thread} selected=${selected} />`} />`;
 }
 
 function Line({ step, node, note, thread, selected }) {

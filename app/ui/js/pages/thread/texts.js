@@ -5,6 +5,7 @@ import { signal } from "../../lib/html.js";
 
 const BLOCK = 8_000; // characters of a block; it ends with a line where there is one
 const AT_MOST = 50; // blocks kept of one text: its end
+const IN_ALL = 40_000_000; // characters of all texts together
 const NOTHING = { blocks: [], last: "", gone: 0, first: 0 };
 const keyOf = (step, index) => (index === undefined || index === null ? step : `${step}#${index}`);
 
@@ -12,6 +13,7 @@ export function texts() {
   const all = new Map(); // key: {text: signal, waiting: pieces that are not drawn yet, step, index}
   const parts = new Map(); // step: signal of the indexes of its items that have said something
   let frame = 0;
+  let shedAt = 0; // when it is next looked whether they are too much
 
   const of = (step, index) => {
     const key = keyOf(step, index);
@@ -32,6 +34,21 @@ export function texts() {
       if (!one.waiting.length) continue;
       one.text.value = longer(one.text.peek(), one.waiting.join(""));
       one.waiting = [];
+    }
+    shed();
+  }
+
+  /** Thousands of items may each say a lot: the texts that began first are let go. */
+  function shed() {
+    if (performance.now() < shedAt) return;
+    shedAt = performance.now() + 1000;
+    let total = 0;
+    for (const { text } of all.values()) total += sizeOf(text.peek());
+    for (const { text } of all.values()) {
+      if (total <= IN_ALL) return;
+      const before = text.peek();
+      total -= sizeOf(before);
+      text.value = { ...NOTHING, gone: before.gone + sizeOf(before), first: before.first + before.blocks.length };
     }
   }
 
@@ -61,6 +78,12 @@ export function texts() {
       for (const one of all.values()) empty(one);
     },
   };
+}
+
+function sizeOf({ blocks, last }) {
+  let size = last.length;
+  for (const block of blocks) size += block.length;
+  return size;
 }
 
 /** A text with more at its end. */

@@ -1,5 +1,6 @@
 // What each step was at, from when to when: a lane a step, which grows while it runs.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../lib/html.js";
+import { own } from "../../lib/own.js";
 import { setQuery } from "../../lib/route.js";
 import { clock, duration, exact, plural } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
@@ -168,7 +169,7 @@ const OUTSIDE = new Set(["START", "END"]);
 function ofVersion(one, head) {
   const which = one.version === null ? "A version" : `v${one.version}`;
   const how = one.version === head ? ", the head" : one.on_timeline ? "" : ", left by a rollback";
-  const who = { START: "written at the start", END: "written at the end" }[one.current_step] ?? `written by ${one.current_step}`;
+  const who = own({ START: "written at the start", END: "written at the end" }, one.current_step) ?? `written by ${one.current_step}`;
   return `${which}${how}: ${who}, ${clock(one.created_at)}`;
 }
 

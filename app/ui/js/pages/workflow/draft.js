@@ -12,7 +12,7 @@ const PAUSE = 400;
  */
 export function useDraft(name, stored) {
   const key = `draft.${name}`;
-  const [before, setBefore] = useState(() => kept(key, null));
+  const [before, setBefore] = useState(() => kept(key, null, (value) => typeof value.text === "string"));
   const usable = before && before.text !== stored.text ? before : null;
   const [text, setText] = useState(usable?.text ?? stored.text);
   const [ground, setGround] = useState(stored.text); // the stored document as it is written here

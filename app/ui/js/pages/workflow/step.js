@@ -37,7 +37,7 @@ function does(node) {
   if (node.kind === "agent" && !named.includes("{")) return html`<a class="link" href=${`/agents/${encodeURIComponent(named)}`}>${named}</a>`;
   if (node.kind === "workflow" && !named.includes("{")) {
     const [name, version] = named.split("@");
-    return html`<a class="link" href=${pageOf(name, version ? `?version=${version}` : "")}>${named}</a>`;
+    return html`<a class="link" href=${pageOf(name, version ? `?version=${encodeURIComponent(version)}` : "")}>${named}</a>`;
   }
   return html`<code>${named}</code>`;
 }

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "../../lib/html.js";
 import { send } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
+import { stringify } from "../../lib/json.js";
 
 const PAUSE = 300;
 
@@ -40,7 +41,7 @@ export function useValidation(text) {
 
 /** The graph before, where nothing about it has changed: it is not laid out anew with every letter. */
 function same(before, after) {
-  return before && JSON.stringify(before) === JSON.stringify(after) ? before : after;
+  return before && stringify(before) === stringify(after) ? before : after;
 }
 
 function ordered(problems) {

@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
 import { parse, stringify } from "../../../lib/json.js";
+import { own } from "../../../lib/own.js";
 import { bytes } from "../../../lib/words.js";
 import { Button } from "../../../kit/bits.js";
 
@@ -57,7 +58,7 @@ export function Context({ id, known, rows, onChange }) {
   const change = (at, changes) => onChange(rows.map((row, index) => (index === at ? { ...row, ...changes } : row)));
   return html`<div class="rows">
     ${known.problem && html`<p class="muted small">${known.problem}</p>`}
-    ${rows.map((row, at) => html`<${Row} key=${at} id=${`${id}-${at}`} row=${row} rows=${rows} was=${known.context?.[row.name]} onChange=${(changes) => change(at, changes)} onDrop=${() => onChange(rows.filter((_, index) => index !== at))} />`)}
+    ${rows.map((row, at) => html`<${Row} key=${at} id=${`${id}-${at}`} row=${row} rows=${rows} was=${own(known.context, row.name)} onChange=${(changes) => change(at, changes)} onDrop=${() => onChange(rows.filter((_, index) => index !== at))} />`)}
     <div class="row wrap">${free.slice(0, 12).map((name) => html`<${Button} key=${name} kind="small" icon="edit" onClick=${() => add(name)}>${name}<//>`)}
       <${Button} kind="small" icon="plus" onClick=${() => add("")}>A new variable<//></div>
   </div>`;

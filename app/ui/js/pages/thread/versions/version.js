@@ -40,7 +40,7 @@ export function Version({ thread, version, shape, details, onCompare }) {
       ${!head && html`<${Button} kind="quiet" onClick=${() => setQuery({ w: shape.head })}>Diff with the head<//>`}
       <${Menu} label="More" kind="quiet" items=${[
         { label: "Compare with another…", run: onCompare },
-        entry.execution_id !== thread.status.value?.execution_id && { label: "Compare its execution with the present one", href: `/compare?a=${entry.execution_id}&b=${encodeURIComponent(thread.id)}` },
+        entry.execution_id !== thread.status.value?.execution_id && { label: "Compare its execution with the present one", href: `/compare?a=${encodeURIComponent(entry.execution_id)}&b=${encodeURIComponent(thread.id)}` },
         step && { label: `Do ${step} again alone…`, run: () => replay(thread, step, { entry, parts }) },
         step && { label: `Show step ${step}`, run: () => setQuery({ step }) },
       ]} />
