@@ -17,6 +17,7 @@ from app.store.data_dir import DataDirLock
 from app.store.embedded import EmbeddedPostgres
 from app.store.migrate import upgrade
 from tests.databases import Databases, dsn_of, execute
+from tests.warm import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -27,14 +28,22 @@ _TEMPLATE = "backstitch_template"
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "autovacuum": "off"}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A shell's background job ignores SIGINT, and so would all that the tests start to be interrupted."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        warm_up(config)
+
+
+def pytest_collection() -> None:
+    """Nothing of what a collection makes is garbage."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """No collection of garbage need look at the modules and the tests themselves again: that was a fifth of all time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -54,6 +54,7 @@ from app.api.face import Face
 from app.api.feed import Feed
 from app.api.guard import Guard
 from app.api.langgraph import routes as langgraph
+from app.api.placing import placed
 from app.api.sse import Streams
 
 if TYPE_CHECKING:
@@ -167,13 +168,9 @@ def _mount(app: FastAPI, annexes: Sequence[Annex]) -> None:
     app.router.routes.append(Route("/metrics", metrics.scrape))
     app.router.routes.extend(Route(annex.path, annex) for annex in annexes)
     app.router.routes.extend(Face().routes())
-    for router in (*_INVOKE, *_OTHERS):
-        app.include_router(router, prefix="/api")
-    bare = APIRouter(include_in_schema=False)
-    for router in _INVOKE:
-        bare.include_router(router)
-    app.include_router(bare, include_in_schema=False)
-    app.include_router(langgraph.router, include_in_schema=False)
+    app.router.routes.extend(placed((*_INVOKE, *_OTHERS), "/api"))
+    app.router.routes.extend(placed(_INVOKE, shown=False))
+    app.router.routes.extend(placed(langgraph.ROUTERS, langgraph.PREFIX, shown=False))
 
 
 def _from_within(app: FastAPI, state: AppState) -> ASGIApp:

@@ -124,7 +124,9 @@ class Service:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        # The server closes what has been idle for five seconds: a request that goes out just then would be lost.
+        idle = httpx.Limits(keepalive_expiry=2)
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, limits=idle)
         self.calls_file = self.folder / "calls"
         self.log = self.folder / "serve.log"
         self.data = self.data or self.folder / "data"

@@ -14,6 +14,7 @@ from app.api.app import create_app
 from app.domain.records import ErrorInfo
 from app.domain.runner import Failed
 from app.domain.status import Status
+from tests.api.shared import app_of
 from tests.api.test_gates import at_gate
 from tests.api.test_waits import a_wait
 
@@ -224,8 +225,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 
 async def test_the_document_is_worked_out_beside_the_event_loop(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(app_of(service), "openapi_schema", None)  # another test may have asked for it
     by: list[threading.Thread] = []
 
     def heard(**of: Any) -> dict[str, Any]:

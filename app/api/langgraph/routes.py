@@ -14,7 +14,7 @@ from app.api.langgraph.replies import reply
 from app.api.problem import problem, response
 
 PREFIX: Final = "/langgraph"
-router: Final = APIRouter(prefix=PREFIX, include_in_schema=False)
+router: Final = APIRouter()
 _ABSENT: Final = {
     "/store": "store: keep such values in a database of your own, or in the variables of a thread",
     "/threads/{thread_id}/commands": "the protocol of threads.stream: use runs.stream, or threads.join_stream",
@@ -51,5 +51,4 @@ def _add_absent() -> None:
 
 
 _add_absent()
-for _part in (assistants.router, crons.router, states.router, runs.router, threads.router):
-    router.include_router(_part)
+ROUTERS: Final = (router, assistants.router, crons.router, states.router, runs.router, threads.router)
