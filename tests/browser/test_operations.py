@@ -15,14 +15,18 @@ async def test_the_first_screen_says_what_is_not_well_and_what_to_do(at: Window,
     document = {"name": "let-alone", "kind": "python", "config": {"function": "collect"}}
     assert service.http.post("/api/agents", json=document).status_code == 201
     await at.open("/operations")
-    await expect(at.page.locator(".verdict")).to_contain_text("All is well")
+    await expect(at.page.locator(".verdict")).to_be_visible()
+    await expect(at.page.locator(".verdict")).not_to_contain_text("let-alone")
     service.http.post("/api/breakers/let-alone/open", json={"reason": "maintenance"})
     await expect(at.page.locator(".verdict")).to_contain_text("one part needs somebody")
     await expect(at.page.locator(".todo")).to_contain_text("let-alone")
     await at.page.locator(".todo").get_by_role("link", name="Look").click()
-    await expect(at.page.locator(".agent-row:not(.heads)").first).to_contain_text("let-alone")
+    await expect(at.page.locator(".agent-row:not(.heads)").filter(has_text="let-alone")).to_be_visible()
+    service.http.post("/api/breakers/let-alone/close").raise_for_status()
     assert service.http.delete("/api/agents/let-alone").is_success
-    service.http.post("/api/breakers/let-alone/close")
+    await at.open("/operations")
+    await expect(at.page.locator(".verdict")).to_be_visible()
+    await expect(at.page.locator(".verdict")).not_to_contain_text("let-alone")
 
 
 async def test_a_queue_is_held_back_after_its_effect_was_told(at: Window, service: Service) -> None:
