@@ -256,7 +256,7 @@ def test_an_input_that_breaks_the_schema_is_refused_with_pointers(service: Servi
         ("GET", "/api/invoke/async", 405, "method_not_allowed"),
         ("DELETE", "/api/invoke/status/x", 405, "method_not_allowed"),
         ("GET", "/api/nothing", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
         ("POST", "/api/workflow/executions", 405, "method_not_allowed"),
         ("GET", "/workflow/executions", 404, "not_found"),
     ],

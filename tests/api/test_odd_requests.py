@@ -113,7 +113,7 @@ async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, path: str, 
     assert [one["pointer"] for one in answer.json()["problems"]] == [pointer]
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/", "/api/workflow/execution/1", "/api/workflows/x@0"])
+@pytest.mark.parametrize("path", ["/api/nothing", "/nothing", "/api/workflow/execution/1", "/api/workflows/x@0"])
 async def test_what_is_not_there_is_a_problem_too(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 404

@@ -3,15 +3,18 @@ import { html, useEffect, useMemo } from "../lib/html.js";
 import { useStyle } from "../lib/style.js";
 import { shortId } from "../lib/words.js";
 import { Loading, Wrong } from "../kit/faces.js";
+import { lazy } from "../kit/lazy.js";
 import { useTitle } from "../frame.js";
 import { Header } from "./thread/header.js";
-import { Log } from "./thread/log.js";
 import { Panel } from "./thread/panel.js";
 import { useSelectionKeys } from "./thread/selection.js";
 import { Steps } from "./thread/steps.js";
 import { threadOf } from "./thread/store.js";
-import { Timeline } from "./thread/timeline.js";
-import { Versions } from "./thread/versions.js";
+
+// What lies below the first screen comes after it.
+const Timeline = lazy(() => import("./thread/timeline.js"), "Timeline");
+const Versions = lazy(() => import("./thread/versions.js"), "Versions");
+const Log = lazy(() => import("./thread/log.js"), "Log");
 
 /** The selection is in the address: `step`, `run` (one step run), `v` and `w` (one version, and another to compare with), `tab`, `event`. */
 export default function Thread({ parts: [id], query }) {

@@ -32,6 +32,7 @@ export function threadOf(id) {
   const timeline = resource((abort) => wholeTimeline(id, abort, ahead));
   const tree = resource((abort) => get(path`/invoke/tree/${id}`, { params: { limit: 1000 }, signal: abort }));
   const versions = knots(id);
+  let beginning = null;
   let stream = null;
   let unwatch = () => {};
   let seen = 0; // the last event of the stream
@@ -169,9 +170,17 @@ export function threadOf(id) {
     if (!stopped && !stream && found && (found.threads[0]?.last_seq ?? 0) !== status.peek().last_seq) again();
   }
 
-  async function begin() {
+  /** The status first: what is further down the page is asked for once the top of it can be drawn. */
+  function begin() {
+    beginning ??= asked().finally(() => { beginning = null; });
+    return beginning;
+  }
+
+  async function asked() {
+    const before = status.peek();
     const found = await ask();
     if (!found || stopped) return;
+    if (!before) [timeline, tree].forEach((one) => one.reload());
     refreshVersions();
     if (OPEN.has(found.status)) open();
     else if (!stream) state.value = "ended";
@@ -187,7 +196,7 @@ export function threadOf(id) {
   }
 
   begin();
-  [entry, definition, timeline, tree].forEach((one) => one.reload());
+  [entry, definition].forEach((one) => one.reload());
 
   return {
     id, status, problem, state, events, told, restarts, ahead, text, entry, definition, timeline, tree, versions,
