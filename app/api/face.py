@@ -51,12 +51,12 @@ _POLICY: Final = (
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Only files of the service run, nothing inline, no text becomes markup, and no page may frame this one."""
-_HEADERS: Final = {
+_OF_FILES: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_OF_DOCUMENT: Final = {
+    **_OF_FILES,
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
@@ -85,7 +85,7 @@ class Face:
 
     async def _document(self, request: Request) -> Response:
         await to_thread.run_sync(self._refresh)
-        headers = {**_HEADERS, "Cache-Control": _ASK}
+        headers = {**_OF_DOCUMENT, "Cache-Control": _ASK}
         first, _, rest = request.scope["path"][1:].partition("/")
         page = PAGES[first] if rest else first or "threads"
         text = self._files[_INDEX].text.decode()
@@ -100,7 +100,7 @@ class Face:
             raise HTTPException(404)
         # Another release's page may ask this one, where several stand behind one address.
         kept = _FOR_EVER if request.path_params["version"] == self._version else _ASK
-        return _packed(request, found, {"X-Content-Type-Options": "nosniff", "Cache-Control": kept})
+        return _packed(request, found, {**_OF_FILES, "Cache-Control": kept})
 
     def _preloads(self, page: str) -> str:
         """What the document names beforehand: all modules that the first view needs, instead of one after the other."""

@@ -86,10 +86,10 @@ async def test_a_page_takes_nothing_of_the_machine_and_lends_nothing_to_others(c
     document = await client.get("/")
     for answer in (document, await client.get(links(document.text)[0])):
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-        assert "camera=()" in answer.headers["permissions-policy"]
-        assert "data:" not in answer.headers["content-security-policy"]
+    assert document.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "camera=()" in document.headers["permissions-policy"]
+    assert "data:" not in document.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/threads/%3Fx", "/threads/%23", "/compare/", "/agents/a%2Fb", "/start/%00"])
