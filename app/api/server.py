@@ -35,6 +35,10 @@ _log: Final = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
 _SEND_BUFFER: Final = 256 * 1024
+_KEEP_ALIVE: Final = 75
+"""Seconds that an idle connection stays open: longer than clients (5) and proxies (60) keep theirs, so that they are the ones
+who close it, and none sends a request into a connection that is being closed.
+"""
 _LAST_SECONDS: Final = 1.8
 """How long the process may live after the grace."""
 _DRAIN_SECONDS: Final = 1.5
@@ -158,6 +162,7 @@ def configure(app: Any, log_level: str) -> uvicorn.Config:
         log_config=None,
         log_level="debug" if debug else "warning",
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_DRAIN_SECONDS,  # pyright: ignore[reportArgumentType] - asyncio takes fractions
         server_header=False,
         lifespan="on",

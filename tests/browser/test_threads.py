@@ -76,13 +76,13 @@ async def test_many_are_cancelled_at_once_after_their_number_was_told(
 
 
 async def test_by_keys_alone_a_thread_is_found_and_opened(at: Window, service: Service) -> None:
-    first = service.run("chain", {"title": "keys"})["thread_id"]
-    second = service.run("chain", {"title": "keys"})["thread_id"]
+    first = service.run("chain", {"title": "keyhole"})["thread_id"]
+    second = service.run("chain", {"title": "keyhole"})["thread_id"]
     await at.open("/threads")
     await expect(row(at, second)).to_be_visible()
     await at.page.keyboard.press("f")
     await expect(at.page.get_by_label("By text")).to_be_focused()
-    await at.page.keyboard.type("keys")
+    await at.page.keyboard.type("keyhole")
     await expect(at.page.locator(".thread-row")).to_have_count(2)
     await at.page.keyboard.press("Escape")
     await at.page.keyboard.press("j")
