@@ -121,9 +121,11 @@ async def run(service: Service, program: str, threads: int, rounds: int, only: s
     await seed(service, threads)
     document = wide(1000)
     service.register(document)
+    small = service.run("chain", {"value": 1})["thread_id"]
     large = service.run(document["name"], {})["thread_id"]
     views = [
         View("threads", "/threads", ".thread-row"),
+        View("thread of 4 steps", f"/threads/{small}", ".thread-head"),
         View("thread of 1,000 steps", f"/threads/{large}", ".step-line"),
     ]
     views = [view for view in views if view.name.startswith(only)]

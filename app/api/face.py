@@ -38,22 +38,23 @@ _INDEX: Final = "index.html"
 _MAIN: Final = "js/main.js"
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".js": "text/javascript",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-_IMPORT: Final = re.compile(r"""^(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_IMPORT: Final = re.compile(r"""(?:^|[;}])(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+_FOR_EVER: Final = "max-age=31536000, immutable"
 _ASK: Final = "no-cache"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Only files of the service run, nothing inline, no text becomes markup, and no page may frame this one."""
-_OF_FILES: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_OF_FILES: Final = {"X-Content-Type-Options": "nosniff"}
 _OF_DOCUMENT: Final = {
     **_OF_FILES,
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

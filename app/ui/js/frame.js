@@ -2,13 +2,13 @@
 import { html, signal, useEffect, useRef } from "./lib/html.js";
 import { get } from "./lib/api.js";
 import { feedState, lastHeard, listen } from "./lib/feed.js";
-import { inForce, useKeys } from "./lib/keys.js";
+import { useKeys } from "./lib/keys.js";
 import { chooseTheme, theme } from "./lib/prefs.js";
 import { go } from "./lib/route.js";
-import { throttled } from "./lib/throttle.js";
+import { throttled } from "./lib/pace.js";
 import { duration, now, number } from "./lib/words.js";
 import { Button } from "./kit/bits.js";
-import { Dialog, Dialogs, show } from "./kit/dialog.js";
+import { lazily } from "./kit/lazy.js";
 import { Icon } from "./kit/marks.js";
 import { Toasts } from "./kit/toast.js";
 
@@ -19,6 +19,7 @@ const NAV = [
   { page: "operations", label: "Operations", key: "o" },
   { page: "events", label: "Events", key: "e" },
 ];
+const showKeys = lazily(() => import("./keys.js"), "showKeys");
 const AGENTS_EVERY = 30_000;
 
 const active = signal(null); // threads that run, wait or are about to
@@ -40,7 +41,7 @@ export function Frame({ page, children }) {
     <div class="rail"><nav aria-label="Pages">${NAV.map((one) => html`<a key=${one.page} href=${`/${one.page}`} aria-current=${page === one.page ? "page" : undefined}>
       <${Icon} name=${one.page} />${one.label}<${Count} page=${one.page} /></a>`)}</nav></div>
     <main class="page" id="page" tabindex="-1" ref=${main}>${children}</main>
-    <${Dialogs} /><${Toasts} />
+    <${Toasts} />
   </div>`;
 }
 
@@ -109,14 +110,6 @@ async function jump(text) {
   const isId = /^[A-Za-z0-9._:-]{1,128}$/.test(text);
   const found = isId && (await get("/threads", { params: { ids: text } }).catch(() => null));
   go(found?.threads?.length ? `/threads/${encodeURIComponent(text)}` : `/threads?text=${encodeURIComponent(text)}`);
-}
-
-function showKeys() {
-  const sets = inForce.peek();
-  show((close) => html`<${Dialog} title="Keys" close=${close}>
-    ${sets.toReversed().map((set) => html`<section key=${set.title} class="stack"><h3>${set.title}</h3>
-      <table class="keys"><tbody>${Object.entries(set.keys).filter(([, one]) => one.does).map(([key, one]) => html`<tr key=${key}><td><kbd>${key}</kbd></td><td>${one.does}</td></tr>`)}</tbody></table></section>`)}
-  <//>`);
 }
 
 /** The title of the window, which also stands in the tab: "what · Backstitch". */

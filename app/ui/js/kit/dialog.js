@@ -1,5 +1,5 @@
 // Dialogs: the browser's own, which keep the focus, close by Escape and give it back.
-import { html, signal, useEffect, useRef, useState } from "../lib/html.js";
+import { html, render, signal, useEffect, useRef, useState } from "../lib/html.js";
 import { Button } from "./bits.js";
 
 const open = signal([]);
@@ -11,8 +11,8 @@ export function show(draw) {
   return one;
 }
 
-/** All dialogs that are open; stands once, in the frame. */
-export function Dialogs() {
+/** All dialogs that are open, beside the page: this module is fetched when the first of them is. */
+function Dialogs() {
   return html`${open.value.map((one, index) => html`<${Opened} key=${index} one=${one} />`)}`;
 }
 
@@ -64,3 +64,5 @@ export function Dialog({ title, close, submit, action, kind = "main", wide = fal
 export function confirm({ title, text, action, kind = "main", run }) {
   show((close) => html`<${Dialog} title=${title} close=${close} submit=${run} action=${action} kind=${kind}><p>${text}</p><//>`);
 }
+
+render(html`<${Dialogs} />`, document.body.appendChild(document.createElement("div")));

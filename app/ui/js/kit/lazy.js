@@ -1,14 +1,27 @@
 // Parts of a page that are fetched when they are first wanted: dialogs, forms and comparisons that most readers never open.
-import { html, signal, useEffect } from "../lib/html.js";
+import { html, signal, useEffect, useRef } from "../lib/html.js";
 import { Loading, Wrong } from "./faces.js";
 import { complain } from "./toast.js";
 
-/** A component of a module that `load()` imports, by its `name`; until it is there, that is said in its place. */
-export function lazy(load, name) {
+const NEAR = 64; // px around what is in view
+const SOON = 2000; // ms
+
+/**
+ * A component of a module that `load()` imports, by its `name`; until it is there, that is said in its place. `below`: it stands
+ * below the first screen, and is fetched when it comes near, or when the page has had time for itself.
+ */
+export function lazy(load, name, { below = false } = {}) {
   const found = signal(null);
   const fetch = () => load().then((module) => { found.value = module[name]; }, (error) => { found.value = error; });
   return function Lazy(props) {
-    useEffect(() => { if (found.peek() === null) fetch(); }, []);
+    const place = useRef(null);
+    useEffect(() => {
+      if (found.peek() !== null) return undefined;
+      if (below) return whenNear(place.current, fetch);
+      fetch();
+      return undefined;
+    }, []);
+    if (found.value === null && below) return html`<section class="sheet" ref=${place}><${Loading} /></section>`;
     if (found.value === null) return html`<${Loading} />`;
     if (found.value instanceof Error) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
     return html`<${found.value} ...${props} />`;
@@ -18,4 +31,13 @@ export function lazy(load, name) {
 /** A function of such a module, called once it is there. */
 export function lazily(load, name) {
   return (...given) => load().then((module) => module[name](...given), (error) => complain(error, "This could not be loaded"));
+}
+
+function whenNear(element, run) {
+  const stop = () => { watch.disconnect(); clearTimeout(later); };
+  const once = () => { stop(); run(); };
+  const watch = new IntersectionObserver(([seen]) => { if (seen.isIntersecting) once(); }, { rootMargin: `${NEAR}px` });
+  const later = setTimeout(once, SOON);
+  watch.observe(element);
+  return stop;
 }

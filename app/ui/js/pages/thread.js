@@ -12,9 +12,9 @@ import { Steps } from "./thread/steps.js";
 import { threadOf } from "./thread/store.js";
 
 // What lies below the first screen comes after it.
-const Timeline = lazy(() => import("./thread/timeline.js"), "Timeline");
-const Versions = lazy(() => import("./thread/versions.js"), "Versions");
-const Log = lazy(() => import("./thread/log.js"), "Log");
+const Timeline = lazy(() => import("./thread/timeline.js"), "Timeline", { below: true });
+const Versions = lazy(() => import("./thread/versions.js"), "Versions", { below: true });
+const Log = lazy(() => import("./thread/log.js"), "Log", { below: true });
 
 /** The selection is in the address: `step`, `run` (one step run), `v` and `w` (one version, and another to compare with), `tab`, `event`. */
 export default function Thread({ parts: [id], query }) {

@@ -6,7 +6,7 @@ import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
 import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
-import { throttled } from "../lib/throttle.js";
+import { throttled } from "../lib/pace.js";
 import { plural } from "../lib/words.js";
 import { CodeLine } from "../kit/bits.js";
 import { Empty, Face, Loading } from "../kit/faces.js";

@@ -1,5 +1,4 @@
 // Where the boxes of a graph stand and how its edges run: left to right, or from above down on a narrow page.
-import { layered } from "./layered.js";
 import { reduced } from "./reduced.js";
 
 export const BOX = { width: 176, height: 52 };
@@ -16,14 +15,20 @@ export async function laidOut(graph, down) {
   if (!graph.nodes.length) return { nodes: [], edges: [], implied: [], places: known, width: 0, height: 0, down };
   const real = graph.edges.filter(({ from, to }) => known.has(from) && known.has(to) && from !== to);
   const { kept: edges, implied } = reduced([...known.keys()], real, ({ from, to }) => known.get(to).rescues?.includes(from));
-  const fine = graph.nodes.length <= FINE && edges.length <= FINE_EDGES;
-  const { middles, passes, width, height } = fine ? await finely(graph.nodes, edges, down) : inLayers(graph.nodes, edges, down);
+  const fine = graph.nodes.length <= FINE && edges.length <= FINE_EDGES && !isLine(edges);
+  const { middles, passes, width, height } = fine ? await finely(graph.nodes, edges, down) : await inLayers(graph.nodes, edges, down);
   const nodes = graph.nodes.map((node) => {
     const { x, y } = middles.get(node.id);
     return { ...node, x: x - BOX.width / 2, y: y - BOX.height / 2 };
   });
   const places = new Map(nodes.map((node) => [node.id, node]));
   return { nodes, places, width, height, down, edges: edges.map((edge) => drawn(edge, places, passes.get(edge) ?? [], down)), implied };
+}
+
+/** Whether all steps stand one behind the other, for which any layout will do. */
+function isLine(edges) {
+  const ends = (side) => new Set(edges.map((edge) => edge[side])).size;
+  return ends("from") === edges.length && ends("to") === edges.length;
 }
 
 function drawn(edge, places, between, down) {
@@ -62,8 +67,9 @@ function bounded(middles, passes) {
   };
 }
 
-function inLayers(nodes, edges, down) {
+async function inLayers(nodes, edges, down) {
   const [along, across] = down ? [BOX.height, BOX.width] : [BOX.width, BOX.height];
+  const { layered } = await import("./layered.js");
   const found = layered(nodes.map((node) => node.id), edges, { along, across, gapAlong: down ? 36 : 48, gapAcross: 16 });
   if (!down) return { middles: found.nodes, ...found };
   const turned = ({ x, y }) => ({ x: y, y: x });

@@ -4,7 +4,7 @@ import { batch, signal } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { stringify } from "../../lib/json.js";
-import { throttled } from "../../lib/throttle.js";
+import { throttled } from "../../lib/pace.js";
 import { gistOf } from "./names.js";
 
 const PAGE = 200;

@@ -3,10 +3,12 @@ import { post, path, send } from "../../lib/api.js";
 import { useKeys } from "../../lib/keys.js";
 import { go } from "../../lib/route.js";
 import { plural } from "../../lib/words.js";
-import { confirm } from "../../kit/dialog.js";
+import { lazily } from "../../kit/lazy.js";
 import { OPEN, RESUMABLE } from "../../kit/marks.js";
 import { complain, say } from "../../kit/toast.js";
 import { again, editContext, fork, rollback, skip } from "./later.js";
+
+const confirm = lazily(() => import("../../kit/dialog.js"), "confirm");
 
 /** All actions that have a place now: `{id, label, key, icon, kind, run | href, disabled, why, first}`; `first` ones are buttons. */
 export function actionsOf(thread, query) {

@@ -4,7 +4,7 @@ import { get, path } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { useResource } from "../../lib/resource.js";
 import { useStyle } from "../../lib/style.js";
-import { throttled } from "../../lib/throttle.js";
+import { throttled } from "../../lib/pace.js";
 import { plural, shortId } from "../../lib/words.js";
 import { Ago, Button } from "../../kit/bits.js";
 import { Empty, Face } from "../../kit/faces.js";

@@ -1,13 +1,15 @@
 // The head of a thread's page: what it is, how it stands, what it has cost, what to do now.
-import { html, useMemo } from "../../lib/html.js";
-import { ago, bytes, duration, exact, money, now, number, plural, shortId } from "../../lib/words.js";
+import { html } from "../../lib/html.js";
+import { ago, duration, exact, money, now, number, plural, shortId } from "../../lib/words.js";
 import { Button, Copy } from "../../kit/bits.js";
-import { Menu } from "../../kit/menu.js";
+import { lazy } from "../../kit/lazy.js";
 import { State } from "../../kit/marks.js";
+import { Menu } from "../../kit/menu.js";
 import { actionsOf, useActionKeys } from "./actions.js";
-import { meaning } from "./errors.js";
 import { choose } from "./selection.js";
 
+const Stuck = lazy(() => import("./failure.js"), "Stuck");
+const STUCK = new Set(["failed", "cancelled", "paused"]);
 const MANY = 40; // steps above which the bar is not cut into single ones any more
 const DONE = new Set(["completed", "skipped"]);
 
@@ -84,36 +86,13 @@ function Progress({ status }) {
 
 const ORDER = ["completed", "skipped", "running", "retrying", "waiting", "failed", "cancelled", "pending"];
 
-/** What went wrong, what it means, what to do; or what it waits for. */
+/** What it waits for; or what went wrong and why it stands still, which takes more words. */
 function Trouble({ thread }) {
   const status = thread.status.value;
   const asks = status.steps.filter((step) => step.gate);
-  if (status.error && status.status !== "cancelled") return html`<${Failure} error=${status.error} />`;
-  if (asks.length) {
-    const [first, ...rest] = asks;
-    return html`<p class="note asks" data-state="waiting"><strong>${first.gate.title ?? `${first.id} asks`}</strong> It goes on once somebody has answered.
-      <${Button} kind="small main" onClick=${() => choose(first.id)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
-  }
-  if (status.status === "cancelled") return html`<p class="note" data-state="cancelled">It was cancelled${status.error?.message ? `: ${clipped(status.error.message)}` : ""}. What had completed is kept; Resume goes on from there.</p>`;
-  if (status.status === "paused") return html`<p class="note" data-state="paused">${paused(thread)} No further step starts until it is resumed.</p>`;
-  return null;
-}
-
-function paused(thread) {
-  const why = thread.events.value.findLast((event) => event.event === "workflow_paused")?.data.reason;
-  return why ? `It is paused: ${meaning({ kind: why }).means}` : "It is paused.";
-}
-
-/** An error in words; `step` false where its place is known already. */
-export function Failure({ error, step = true }) {
-  const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable]);
-  return html`<div class="note wrong failure">
-    <p>${step && error.step_id && html`<button type="button" class="linklike" onClick=${() => choose(error.step_id)}>${error.step_id}</button>`}${step && error.step_id ? ": " : ""}<code class="kind">${error.kind}</code></p>
-    <p class="message">${clipped(error.message)}</p>
-    <p class="muted">${means} ${todo}</p>
-  </div>`;
-}
-
-function clipped(text = "") {
-  return text.length > 4000 ? `${text.slice(0, 4000)}… (${bytes(text.length)})` : text;
+  if (STUCK.has(status.status) || (status.error && status.status !== "cancelled")) return html`<${Stuck} thread=${thread} />`;
+  if (!asks.length) return null;
+  const [first, ...rest] = asks;
+  return html`<p class="note asks" data-state="waiting"><strong>${first.gate.title ?? `${first.id} asks`}</strong> It goes on once somebody has answered.
+    <${Button} kind="small main" onClick=${() => choose(first.id)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
 }

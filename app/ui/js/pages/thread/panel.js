@@ -2,8 +2,10 @@
 import { html } from "../../lib/html.js";
 import { setQuery } from "../../lib/route.js";
 import { Empty } from "../../kit/faces.js";
-import { OfStep } from "./panel/step.js";
+import { lazy } from "../../kit/lazy.js";
 import { OfThread } from "./panel/whole.js";
+
+const OfStep = lazy(() => import("./panel/step.js"), "OfStep");
 
 export function Panel({ thread, query }) {
   const chosen = query.step && thread.steps.value.get(query.step);

@@ -4,11 +4,11 @@ import { batch, computed, signal } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { follow } from "../../lib/live.js";
+import { paced } from "../../lib/pace.js";
 import { resource } from "../../lib/resource.js";
 import { OPEN } from "../../kit/marks.js";
 import { applied } from "./apply.js";
 import { knots } from "./knots.js";
-import { paced } from "./pace.js";
 import { texts } from "./texts.js";
 
 const PACE = 1000;

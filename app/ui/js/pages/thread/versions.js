@@ -5,21 +5,21 @@ import { setQuery } from "../../lib/route.js";
 import { useStyle } from "../../lib/style.js";
 import { plural, shortId } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
-import { Face } from "../../kit/faces.js";
+import { Face, Loading } from "../../kit/faces.js";
 import { lazy } from "../../kit/lazy.js";
 import { editContext, fork, rollback } from "./later.js";
-import { Came } from "./versions/came.js";
 import { before, detailsOf } from "./versions/details.js";
 import { shapeOf } from "./versions/shape.js";
 import { Tree } from "./versions/tree.js";
 
+const Came = lazy(() => import("./versions/came.js"), "Came");
 const Compared = lazy(() => import("./versions/compared.js"), "Compared");
 const Version = lazy(() => import("./versions/version.js"), "Version");
 
 export function Versions({ thread, query }) {
   const styled = useStyle("versions");
   return html`<section class="sheet versions" aria-labelledby="versions">
-    <${Face} of=${thread.tree} what="The versions could not be read">${(tree) => (styled ? html`<${All} thread=${thread} tree=${tree} query=${query} />` : null)}<//>
+    <${Face} of=${thread.tree} what="The versions could not be read">${(tree) => (styled ? html`<${All} thread=${thread} tree=${tree} query=${query} />` : html`<${Loading} />`)}<//>
   </section>`;
 }
 
@@ -56,9 +56,14 @@ function All({ thread, tree, query }) {
     <header><h2 id="versions">Versions</h2><span class="muted">${summary(tree, shape)}</span><${Origin} tree=${tree} />
       <span class="actions small faint">${second ? html`Choose the one to compare with. <${Button} kind="small quiet" onClick=${() => setSecond(false)}>Never mind<//>` : html`<span class="tree-hint">click chooses · shift-click compares</span>`}</span></header>
     <${Tree} tree=${tree} details=${details} chosen=${chosen} other=${other} expected=${(thread.status.value?.steps.length ?? 0) + 2} onChoose=${choose} actions=${actions} />
-    <${Came} thread=${thread} tree=${tree} />
+    ${cameOf(tree) && html`<${Came} thread=${thread} tree=${tree} />`}
     ${other !== null && html`<${Compared} key=${`${chosen}-${other}`} thread=${thread} from=${chosen} to=${other} details=${details} />`}
     ${other === null && chosen !== null && html`<${Version} key=${chosen} thread=${thread} version=${chosen} shape=${shape} details=${details} onCompare=${() => { setSecond(true); toTree(); }} />`}`;
+}
+
+/** Whether other threads came of this one. */
+function cameOf(tree) {
+  return [tree.forks, tree.replays, tree.children].some((list) => list.length);
 }
 
 function toTree() {

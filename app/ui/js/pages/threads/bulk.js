@@ -3,8 +3,10 @@ import { html } from "../../lib/html.js";
 import { post } from "../../lib/api.js";
 import { plural } from "../../lib/words.js";
 import { Button } from "../../kit/bits.js";
-import { confirm } from "../../kit/dialog.js";
+import { lazily } from "../../kit/lazy.js";
 import { say } from "../../kit/toast.js";
+
+const confirm = lazily(() => import("../../kit/dialog.js"), "confirm");
 
 const DOES = {
   resume: { label: "Resume", done: "go on", does: "go on from their last versions; nothing that completed runs again" },

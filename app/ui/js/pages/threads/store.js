@@ -3,7 +3,7 @@
 import { batch, computed, signal } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
-import { throttled } from "../../lib/throttle.js";
+import { throttled } from "../../lib/pace.js";
 import { applied, begins, leadsTo } from "./apply.js";
 
 const PAGE = 100;

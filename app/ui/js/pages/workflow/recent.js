@@ -4,7 +4,7 @@ import { get } from "../../lib/api.js";
 import { startOf } from "../../lib/definitions.js";
 import { listen } from "../../lib/feed.js";
 import { useResource } from "../../lib/resource.js";
-import { throttled } from "../../lib/throttle.js";
+import { throttled } from "../../lib/pace.js";
 import { money, shortId } from "../../lib/words.js";
 import { Ago, Lasts } from "../../kit/bits.js";
 import { Face } from "../../kit/faces.js";

@@ -2,14 +2,14 @@
 import { html, useEffect, useMemo, useRef, useState } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
 import { stringify } from "../../../lib/json.js";
+import { paced } from "../../../lib/pace.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
 import { bytes, duration, number } from "../../../lib/words.js";
 import { Face, Loading, Wrong } from "../../../kit/faces.js";
 import { List } from "../../../kit/list.js";
 import { Mark } from "../../../kit/marks.js";
-import { Failure } from "../header.js";
-import { paced } from "../pace.js";
+import { Failure } from "../failure.js";
 import { StreamText } from "./stream.js";
 import { Value } from "./value.js";
 

@@ -1,12 +1,12 @@
 // What was logged: of a step, or of the whole thread; newest first, asked again when something has happened.
 import { html, useEffect, useMemo, useState } from "../../../lib/html.js";
 import { get } from "../../../lib/api.js";
+import { paced } from "../../../lib/pace.js";
 import { clock, exact } from "../../../lib/words.js";
 import { Button } from "../../../kit/bits.js";
 import { Loading, Wrong } from "../../../kit/faces.js";
 import { List } from "../../../kit/list.js";
 import { JsonTree } from "../../../kit/tree.js";
-import { paced } from "../pace.js";
 
 const PAGE = 100;
 const EVERY = 5000; // no event tells of a log entry: while something runs they are asked for

@@ -4,8 +4,9 @@ import { useResource } from "../../../lib/resource.js";
 import { bytes } from "../../../lib/words.js";
 import { Button, Copy } from "../../../kit/bits.js";
 import { Face } from "../../../kit/faces.js";
-import { JsonTree } from "../../../kit/tree.js";
+import { lazy } from "../../../kit/lazy.js";
 
+const JsonTree = lazy(() => import("../../../kit/tree.js"), "JsonTree");
 const LARGE = 1_000_000;
 const LONG = 50_000; // characters of a text that stands as such
 

@@ -6,11 +6,13 @@ import { setQuery } from "../../../lib/route.js";
 import { plural, shortId } from "../../../lib/words.js";
 import { Ago, Copy } from "../../../kit/bits.js";
 import { Empty, Face } from "../../../kit/faces.js";
+import { lazy } from "../../../kit/lazy.js";
 import { State } from "../../../kit/marks.js";
 import { Tabs } from "../../../kit/tabs.js";
 import { useTabKeys } from "../selection.js";
-import { UsageOfThread } from "./usage.js";
 import { Fetched, Value } from "./value.js";
+
+const UsageOfThread = lazy(() => import("./usage.js"), "UsageOfThread");
 
 const FEW = 20;
 
