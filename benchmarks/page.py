@@ -148,7 +148,7 @@ def main() -> int:
     given = parser.parse_args()
     program = chromium()
     if program is None:
-        print("chromium is not installed: apt-get install chromium")
+        print("chromium is not installed: apt-get install chromium-headless-shell")
         return 1
     folder = Path(tempfile.mkdtemp(prefix="backstitch-page-"))
     service = Service(folder, dict(SETTINGS))

@@ -43,7 +43,9 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-_IMPORT: Final = re.compile(r"""(?:^|[;}])(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+_IMPORT: Final = re.compile(
+    r"""(?:^|[;}])(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE
+)
 _FOR_EVER: Final = "max-age=31536000, immutable"
 _ASK: Final = "no-cache"
 _POLICY: Final = (

@@ -56,7 +56,7 @@ def found_chromium() -> str:
     if found is None:
         if "chromium" in os.environ.get("TESTS_NEED", "").split(","):
             pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed (apt-get install chromium)")
+        pytest.skip("chromium is not installed (apt-get install chromium-headless-shell)")
     return found
 
 

@@ -148,7 +148,7 @@ def main() -> int:
     """Serve, seed, take; 1 when the browser complained."""
     program = chromium()
     if program is None:
-        print("chromium is not installed: apt-get install chromium")
+        print("chromium is not installed: apt-get install chromium-headless-shell")
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="backstitch-screenshots-"))
