@@ -4,17 +4,18 @@ import { useEffect } from "./html.js";
 /** `run` every `pause` ms while the page is visible, and at once when it is seen again after longer than that. */
 export function useEvery(pause, run, deps = []) {
   useEffect(() => {
-    let last = Date.now();
+    let last = performance.now(); // the clock may be set back
     const turn = () => {
-      if (document.hidden || Date.now() - last < pause - 50) return;
-      last = Date.now();
+      if (document.hidden) return;
+      last = performance.now();
       run();
     };
+    const seen = () => { if (performance.now() - last >= pause) turn(); };
     const timer = setInterval(turn, pause);
-    document.addEventListener("visibilitychange", turn);
+    document.addEventListener("visibilitychange", seen);
     return () => {
       clearInterval(timer);
-      document.removeEventListener("visibilitychange", turn);
+      document.removeEventListener("visibilitychange", seen);
     };
   }, deps);
 }
