@@ -2,7 +2,7 @@
 // has changed. All parts of the page read from here; the selection is in the address.
 import { batch, computed, signal } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
-import { listen } from "../../lib/feed.js";
+import { feedState, listen } from "../../lib/feed.js";
 import { follow } from "../../lib/live.js";
 import { paced } from "../../lib/pace.js";
 import { resource } from "../../lib/resource.js";
@@ -62,7 +62,9 @@ export function threadOf(id) {
   const refresh = paced(async () => {
     const found = await ask();
     // Between two steps, or about to wait: it will be one or the other soon.
-    if (found?.status === "running" && !found.steps.some((step) => step.status === "running" || step.status === "retrying")) refresh();
+    const between = found?.status === "running" && !found.steps.some((step) => step.status === "running" || step.status === "retrying");
+    const missed = found === null && problem.peek()?.passing && feedState.peek() === "live";
+    if (between || missed) refresh();
   }, 2 * PACE, LATE);
   const refreshTimeline = paced(() => timeline.reload(), PACE, 100);
   const refreshTree = paced(() => tree.reload(), PACE, 100);
@@ -166,6 +168,7 @@ export function threadOf(id) {
   /** Whether it has gone on, without asking for all of it. */
   async function look() {
     if (!status.peek()) return void begin();
+    if (problem.peek()) refresh();
     const found = await get("/threads", { params: { ids: id } }).catch(() => null);
     if (!stopped && !stream && found && (found.threads[0]?.last_seq ?? 0) !== status.peek().last_seq) again();
   }
