@@ -1,6 +1,7 @@
 // The frame around every page: where to go, what needs somebody, whether what is shown is live.
 import { html, signal, useEffect, useRef } from "./lib/html.js";
 import { get } from "./lib/api.js";
+import { ahead } from "./lib/clock.js";
 import { feedState, lastHeard, listen } from "./lib/feed.js";
 import { useKeys } from "./lib/keys.js";
 import { chooseTheme, theme } from "./lib/prefs.js";
@@ -77,7 +78,7 @@ function useCounts() {
 
 function Live() {
   const state = feedState.value;
-  const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(now.value - lastHeard.value)} ago`;
+  const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(now.value - ahead.peek() - lastHeard.value)} ago`;
   return html`<span class="live" data-state=${state} role="status" title=${state === "live" ? "What you see is what is." : "What you see may be old; it catches up by itself."}><i></i><span>${text}</span></span>`;
 }
 

@@ -2,6 +2,7 @@
 // itself; what it does not say is asked for soon after, together with all other rows that changed and are in view.
 import { batch, computed, signal } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
+import { serviceNow } from "../../lib/clock.js";
 import { feedState, listen } from "../../lib/feed.js";
 import { paced } from "../../lib/pace.js";
 import { applied, begins, leadsTo } from "./apply.js";
@@ -289,7 +290,7 @@ export function threadList({ within, ...given }) {
 
 /** To the minute, so that what is asked for stays the same for a while. */
 function timeBefore(seconds) {
-  return new Date(Math.floor((Date.now() - seconds * 1000) / 60_000) * 60_000).toISOString();
+  return new Date(Math.floor((serviceNow() - seconds * 1000) / 60_000) * 60_000).toISOString();
 }
 
 function sorted(rows) {
