@@ -71,10 +71,11 @@ async def test_a_list_says_that_it_is_cut_off_and_catches_up_by_itself(browser: 
         await expect(at.page.locator(".live")).to_have_attribute("data-state", "live")
         await expect(at.page.locator(".thread-row")).to_have_count(1)
         mortal.kill()
-        await expect(at.page.locator(".live")).to_contain_text(re.compile(r"reconnecting, last heard 2\.\d s ago"))
+        silent = re.compile(r"reconnecting, last heard ([2-9](\.\d)?|\d\d+) s ago")
+        await expect(at.page.locator(".live")).to_contain_text(silent)
         await at.page.evaluate("dispatchEvent(new Event('online'))")  # one more attempt, of which nothing is heard
         await at.page.wait_for_timeout(1200)
-        assert re.search(r"last heard [3-9](\.\d)? s ago", await at.page.locator(".live").inner_text())
+        assert silent.search(await at.page.locator(".live").inner_text())
         mortal.start().ready()
         mortal.run("chain", {"title": "meanwhile"})
         await expect(at.page.locator(".thread-row")).to_have_count(2)
