@@ -34,16 +34,15 @@ async def start(real: Real, *steps: Any, until: str, **more: Any) -> str:
     """A thread that has come to a status."""
     document = {"name": "listed", "steps": list(steps)}
     thread: str = (await real.post("/api/invoke/async", {"workflow": document, **more}))["thread_id"]
+    await comes_to(real, thread, until)
+    return thread
+
+
+async def comes_to(real: Real, thread: str, status: str) -> None:
     async with asyncio.timeout(60):
         while True:
-            if (await real.get(f"/api/invoke/status/{thread}"))["status"] == until:
-                return thread
-            await asyncio.sleep(0.01)
-
-
-async def until_failed(real: Real, threads: list[str]) -> None:
-    async with asyncio.timeout(60):
-        while any([(await real.get(f"/api/invoke/status/{one}"))["status"] != "failed" for one in threads]):
+            if (await real.get(f"/api/invoke/status/{thread}"))["status"] == status:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -130,7 +129,8 @@ async def test_who_asks_on_with_the_cursor_meets_no_thread_twice(real: Real) -> 
     cursor = None
     while cursor is not None or not met:
         told = await many(real, "resume", where={"workflow": "listed"}, limit=1, cursor=cursor)
-        await until_failed(real, told["thread_ids"])  # at the top of the list, and matching again
+        for thread in told["thread_ids"]:  # at the top of the list, and matching again
+            await comes_to(real, thread, "failed")
         met, cursor = met + told["thread_ids"], told["next_cursor"]
         assert told["more"] == (cursor is not None)
     assert met == failed[::-1]
