@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.api.services import Services
+    from app.domain.commands import Check
+    from app.domain.records import ThreadRecord
     from app.domain.thread_list import Place
 
-    Act = Callable[[str], Awaitable[None]]
+    Act = Callable[[str, Check | None], Awaitable[None]]
 
 router: Final = APIRouter(tags=["steer"])
 _log: Final = logging.getLogger(__name__)
@@ -87,8 +89,9 @@ async def resume(request: Request) -> Response:
     """Go on with many threads; without a `status` with those that failed or were interrupted."""
     wanted, control = await read(request, BulkRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
-        given = await control.resume(ResumeCommand(thread_id=thread_id, triggered_by=wanted.triggered_by))
+    async def act(thread_id: str, check: Check | None) -> None:
+        command = ResumeCommand(thread_id=thread_id, triggered_by=wanted.triggered_by)
+        given = await control.resume(command, check=check)
         if given.nothing_to_do:
             raise _completed(thread_id)
 
@@ -108,8 +111,8 @@ async def cancel(request: Request) -> Response:
     """Stop many threads for good; without a `status` those that have not ended."""
     wanted, control = await read(request, BulkCancelRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
-        await control.cancel(thread_id, wanted.reason, force=wanted.force)
+    async def act(thread_id: str, check: Check | None) -> None:
+        await control.cancel(thread_id, wanted.reason, force=wanted.force, check=check)
 
     alive = frozenset(Status) - ENDED
     # Many of them may only wait for another process to do it.
@@ -128,7 +131,7 @@ async def pause(request: Request) -> Response:
     """Start no further step of many threads; without a `status` of those that are pending, running or waiting."""
     wanted, control = await read(request, BulkRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
+    async def act(thread_id: str, check: Check | None) -> None:  # noqa: ARG001 - what is paused goes on when it is resumed
         await control.pause(thread_id)
 
     alive = frozenset(Status) - ENDED
@@ -140,7 +143,10 @@ async def _bulk(services: Services, wanted: BulkRequest, work: Work) -> Response
     end = monotonic() + PATIENCE
     chosen = await _chosen(services, wanted, work)
     ids = chosen.ids
-    outcome = await _foretold(services, ids, work) if wanted.dry_run else await _worked(ids, work, end)
+    if wanted.dry_run:
+        outcome = await _foretold(services, ids, work)
+    else:
+        outcome = await _worked(ids, work, _still(wanted, work), end)
     if not wanted.dry_run:
         told = [f", by {wanted.triggered_by}"] if wanted.triggered_by else []
         told += [f": {wanted.reason}"] if wanted.reason else []
@@ -189,7 +195,20 @@ async def _chosen(services: Services, wanted: BulkRequest, work: Work) -> Chosen
     return Chosen(ids=list(places), places=places, next=before)
 
 
-async def _worked(ids: Sequence[str], work: Work, end: float) -> Outcome:
+def _still(wanted: BulkRequest, work: Work) -> Check | None:
+    """Of those that a filter has chosen, one that has another of the statuses by now was not meant."""
+    if wanted.where is None:
+        return None
+    statuses = wanted.where.status or work.usual
+
+    def check(thread: ThreadRecord) -> None:
+        if thread.status in work.fits - statuses:
+            raise Conflict(f"thread {thread.thread_id} is {thread.status} by now", code="status_changed")
+
+    return check
+
+
+async def _worked(ids: Sequence[str], work: Work, check: Check | None, end: float) -> Outcome:
     """Do it with each, some at a time; what hinders one hinders no other."""
     outcomes: dict[str, dict[str, str] | None] = {}
     queue = iter(ids)
@@ -198,7 +217,7 @@ async def _worked(ids: Sequence[str], work: Work, end: float) -> Outcome:
         for thread_id in queue:
             if monotonic() > end:
                 return
-            outcomes[thread_id] = await _tried(thread_id, work)
+            outcomes[thread_id] = await _tried(thread_id, work, check)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(work.at_once, len(ids))):
@@ -208,10 +227,10 @@ async def _worked(ids: Sequence[str], work: Work, end: float) -> Outcome:
     return Outcome(done=[name for name, refusal in tried if refusal is None], refused=refused, tried=len(tried))
 
 
-async def _tried(thread_id: str, work: Work) -> dict[str, str] | None:
+async def _tried(thread_id: str, work: Work, check: Check | None) -> dict[str, str] | None:
     """None when it is done, else why not."""
     try:
-        await work.act(thread_id)
+        await work.act(thread_id, check)
     except BackstitchError as error:
         return _refusal(thread_id, error)
     except Exception:  # noqa: BLE001 - it is told, and the others go on

@@ -9,6 +9,7 @@ import pytest
 
 from app.api import bulk
 from app.domain.errors import Unavailable
+from app.domain.status import Status
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -159,6 +160,25 @@ async def test_threads_are_paused_and_what_completed_is_not_resumed(real: Real) 
     assert (set(done["thread_ids"]), [one["code"] for one in done["refused"]]) == (set(waiting), ["thread_ended"])
     done = await many(real, "resume", thread_ids=[*waiting, ended])
     assert (done["thread_ids"], [one["code"] for one in done["refused"]]) == (waiting, ["nothing_to_do"])
+
+
+async def test_a_thread_that_is_not_in_that_status_any_more_is_left_alone(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await start(real, GATE, until="waiting")
+    threads: Any = real.services.threads
+    ids = threads.ids
+
+    async def late(where: Any) -> Any:
+        found = await ids(where)
+        await real.post(f"/api/invoke/{'cancel' if Status.PAUSED in where.statuses else 'pause'}/{thread}")
+        return found
+
+    monkeypatch.setattr(threads, "ids", late)
+    for what, status in (("cancel", "waiting"), ("resume", "paused")):
+        told = await many(real, what, where={"status": status})
+        assert [one["code"] for one in told["refused"]] == ["status_changed"]
+    assert (await real.get(f"/api/invoke/status/{thread}"))["status"] == "cancelled"
 
 
 async def test_what_hinders_one_thread_hinders_no_other(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
