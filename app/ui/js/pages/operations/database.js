@@ -6,37 +6,41 @@ import { useResource } from "../../lib/resource.js";
 import { bytes, duration, number, plural, span } from "../../lib/words.js";
 import { Ago, Button, Lasts } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
-import { Face, Loading } from "../../kit/faces.js";
+import { Face } from "../../kit/faces.js";
 import { State } from "../../kit/marks.js";
 import { complain, say } from "../../kit/toast.js";
 
 const EVERY = 10_000;
 const ROW_LIMIT = 12;
 
+/** How it does: what answers also while it is away. */
 async function load(signal) {
-  const [retention, checkpointer, health] = await Promise.all([get("/retention", { signal }), get("/health/checkpointer", { signal }).catch(() => null), get("/health", { signal }).catch((error) => error.more ?? {})]);
-  return { retention, checkpointer, pool: health.parts?.database?.pool ?? null };
+  // 503 is answered with the same document
+  const told = (where, field) => get(where, { signal }).catch((error) => { if (error.more?.[field] !== undefined) return error.more; throw error; });
+  const [checkpointer, health] = await Promise.all([told("/health/checkpointer", "reachable"), told("/health", "parts")]);
+  return { checkpointer, pool: health.parts.database?.pool ?? null };
 }
 
 export default function Database() {
-  const found = useResource(load, []);
+  const state = useResource(load, []);
+  const found = useResource((signal) => get("/retention", { signal }), []);
+  useEvery(EVERY, state.reload, [state]);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ retention, checkpointer, pool }) => html`
-    <${Figures} checkpointer=${checkpointer} retention=${retention} pool=${pool} />
-    <div class="two"><div><section><h2>Retention</h2><${Policy} policy=${retention.policy} /><div class="row">
+  return html`<${Face} of=${state}>${({ checkpointer, pool }) => html`<${Figures} checkpointer=${checkpointer} pool=${pool} />`}<//>
+    <${Face} of=${found} what="What it holds could not be read">${(retention) => html`<div class="two"><div><section><h2>Retention</h2><${Policy} policy=${retention.policy} /><div class="row">
       <${Button} onClick=${() => preview(found.reload)}>What would a run delete now?<//></div></section><${Runs} runs=${retention.runs} /></div>
       <${Tables} tables=${retention.tables} /></div>`}<//>`;
 }
 
-function Figures({ checkpointer, retention, pool }) {
+function Figures({ checkpointer, pool }) {
   const fact = (label, value, bad) => html`<div class="figure" data-bad=${bad || undefined}><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<dl class="figures">
-    ${fact("kept in", checkpointer?.kind ?? "–", checkpointer
-      && !checkpointer.durable)}${fact("answers in", duration(checkpointer?.latency_ms), checkpointer?.latency_ms === null)}
-    ${fact("failed requests", checkpointer
-      ? `${Math.round(checkpointer.error_rate * 1000) / 10} %` : "–", checkpointer?.error_rate > 0)}${fact("size", bytes(retention.size_bytes))}
-    ${pool && fact("connections in use", `${pool.in_use} of ${pool.size}`, pool.waiting > 0)}${pool && fact("longest wait for one", duration(pool.longest_wait_ms))}
-  </dl>${checkpointer?.error && html`<p class="note wrong">${checkpointer.error}</p>`}`;
+    ${fact("kept in", checkpointer.kind, !checkpointer.durable)}
+    ${checkpointer.reachable ? fact("answers in", duration(checkpointer.latency_ms)) : fact("answers", "no", true)}
+    ${fact("failed requests", `${Math.round(checkpointer.error_rate * 1000) / 10} %`, checkpointer.error_rate > 0)}
+    ${fact("size", bytes(checkpointer.size_bytes))}
+    ${pool && fact("connections in use", `${pool.in_use} of ${pool.size}`, pool.waiting > 0)}${pool && fact("longest wait for one, lately", duration(pool.longest_wait_ms))}
+  </dl>${checkpointer.error && html`<p class="note wrong">${checkpointer.error}</p>`}`;
 }
 
 const days = (count) => (count === null || count === undefined ? "for ever" : plural(count, "day"));
@@ -100,7 +104,6 @@ function Plan({ plan, close, done }) {
     say("The run goes on in the background.");
     done();
   };
-  if (!plan) return html`<${Loading} />`;
   return html`<${Dialog} title=${nothing ? "A run would delete nothing" : `Delete ${plural(plan.threads, "thread")}?`} close=${close} submit=${nothing ? null : run}
     action=${`Delete ${plural(plan.threads, "thread")}`} kind="danger main">
     ${nothing ? html`<p>By the policy of now nothing that has ended is old enough, or too much.</p>` : html`
