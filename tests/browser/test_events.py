@@ -100,6 +100,8 @@ async def test_logs_are_found_by_their_agent_and_level(at: Window, service: Serv
     await expect(at.page.get_by_role("complementary", name="The entry")).to_contain_text("analyst")
     await at.page.get_by_label("By level").select_option("error")
     await expect(at.page.get_by_role("heading", name="No entry matches")).to_be_visible()
+    await at.open("/events?tab=logs&step=analyst")
+    await expect(at.page.get_by_label("By step")).to_have_value("analyst")
 
 
 def entry(number: int, at: str) -> dict[str, Any]:

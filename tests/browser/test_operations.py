@@ -106,6 +106,39 @@ async def test_the_state_of_a_database_that_is_away_is_told_without_it(at: Windo
     await expect(at.page.get_by_role("alert")).to_contain_text("the database cannot be reached")
 
 
+async def test_a_preview_of_retention_says_how_many_threads_and_why(at: Window) -> None:
+    run = {
+        "id": "r",
+        "status": "completed",
+        "dry_run": True,
+        "asked": {},
+        "started_at": "2026-01-01T00:00:00.000Z",
+        "error": None,
+    }
+    plan = {
+        **run,
+        "ended_at": None,
+        "threads": 7,
+        "size_bytes": 10,
+        "reasons": {"count": 5, "age": 2},
+        "workflows": {"chain": 7},
+    }
+    policy = {
+        "days": 30,
+        "status_days": {},
+        "max_per_workflow": 9,
+        "max_bytes": None,
+        "every_ms": 3_600_000,
+        "workflows": [],
+    }
+    told = {"policy": policy, "runs": [], "size_bytes": 10, "tables": [], "would_delete": plan}
+    await at.page.route("**/api/retention*", lambda route: route.fulfill(json=told))
+    await at.open("/operations?tab=database")
+    await at.page.get_by_role("button", name="What would a run delete now?").click()
+    dialog = at.page.get_by_role("dialog", name="Delete 7 threads?")
+    await expect(dialog).to_contain_text("5 more than their workflow keeps, 2 older than their days.")
+
+
 QUEUE = {"limit_scope": "all", "delayed": 0, "oldest_wait_ms": 5, "max_depth": 9, "rate_limit": None}
 QUEUES = [
     {**QUEUE, "name": "default", "limit": 10, "running": 12, "depth": 0, "limit_scope": "process"},

@@ -145,6 +145,7 @@ export default function Logs({ query }) {
       <select aria-label="By level" value=${query.level ?? ""} onChange=${(event) => setQuery({ level: event.target.value })}>
         <option value="">all levels</option>${LEVELS.map((level) => html`<option key=${level} value=${level}>${level} and above</option>`)}</select>
       <${Typed} name="agent" label="agent" given=${query.agent ?? ""} /><${Typed} name="thread" label="thread id" given=${query.thread ?? ""} />
+        <${Typed} name="step" label="step" given=${query.step ?? ""} />
         <${Typed} name="logger" label="logger" given=${query.logger ?? ""} />
         <${Typed} name="text" label="text of the message" given=${query.text ?? ""} id="log-text" />
       ${list.dropped.value > 0 && html`<span class="small muted">${number(list.dropped.value)} could not be kept</span>`}</div>

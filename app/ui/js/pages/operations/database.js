@@ -77,7 +77,7 @@ const STATE = { running: "running", completed: "completed", failed: "failed" };
 
 function Runs({ runs }) {
   return html`<section><h2>Runs of retention</h2>${runs.length === 0 ? html`<p class="muted">None yet.</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead>
-    <tr><th>Began</th><th>State</th><th class="num">Threads</th><th class="num">Size</th><th>Because of</th><th class="num">Took</th></tr></thead>
+    <tr><th>Began</th><th>State</th><th class="num">Threads</th><th class="num">Size</th><th>Why</th><th class="num">Took</th></tr></thead>
     <tbody>${runs.map((run) => html`<tr key=${run.id}><td><${Ago} at=${run.started_at} />${run.dry_run
       && html` <span class="tag">only looked</span>`}${run.asked?.by && html` <span class="faint">by ${run.asked.by}</span>`}</td><td>
       <${State} state=${STATE[run.status] ?? "pending"}>${run.status}<//>${run.error && html`<span class="sub wrong">${run.error}</span>`}</td>
@@ -85,8 +85,8 @@ function Runs({ runs }) {
         <${Lasts} since=${run.started_at} until=${run.ended_at} /></td></tr>`)}</tbody></table></div>`}</section>`;
 }
 
-const WORDS = { age: "age", number: "number", size: "size" };
-const reasons = (given) => Object.entries(given ?? {}).map(([reason, count]) => `${WORDS[reason] ?? reason} ${number(count)}`).join(", ") || "–";
+const WORDS = { age: "older than their days", count: "more than their workflow keeps", size: "too large together" };
+const reasons = (given) => Object.entries(given ?? {}).map(([reason, count]) => `${number(count)} ${WORDS[reason] ?? reason}`).join(", ") || "–";
 
 async function preview(done) {
   try {
@@ -109,7 +109,7 @@ function Plan({ plan, close, done }) {
     ${nothing ? html`<p>By the policy of now nothing that has ended is old enough, or too much.</p>` : html`
       <p>A run now deletes ${plural(plan.threads, "thread")} that ${plan.threads === 1 ? "has" : "have"} ended, with ${plan.threads === 1
         ? "its" : "their"} events, versions and logs: about ${bytes(plan.size_bytes)}. This cannot be undone.</p>
-      <p class="muted">Because of: ${reasons(plan.reasons)}.</p>
+      <p class="muted">${reasons(plan.reasons)}.</p>
       <table><thead><tr><th>Workflow</th><th class="num">Threads</th></tr></thead>
         <tbody>${Object.entries(plan.workflows).sort(([, one], [, other]) => other - one).slice(0, 10).map(([name, count]) => html`<tr key=${name}>
         <td>${name}</td><td class="num">${number(count)}</td></tr>`)}</tbody></table>`}
