@@ -9,6 +9,7 @@ import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Empty, Face, Loading } from "../kit/faces.js";
 import { List } from "../kit/list.js";
+import { complain } from "../kit/toast.js";
 import { useTitle } from "../frame.js";
 import { StartForm } from "./start/form.js";
 
@@ -22,7 +23,7 @@ export default function Start({ parts, query }) {
 
 function Chosen({ name, version, from }) {
   const found = useResource(async (signal) => {
-    const [workflow, given] = await Promise.all([definition(name, version, signal), from && inputOf(from, signal)]);
+    const [workflow, given] = await Promise.all([definition(name, version, signal), from && inputOf(from, signal).catch((error) => complain(error, "The input of that thread could not be read"))]);
     return { workflow, given };
   }, [name, version, from]);
   return html`<div class="start">
