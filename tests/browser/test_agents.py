@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,9 +78,12 @@ async def test_what_does_not_hold_of_a_new_agent_is_told_at_its_place(at: Window
     await expect(dialog.get_by_role("alert")).to_contain_text(
         "/config no function of this process is registered as 'nobody'"
     )
-    await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "collect"}}')
+    given = '"input": {"maximum": 9223372036854775807}'
+    await document.fill(f'{{"name": "made-here", "kind": "python", "config": {{"function": "collect"}}, {given}}}')
     await dialog.get_by_role("button", name="Register").click()
     await expect(at.page).to_have_url(f"{service.url}/agents/made-here")
+    await at.page.get_by_role("button", name="Change…").click()
+    await expect(document).to_have_value(re.compile('"maximum": 9223372036854775807'))
 
 
 PAST, AHEAD = "2026-01-01T00:00:00.000Z", "2126-01-01T00:00:00.000Z"
