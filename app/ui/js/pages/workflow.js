@@ -1,6 +1,6 @@
 // A workflow: its steps as a graph, its document, its versions and what differs between two, its threads; and the editor.
 import { html, useMemo } from "../lib/html.js";
-import { all, definition, pageOf, startOf } from "../lib/definitions.js";
+import { NEW, all, definition, pageOf, startOf } from "../lib/definitions.js";
 import { path } from "../lib/api.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
@@ -20,11 +20,11 @@ import { Versions } from "./workflow/versions.js";
 
 export default function Workflow({ parts: [name, act], query }) {
   const styled = useStyle("workflow");
-  useTitle(name === "new" ? "New workflow" : name);
+  const anew = `/workflows/${name}` === NEW;
+  useTitle(anew ? "New workflow" : name);
   if (!styled) return html`<${Loading} />`;
-  const edits = act === "edit" || (name === "new" && !query.version);
-  return html`<div class="workflow-page">${edits
-    ? html`<${Editor} key=${name} name=${act === "edit" ? name : null} version=${query.version} />`
+  return html`<div class="workflow-page">${anew || act === "edit"
+    ? html`<${Editor} key=${name} name=${anew ? null : name} version=${query.version} />`
     : html`<${Shown} name=${name} query=${query} />`}</div>`;
 }
 
@@ -37,7 +37,7 @@ function Shown({ name, query }) {
 function Missing({ name, version }) {
   return html`<${Empty} title="There is no such workflow">
     <p>Nothing is registered under the name <code>${name}</code>${version ? ` in version ${version}` : ""}.</p>
-    <a class="button" href="/workflows">All workflows</a><//>`;
+    <div class="row"><a class="button" href="/workflows">All workflows</a><a class="button" href=${NEW}>New workflow</a></div><//>`;
 }
 
 function Whole({ name, workflow, query }) {
