@@ -195,3 +195,11 @@ async def test_a_thread_of_a_thousand_steps_draws_what_is_seen_and_finds_the_res
     await at.page.get_by_label("Filter the steps by text").fill("s987")
     await at.page.locator(".step-line", has_text="s987").click()
     await expect(at.page.locator(".tl-lane[data-selected]")).to_contain_text("s987")
+
+
+async def test_an_item_far_down_the_list_is_shown_where_an_address_names_it(at: Window, service: Service) -> None:
+    step = {"id": "many", "for_each": "{input.list}", "concurrency": 50, "python": "collect", "input": {"n": "{item}"}}
+    service.register({"name": "items", "steps": [step]})
+    thread = service.run("items", {"list": list(range(1000, 1300))})["thread_id"]
+    await opened(at, thread, "?step=many&tab=items&item=299")
+    await expect(panel(at).locator(".detail")).to_contain_text("1299")
