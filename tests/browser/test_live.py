@@ -149,6 +149,7 @@ async def test_what_could_not_be_had_of_a_thread_comes_once_the_service_is_back(
         await at.open(f"/threads/{thread}?step=begin")
         wrong = at.page.locator(".face.wrong")
         await expect(wrong).to_contain_text("This part could not be loaded")
+        await expect(at.page.locator(".graph-box[data-step=hold]")).to_be_visible()
         await at.page.unroute("**/thread/timeline.js")
         mortal.kill()
         await at.page.get_by_role("button", name="hold: running").click()
