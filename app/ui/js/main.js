@@ -1,6 +1,6 @@
 // Where the page begins: the frame, and in it the page that the address names, fetched when it is first wanted.
 import { html, render, signal, useEffect, useErrorBoundary } from "./lib/html.js";
-import { listen, startFeed } from "./lib/feed.js";
+import { startFeed, whenBack } from "./lib/feed.js";
 import { startKeys } from "./lib/keys.js";
 import { own } from "./lib/own.js";
 import { place, startRouting } from "./lib/route.js";
@@ -29,7 +29,7 @@ function Page({ name }) {
   }, [name]);
   const missing = loaded.value[name] instanceof Error;
   // A browser may hold for good that a module could not be fetched; nothing is lost by beginning anew once the service is back.
-  useEffect(() => (missing ? listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) location.reload(); } }) : undefined), [missing]);
+  useEffect(() => (missing ? whenBack(() => location.reload()) : undefined), [missing]);
   if (!known) return html`<${Empty} title="No such page"><p>The address leads nowhere. <a class="link" href="/threads">All threads</a></p><//>`;
   const found = loaded.value[name];
   if (found instanceof Error) return html`<${Wrong} problem=${found} what="The page could not be loaded" retry=${() => location.reload()} />`;

@@ -1,4 +1,5 @@
 // The graph of a workflow's steps: boxes and what waits for what, with their states as they run. Only what is in view is drawn.
+import { whenBack } from "../lib/feed.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { own } from "../lib/own.js";
 import { useStyle } from "../lib/style.js";
@@ -149,11 +150,20 @@ function neighbours(layout, selected) {
 
 function useLayout(graph, down) {
   const [layout, setLayout] = useState(null);
+  const [tries, setTries] = useState(0);
   useEffect(() => {
     let wanted = true;
-    laidOut(graph, down).then((found) => { if (wanted) setLayout(found); }, console.error);
-    return () => { wanted = false; };
-  }, [graph, down]);
+    let unlisten = () => {};
+    const missed = (error) => {
+      if (!/imported module|module script/i.test(error.message)) console.error(error); // else how it is laid out could not be fetched
+      if (wanted) unlisten = whenBack(() => setTries(tries + 1));
+    };
+    laidOut(graph, down).then((found) => { if (wanted) setLayout(found); }, missed);
+    return () => {
+      wanted = false;
+      unlisten();
+    };
+  }, [graph, down, tries]);
   return layout;
 }
 

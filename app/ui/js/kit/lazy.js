@@ -1,5 +1,5 @@
 // Parts of a page that are fetched when they are first wanted: dialogs, forms and comparisons that most readers never open.
-import { listen } from "../lib/feed.js";
+import { whenBack } from "../lib/feed.js";
 import { html, signal, useEffect, useRef } from "../lib/html.js";
 import { Loading, Wrong } from "./faces.js";
 import { complain } from "./toast.js";
@@ -22,7 +22,7 @@ export function lazy(load, name, { below = false } = {}) {
       return undefined;
     }, []);
     const missing = found.value instanceof Error;
-    useEffect(() => (missing ? listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) fetch(); } }) : undefined), [missing]);
+    useEffect(() => (missing ? whenBack(fetch) : undefined), [missing]);
     if (found.value === null && below) return html`<section class="sheet" ref=${place}><${Loading} /></section>`;
     if (found.value === null) return html`<${Loading} />`;
     if (missing) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;

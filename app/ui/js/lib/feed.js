@@ -17,6 +17,11 @@ export function listen({ onEvents, onOpen = () => {} }) {
   return () => listeners.delete(listener);
 }
 
+/** `run` whenever the feed is there again after it was lost: what could not be had meanwhile can. Answers a function that ends it. */
+export function whenBack(run) {
+  return listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) run(); } });
+}
+
 export function startFeed() {
   stream = follow({
     address: () => "/api/stream?compact=true",

@@ -1,5 +1,5 @@
 // What is fetched: its value, its problem, and whether it is on its way. The last value stays while the next one comes.
-import { listen } from "./feed.js";
+import { whenBack } from "./feed.js";
 import { batch, signal, useEffect, useMemo } from "./html.js";
 
 /** `{value, problem, loading, reload}` of signals and one function; `fetcher(abortSignal)` answers a promise. */
@@ -24,7 +24,7 @@ export function resource(fetcher) {
       if (error.status === undefined) console.error(error);
       batch(() => { problem.value = error; loading.value = false; });
       // What could not be had while the service was away is asked for once it is back.
-      if (error.passing) unlisten = listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) reload(); } });
+      if (error.passing) unlisten = whenBack(reload);
     }
   }
 

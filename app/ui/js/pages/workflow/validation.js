@@ -1,7 +1,7 @@
 // Whether the text of a document holds, asked while it is written.
 import { useEffect, useState } from "../../lib/html.js";
 import { send } from "../../lib/api.js";
-import { listen } from "../../lib/feed.js";
+import { whenBack } from "../../lib/feed.js";
 import { stringify } from "../../lib/json.js";
 
 const PAUSE = 300;
@@ -14,7 +14,7 @@ export function useValidation(text) {
   const [told, setTold] = useState({ state: "asking", problems: [], graph: null, name: null, hash: null });
   const [round, setRound] = useState(0);
   // Once the service is back it is asked again.
-  useEffect(() => listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) setRound((count) => count + 1); } }), []);
+  useEffect(() => whenBack(() => setRound((count) => count + 1)), []);
   useEffect(() => {
     const control = new AbortController();
     const ask = async () => {
