@@ -3,6 +3,7 @@ import { html, useState } from "../../../lib/html.js";
 import { path, post } from "../../../lib/api.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
+import { useStyle } from "../../../lib/style.js";
 import { plural } from "../../../lib/words.js";
 import { Field } from "../../../kit/bits.js";
 import { Dialog } from "../../../kit/dialog.js";
@@ -14,6 +15,7 @@ import { Plan, undoable } from "./plan.js";
 
 /** `editing`: it is asked for in order to change variables, which is a rollback too. */
 export function Rollback({ thread, version, close, editing = false }) {
+  useStyle("versions");
   const plan = useResource((signal) => post(path`/invoke/rollback/${thread.id}`, { to_version: version, dry_run: true }, { signal }), [thread.id, version]);
   const known = useContextAt(thread, version);
   const [asked, setAsked] = useState({ resume: true, compensate: false, reason: "", context: [], agents: [] });
