@@ -6,7 +6,7 @@ import { useResource } from "../lib/resource.js";
 import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
-import { Empty, Face, Loading } from "../kit/faces.js";
+import { Empty, Face, Loading, Missing } from "../kit/faces.js";
 import { List } from "../kit/list.js";
 import { useTitle } from "../frame.js";
 import { StartForm } from "./start/form.js";
@@ -21,6 +21,7 @@ export default function Start({ parts, query }) {
 
 function Chosen({ name, version }) {
   const found = useResource((signal) => definition(name, version, signal), [name, version]);
+  if (found.problem.value?.status === 404) return html`<${Missing} what="workflow" name=${name} version=${version} />`;
   return html`<div class="start">
     <div class="head"><h1 class="crumbs"><a href="/start">Start</a> <span class="faint">/</span> <span class="here">${name}</span></h1></div>
     <${Face} of=${found} what="This workflow cannot be started">${(workflow) => html`
