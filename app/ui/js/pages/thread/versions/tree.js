@@ -7,7 +7,7 @@ import { Lines, foldsOf } from "./lines.js";
 import { Preview } from "./preview.js";
 import { bandAt, bandsOf, depthOf, depthsBetween, isOn, neighbour, shapeOf, versionAt, xOf } from "./shape.js";
 
-const LANE = 56;
+const LANE = 60;
 const COARSE = 240; // px by which the window moves; so much more is drawn on each side
 const SHOOT = 24; // more for a lane that something came of
 const TALLEST = 440;
