@@ -36,7 +36,7 @@ export default function Flow({ query }) {
   const paused = list.paused.value;
   return html`<${Filters} query=${query} />
     <div class="row flow"><${Button} kind="small" icon=${paused ? "play" : "pause"} onClick=${flow} aria-pressed=${paused}>${paused ? "Go on" : "Pause"}<//>
-      <span class="small muted" role="status">${paused ? `paused, ${plural(waiting, "event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
+      <span class="small muted">${paused ? `paused, ${plural(waiting, "event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
         ? " so far, more below" : ""}`}</span>
       ${!paused && waiting > 0 && html`<button type="button" class="button small held"
         onClick=${() => { scrollTo(0, 0); list.show(); }}>${plural(waiting, "new event")}</button>`}</div>
