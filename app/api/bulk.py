@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples_threads
+from app.api import cursors, examples_threads
 from app.api.answers import answer, no_thread
 from app.api.openapi import body, example, problems
 from app.api.parsing import read
@@ -26,11 +26,14 @@ from app.domain.status import ENDED, RESUMABLE, Status
 from app.domain.thread_list import ThreadFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.api.services import Services
+    from app.domain.commands import Check
+    from app.domain.records import ThreadRecord
+    from app.domain.thread_list import Place
 
-    Act = Callable[[str], Awaitable[None]]
+    Act = Callable[[str, Check | None], Awaitable[None]]
 
 router: Final = APIRouter(tags=["steer"])
 _log: Final = logging.getLogger(__name__)
@@ -58,12 +61,21 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The threads that are meant, each once; by a filter with their `places`. `next`: where to go on behind them."""
+
+    ids: list[str]
+    places: Mapping[str, Place]
+    next: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it; `left`: whether there was no time for some."""
+    """What came of it; `tried`: with how many of them, before the time was over."""
 
     done: list[str]
     refused: list[dict[str, str]]
-    left: bool = False
+    tried: int
 
 
 @router.post(
@@ -77,8 +89,9 @@ async def resume(request: Request) -> Response:
     """Go on with many threads; without a `status` with those that failed or were interrupted."""
     wanted, control = await read(request, BulkRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
-        given = await control.resume(ResumeCommand(thread_id=thread_id, triggered_by=wanted.triggered_by))
+    async def act(thread_id: str, check: Check | None) -> None:
+        command = ResumeCommand(thread_id=thread_id, triggered_by=wanted.triggered_by)
+        given = await control.resume(command, check=check)
         if given.nothing_to_do:
             raise _completed(thread_id)
 
@@ -98,8 +111,8 @@ async def cancel(request: Request) -> Response:
     """Stop many threads for good; without a `status` those that have not ended."""
     wanted, control = await read(request, BulkCancelRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
-        await control.cancel(thread_id, wanted.reason, force=wanted.force)
+    async def act(thread_id: str, check: Check | None) -> None:
+        await control.cancel(thread_id, wanted.reason, force=wanted.force, check=check)
 
     alive = frozenset(Status) - ENDED
     # Many of them may only wait for another process to do it.
@@ -118,7 +131,7 @@ async def pause(request: Request) -> Response:
     """Start no further step of many threads; without a `status` of those that are pending, running or waiting."""
     wanted, control = await read(request, BulkRequest), services_of(request).control
 
-    async def act(thread_id: str) -> None:
+    async def act(thread_id: str, check: Check | None) -> None:  # noqa: ARG001 - what is paused goes on when it is resumed
         await control.pause(thread_id)
 
     alive = frozenset(Status) - ENDED
@@ -128,8 +141,12 @@ async def pause(request: Request) -> Response:
 
 async def _bulk(services: Services, wanted: BulkRequest, work: Work) -> Response:
     end = monotonic() + PATIENCE
-    ids, more = await _chosen(services, wanted, work)
-    outcome = await _foretold(services, ids, work) if wanted.dry_run else await _worked(ids, work, end)
+    chosen = await _chosen(services, wanted, work)
+    ids = chosen.ids
+    if wanted.dry_run:
+        outcome = await _foretold(services, ids, work)
+    else:
+        outcome = await _worked(ids, work, _still(wanted, work), end)
     if not wanted.dry_run:
         told = [f", by {wanted.triggered_by}"] if wanted.triggered_by else []
         told += [f": {wanted.reason}"] if wanted.reason else []
@@ -140,18 +157,25 @@ async def _bulk(services: Services, wanted: BulkRequest, work: Work) -> Response
             "matched": len(ids),
             "done": 0 if wanted.dry_run else len(outcome.done),
             "refused": outcome.refused,
-            "more": more or outcome.left,
+            "more": chosen.next is not None or outcome.tried < len(ids),
+            "next_cursor": _next(chosen, outcome.tried, wanted.cursor),
             "dry_run": wanted.dry_run,
             "thread_ids": outcome.done,
         }
     )
 
 
-async def _chosen(services: Services, wanted: BulkRequest, work: Work) -> tuple[list[str], bool]:
-    """The threads that are meant, each once, and whether there are more."""
+def _next(chosen: Chosen, tried: int, begun: str | None) -> str | None:
+    """Where to go on behind those that were tried; what is resumed comes to the top, so none is met again from there."""
+    if tried == len(chosen.ids):
+        return cursors.of_created(chosen.next)
+    return cursors.of_created(chosen.places.get(chosen.ids[tried - 1])) if tried else begun
+
+
+async def _chosen(services: Services, wanted: BulkRequest, work: Work) -> Chosen:
     if wanted.where is None:
-        return list(dict.fromkeys(wanted.thread_ids or ())), False
-    where, found, before = wanted.where, dict[str, None](), None
+        return Chosen(ids=list(dict.fromkeys(wanted.thread_ids or ())), places={})
+    where, places, before = wanted.where, dict[str, "Place"](), cursors.created(wanted.cursor)
     for _ in range(_LOOKS):
         page = ThreadFilter(
             statuses=where.status or work.usual,
@@ -162,16 +186,29 @@ async def _chosen(services: Services, wanted: BulkRequest, work: Work) -> tuple[
             text=where.text,
             children=where.children,
             before=before,
-            limit=wanted.limit - len(found),
+            limit=wanted.limit - len(places),
         )
-        ids, before = await services.threads.ids(page)
-        found |= dict.fromkeys(ids)
-        if before is None or len(found) >= wanted.limit:
+        found, before = await services.threads.ids(page)
+        places.update(found)
+        if before is None or len(places) >= wanted.limit:
             break
-    return list(found), before is not None
+    return Chosen(ids=list(places), places=places, next=before)
 
 
-async def _worked(ids: Sequence[str], work: Work, end: float) -> Outcome:
+def _still(wanted: BulkRequest, work: Work) -> Check | None:
+    """Of those that a filter has chosen, one that has another of the statuses by now was not meant."""
+    if wanted.where is None:
+        return None
+    statuses = wanted.where.status or work.usual
+
+    def check(thread: ThreadRecord) -> None:
+        if thread.status in work.fits - statuses:
+            raise Conflict(f"thread {thread.thread_id} is {thread.status} by now", code="status_changed")
+
+    return check
+
+
+async def _worked(ids: Sequence[str], work: Work, check: Check | None, end: float) -> Outcome:
     """Do it with each, some at a time; what hinders one hinders no other."""
     outcomes: dict[str, dict[str, str] | None] = {}
     queue = iter(ids)
@@ -180,22 +217,20 @@ async def _worked(ids: Sequence[str], work: Work, end: float) -> Outcome:
         for thread_id in queue:
             if monotonic() > end:
                 return
-            outcomes[thread_id] = await _tried(thread_id, work)
+            outcomes[thread_id] = await _tried(thread_id, work, check)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(work.at_once, len(ids))):
             group.create_task(lane())
     tried = [(name, outcomes[name]) for name in ids if name in outcomes]
     refused = [refusal for _, refusal in tried if refusal is not None]
-    return Outcome(
-        done=[name for name, refusal in tried if refusal is None], refused=refused, left=len(tried) < len(ids)
-    )
+    return Outcome(done=[name for name, refusal in tried if refusal is None], refused=refused, tried=len(tried))
 
 
-async def _tried(thread_id: str, work: Work) -> dict[str, str] | None:
+async def _tried(thread_id: str, work: Work, check: Check | None) -> dict[str, str] | None:
     """None when it is done, else why not."""
     try:
-        await work.act(thread_id)
+        await work.act(thread_id, check)
     except BackstitchError as error:
         return _refusal(thread_id, error)
     except Exception:  # noqa: BLE001 - it is told, and the others go on
@@ -217,7 +252,8 @@ async def _foretold(services: Services, ids: Sequence[str], work: Work) -> Outco
         elif status not in work.fits:
             refused.append(_refusal(thread_id, Conflict(f"thread {thread_id} is {status}", code=work.code)))
     without = {one["thread_id"] for one in refused}
-    return Outcome(done=[thread_id for thread_id in ids if thread_id not in without], refused=refused)
+    done = [thread_id for thread_id in ids if thread_id not in without]
+    return Outcome(done=done, refused=refused, tried=len(ids))
 
 
 def _completed(thread_id: str) -> BackstitchError:

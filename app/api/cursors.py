@@ -74,6 +74,11 @@ def created(cursor: str | None) -> tuple[datetime, str] | None:
     return cast("datetime", when), execution_id
 
 
+def of_created(place: tuple[datetime, str] | None) -> str | None:
+    """The cursor of such a place, None for none."""
+    return None if place is None else encode(place[0].isoformat(), place[1])
+
+
 def instant(cursor: str | None) -> datetime | None:
     """The time of the last entry of the page before."""
     if cursor is None:

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.api.answers import answer
 from app.domain import jsontext
 from app.domain.checkpoints import is_shown
 from app.domain.errors import JsonError, NotFound
@@ -20,9 +21,12 @@ from app.domain.views.executions import execution_document
 from app.domain.views.history import history_entry, states
 from app.domain.views.status import Aside, kept_runs, status_document
 from app.domain.waits import WaitFilter
+from app.runners.aside import aside
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from starlette.responses import Response
 
     from app.api.requests import HistoryQuery
     from app.api.services import Services
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
     from app.domain.waits import MessageWait
 
 _CHUNK = 1000
+_NAMES = 1_000_000
+"""Names of steps that a page of the history tells: each version names all that were done by then."""
+_HEAVY = 3_000
+"""What a version weighs, for app.runners.aside."""
 
 
 async def status_of(services: Services, thread: ThreadRecord) -> Document:
@@ -132,25 +140,38 @@ async def chunks_of(services: Services, thread_id: str, first: int, last: int) -
         first = chunk[-1].version + 1
 
 
-async def history_of(services: Services, thread: ThreadRecord, query: HistoryQuery, after: int) -> Document:
-    """A page of the thread's versions above `after`."""
+async def history_of(services: Services, thread: ThreadRecord, query: HistoryQuery, after: int) -> Response:
+    """A page of the thread's versions above `after`, made in a thread when they are many."""
     timeline = await timeline_of(services, thread)
     page, more = await _page(services, thread, (query, timeline), after)
     if not page:
-        return _history(thread, [], None)
+        return answer(_history(thread, [], None))
     lowest = min(one.base_version for one in page)
     known: list[CheckpointRecord] = []
     async for chunk in chunks_of(services, thread.thread_id, lowest, page[-1].version):
         known += chunk
-    wanted = {one.version for one in page}
+
+    def made() -> Response:
+        entries = _entries(known, page, timeline)
+        last = entries[-1]["version"] if more or len(entries) < len(page) else None
+        return answer(_history(thread, entries, last))
+
+    return await aside(made, len(known) * _HEAVY)
+
+
+def _entries(known: Sequence[CheckpointRecord], page: Sequence[CheckpointRecord], timeline: Timeline) -> list[Document]:
+    """The versions of a page, as far as they may name that many steps together."""
+    wanted, named = {one.version for one in page}, 0
+    found: list[Document] = []
     # One after the other they cost a manifest each, and all alone each a whole state.
     every = known if any(one.hidden for one in known) else page
-    entries = [
-        history_entry(one, refs, on_timeline=timeline.holds(one.version))
-        for one, refs in states(known, every)
-        if one.version in wanted
-    ]
-    return _history(thread, entries, page[-1].version if more else None)
+    for one, refs in states(known, every):
+        if one.version in wanted:
+            found.append(history_entry(one, refs, on_timeline=timeline.holds(one.version)))
+            named += len(found[-1]["completed_steps"])
+            if named >= _NAMES:
+                break
+    return found
 
 
 def _history(thread: ThreadRecord, entries: list[Document], last: int | None) -> Document:

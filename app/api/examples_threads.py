@@ -61,6 +61,7 @@ BULK: Final[dict[str, Any]] = {
     "done": 1,
     "refused": [{"thread_id": "order-4711", "code": "thread_running", "detail": "thread order-4711 is running"}],
     "more": False,
+    "next_cursor": None,
     "dry_run": False,
     "thread_ids": [examples.THREAD],
 }

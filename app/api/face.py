@@ -44,7 +44,7 @@ _TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
 }
 _IMPORT: Final = re.compile(
-    r"""(?:^|[;}])(?:import|export)\b[^"';]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE
+    r"""(?:^|[;}])(?:import|export)\b[^"';(]*?(?:from\s*)?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE
 )
 _FOR_EVER: Final = "max-age=31536000, immutable"
 _ASK: Final = "no-cache"
@@ -79,6 +79,7 @@ class Face:
         self._lock = Lock()
         self._seen: tuple[tuple[str, int, int], ...] = ()
         self._files: Mapping[str, _File] = {}
+        self._documents: dict[str, _File] = {}
         self._version = ""
 
     def routes(self) -> list[Route]:
@@ -87,13 +88,9 @@ class Face:
         return [*(Route(path, self._document) for path in paths), Route("/ui/{version}/{path:path}", self._file)]
 
     async def _document(self, request: Request) -> Response:
-        await to_thread.run_sync(self._refresh)
-        headers = {**_OF_DOCUMENT, "Cache-Control": _ASK}
         first, _, rest = request.scope["path"][1:].partition("/")
-        page = PAGES[first] if rest else first or "threads"
-        text = self._files[_INDEX].text.decode()
-        found = _indented(text, {"base": f"/ui/{self._version}", "preload": self._preloads(page)})
-        return _packed(request, _made(_INDEX, found.encode()), headers)
+        found = await to_thread.run_sync(self._page, PAGES[first] if rest else first or "threads")
+        return _packed(request, found, {**_OF_DOCUMENT, "Cache-Control": _ASK})
 
     async def _file(self, request: Request) -> Response:
         if not self._files:
@@ -104,6 +101,16 @@ class Face:
         # Another release's page may ask this one, where several stand behind one address.
         kept = _FOR_EVER if request.path_params["version"] == self._version else _ASK
         return _packed(request, found, {**_OF_FILES, "Cache-Control": kept})
+
+    def _page(self, page: str) -> _File:
+        """The document of a page; a thread's work, done once for each state of the files."""
+        self._refresh()
+        with self._lock:
+            if page not in self._documents:
+                text = self._files[_INDEX].text.decode()
+                found = _indented(text, {"base": f"/ui/{self._version}", "preload": self._preloads(page)})
+                self._documents[page] = _made(_INDEX, found.encode())
+            return self._documents[page]
 
     def _preloads(self, page: str) -> str:
         """What the document names beforehand: all modules that the first view needs, instead of one after the other."""
@@ -139,6 +146,7 @@ class Face:
             digest = hashlib.sha256()
             for name, text in texts.items():
                 digest.update(f"{name}\0{len(text)}\0".encode() + text)
+            self._documents = {}
             self._files = {name: _made(name, text) for name, text in texts.items()}
             self._version, self._seen = digest.hexdigest()[:16], seen
 

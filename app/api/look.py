@@ -54,7 +54,7 @@ async def history(thread_id: str, request: Request, query: Annotated[HistoryQuer
     """
     services = services_of(request)
     after = cursors.version(query.cursor)
-    return answer(await history_of(services, await thread_of(services, thread_id), query, after))
+    return await history_of(services, await thread_of(services, thread_id), query, after)
 
 
 @router.get(

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from app.api.parsing import Body, Query
 from app.api.requests_hook import StartWebhook
@@ -65,7 +65,7 @@ def _utc(value: datetime) -> datetime:
 
 def _plus(value: Any) -> Any:
     """A `+` that nobody escaped arrives as a space: 2026-11-21T09:30:00 02:00.  A bare number is no time."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise ValueError("should be a time such as 2026-11-21T09:30:00Z")
     if isinstance(value, str) and "T" in value and value[-6:-5] == " ":
         return f"{value[:-6]}+{value[-5:]}"
@@ -94,8 +94,8 @@ Place = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which item o
 Round = Annotated[int | None, Field(ge=0, le=_MAX_INT, description="Which question of a step that asks several.")]
 VersionNumber = Annotated[int, Field(ge=1, le=_MAX_INT)]
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
-Time = Annotated[datetime, BeforeValidator(_plus), AfterValidator(_utc)]
-"""RFC 3339; one without an offset is in UTC."""
+Time = Annotated[datetime, Strict(strict=False), BeforeValidator(_plus), AfterValidator(_utc)]
+"""RFC 3339; one without an offset is in UTC, a day alone is its beginning.  Text in a body too."""
 By = Annotated[str, AfterValidator(_groups)]
 Values = dict[str, Any]
 _WORKFLOW_SCHEMA: Final = {

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from app.api.parsing import Body, Query
 from app.api.requests import Page, ShortText, ThreadId, Time
-from app.api.requests_schedules import Instant
 from app.domain.status import Status
 
 MOST: Final = 1_000
@@ -33,7 +32,7 @@ _MOST_IDS: Final = 100
 
 def _ids(value: Any) -> Any:
     given: list[Any] = [value] if isinstance(value, str) else value
-    names = [name for text in given for name in str(text).split(",")]
+    names = list(dict.fromkeys(name for text in given for name in str(text).split(",")))
     if not 1 <= len(names) <= _MOST_IDS:
         raise ValueError(f"should be 1 to {_MOST_IDS} ids of threads, with commas between")
     return names
@@ -78,9 +77,15 @@ class ThreadsQuery(Page):
 
     @model_validator(mode="after")
     def _ids_alone(self) -> ThreadsQuery:
-        if self.ids is not None and self.model_fields_set != {"ids"}:
-            raise ValueError("`ids` goes without other parameters")
+        if self.ids is not None and not self.model_fields_set <= {"ids", "limit"}:
+            raise ValueError("`ids` goes with no other parameter but `limit`")
         return self
+
+    @property
+    def named(self) -> list[str] | None:
+        """The threads that are asked for by their ids: all of them, or as many as the limit says."""
+        given = "limit" in self.model_fields_set
+        return self.ids[: self.limit] if self.ids is not None and given else self.ids
 
 
 class ThreadsWhere(Body):
@@ -88,8 +93,8 @@ class ThreadsWhere(Body):
 
     status: Annotated[StatusesOrList | None, Field(description=_OF_STATUS)] = None
     workflow: Annotated[ShortText | None, Field(description="Of the workflow of that name.")] = None
-    since: Annotated[Instant | None, Field(description=_SINCE)] = None
-    until: Annotated[Instant | None, Field(description=_UNTIL)] = None
+    since: Annotated[Time | None, Field(description=_SINCE)] = None
+    until: Annotated[Time | None, Field(description=_UNTIL)] = None
     triggered_by: ShortText | None = None
     text: Annotated[Sought | None, Field(description=_OF_TEXT)] = None
     children: Annotated[bool, Field(description=_OF_CHILDREN)] = False
@@ -101,6 +106,9 @@ class BulkRequest(Body):
     thread_ids: Annotated[list[ThreadId] | None, Field(min_length=1, max_length=MOST)] = None
     where: ThreadsWhere | None = None
     limit: Annotated[int, Field(ge=1, le=MOST, description="How many that `where` leaves.")] = MOST
+    cursor: Annotated[
+        str | None, Field(max_length=1000, description="`next_cursor` of the answer before, with the same `where`.")
+    ] = None
     dry_run: Annotated[bool, Field(description="Change nothing: tell which threads these are.")] = False
     reason: Annotated[ShortText | None, Field(description="Told in the events of a cancel, and in the log.")] = None
     triggered_by: Annotated[ShortText | None, Field(description="Kept with a resume, and told in the log.")] = None
@@ -109,6 +117,8 @@ class BulkRequest(Body):
     def _one_of_both(self) -> BulkRequest:
         if (self.thread_ids is None) == (self.where is None):
             raise ValueError("should have either `thread_ids` or `where`")
+        if self.cursor is not None and self.where is None:
+            raise ValueError("`cursor` goes with `where`")
         return self
 
 

@@ -36,8 +36,8 @@ async def threads(request: Request, query: Annotated[ThreadsQuery, FromQuery()])
     null is the end.
     """
     listed = services_of(request).threads
-    if query.ids is not None:
-        return _answer(ThreadPage(threads=await listed.entries(query.ids)))
+    if query.named is not None:
+        return _answer(ThreadPage(threads=await listed.entries(query.named)))
     where = ThreadFilter(
         statuses=query.status or frozenset(),
         workflow=query.workflow,
@@ -54,8 +54,8 @@ async def threads(request: Request, query: Annotated[ThreadsQuery, FromQuery()])
 
 
 def _answer(page: ThreadPage) -> Response:
-    more = None if page.next is None else cursors.encode(page.next[0].isoformat(), page.next[1])
-    return answer({"threads": [thread_entry(one) for one in page.threads], "next_cursor": more})
+    entries = [thread_entry(one) for one in page.threads]
+    return answer({"threads": entries, "next_cursor": cursors.of_created(page.next)})
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter
 from fastapi import Query as FromQuery
@@ -20,6 +20,11 @@ from app.api.schemas_service import ValidationAnswer, WorkflowAnswer, WorkflowsA
 from app.api.services import services_of
 from app.domain.errors import InvalidWorkflow, NotFound, NotSupported
 from app.domain.views.graph import diagram
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.domain.records import WorkflowRecord
 
 router: Final = APIRouter(tags=["define"])
 
@@ -85,11 +90,29 @@ def _validation(**given: Any) -> dict[str, Any]:
 )
 async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Response:
     """The newest version of each registered workflow, by name."""
-    after = cursors.text(query.cursor)
-    found = await services_of(request).registry.workflows(after=after, limit=query.limit + 1)
-    page = found[: query.limit]
-    cursor = cursors.encode(page[-1].name) if len(found) > query.limit else None
-    return answer({"workflows": await entries(page), "next_cursor": cursor})
+    registry, after = services_of(request).registry, cursors.text(query.cursor)
+
+    async def some(last: WorkflowRecord | None, limit: int) -> list[WorkflowRecord]:
+        return await registry.workflows(after=after if last is None else last.name, limit=limit)
+
+    found, last = await _few_at_a_time(some, query.limit)
+    return answer({"workflows": found, "next_cursor": None if last is None else cursors.encode(last.name)})
+
+
+async def _few_at_a_time(
+    some: Callable[[WorkflowRecord | None, int], Awaitable[list[WorkflowRecord]]], limit: int
+) -> tuple[list[dict[str, Any]], WorkflowRecord | None]:
+    """The entries of a page, and its last one where there are more: each is read with its document."""
+    found: list[dict[str, Any]] = []
+    last: WorkflowRecord | None = None
+    while len(found) < limit:
+        wanted = min(_AT_ONCE, limit - len(found))
+        read = await some(last, wanted + 1)
+        found += await entries(read[:wanted])
+        if len(read) <= wanted:
+            return found, None
+        last = read[wanted - 1]
+    return found, last
 
 
 @router.get(
@@ -104,17 +127,17 @@ async def listed(request: Request, query: Annotated[Page, FromQuery()]) -> Respo
 async def versions(name: str, request: Request, query: Annotated[Page, FromQuery()]) -> Response:
     """The registered versions of a workflow, newest first."""
     registry, before = services_of(request).registry, cursors.number(query.cursor) or None
-    found: list[dict[str, Any]] = []
-    more = _NAME.match(name) is not None
-    while more and len(found) < query.limit:  # a few at a time: each brings its document
-        wanted = min(_AT_ONCE, query.limit - len(found))
-        some = await registry.versions(name, before=before, limit=wanted + 1)
-        found += await entries(some[:wanted])
-        more = len(some) > wanted
-        before = some[wanted - 1].version if more else None
+
+    async def some(last: WorkflowRecord | None, limit: int) -> list[WorkflowRecord]:
+        if _NAME.match(name) is None:
+            return []
+        return await registry.versions(name, before=before if last is None else last.version, limit=limit)
+
+    found, last = await _few_at_a_time(some, query.limit)
     if not found and query.cursor is None:
         raise NotFound(f"no workflow {name[:200]!r}", code="workflow_not_found")
-    return answer({"name": name, "versions": found, "next_cursor": cursors.encode(before) if more and before else None})
+    more = None if last is None or last.version is None else cursors.encode(last.version)
+    return answer({"name": name, "versions": found, "next_cursor": more})
 
 
 @router.get(

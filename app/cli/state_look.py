@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
@@ -13,10 +14,7 @@ from app.cli.options import Common, OfThread, service_command
 from app.cli.rendering import clock, complain, print_json, remark, say, styled, table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from app.client import Backstitch
-    from app.client.types import Status
 
 _BROKEN: Final = ("failed", "interrupted")
 _CHILD: Final = "sub:"
@@ -65,11 +63,7 @@ def register_resume(app: typer.Typer) -> None:
 
 async def list_(service: Backstitch, o: ListStates) -> int:
     """List threads with the state that each is in, the one that was started or resumed last first."""
-    found: list[dict[str, Any]] = []
-    async for state in _states(service, o.workflow, o.status):
-        found.append(state)
-        if len(found) == o.limit:
-            break
+    found = await _states(service, o)
     if o.json:
         print_json({"states": found})
         return 0
@@ -126,28 +120,20 @@ async def _latest_broken(service: Backstitch) -> str | None:
     return None
 
 
-async def _states(service: Backstitch, workflow: str | None, status: str | None) -> AsyncIterator[dict[str, Any]]:
-    """The status documents of threads, each once; of one that has gone meanwhile there is none."""
+async def _states(service: Backstitch, o: ListStates) -> list[dict[str, Any]]:
+    """The status documents of threads, asked for side by side; of one that has gone meanwhile there is none."""
+    listed = service.threads(workflow=o.workflow, status=o.status, children=True, limit=o.limit)
+    threads = [thread.thread_id async for thread in listed]
+    found = await asyncio.gather(*(_state(service, thread) for thread in threads))
+    return [one for one in found if one and (o.status is None or one["status"] in o.status.split(","))]
+
+
+async def _state(service: Backstitch, thread: str) -> dict[str, Any] | None:
     from app.client import ApiError  # noqa: PLC0415 - --help need not load it
 
-    seen: set[str] = set()
-    cursor: str | None = None
-    while True:
-        page = await service.executions(
-            workflow=workflow, status=cast("Status | None", status), limit=_PAGE, cursor=cursor
-        )
-        for thread in (str(one["thread_id"]) for one in page["executions"]):
-            if thread in seen:
-                continue
-            seen.add(thread)
-            try:
-                found = await service.status(thread)
-            except ApiError as error:
-                if error.code != "thread_not_found":
-                    raise
-                continue
-            if status in (None, found["status"]):
-                yield found
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
+    try:
+        return await service.status(thread)
+    except ApiError as error:
+        if error.code != "thread_not_found":
+            raise
+        return None

@@ -75,19 +75,21 @@ async def _list(service: Backstitch, o: Threads) -> int:
 
 
 async def _steer(service: Backstitch, o: Threads, action: str) -> int:
-    """Ask until nothing is left, or nothing more can be done."""
+    """Ask until nothing is left: each time for those behind the ones before, so that none is met twice."""
     where = _filters(o)
     if not where and not o.all:
         raise typer.BadParameter(f"no filter is given: --all would {action} every thread")
     whole: dict[str, Any] = {"matched": 0, "done": 0, "refused": [], "more": False, "thread_ids": []}
-    more = {} if o.reason is None else {"reason": o.reason}
+    fixed = {"where": where, "dry_run": o.dry_run, **({} if o.reason is None else {"reason": o.reason})}
+    cursor: str | None = None
     while True:
-        left = None if o.limit is None else o.limit - whole["matched"]
-        body = {"where": where, "dry_run": o.dry_run, **more, **({} if left is None else {"limit": left})}
+        left = {} if o.limit is None else {"limit": o.limit - whole["matched"]}
+        body = {**fixed, **left, **({} if cursor is None else {"cursor": cursor})}
         found = await service.request("POST", f"/api/threads/{action}", json=body)
-        sums = {name: whole[name] + found[name] for name in ("matched", "done", "refused", "thread_ids")}
-        whole = {**found, **sums}
-        if not (found["more"] and found["done"]) or (o.limit is not None and whole["matched"] >= o.limit):
+        sums = {name: whole[name] + found[name] for name in ("done", "refused", "thread_ids")}
+        whole = {**found, **sums, "matched": len(sums["thread_ids"]) + len(sums["refused"])}
+        before, cursor = cursor, found.get("next_cursor")
+        if cursor in {None, before} or (o.limit is not None and whole["matched"] >= o.limit):
             break
     if o.json:
         print_json(whole)

@@ -20,6 +20,7 @@ class BulkCancelFields(TypedDict, total=False):
 
     where: ThreadsWhere | None
     limit: int
+    cursor: str | None
     dry_run: bool
     reason: str | None
     triggered_by: str | None
@@ -31,6 +32,7 @@ class BulkFields(TypedDict, total=False):
 
     where: ThreadsWhere | None
     limit: int
+    cursor: str | None
     dry_run: bool
     reason: str | None
     triggered_by: str | None

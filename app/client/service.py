@@ -124,7 +124,7 @@ class Backstitch:
     async def resume_threads(self, thread_ids: Sequence[str] | None = None, **fields: Unpack[BulkFields]) -> BulkAnswer:
         """Go on with these threads, or with those that `where` leaves (the filters of `threads`; at most 1,000).
 
-        What could not be done is in `refused`; while `more` is true, ask again for the others.
+        What could not be done is in `refused`; while `more` is true, ask again, with its `next_cursor` as the `cursor`.
         """
         return await self._bulk("resume", thread_ids, fields)
 

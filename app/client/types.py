@@ -38,12 +38,15 @@ class AwaitedDocument(TypedDict):
 
 
 class BulkAnswer(TypedDict):
-    """`thread_ids` are those that it was done with (in a dry run: would be). `more`: ask again for the others."""
+    """`thread_ids` are those that it was done with (in a dry run: would be). `more`: there are others; with `where`
+    ask again with `next_cursor`, which is null too where none was begun with.
+    """
 
     matched: int
     done: int
     refused: list[RefusedThread]
     more: bool
+    next_cursor: str | None
     dry_run: bool
     thread_ids: list[str]
 

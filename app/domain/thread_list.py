@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from app.domain.records import ExecutionRecord, ThreadRecord, Usage
 
+Place = tuple[datetime, str]
+"""(created_at, id) of the present execution of a thread."""
 LOOK: Final = 10_000
 """Executions that one request for a page looks at."""
 LOOK_INTO: Final = 4_000
@@ -43,7 +45,7 @@ class ThreadFilter:
     triggered_by: str | None = None
     text: str | None = None
     children: bool = False
-    before: tuple[datetime, str] | None = None
+    before: Place | None = None
     limit: int = 50
     look: int | None = None
 
@@ -100,7 +102,7 @@ class ThreadPage:
     """What was found.  `next`: where to go on, None at the end; a page may be short, or empty, and not be the end."""
 
     threads: Sequence[ListedThread] = field(default_factory=list[ListedThread])
-    next: tuple[datetime, str] | None = None
+    next: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +120,8 @@ class ThreadList(Protocol):
         """A page, newest first by the present execution's (created_at, id): what was resumed comes to the top."""
         ...
 
-    async def ids(self, where: ThreadFilter) -> tuple[list[str], tuple[datetime, str] | None]:
-        """The ids of the threads of a page, and where to go on, None at the end."""
+    async def ids(self, where: ThreadFilter) -> tuple[list[tuple[str, Place]], Place | None]:
+        """The ids of the threads of a page, each with its place, and where to go on, None at the end."""
         ...
 
     async def entries(self, ids: Sequence[str]) -> list[ListedThread]:

@@ -93,14 +93,21 @@ class Control:
         """See Forks.fork."""
         return await self._forks.fork(command)
 
-    async def resume(self, command: ResumeCommand) -> Accepted:
-        """Go on from the head.  Raises NotFound, Conflict (thread_running, version_conflict), InvalidRequest."""
-        return await self._resume(command, None)
+    async def resume(self, command: ResumeCommand, *, check: Check | None = None) -> Accepted:
+        """Go on from the head; `check` sees the row under its lock, and raises where that is not what was meant.
 
-    async def _resume(self, command: ResumeCommand, key: IdempotencyRecord | None) -> Accepted:
+        Raises NotFound, Conflict (thread_running, version_conflict), InvalidRequest.
+        """
+        return await self._resume(command, check=check)
+
+    async def _resume(
+        self, command: ResumeCommand, key: IdempotencyRecord | None = None, check: Check | None = None
+    ) -> Accepted:
         left: list[int] = []
 
         async def decide(steering: Steering, spec: WorkflowSpec) -> Transition | None:
+            if check is not None:
+                check(steering.thread)
             left.append(steering.thread.head_version)
             return await steering.resume(command, spec)
 

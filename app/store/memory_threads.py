@@ -23,10 +23,9 @@ from app.domain.thread_list import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from app.domain.records import ExecutionRecord, StepRecord
-    from app.domain.thread_list import ThreadFilter
+    from app.domain.thread_list import Place, ThreadFilter
     from app.domain.waiting import WaitKey, WaitRecord
     from app.store.memory_tables import MemoryTables
 
@@ -39,10 +38,10 @@ class MemoryThreads(ThreadList):
 
     async def page(self, where: ThreadFilter) -> ThreadPage:
         """See ThreadList."""
-        ids, more = await self.ids(where)
-        return ThreadPage(threads=await self.entries(ids), next=more)
+        found, more = await self.ids(where)
+        return ThreadPage(threads=await self.entries([name for name, _ in found]), next=more)
 
-    async def ids(self, where: ThreadFilter) -> tuple[list[str], tuple[datetime, str] | None]:
+    async def ids(self, where: ThreadFilter) -> tuple[list[tuple[str, Place]], Place | None]:
         """See ThreadList."""
         every = [each for each in self._tables.executions.values() if _seems(each, where)]
         every.sort(key=lambda each: (each.created_at, each.id), reverse=True)
@@ -51,7 +50,7 @@ class MemoryThreads(ThreadList):
         found = [each for each in within if self._wanted(each, where)]
         ends = found[where.limit - 1 : where.limit] if len(found) > where.limit else within[-1:]
         more = [(each.created_at, each.id) for each in ends if len(found) > where.limit or len(looked) > len(within)]
-        return [each.thread_id for each in found[: where.limit]], next(iter(more), None)
+        return [(each.thread_id, (each.created_at, each.id)) for each in found[: where.limit]], next(iter(more), None)
 
     async def entries(self, ids: Sequence[str]) -> list[ListedThread]:
         """See ThreadList."""

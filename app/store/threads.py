@@ -19,6 +19,7 @@ from app.domain.thread_list import (
     Footing,
     ListedThread,
     OpenRun,
+    Place,
     ThreadCounts,
     ThreadFilter,
     ThreadList,
@@ -29,13 +30,10 @@ from app.store.db import AGAIN, LOST, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from asyncpg import Record
 
     from app.store import db
-
-    Place = tuple[datetime, str]
 
 _SQL: Final = queries.load("threads")
 _SPAN_GROWTH: Final = 4
@@ -69,10 +67,10 @@ class PostgresThreads(ThreadList):
 
     async def page(self, where: ThreadFilter) -> ThreadPage:
         """See ThreadList."""
-        ids, more = await self.ids(where)
-        return ThreadPage(threads=await self.entries(ids) if ids else [], next=more)
+        found, more = await self.ids(where)
+        return ThreadPage(threads=await self.entries([name for name, _ in found]) if found else [], next=more)
 
-    async def ids(self, where: ThreadFilter) -> tuple[list[str], Place | None]:
+    async def ids(self, where: ThreadFilter) -> tuple[list[tuple[str, Place]], Place | None]:
         """See ThreadList."""
         found: list[tuple[str, Place]] = []
         place, left = where.before, where.bound
@@ -81,10 +79,10 @@ class PostgresThreads(ThreadList):
             rows, last, ended = await self._look(where, place, span)
             found += [(row["thread_id"], _place(row)) for row in rows if row["wanted"]]
             if len(found) > where.limit:
-                return [name for name, _ in found[: where.limit]], found[where.limit - 1][1]
+                return found[: where.limit], found[where.limit - 1][1]
             left -= span
             if ended or left <= 0 or where.text is not None:
-                return [name for name, _ in found], None if ended else last
+                return found, None if ended else last
             place, span = last, min(left, span * _SPAN_GROWTH)
 
     async def counts(self, where: ThreadFilter) -> ThreadCounts:

@@ -165,7 +165,7 @@ class Control:
                 forks.append(Fork(variant=variant, error=Conflict("it exists", code="thread_exists")))
         return Forked(thread_id=command.thread_id, version=command.version or 1, forks=forks)
 
-    async def resume(self, command: Any) -> Accepted:
+    async def resume(self, command: Any, *, check: Check | None = None) -> Accepted:
         return await self._accepted(command)
 
     async def rollback(self, command: Any) -> Accepted:

@@ -82,6 +82,18 @@ async def test_a_file_that_changes_on_the_disk_changes_the_digest(tmp_path: Path
         assert (await client.get(after[0])).text == "22"
 
 
+async def test_what_a_module_fetches_later_is_not_named_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "js").mkdir()
+    (tmp_path / "index.html").write_text("<!--preload-->")
+    modules = {"main": "import \"./a.js\";export{b}from'./b.js'\nimport('./late.js');\nload();import(\"./later.js\")"}
+    for name, text in {**modules, "a": "1", "b": "2", "late": "3", "later": "4"}.items():
+        (tmp_path / "js" / f"{name}.js").write_text(text)
+    transport = httpx.ASGITransport(app=Starlette(routes=Face(tmp_path).routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        named = [link.rpartition("/")[2] for link in links((await client.get("/")).text)]
+    assert sorted(named) == ["a.js", "b.js", "main.js"]
+
+
 async def test_a_page_takes_nothing_of_the_machine_and_lends_nothing_to_others(client: httpx.AsyncClient) -> None:
     document = await client.get("/")
     for answer in (document, await client.get(links(document.text)[0])):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import cursors
 from app.store.memory_tables import MemoryTables
 from tests.api.real import Real, open_real
 
@@ -139,6 +140,27 @@ async def test_the_versions_of_a_workflow_are_listed_newest_first_in_pages(real:
     assert ([one["version"] for one in rest["versions"]], rest["next_cursor"]) == ([1], None)
     assert "document" not in first["versions"][0]
     assert (await real.get("/api/workflows/nothing/versions", expect=404))["code"] == "workflow_not_found"
+
+
+async def test_few_documents_are_read_at_a_time_however_long_a_page_is(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"zz-{number}" for number in range(5)]
+    for name in names:
+        await real.post("/api/workflows", {**POST, "name": name}, expect=201)
+    registry, asked = real.services.registry, list[int]()
+    workflows = registry.workflows
+
+    async def counting(*, limit: int = 50, **more: Any) -> Any:
+        asked.append(limit)
+        return await workflows(limit=limit, **more)
+
+    monkeypatch.setattr(registry, "workflows", counting)
+    monkeypatch.setattr("app.api.workflows._AT_ONCE", 2)
+    for limit, expected, more in ((5, names, False), (4, names[:4], True), (3, names[:3], True), (9, names, False)):
+        page = await real.get("/api/workflows", limit=limit, cursor=cursors.encode("zz"))
+        assert ([one["name"] for one in page["workflows"]], page["next_cursor"] is not None) == (expected, more)
+    assert max(asked) == 3
 
 
 async def test_a_dry_resume_tells_what_would_run_and_changes_nothing(real: Real) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.api import bulk
 from app.domain.errors import Unavailable
+from app.domain.status import Status
 from tests.api.real import Real, open_real
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ async def start(real: Real, *steps: Any, until: str, **more: Any) -> str:
     """A thread that has come to a status."""
     document = {"name": "listed", "steps": list(steps)}
     thread: str = (await real.post("/api/invoke/async", {"workflow": document, **more}))["thread_id"]
+    await comes_to(real, thread, until)
+    return thread
+
+
+async def comes_to(real: Real, thread: str, status: str) -> None:
     async with asyncio.timeout(60):
         while True:
-            if (await real.get(f"/api/invoke/status/{thread}"))["status"] == until:
-                return thread
+            if (await real.get(f"/api/invoke/status/{thread}"))["status"] == status:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -117,6 +123,20 @@ async def test_all_that_failed_are_resumed_and_no_other(real: Real) -> None:
     assert await names(real, status="paused") == [paused]
 
 
+async def test_who_asks_on_with_the_cursor_meets_no_thread_twice(real: Real) -> None:
+    failed = [await start(real, FAILS, until="failed") for _ in range(3)]
+    await start(real, GATE, until="waiting")
+    met: list[str] = []
+    cursor = None
+    while cursor is not None or not met:
+        told = await many(real, "resume", where={"workflow": "listed"}, limit=1, cursor=cursor)
+        for thread in told["thread_ids"]:  # at the top of the list, and matching again
+            await comes_to(real, thread, "failed")
+        met, cursor = met + told["thread_ids"], told["next_cursor"]
+        assert told["more"] == (cursor is not None)
+    assert met == failed[::-1]
+
+
 async def test_named_threads_are_cancelled_and_those_that_cannot_be_are_told(real: Real) -> None:
     waiting = await start(real, GATE, until="waiting")
     running = await start(real, {"id": "hang", "agent": "hanging"}, until="running")
@@ -142,6 +162,25 @@ async def test_threads_are_paused_and_what_completed_is_not_resumed(real: Real) 
     assert (done["thread_ids"], [one["code"] for one in done["refused"]]) == (waiting, ["nothing_to_do"])
 
 
+async def test_a_thread_that_is_not_in_that_status_any_more_is_left_alone(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await start(real, GATE, until="waiting")
+    threads: Any = real.services.threads
+    ids = threads.ids
+
+    async def late(where: Any) -> Any:
+        found = await ids(where)
+        await real.post(f"/api/invoke/{'cancel' if Status.PAUSED in where.statuses else 'pause'}/{thread}")
+        return found
+
+    monkeypatch.setattr(threads, "ids", late)
+    for what, status in (("cancel", "waiting"), ("resume", "paused")):
+        told = await many(real, what, where={"status": status})
+        assert [one["code"] for one in told["refused"]] == ["status_changed"]
+    assert (await real.get(f"/api/invoke/status/{thread}"))["status"] == "cancelled"
+
+
 async def test_what_hinders_one_thread_hinders_no_other(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = [await start(real, GATE, until="waiting") for _ in range(3)]
     cancel, causes = real.services.control.cancel, {threads[0]: ValueError("odd"), threads[1]: Unavailable("away")}
@@ -164,7 +203,16 @@ async def test_when_the_time_is_over_no_further_thread_is_begun_with(
     monkeypatch.setattr(bulk, "PATIENCE", -1.0)
     done = await many(real, "cancel", where={})
     assert (done["matched"], done["done"], done["refused"], done["more"]) == (2, 0, [], True)
+    assert done["next_cursor"] is None
     assert set(await names(real, status="waiting")) == set(threads)
+    times = iter((0.0, 0.0))
+    monkeypatch.setattr(bulk, "PATIENCE", 1.0)
+    monkeypatch.setattr(bulk, "monotonic", lambda: next(times, 2.0))
+    done = await many(real, "cancel", where={})
+    assert (done["thread_ids"], done["more"]) == ([threads[1]], True)
+    times = iter((0.0, 0.0))
+    rest = await many(real, "cancel", where={"status": "waiting,cancelled"}, cursor=done["next_cursor"])
+    assert (rest["thread_ids"], rest["more"], rest["next_cursor"]) == ([threads[0]], False, None)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +227,35 @@ async def test_when_the_time_is_over_no_further_thread_is_begun_with(
         {"where": {"status": []}},
         {"where": {"status": "odd"}},
         {"where": {"since": "then"}},
+        {"where": {"since": 1}},
+        {"where": {}, "cursor": "x"},
+        {
+            "thread_ids": ["a"],
+            "cursor": "WyIyMDI2LTExLTIxVDA5OjMwOjAwWiIsIjAxOTk5OTk5LTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMCJd",
+        },
         {"thread_ids": ["a"] * 1_001},
     ],
 )
 async def test_a_body_names_threads_or_filters(client: httpx.AsyncClient, body: Any) -> None:
     answer = await client.post("/api/threads/pause", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_bulk_takes_the_times_that_the_list_takes(client: httpx.AsyncClient, service: Service) -> None:
+    await service.drive(thread_id="t")
+    for since, there in (("2000-01-01", ["t"]), ("2999-01-01T00:00:00", [])):
+        listed = await client.get("/api/threads", params={"since": since})
+        told = await client.post("/api/threads/cancel", json={"where": {"since": since}, "dry_run": True})
+        assert [one["thread_id"] for one in listed.json()["threads"]] == told.json()["thread_ids"] == there
+
+
+async def test_threads_are_asked_for_by_their_ids(client: httpx.AsyncClient, service: Service) -> None:
+    for name in ("a", "b"):
+        await service.drive(thread_id=name)
+    for query, expected in (("ids=b,a,b,c", ["b", "a"]), ("ids=b,a&limit=1", ["b"])):
+        found = (await client.get(f"/api/threads?{query}")).json()
+        assert ([one["thread_id"] for one in found["threads"]], found["next_cursor"]) == (expected, None)
+    assert (await client.get("/api/threads?ids=a&status=failed")).status_code == 422
 
 
 async def test_status_may_be_given_more_than_once(client: httpx.AsyncClient, service: Service) -> None:

@@ -172,7 +172,9 @@ class World:
             **more,
         }
         given = {"title": text("thread-title"), "topic": "topic", "say": said, "payloads": PAYLOADS}
-        return self.service.start_thread("hostile", given, triggered_by=text("triggered-by"))
+        return self.service.start_thread(
+            "hostile", given, triggered_by=text("triggered-by"), external_run_id=text("run")
+        )
 
     def _agents(self) -> None:
         for name in ("hostile-off", "hostile-open", "hostile-well", NAME):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.async_api import expect
 
 if TYPE_CHECKING:
@@ -76,6 +78,56 @@ async def test_what_does_not_hold_of_a_new_agent_is_told_at_its_place(at: Window
     await expect(dialog.get_by_role("alert")).to_contain_text(
         "/config no function of this process is registered as 'nobody'"
     )
-    await document.fill('{"name": "made-here", "kind": "python", "config": {"function": "collect"}}')
+    given = '"input": {"maximum": 9223372036854775807}'
+    await document.fill(f'{{"name": "made-here", "kind": "python", "config": {{"function": "collect"}}, {given}}}')
     await dialog.get_by_role("button", name="Register").click()
     await expect(at.page).to_have_url(f"{service.url}/agents/made-here")
+    await at.page.get_by_role("button", name="Change…").click()
+    await expect(document).to_have_value(re.compile('"maximum": 9223372036854775807'))
+
+
+PAST, AHEAD = "2026-01-01T00:00:00.000Z", "2126-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "probe", "told", "untold"),
+    [
+        ("open", AHEAD, "It is probed in", "next step"),
+        ("open", PAST, "It is probed by its next step", "ago."),
+        ("half_open", AHEAD, "one step is let through", "probed"),
+    ],
+)
+async def test_a_breaker_says_when_it_is_probed(at: Window, state: str, probe: str, told: str, untold: str) -> None:
+    breaker = {
+        "agent": "analyst",
+        "state": state,
+        "forced": False,
+        "reason": "overloaded",
+        "opened_at": PAST,
+        "trips": 2,
+    }
+    await at.page.route("**/api/breakers/analyst", lambda route: route.fulfill(json={**breaker, "probe_at": probe}))
+    await at.open("/agents/analyst")
+    stands = at.page.locator(".stands")
+    await expect(stands).to_contain_text("2 times in a row")
+    await expect(stands).to_contain_text(told)
+    await expect(stands).not_to_contain_text(untold)
+
+
+async def test_an_agent_whose_state_cannot_be_read_is_neither_well_nor_unknown(at: Window) -> None:
+    away = {"code": "unavailable", "detail": "the database cannot be reached"}
+    await at.page.route("**/api/breakers/analyst", lambda route: route.fulfill(status=503, json=away))
+    at.away = True
+    await at.open("/agents/analyst")
+    await expect(at.page.get_by_role("heading", name="The agent could not be read")).to_be_visible()
+
+
+async def test_all_versions_of_an_agent_are_led_to(at: Window, service: Service) -> None:
+    register(service, "changed-often")
+    for number in range(25):
+        change = {"description": f"for the {number}th time"}
+        service.http.patch("/api/agents/changed-often", json=change).raise_for_status()
+    await at.open("/agents/changed-often")
+    await at.page.get_by_role("button", name="Further back").click()
+    await at.page.get_by_role("link", name="version 1", exact=True).click()
+    await expect(at.page.locator(".head")).to_contain_text("version 1, not the current one")

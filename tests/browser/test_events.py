@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import expect
 
 from tests.browser.conftest import window
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, Route
 
     from tests.acceptance.service import Service
     from tests.browser.conftest import Window
@@ -98,3 +100,54 @@ async def test_logs_are_found_by_their_agent_and_level(at: Window, service: Serv
     await expect(at.page.get_by_role("complementary", name="The entry")).to_contain_text("analyst")
     await at.page.get_by_label("By level").select_option("error")
     await expect(at.page.get_by_role("heading", name="No entry matches")).to_be_visible()
+    await at.open("/events?tab=logs&step=analyst")
+    await expect(at.page.get_by_label("By step")).to_have_value("analyst")
+
+
+def entry(number: int, at: str) -> dict[str, Any]:
+    """A log entry of no thread."""
+    place = dict.fromkeys(("thread_id", "execution_id", "workflow", "step_id", "index", "attempt", "agent", "context"))
+    return {"id": f"e{number}", "at": at, "level": "info", "logger": "tests", "message": f"entry {number}", **place}
+
+
+async def test_entries_on_short_pages_and_late_ones_are_put_into_their_place(at: Window) -> None:
+    first, late, last = (entry(number, f"2026-01-01T00:00:0{number}.000Z") for number in (1, 2, 3))
+    told: list[dict[str, Any]] = [first]
+
+    async def tell(route: Route) -> None:
+        asked = {name: given[0] for name, given in parse_qs(urlsplit(route.request.url).query).items()}
+        page = told if asked.get("cursor") == "deeper" or told == [first] or asked["limit"] == "1" else []
+        more = None if page else "deeper"
+        await route.fulfill(json={"logs": page, "dropped": 0, "next_cursor": more})
+
+    await at.page.clock.install()
+    await at.page.route("**/api/logs?*", tell)
+    await at.open("/events?tab=logs&text=entry")
+    lines = at.page.locator(".log-row .name")
+    await expect(lines).to_have_text(["entry 1"])
+    told[:] = [last, first]
+    await at.page.clock.run_for(4_000)
+    await expect(lines).to_have_text(["entry 3", "entry 1"])
+    told[:] = [last, late, first]
+    await at.page.clock.run_for(4_000)
+    await expect(lines).to_have_text(["entry 3", "entry 2", "entry 1"])
+
+
+async def test_more_than_can_be_held_while_paused_is_told_of_and_then_shown(at: Window, service: Service) -> None:
+    await at.open("/events")
+    await at.page.get_by_role("button", name="Pause").click()
+    before = await shown(at.page)
+    page = service.http.get("/api/events", params={"limit": 1, "order": "desc"}).json()
+    seqs = count(1_000_000)
+
+    async def flood(route: Route) -> None:
+        await route.fulfill(json={**page, "events": [{**page["events"][0], "seq": next(seqs)}], "next_cursor": "more"})
+
+    await at.page.route("**/api/events?*order=asc*", flood)
+    thread = service.run("chain", {})["thread_id"]
+    await expect(at.page.locator(".flow")).to_contain_text("paused, more than 20 events came meanwhile")
+    assert await shown(at.page) == before
+    await at.page.unroute("**/api/events?*order=asc*")
+    await at.page.get_by_role("button", name="Go on").click()
+    await expect(at.page.locator(f'[data-event="{thread}:1"]')).to_be_visible()
+    assert (await shown(at.page))[:10] == written(service, thread)

@@ -107,6 +107,15 @@ PIECES: Final = {
     "webhooks": {"the address": "https://hook.invalid/?x=%22><img+src=x+onerror=__pwned=1>"},
 }
 """What is shorter than `text` by its nature."""
+DIALOGS: Final = {
+    "endpoint": (
+        "/operations?tab=webhooks",
+        "tr:has-text('hook.invalid') >> text=Turn off",
+        PIECES["webhooks"]["the address"],
+    ),
+    "agent": ("/agents/hostile-off", "text=Change…", text("agent-description")),
+}
+"""What is pressed at an address, and what the dialog says."""
 REFLECTED: Final = {
     "search": "/threads?text={}",
     "status": "/threads?status={}",
@@ -243,6 +252,33 @@ async def test_an_example_is_shown_as_the_text_that_it_is(gallery: Gallery, view
     page = await gallery.show(view)
     await expect(page.get_by_placeholder(text(field)[:59], exact=True)).to_be_visible()
     await harmless(page, view)
+
+
+@pytest.mark.parametrize("dialog", DIALOGS)
+async def test_a_dialog_shows_the_text_that_it_is(gallery: Gallery, dialog: str) -> None:
+    address, press, said = DIALOGS[dialog]
+    page = await gallery.go(address)
+    await page.locator(press).first.click()
+    shown = page.get_by_role("dialog").locator("p, textarea").first
+    await expect(shown).to_be_visible()
+    assert said in await shown.evaluate("(node) => node.value ?? node.textContent")
+    await harmless(page, dialog)
+
+
+async def test_a_toast_shows_the_text_that_it_is(gallery: Gallery) -> None:
+    page = await gallery.go(f"/threads/{gallery.world.threads['waiting']}?step=ask")
+    first = {"code": "gate_answered", "detail": "no", "answer": text("toast"), "answered_by": text("toast")}
+    await page.route(
+        "**/api/invoke/gates/*/ask",
+        lambda one: one.fulfill(status=409, json=first, content_type="application/problem+json"),
+    )
+    await page.get_by_label(text("form-title")).fill("typed")
+    await page.locator("form.answer button[type=submit]").click()
+    await expect(page.locator(".toast")).to_contain_text(f"Not counted: {text('toast')} was first")
+    await harmless(page, "toast")
+    await page.unroute_all()
+    assert [one for one in gallery.at.complaints if "409" not in one] == []
+    gallery.at.complaints.clear()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -195,3 +195,25 @@ async def test_a_thread_of_a_thousand_steps_draws_what_is_seen_and_finds_the_res
     await at.page.get_by_label("Filter the steps by text").fill("s987")
     await at.page.locator(".step-line", has_text="s987").click()
     await expect(at.page.locator(".tl-lane[data-selected]")).to_contain_text("s987")
+
+
+async def test_an_answer_that_is_being_written_stays_while_another_step_is_looked_at(
+    at: Window, service: Service
+) -> None:
+    form = {"type": "object", "properties": {"note": {"type": "string"}, "mail": {"type": "string", "format": "email"}}}
+    steps = [{"id": "say", "python": "collect"}, {"id": "ask", "gate": {"form": form}}]
+    thread = service.start_thread({"name": "answered-slowly", "steps": steps}, {})
+    service.until(thread, "waiting")
+    await at.open(f"/threads/{thread}?step=ask")
+    note = at.page.get_by_role("textbox", name="Note")
+    await note.fill("So far")
+    await at.page.locator('.graph-box[data-step="say"]').click()
+    await expect(note).to_have_count(0)
+    await at.page.locator('.graph-box[data-step="ask"]').click()
+    await expect(note).to_have_value("So far")
+    await at.page.get_by_role("textbox", name="Mail").fill("nobody")
+    await at.page.get_by_role("textbox", name="Mail").press("Enter")
+    await expect(at.page.locator("form.answer .fault")).to_have_text("This must be an e-mail address.")
+    await at.page.get_by_role("textbox", name="Mail").fill("")
+    await at.page.get_by_role("textbox", name="Mail").press("Enter")
+    assert service.until(thread, "completed")["output"] == {"ask": {"note": "So far"}}

@@ -1,13 +1,12 @@
-"""Workflows in a browser: their graph, their versions, the editor, and starting them with a form."""
+"""Workflows in a browser: their graph, their versions, and the editor."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
 
-from tests.browser.world import wide
+from tests.browser.world import registered, wide
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator
@@ -15,107 +14,10 @@ if TYPE_CHECKING:
     from tests.acceptance.service import Service
     from tests.browser.conftest import Window
 
-FORM = {
-    "type": "object",
-    "required": ["title", "size"],
-    "properties": {
-        "title": {"type": "string", "minLength": 3},
-        "size": {"type": "integer"},
-        "address": {"type": "string", "format": "ipv4"},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "target": {
-            "oneOf": [
-                {"title": "Mail", "type": "object", "required": ["mail"], "properties": {"mail": {"type": "string"}}},
-                {"title": "Hook", "type": "object", "required": ["url"], "properties": {"url": {"type": "string"}}},
-            ]
-        },
-    },
-}
-
-
-def registered(service: Service, name: str, **more: Any) -> int:
-    """A workflow of two steps; its version."""
-    steps = [{"id": "one", "python": "collect"}, {"id": "two", "needs": ["one"], "python": "collect"}]
-    answer = service.http.post("/api/workflows", json={"name": name, "steps": steps, **more})
-    assert answer.status_code in (200, 201), answer.text
-    return answer.json()["version"]
-
 
 def box(at: Window, step: str) -> Locator:
     """The box of a step in the graph."""
     return at.page.locator(f'.graph-box[data-step="{step}"]')
-
-
-async def test_a_form_starts_a_workflow_with_what_was_written_into_it(at: Window, service: Service) -> None:
-    registered(service, "formed", input=FORM)
-    await at.open("/start/formed")
-    await at.page.get_by_label("Title").fill("A title")
-    await at.page.get_by_label("Size").fill("123456789012345678901234567890")
-    await at.page.get_by_role("button", name="Add an entry").click()
-    await at.page.get_by_label("Tags 1").fill("paper")
-    await at.page.get_by_label("Which kind of Target").select_option(label="Hook")
-    await at.page.get_by_label("Url").fill("https://example.org")
-    said = await at.page.locator(".same pre").inner_text()
-    await at.page.keyboard.press("Control+Enter")
-    await at.page.wait_for_url("**/threads/*")
-    given = {"title": "A title", "size": 123456789012345678901234567890, "tags": ["paper"]}
-    given["target"] = {"url": "https://example.org"}
-    thread = at.page.url.rpartition("/")[2]
-    assert service.until(thread, "completed")["output"] == {"two": given}
-    assert json.loads(said[said.index("{") : -1])["input"] == given
-
-
-async def test_what_is_missing_is_told_at_its_field_before_anything_is_sent(at: Window, service: Service) -> None:
-    registered(service, "formed", input=FORM)
-    await at.open("/start/formed")
-    await at.page.get_by_label("Size").fill("some")
-    await at.page.get_by_role("button", name="Start formed").click()
-    await expect(at.page.get_by_label("Title")).to_be_focused()
-    await expect(at.page.get_by_label("Title")).to_have_accessible_description("This is required.")
-    await expect(at.page.get_by_label("Size")).to_have_accessible_description("This must be a whole number.")
-    await at.page.get_by_label("Title").fill("ab")
-    await at.page.get_by_label("Size").focus()
-    await expect(at.page.get_by_label("Title")).to_have_accessible_description("At least 3 characters; these are 2.")
-
-
-async def test_what_only_the_service_refuses_is_told_at_its_field_too(at: Window, service: Service) -> None:
-    registered(service, "formed", input=FORM)
-    await at.open("/start/formed")
-    await at.page.get_by_label("Title").fill("A title")
-    await at.page.get_by_label("Size").fill("1")
-    await at.page.get_by_label("Address").fill("nowhere")
-    await at.page.get_by_role("button", name="Start formed").click()
-    await expect(at.page.get_by_label("Address")).to_be_focused()
-    await expect(at.page.get_by_label("Address")).to_have_accessible_description('"nowhere" is not a "ipv4"')
-    assert [one for one in at.complaints if "422" not in one] == []
-    at.complaints.clear()
-
-
-async def test_a_form_and_its_json_are_one_value(at: Window, service: Service) -> None:
-    registered(service, "formed", input=FORM)
-    await at.open("/start/formed")
-    await at.page.get_by_label("Title").fill("A title")
-    await at.page.get_by_label("as JSON").first.check()
-    text = at.page.get_by_label("Input as JSON")
-    assert json.loads(await text.input_value()) == {"title": "A title"}
-    await text.fill('{"title": "Another", "size": 98765432109876543210, "more": {"kept": null}}')
-    await at.page.get_by_label("as JSON").first.uncheck()
-    await expect(at.page.get_by_label("Title")).to_have_value("Another")
-    await expect(at.page.get_by_label("Size")).to_have_value("98765432109876543210")
-    await at.page.get_by_label("as JSON").first.check()
-    assert json.loads(await text.input_value())["more"] == {"kept": None}
-
-
-async def test_a_workflow_without_a_schema_takes_any_json(at: Window, service: Service) -> None:
-    registered(service, "open-minded")
-    await at.open("/start/open-minded")
-    await at.page.get_by_label("Input as JSON").fill("[1")
-    await at.page.get_by_role("button", name="Start open-minded").click()
-    await expect(at.page.get_by_text("This is no JSON")).to_be_visible()
-    await at.page.get_by_label("Input as JSON").fill("[1]")
-    await at.page.get_by_role("button", name="Start open-minded").click()
-    await at.page.wait_for_url("**/threads/*")
-    assert service.until(at.page.url.rpartition("/")[2], "completed")["output"] == {"two": [1]}
 
 
 async def test_the_list_finds_a_workflow_and_tells_how_it_went(at: Window, service: Service) -> None:
@@ -174,7 +76,7 @@ async def test_two_versions_are_compared_by_path(at: Window, service: Service) -
 
 
 async def test_a_new_workflow_is_written_checked_saved_and_changed(at: Window, service: Service) -> None:
-    await at.open("/workflows/new")
+    await at.open("/workflows/+")
     text = at.page.get_by_label("Workflow document")
     await text.fill("name: written-here\nsteps:\n  - id: only\n    pyton: collect\n")
     fault = at.page.get_by_role("button", name="unknown key 'pyton'")
@@ -212,7 +114,7 @@ async def test_unsaved_text_is_kept_in_the_browser_until_it_is_discarded(at: Win
 
 
 async def test_tab_indents_and_escape_leads_out_of_the_text(at: Window) -> None:
-    await at.open("/workflows/new")
+    await at.open("/workflows/+")
     text = at.page.get_by_label("Workflow document")
     await text.fill("a:")
     await text.press("Enter")
@@ -224,4 +126,32 @@ async def test_tab_indents_and_escape_leads_out_of_the_text(at: Window) -> None:
     await at.page.keyboard.press("Escape")
     await at.page.keyboard.press("Tab")
     await expect(text).not_to_be_focused()
+    await text.focus()
+    await at.page.keyboard.press("Escape")
+    await at.page.keyboard.press("Shift+Tab")
+    await expect(text).not_to_be_focused()
+    await text.fill("- a\n" * 1000)
+    await at.page.keyboard.press("Control+a")
+    await at.page.keyboard.press("Tab")
+    await expect(text).to_have_value("  - a\n" * 1000)
     await text.fill("")
+
+
+async def test_a_version_that_was_saved_meanwhile_is_told_before_another_is_made(at: Window, service: Service) -> None:
+    registered(service, "twice")
+    await at.open("/workflows/twice/edit")
+    await at.page.get_by_label("Workflow document").press("Control+End")
+    await at.page.keyboard.type("description: Mine")
+    await expect(at.page.get_by_role("button", name="Save as version 2")).to_be_enabled()
+    registered(service, "twice", description="Of somebody else")
+    await at.page.keyboard.press("Control+s")
+    dialog = at.page.get_by_role("dialog", name="Version 2 was saved meanwhile")
+    await dialog.get_by_role("button", name="Save as version 3").click()
+    await expect(at.page.get_by_text("Saved as version 3 of twice.")).to_be_visible()
+    assert service.http.get("/api/workflows/twice").json()["document"]["description"] == "Mine"
+
+
+async def test_a_workflow_may_be_called_new(at: Window, service: Service) -> None:
+    registered(service, "new", description="A workflow of this name")
+    await at.open("/workflows/new")
+    await expect(at.page.locator(".about")).to_have_text("A workflow of this name")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.acceptance.service import Service
 
 CONTENT = """
 name: content-strategy-live
@@ -105,3 +108,11 @@ def wide(steps: int) -> dict[str, Any]:
         needs = [f"s{number - 1}"] if number % 10 else []
         made.append({"id": f"s{number}", "python": "collect", "needs": needs, "input": {"value": number}})
     return {"name": f"wide-{steps}", "steps": made}
+
+
+def registered(service: Service, name: str, **more: Any) -> int:
+    """A workflow of two steps; its version."""
+    steps = [{"id": "one", "python": "collect"}, {"id": "two", "needs": ["one"], "python": "collect"}]
+    answer = service.http.post("/api/workflows", json={"name": name, "steps": steps, **more})
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()["version"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.api import examples_threads
 from tests.cli import contract
 from tests.cli.contract import AT, THREAD
 
@@ -22,7 +23,7 @@ STATE: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _answers(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
-    """Two executions of one thread, one of another; all three status documents are that of the script."""
+    """All status documents are that of the script."""
     status = service.state.document() | {"completed_steps": ["analyst"], "last_update": AT.format(4)}
     monkeypatch.setitem(contract.ANSWERS, f"/api/invoke/history/{THREAD}/4", STATE)
     for thread in (THREAD, "sub:1"):
@@ -37,15 +38,17 @@ def given(monkeypatch: pytest.MonkeyPatch, *threads: str, status: str) -> None:
     ]
     page = {"executions": found, "total": len(found), "next_cursor": None}
     monkeypatch.setitem(contract.ANSWERS, "/api/workflow/executions", page)
+    entries = [examples_threads.ENTRY | {"thread_id": thread} for thread in dict.fromkeys(threads)]
+    monkeypatch.setitem(contract.ANSWERS, "/api/threads", {"threads": entries, "next_cursor": None})
     for thread in set(threads):
         path = f"/api/invoke/status/{thread}"
         monkeypatch.setitem(contract.ANSWERS, path, contract.ANSWERS[path] | {"status": status})
 
 
 def test_each_thread_is_listed_once_with_the_state_that_it_is_in(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    given(monkeypatch, THREAD, THREAD, status="completed")
+    given(monkeypatch, THREAD, THREAD, "sub:1", status="completed")
     lines = cli("workflow", "state", "list").stdout.splitlines()
-    assert len(lines) == 2
+    assert [line.split()[0] for line in lines] == ["thread", THREAD, "sub:1"]
     assert lines[1].split()[:6] == [THREAD, "content-strategy", "✓", "completed", "4", "analyst"]
 
 

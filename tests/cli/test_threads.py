@@ -55,6 +55,16 @@ def test_it_goes_on_until_nothing_is_left(cli: Cli, service: Service, monkeypatc
     assert result.stdout.splitlines() == ["resume: 0 threads, 0 refused", "there are more: ask again for them"]
 
 
+def test_it_asks_on_behind_the_threads_before(cli: Cli, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = {**examples_threads.BULK, "refused": [], "more": True, "done": 1, "next_cursor": "there"}
+    monkeypatch.setitem(contract.ANSWERS, "/api/threads/resume", page)
+    result = cli("threads", "--all", "--resume")
+    sent = {"where": {}, "dry_run": False}
+    route = "POST /api/threads/resume"
+    assert service.state.asked == [(route, sent), (route, {**sent, "cursor": "there"})]
+    assert result.stdout.splitlines() == ["resume: 2 threads, 0 refused", "there are more: ask again for them"]
+
+
 def test_a_dry_run_names_the_threads(cli: Cli, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     page = {**examples_threads.BULK, "refused": [], "dry_run": True, "done": 0, "thread_ids": ["a", "b"]}
     monkeypatch.setitem(contract.ANSWERS, "/api/threads/pause", page)

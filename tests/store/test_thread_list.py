@@ -136,7 +136,7 @@ async def test_long_inputs_are_searched_a_few_at_a_time(database_url: str, monke
     found, before, pages = list[str](), None, 0
     while pages == 0 or before is not None:
         ids, before = await listed.ids(ThreadFilter(text="HAY", before=before))
-        found, pages = found + ids, pages + 1
+        found, pages = found + [name for name, _ in ids], pages + 1
     await connection.close()
     assert (found, pages) == ([f"t-{n}" for n in range(1, 6)], 5)
 

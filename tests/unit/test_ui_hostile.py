@@ -55,6 +55,27 @@ def test_a_pattern_is_tried_where_it_ends_soon_and_left_to_the_service_else(
     assert told("kit/form/pattern.js", "it.fits(given.pattern, given.text)", {"pattern": pattern, "text": text}) is fits
 
 
+def test_a_schema_beside_a_reference_and_one_shared_by_alternatives_take_no_fields_away() -> None:
+    named = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    root = {"$ref": "#/$defs/named", "properties": {"more": {}}, "$defs": {"named": named}}
+    fields = "Object.keys(it.resolved(given, given).properties)"
+    assert told("kit/form/schema.js", fields, root) == ["name", "more"]
+    either = {
+        "properties": {"more": {}},
+        "oneOf": [{"$ref": "#/$defs/named"}, {"type": "null"}],
+        "$defs": root["$defs"],
+    }
+    fields = "Object.keys(it.choicesOf(given, given)[0].properties)"
+    assert sorted(told("kit/form/schema.js", fields, either)) == ["more", "name"]
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
+def test_a_value_or_null_is_a_field_that_may_be_left_empty(word: str) -> None:
+    schema = {"title": "Note", "default": None, word: [{"type": "string", "minLength": 2}, {"type": "null"}]}
+    found = told("kit/form/schema.js", "it.orNull(given, given)", schema)
+    assert found == {"title": "Note", "default": None, "type": ["string", "null"], "minLength": 2}
+
+
 @pytest.mark.parametrize("kind", ["constructor", "__proto__", "toString", "of-its-own"])
 def test_an_error_of_any_kind_has_a_meaning(kind: str) -> None:
     meaning = told("pages/thread/errors.js", "it.meaning(given)", {"kind": kind, "retryable": False})

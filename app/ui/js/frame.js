@@ -23,7 +23,7 @@ const showKeys = lazily(() => import("./keys.js"), "showKeys");
 const AGENTS_EVERY = 30_000;
 
 const active = signal(null); // threads that run, wait or are about to
-const broken = signal(0); // agents that are let alone
+const broken = signal(0); // agents whose breakers are not closed
 
 /** The whole page around `children`. */
 export function Frame({ page, children }) {

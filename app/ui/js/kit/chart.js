@@ -2,12 +2,20 @@
 import { html, signal, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { theme } from "../lib/prefs.js";
 import { useStyle } from "../lib/style.js";
-import { clock, duration, money, number } from "../lib/words.js";
+import { clock, duration, money, number, span } from "../lib/words.js";
 import { Button } from "./bits.js";
 
 const WORDS = { ms: duration, usd: money, count: (value) => number(Math.round(value * 100) / 100), share: (value) => (value === null ? "–"
   : `${Math.round(value * 1000) / 10} %`) };
-const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat();
+const decades = (from, to) => Array.from({ length: to - from }, (_, at) => [1, 2, 5].map((one) => Number(`${one}e${from + at}`))).flat();
+// From line to line of a grid: such steps that each line can be named exactly, and no two by the same words.
+export const STEPS = {
+  count: decades(0, 13), usd: decades(-4, 9), share: decades(-4, 1),
+  ms: [...decades(0, 4), 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 1728e5, 432e6, 864e6],
+};
+const LEAST = { ms: 1, usd: 0.001, count: 1, share: 0.01 };
+const SHORT = new Intl.NumberFormat("en-US", { notation: "compact" });
+const DAY = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
 const lib = signal(null);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(dark.matches);
@@ -26,6 +34,26 @@ export function worded(value, unit) {
   return value === null || value === undefined ? "–" : (WORDS[unit] ?? WORDS.count)(value);
 }
 
+/** The name of a line of the grid, one of those that are `step` apart. */
+export function lineOf(value, unit, step) {
+  if (value === 0) return "0";
+  if (unit === "ms") return value < 60_000 ? duration(value) : span(value);
+  if (unit === "usd") return `$${step >= 1 ? short(value, step) : value.toFixed(Math.max(2, -Math.floor(Math.log10(step) + 1e-9)))}`;
+  return unit === "share" ? `${Number((value * 100).toFixed(2))} %` : short(value, step);
+}
+
+const short = (value, step) => (step < 1e5 ? number(value) : SHORT.format(value));
+
+/** What a series tells, in words: for who cannot see its line. */
+function gistOf(one, unit) {
+  const there = one.points.filter((point) => point.value !== null);
+  if (!there.length) return `${one.label}: nothing`;
+  const most = there.reduce((best, point) => (point.value > best.value ? point : best));
+  const total = unit === "ms" || unit === "share" ? null : there.reduce((sum, point) => sum + point.value, 0);
+  return `${one.label}: ${total === null ? "" : `${worded(total, unit)} in all, `}at most ${worded(most.value, unit)}${most.value > 0
+    ? ` at ${clock(most.at).slice(0, -7)}` : ""}, last ${worded(there.at(-1).value, unit)}`;
+}
+
 /**
  * `series` are `{label, points: [{at, value}], color}` over the same times, `color` the name of a token ("running"); a series with
  * `bars` is drawn as bars. `unit` is ms, usd, count or share; `label` says what the chart tells. Null values are gaps.
@@ -38,6 +66,7 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
   const times = series[0].points.map((point) => point.at);
   const values = useMemo(() => series.map((one) => one.points.map((point) => point.value)), [series]);
   const nothing = values.every((column) => column.every((value) => value === null || value === 0));
+  const gist = useMemo(() => series.map((one) => gistOf(one, unit)).join("; "), [series, unit]);
   const shown = at === null || at >= times.length ? null : at;
   return html`<figure class="chart" aria-label=${label}>
     <figcaption><span class="name">${label}</span>
@@ -47,6 +76,7 @@ export function Chart({ series, unit = "count", label, height = 140, note }) {
           ? "" : worded(values[index][shown], unit)}</b></span>`)}</span>
       <${Button} kind="quiet small" aria-pressed=${table} onClick=${() => setTable(!table)} aria-label=${`${label} as a table`}>${table
         ? "Chart" : "Table"}<//></figcaption>
+    ${!nothing && html`<p class="visually-hidden">${gist}</p>`}
     ${table ? html`<${Values} series=${series} times=${times} values=${values} unit=${unit} height=${height} label=${label} />`
       : nothing ? html`<p class="nothing faint" style=${{ height: `${height}px` }}>${note ?? "Nothing in this time"}</p>`
       : styled && lib.value ? html`<${Plot} Plotter=${lib.value} series=${series} values=${values} times=${times} unit=${unit} height=${height} onAt=${setAt} />`
@@ -92,15 +122,15 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
   return {
     width, height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     hooks: { setCursor: [(plot) => onAt(plot.cursor.idx ?? null)] },
-    scales: { x: { time: true, range: (plot, least, most) => [least, most + halfStep(plot)] }, y: { range: (_plot, _least, most) => [0, most > 0
-      ? most * 1.08 : 1] } },
+    scales: { x: { time: true, range: (plot, least, most) => [least - halfStep(plot), most + halfStep(plot)] }, y: { range: (_plot, _least,
+      most) => [0, Math.max(most, LEAST[unit]) * 1.08] } },
     axes: [
       { ...axis, grid: { show: false }, space: 72, size: 26, values: (_plot, splits, _index, _space, step) => splits.map((one) => stamp(one, step)) },
-      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, ...(unit === "count" && { incrs: WHOLE }),
-        values: (_plot, splits) => splits.map((one) => (one === 0 ? "0" : worded(one, unit))) },
+      { ...axis, grid: { stroke: token("line"), width: 1 }, size: 64, space: 30, gap: 6, incrs: STEPS[unit],
+        values: (_plot, splits, _index, _space, step) => splits.map((one) => lineOf(one, unit, step)) },
     ],
     series: [{}, ...series.map((one) => {
       const color = token(one.color ?? "running");
@@ -110,7 +140,7 @@ function optionsOf(Plotter, series, unit, width, height, onAt) {
   };
 }
 
-/** Room for the last bar. */
+/** Room for the first bar and the last. */
 function halfStep(plot) {
   const [times] = plot.data;
   return times.length > 1 ? (times[1] - times[0]) / 2 : 30;
@@ -127,7 +157,8 @@ function alone(plot, index) {
 function stamp(seconds, step) {
   const when = new Date(seconds * 1000);
   const two = (value) => String(value).padStart(2, "0");
-  return step >= 86_400 ? `${when.getMonth() + 1}/${when.getDate()}` : `${two(when.getHours())}:${two(when.getMinutes())}`;
+  const midnight = when.getHours() === 0 && when.getMinutes() === 0;
+  return step >= 86_400 || midnight ? DAY.format(when) : `${two(when.getHours())}:${two(when.getMinutes())}`;
 }
 
 /** A tiny line of values, null a gap; it says nothing that does not stand beside it. */

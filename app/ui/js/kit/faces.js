@@ -18,9 +18,9 @@ const MEANING = {
 };
 
 /** What the address names is not there: why that may be, and the way to all that are. */
-export function Missing({ what, name, version, why }) {
+export function Missing({ what, name, version, why, children }) {
   const text = why ?? html`Nothing is registered under the name <code>${name}</code>${version ? ` in version ${version}` : ""}.`;
-  return html`<section class="face"><h1>There is no such ${what}</h1><p>${text}</p><a class="button" href=${`/${what}s`}>All ${what}s</a></section>`;
+  return html`<section class="face"><h1>There is no such ${what}</h1><p>${text}</p><div class="row"><a class="button" href=${`/${what}s`}>All ${what}s</a>${children}</div></section>`;
 }
 
 /** What went wrong; `retry` asks again. */

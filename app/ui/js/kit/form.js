@@ -2,11 +2,14 @@
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { useStyle } from "../lib/style.js";
 import { check } from "./form/check.js";
-import { One } from "./form/one.js";
+import { INNER, One } from "./form/one.js";
 import { Unreadable, below, initial } from "./form/schema.js";
 import { JsonField } from "./form/text.js";
 
 export { check, initial };
+
+const BEGUN = 50;
+const begun = new Map(); // what is being written, by what it is for
 
 const REQUIRED = /^"(.+)" is a required property$/s;
 
@@ -30,7 +33,8 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
   const touch = (pointer) => { if (!touched.has(pointer)) afterPress(() => setTouched((before) => new Set(before).add(pointer))); };
 
   useLayoutEffect(() => {
-    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}~fault`) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
+    const within = (pointer) => document.querySelector(`[id^="${CSS.escape(idOf(pointer) + INNER)}"][id$="~fault"]`);
+    const drawn = (pointer) => document.getElementById(`${idOf(pointer)}~fault`) || within(pointer) || (pointer && drawn(pointer.slice(0, pointer.lastIndexOf("/"))));
     const left = given.filter((fault) => (asJson ? fault !== given[0] : !drawn(fault.pointer)));
     setUnplaced((before) => (before.length === left.length && before.every((one, index) => one === left[index]) ? before : left));
   });
@@ -81,10 +85,20 @@ function at(value, pointer) {
  * All that a form needs: `{value, set, props, take, refused}`. Draw `<${SchemaForm} ...${form.props} />`; `take()` answers `{value}`, or null
  * after showing what is wrong and going there; `refused(problem)` shows the faults of an answer whose pointers begin with `at` ("" for those
  * of a workflow's input), and answers whether there were any. `keep`: a value to begin with instead of the schema's defaults.
+ * What is written is kept by the name `remember` while this page is open, for who looks elsewhere meanwhile; `done()` forgets it.
  */
-export function useForm({ schema, id, label, keep }) {
-  const [value, setValue] = useState(() => (keep !== undefined ? keep : schema ? initial(schema) : undefined));
+export function useForm({ schema, id, label, keep, remember }) {
+  const [value, setValue] = useState(() => (begun.has(remember) ? begun.get(remember) : keep !== undefined ? keep : schema ? initial(schema) : undefined));
+  const latest = useRef(value); // what a key has just changed is taken by the same key
   const [faults, setFaults] = useState([]);
+  const set = (next) => {
+    latest.current = next;
+    setValue(next);
+    if (remember === undefined) return;
+    begun.delete(remember);
+    begun.set(remember, next);
+    if (begun.size > BEGUN) begun.delete(begun.keys().next().value);
+  };
   const there = () => requestAnimationFrame(() => requestAnimationFrame(() => goToFault(id)));
   const tell = (found) => {
     setFaults(found);
@@ -93,11 +107,13 @@ export function useForm({ schema, id, label, keep }) {
   };
   return {
     value,
-    set: setValue,
-    props: { schema, id, label, value, onChange: setValue, faults },
+    set,
+    props: { schema, id, label, value, onChange: set, faults },
+    done: () => begun.delete(remember),
     take() {
-      const found = schema ? check(schema, value) : value instanceof Unreadable ? [{ pointer: "", message: value.why }] : [];
-      return tell(found) ? null : { value };
+      const given = latest.current;
+      const found = schema ? check(schema, given) : given instanceof Unreadable ? [{ pointer: "", message: given.why }] : [];
+      return tell(found) ? null : { value: given };
     },
     refused(problem, start = "") {
       const listed = (problem.problems ?? []).filter(({ pointer }) => pointer === start || pointer.startsWith(`${start}/`));

@@ -32,9 +32,9 @@ export function query(given = {}) {
   return text ? `?${text}` : "";
 }
 
-/** GET /api{where}. Raises Problem, and AbortError when `signal` says so. */
-export function get(where, { params, signal } = {}) {
-  return ask("GET", where + query(params), undefined, signal);
+/** GET /api{where}, whose answer is waited for `patience` ms. Raises Problem, and AbortError when `signal` says so. */
+export function get(where, { params, signal, patience } = {}) {
+  return ask("GET", where + query(params), undefined, signal, {}, patience);
 }
 
 /** POST, PUT, PATCH or DELETE /api{where} with a JSON body. Raises Problem. */
@@ -44,8 +44,8 @@ export function send(method, where, body, { params, signal, headers } = {}) {
 
 export const post = (where, body, options) => send("POST", where, body, options);
 
-async function ask(method, where, body, signal, headers = {}) {
-  const late = AbortSignal.timeout(PATIENCE);
+async function ask(method, where, body, signal, headers = {}, patience = PATIENCE) {
+  const late = AbortSignal.timeout(patience);
   const given = { method, headers: { accept: "application/json", ...headers }, signal: signal ? AbortSignal.any([signal, late]) : late };
   if (body !== undefined) {
     given.body = typeof body === "string" ? body : stringify(body);

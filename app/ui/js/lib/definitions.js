@@ -27,6 +27,9 @@ export function definition(name, version, signal) {
   return get(version ? path`/workflows/${`${name}@${version}`}` : path`/workflows/${name}`, { signal });
 }
 
+/** Where a new one is written: no workflow can have this name. */
+export const NEW = "/workflows/+";
+
 /** Where the page of a workflow is; `more` is put behind it. */
 export function pageOf(name, more = "") {
   return `/workflows/${encodeURIComponent(name)}${more}`;

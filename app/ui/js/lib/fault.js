@@ -1,9 +1,10 @@
-// What the API finds wrong with a JSON document, and where.
+// What is wrong with a JSON text that somebody has typed, and where.
+import { parse } from "./json.js";
 
-/** The value of a JSON text that somebody has typed: `{value}` or `{fault}` with the line of the mistake. */
+/** Its value: `{value}` or `{fault}` with the line of the mistake. */
 export function typed(text) {
   try {
-    return { value: JSON.parse(text) };
+    return { value: parse(text) };
   } catch (error) {
     const at = /position (\d+)/.exec(error.message)?.[1];
     const line = at === undefined ? null : text.slice(0, Number(at)).split("\n").length;

@@ -11,10 +11,11 @@ export const now = signal(Date.now());
 setInterval(() => { if (!document.hidden) now.value = Date.now(); }, 1000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) now.value = Date.now(); });
 
-/** "1.2 s", "3 min 04 s", "2 h 05 min"; of milliseconds. */
+/** "<1 ms", "1.2 s", "3 min 04 s", "2 h 05 min"; of milliseconds. */
 export function duration(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms)) return DASH;
-  if (ms < 0) return "0 ms";
+  if (ms <= 0) return "0 ms";
+  if (ms < 1) return "<1 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;

@@ -12,6 +12,7 @@ import { State } from "../kit/marks.js";
 import { Menu } from "../kit/menu.js";
 import { JsonTree } from "../kit/tree.js";
 import { useTitle } from "../frame.js";
+import { Probe } from "./agents/row.js";
 import { standing } from "./agents/store.js";
 import { edit } from "./agents/register.js";
 import { closeBreaker, disable, enable, openBreaker, remove } from "./agent/actions.js";
@@ -35,11 +36,11 @@ export default function Agent({ parts: [name], query }) {
       run: () => setQuery({ window: one }) }])),
   }, [agent]);
   if (!styled) return html`<${Loading} />`;
-  return html`<${Face} of=${agent} missing=${html`<${Missing} what="agent" name=${name} />`}>${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
+  return html`<${Face} of=${agent} what="The agent could not be read" missing=${html`<${Missing} what="agent" name=${name} />`}>${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
 }
 
 async function load(name, signal) {
-  const [agent, breaker] = await Promise.all([get(path`/agents/${name}`, { signal }), get(path`/breakers/${name.split("@")[0]}`, { signal }).catch(() => null)]);
+  const [agent, breaker] = await Promise.all([get(path`/agents/${name}`, { signal }), get(path`/breakers/${name.split("@")[0]}`, { signal }).catch((error) => { if (error.status === 404) return null; throw error; })]);
   return { agent, breaker };
 }
 
@@ -55,8 +56,8 @@ function Page({ found: { agent, breaker }, window, reload }) {
           : html`<${Button} kind="main" onClick=${() => enable(agent, reload)}>Enable…<//>`}
         <${Button} onClick=${() => edit(agent, reload)} disabled=${!agent.current}>Change…<//>
         <${Menu} label="More actions" items=${[
-          closed && { label: "Let it alone for a while…", run: () => openBreaker(agent, reload) },
-          !closed && agent.enabled && { label: "Let its steps through now…", run: () => closeBreaker(agent, reload) },
+          closed && { label: "Open its breaker…", run: () => openBreaker(agent, reload) },
+          !closed && agent.enabled && { label: "Close its breaker…", run: () => closeBreaker(agent, reload) },
           { label: "Its threads' events", href: `/events?agent=${encodeURIComponent(agent.name)}` },
           { label: "Its logs", href: `/events?tab=logs&agent=${encodeURIComponent(agent.name)}` },
           { label: "Delete…", danger: true, run: () => remove(agent) },
@@ -104,10 +105,10 @@ function Standing({ stands, breaker, agent }) {
   if (stands.rank > 4 && !agent.problems?.length) return null;
   return html`<div class="note stands" data-state=${stands.state} role="status">
     ${!agent.enabled ? html`<p><strong>It is disabled: its steps wait, and none fails.</strong> ${agent.disabled_reason}</p>`
-      : shut ? html`<p><strong>${breaker.state === "open" ? "Its circuit breaker is open: its steps wait, and none fails." : "Its circuit breaker is half open: a few steps are let through to see whether it works again."}</strong> ${breaker.reason}</p>
-        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, the ${breaker.trips}th time in a row`}${breaker.forced
+      : shut ? html`<p><strong>${breaker.state === "open" ? "Its circuit breaker is open: its steps wait, and none fails." : "Its circuit breaker is half open: one step is let through to see whether it works again."}</strong> ${breaker.reason}</p>
+        <p class="muted">Open <${Ago} at=${breaker.opened_at} prefix="since " />${breaker.trips > 1 && `, ${breaker.trips} times in a row`}${breaker.forced
           && ", by hand"}.
-          ${breaker.probe_at ? html` The next probe is <${Ago}
+          ${breaker.state === "open" && breaker.probe_at ? html` It is <${Probe}
             at=${breaker.probe_at} />.` : breaker.state === "open" ? " It is not probed before it is closed by hand." : ""}</p>`
       : stands.rank <= 4 && html`<p><strong>${stands.why}</strong></p>`}
     ${agent.problems?.length > 0 && html`<p><strong>It could not work here and now:</strong></p>

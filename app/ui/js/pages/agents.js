@@ -49,7 +49,7 @@ function Listed({ agents, query }) {
     ${rows.length === 0 ? html`<${Empty} title="No agent matches">
       <${Button} onClick=${() => setQuery({ kind: null, tag: null, text: null, state: null })}>Clear the filters<//><//>` : html`
       <div class="agent-row heads" aria-hidden="true"><span></span><span>Agent</span><span class="kind">Kind and tags</span>
-        <span class="num attempts">Attempts</span><span class="num rate">Went well</span>
+        <span class="num attempts">Attempts</span><span class="num rate" title="of the attempts that ended">Success</span>
         <span class="num times" title="half of the attempts took at most so long">p50</span>
         <span class="num times" title="95 of 100 took at most so long">p95</span>
         <span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95 over time</span>

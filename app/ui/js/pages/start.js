@@ -1,6 +1,7 @@
 // Start a workflow: choose one, say what it works on, and off it goes.
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
-import { definition, definitions, matching, pageOf, startOf } from "../lib/definitions.js";
+import { get, path } from "../lib/api.js";
+import { NEW, definition, definitions, matching, pageOf, startOf } from "../lib/definitions.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
 import { go, setQuery } from "../lib/route.js";
@@ -8,6 +9,7 @@ import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Empty, Face, Loading, Missing } from "../kit/faces.js";
 import { List } from "../kit/list.js";
+import { complain } from "../kit/toast.js";
 import { useTitle } from "../frame.js";
 import { StartForm } from "./start/form.js";
 
@@ -16,19 +18,28 @@ export default function Start({ parts, query }) {
   const [name] = parts;
   useTitle(name ? `Start ${name}` : "Start a workflow");
   if (!styled) return html`<${Loading} />`;
-  return name ? html`<${Chosen} key=${`${name}@${query.version ?? ""}`} name=${name} version=${query.version} />` : html`<${Choose} query=${query} />`;
+  return name ? html`<${Chosen} key=${`${name}@${query.version ?? ""} ${query.from ?? ""}`} name=${name} version=${query.version} from=${query.from} />` : html`<${Choose} query=${query} />`;
 }
 
-function Chosen({ name, version }) {
-  const found = useResource((signal) => definition(name, version, signal), [name, version]);
+function Chosen({ name, version, from }) {
+  const found = useResource(async (signal) => {
+    const [workflow, given] = await Promise.all([definition(name, version, signal), from && inputOf(from, signal).catch((error) => complain(error, "The input of that thread could not be read"))]);
+    return { workflow, given };
+  }, [name, version, from]);
   if (found.problem.value?.status === 404) return html`<${Missing} what="workflow" name=${name} version=${version} />`;
   return html`<div class="start">
     <div class="head"><h1 class="crumbs"><a href="/start">Start</a> <span class="faint">/</span> <span class="here">${name}</span></h1></div>
-    <${Face} of=${found} what="This workflow cannot be started">${(workflow) => html`
+    <${Face} of=${found} what="This workflow cannot be started">${({ workflow, given }) => html`
       <p class="about">${workflow.description ?? html`<span class="faint">It has no description.</span>`}${" "}
         <span class="muted nowrap">${plural(workflow.steps.length, "step")} · <a class="link" href=${pageOf(workflow.name, `?version=${workflow.version}`)}>version ${workflow.version}</a></span></p>
-      <${StartForm} workflow=${workflow} pinned=${version} />`}<//>
+      <${StartForm} workflow=${workflow} pinned=${version} from=${from} given=${given} />`}<//>
   </div>`;
+}
+
+/** What the present input of a thread is: that of the version which it began with. */
+async function inputOf(thread, signal) {
+  const { history } = await get(path`/invoke/history/${thread}`, { params: { step: "START", on_timeline: true, limit: 1000 }, signal });
+  return history.length ? (await get(path`/invoke/history/${thread}/${history.at(-1).version}`, { signal })).state.input : undefined;
 }
 
 function Choose({ query }) {
@@ -59,5 +70,5 @@ function Choose({ query }) {
 
 function None() {
   return html`<${Empty} title="No workflow to start yet"><p>A workflow is a document in YAML or JSON that says which steps there are and what waits for what. Write the first one here.</p>
-    <a class="button main" href="/workflows/new">New workflow</a><//>`;
+    <a class="button main" href=${NEW}>New workflow</a><//>`;
 }

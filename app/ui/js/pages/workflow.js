@@ -1,6 +1,6 @@
 // A workflow: its steps as a graph, its document, its versions and what differs between two, its threads; and the editor.
 import { html, useMemo } from "../lib/html.js";
-import { all, definition, pageOf, startOf } from "../lib/definitions.js";
+import { NEW, all, definition, pageOf, startOf } from "../lib/definitions.js";
 import { path } from "../lib/api.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
@@ -20,17 +20,17 @@ import { Versions } from "./workflow/versions.js";
 
 export default function Workflow({ parts: [name, act], query }) {
   const styled = useStyle("workflow");
-  useTitle(name === "new" ? "New workflow" : name);
+  const anew = `/workflows/${name}` === NEW;
+  useTitle(anew ? "New workflow" : name);
   if (!styled) return html`<${Loading} />`;
-  const edits = act === "edit" || (name === "new" && !query.version);
-  return html`<div class="workflow-page">${edits
-    ? html`<${Editor} key=${name} name=${act === "edit" ? name : null} version=${query.version} />`
+  return html`<div class="workflow-page">${anew || act === "edit"
+    ? html`<${Editor} key=${name} name=${anew ? null : name} version=${query.version} />`
     : html`<${Shown} name=${name} query=${query} />`}</div>`;
 }
 
 function Shown({ name, query }) {
   const found = useResource((signal) => definition(name, query.version, signal), [name, query.version]);
-  return html`<${Face} of=${found} missing=${html`<${Missing} what="workflow" name=${name} version=${query.version} />`}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
+  return html`<${Face} of=${found} missing=${html`<${Missing} what="workflow" name=${name} version=${query.version}><a class="button" href=${NEW}>New workflow</a><//>`}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
 }
 
 function Whole({ name, workflow, query }) {

@@ -1,6 +1,6 @@
 // The workflows: what there is to start, and how each has done in the last day.
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
-import { all, curl, definitions, matching, pageOf, startOf } from "../lib/definitions.js";
+import { NEW, all, curl, definitions, matching, pageOf, startOf } from "../lib/definitions.js";
 import { listen } from "../lib/feed.js";
 import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
@@ -41,11 +41,11 @@ export default function Workflows({ query }) {
     k: { does: "workflow before", run: () => move(-1) },
     Enter: { does: "open it", run: () => here() && go(pageOf(here())) },
     s: { does: "start it", run: () => go(here() ? startOf(here()) : "/start") },
-    n: { does: "new workflow", run: () => go("/workflows/new") },
+    n: { does: "new workflow", run: () => go(NEW) },
     f: { does: "find by text", run: () => document.querySelector("#find-workflow")?.focus() },
   }, [cursor, list]);
   if (!styled) return html`<${Loading} />`;
-  return html`<div class="head"><h1>Workflows</h1><div class="actions"><a class="button main" href="/workflows/new">New workflow</a></div></div>
+  return html`<div class="head"><h1>Workflows</h1><div class="actions"><a class="button main" href=${NEW}>New workflow</a></div></div>
     <${Face} of=${found}>${(whole) => (whole.length === 0 ? html`<${First} />` : html`
       <div class="finder"><input type="search" id="find-workflow" placeholder="Find by name or description" aria-label="Find a workflow" value=${text} spellcheck=${false}
         onInput=${(event) => { setText(event.target.value); setCursor(-1); }} /><span class="muted" role="status">${plural(list.length, "workflow")}</span></div>
@@ -90,5 +90,5 @@ const EXAMPLE = `{"name": "hello", "steps": [{"id": "wait", "sleep": "2s"}, {"id
 function First() {
   return html`<${Empty} title="No workflows yet">
     <p>A workflow is a document in YAML or JSON: its steps, what each of them does, and what waits for what. Write one here, or send one from a terminal; the same content stays the same version, a change is the next one.</p>
-    <${CodeLine} text=${curl("/workflows", EXAMPLE)} /><a class="button main" href="/workflows/new">New workflow</a><//>`;
+    <${CodeLine} text=${curl("/workflows", EXAMPLE)} /><a class="button main" href=${NEW}>New workflow</a><//>`;
 }

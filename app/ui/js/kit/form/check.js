@@ -2,7 +2,7 @@
 import { own } from "../../lib/own.js";
 import { number, plural } from "../../lib/words.js";
 import { fits } from "./pattern.js";
-import { Unreadable, below, equal, isInteger, resolved, shown, typeOf, wordsOf } from "./schema.js";
+import { Unreadable, below, conditionsOf, equal, isInteger, merged, resolved, shown, typeOf, wordsOf } from "./schema.js";
 
 const DEPTH = 60;
 const TYPES = { string: "text", number: "a number", integer: "a whole number", boolean: "yes or no", array: "a list", object: "an object", null: "null" };
@@ -21,7 +21,7 @@ export function check(schema, value, root = schema, pointer = "", depth = 0) {
   const known = resolved(schema, root);
   const wrong = (message) => [{ pointer, message }];
   if (value === undefined) return wrong("This is required.");
-  if (value instanceof Unreadable) return wrong(value.why);
+  if (value instanceof Unreadable) return [{ pointer, message: value.why, unread: true }];
   if (schema === false) return wrong("Nothing may stand here.");
   const types = known.type === undefined ? [] : [known.type].flat();
   if (types.length && !types.some((type) => isOf(type, value))) return wrong(`This must be ${types.map((type) => own(TYPES, type) ?? type).join(" or ")}.`);
@@ -52,7 +52,7 @@ function ofNumber({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multip
   if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return wrong(`More than ${exclusiveMinimum}.`);
   if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return wrong(`Less than ${exclusiveMaximum}.`);
   const parts = typeof value === "number" && multipleOf > 0 ? value / Number(multipleOf) : 0;
-  if (Math.abs(parts - Math.round(parts)) > 1e-9) return wrong(`A multiple of ${multipleOf}.`);
+  if (Math.abs(parts - Math.round(parts)) > 1e-9 * Math.max(1, Math.abs(parts))) return wrong(`A multiple of ${multipleOf}.`);
   return [];
 }
 
@@ -82,7 +82,8 @@ function ofObject(schema, value, wrong, go) {
   return faults;
 }
 
-function ofParts({ oneOf, anyOf, not, if: condition, then, else: otherwise }, value, wrong, go) {
+function ofParts(known, value, wrong, go) {
+  const { oneOf, anyOf, not } = known;
   const faults = [];
   for (const listed of [oneOf, anyOf]) {
     if (!Array.isArray(listed)) continue;
@@ -92,11 +93,23 @@ function ofParts({ oneOf, anyOf, not, if: condition, then, else: otherwise }, va
     faults.push(...(words ? wrong(`This must be one of ${words.map((word) => word.label).join(", ")}.`) : nearest(found)));
   }
   if (not !== undefined && !go(not, value).length) faults.push(...wrong("This does not fit."));
-  if (condition !== undefined) {
+  for (const { if: condition, then, else: otherwise } of conditionsOf(known)) {
     const part = go(condition, value).length ? otherwise : then;
     if (part !== undefined) faults.push(...go(part, value));
   }
   return faults;
+}
+
+/** The faults of what a value holds, apart from what is not written to its end yet. */
+function misfits(schema, value, root) {
+  return check(schema, value, root).filter((fault) => !fault.unread);
+}
+
+/** A schema with what its conditions add to it for a value. */
+export function grown(known, value, root) {
+  if (value === undefined) return known;
+  const added = conditionsOf(known).map((one) => (misfits(one.if, value, root).length ? one.else : one.then));
+  return added.filter((part) => typeof part === "object").reduce((all, part) => merged(all, resolved(part, root)), known);
 }
 
 /** Of several alternatives that do not fit, the faults of the one that fits best: whose faults lie deepest. */
@@ -108,7 +121,7 @@ function nearest(found) {
 /** Which alternative a value is of: the one that it fits, or fits best. */
 export function choiceOf(choices, value, root) {
   if (value === undefined) return 0;
-  const found = choices.map((choice) => check(choice, value, root));
+  const found = choices.map((choice) => misfits(choice, value, root));
   const fits = found.findIndex((faults) => !faults.length);
   return fits >= 0 ? fits : Math.max(0, found.indexOf(nearest(found)));
 }

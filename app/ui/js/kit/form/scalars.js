@@ -1,5 +1,5 @@
 // The single fields of a form: text, numbers, yes or no, one of several.
-import { html, useState } from "../../lib/html.js";
+import { html, useLayoutEffect, useRef, useState } from "../../lib/html.js";
 import { parse } from "../../lib/json.js";
 import { own } from "../../lib/own.js";
 import { number } from "../../lib/words.js";
@@ -10,13 +10,23 @@ import { described } from "./text.js";
 const FEW = 4;
 const LONG = 200;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-const INPUTS = { date: "date", email: "email", uri: "url" };
+const INPUTS = { date: ["date"], email: ["text", "email"], uri: ["text", "url"] }; // others would change or refuse what is typed
 
 /** Props of every field: `schema` (resolved), `id label hint fault value onChange onBlur required`. */
 export function TextField(props) {
   const { schema, id, fault, hint, value, onChange, onBlur } = props;
+  const [caret, pasted] = usePasted(onChange);
+  const field = useRef(null);
+  const lines = useRef(false); // once it has lines it keeps its field: another one would take the focus away
+  lines.current ||= caret !== null || String(value ?? "").includes("\n");
+  useLayoutEffect(() => {
+    if (caret === null) return;
+    field.current.focus();
+    field.current.setSelectionRange(caret, caret);
+  }, [caret]);
   const given = {
     id,
+    ref: field,
     value: value ?? "",
     placeholder: example(schema),
     "aria-invalid": fault ? "true" : undefined,
@@ -25,11 +35,25 @@ export function TextField(props) {
     onInput: (event) => onChange(event.target.value === "" ? undefined : event.target.value),
     onBlur,
   };
-  const long = schema.maxLength > LONG || schema.format === "textarea" || schema.contentMediaType || String(value ?? "").includes("\n");
+  const long = schema.maxLength > LONG || schema.format === "textarea" || schema.contentMediaType || lines.current;
   if (long) return html`<${Field} ...${props}><textarea ...${given} rows=${Math.min(16, Math.max(4, String(value ?? "").split("\n").length))}></textarea><//>`;
   if (schema.format === "date-time" && (value === undefined || !Number.isNaN(Date.parse(value)))) return html`<${Moment} ...${props} />`;
-  const type = schema.format === "date" && value && !/^\d{4}-\d\d-\d\d$/.test(value) ? "text" : (own(INPUTS, schema.format) ?? "text");
-  return html`<${Field} ...${props}><input ...${given} type=${type} spellcheck=${type === "text"} autocomplete="off" /><//>`;
+  const [type, mode] = schema.format === "date" && value && !/^\d{4}-\d\d-\d\d$/.test(value) ? ["text"] : (own(INPUTS, schema.format) ?? ["text"]);
+  return html`<${Field} ...${props}><input ...${given} type=${type} inputmode=${mode} spellcheck=${type === "text" && !mode} autocomplete="off" onPaste=${type === "text" ? pasted : undefined} /><//>`;
+}
+
+/** Text of several lines pasted into a field of one line, which would join them: `[caret behind it, else null; onPaste]`. */
+function usePasted(onChange) {
+  const [caret, setCaret] = useState(null);
+  const pasted = (event) => {
+    const text = event.clipboardData?.getData("text/plain").replace(/\r\n?/g, "\n") ?? "";
+    if (!text.trim().includes("\n")) return;
+    event.preventDefault();
+    const { value, selectionStart, selectionEnd } = event.target;
+    setCaret(selectionStart + text.length);
+    onChange(value.slice(0, selectionStart) + text + value.slice(selectionEnd));
+  };
+  return [caret, pasted];
 }
 
 /** A time in the reader's zone; it is kept as UTC. */

@@ -14,6 +14,9 @@ export class Unreadable {
   }
 }
 
+/** Holds the place of an entry that nothing has been written into yet. */
+export const MISSING = new Unreadable("", "This is required.");
+
 /** "null", "boolean", "number", "string", "array" or "object"; "unreadable" of a text that is no JSON, undefined of nothing. */
 export function typeOf(value) {
   if (value === undefined) return undefined;
@@ -34,7 +37,7 @@ export function resolved(schema, root) {
     const { $ref, ...beside } = found;
     const target = referred($ref, root);
     if (target === undefined || typeof target !== "object") return { ...beside, unknown: $ref };
-    found = { ...target, ...beside };
+    found = merged(beside, target);
   }
   for (let hop = 0; Array.isArray(found.allOf) && hop < HOPS; hop += 1) {
     const { allOf, ...rest } = found;
@@ -57,11 +60,29 @@ function decoded(part) {
   }
 }
 
-function merged(one, other) {
+export function merged(one, other) {
   const both = { ...other, ...one };
   for (const word of KEYWORDS) if (one[word] && other[word]) both[word] = { ...other[word], ...one[word] };
+  if (one.allOf && other.allOf) both.allOf = [...one.allOf, ...other.allOf];
+  const conditions = [...conditionsOf(one), ...conditionsOf(other)];
+  if (conditions.length) both.conditions = conditions;
   if (one.required && other.required) both.required = [...new Set([...one.required, ...other.required])];
   return both;
+}
+
+/** Its `[{if, then, else}]`, also those of its parts once they are merged. */
+export function conditionsOf(schema) {
+  return schema.conditions ?? (schema.if === undefined ? [] : [schema]);
+}
+
+/** "This or null" as one type of two, however it is said: generators of schemas write it as alternatives. */
+export function orNull(schema, root) {
+  const listed = schema.anyOf ?? schema.oneOf;
+  const other = listed?.length === 2 ? listed.filter((one) => one?.type !== "null") : [];
+  const inner = other.length === 1 ? resolved(other[0], root) : {};
+  if (typeof inner.type !== "string" || inner.const !== undefined || schema.type !== undefined) return schema;
+  const { anyOf, oneOf, ...shared } = schema;
+  return merged(shared, { ...inner, type: [inner.type, "null"], ...(inner.enum && { enum: [...inner.enum, null] }) });
 }
 
 /** The types that a schema takes, as far as it tells; without the null type, which `nullable` tells. */
@@ -90,11 +111,11 @@ export function kindOf(schema) {
 }
 
 /** Its alternatives: of oneOf, anyOf, or of several types. */
-export function choicesOf(schema) {
+export function choicesOf(schema, root) {
   const listed = schema.oneOf ?? schema.anyOf;
   if (Array.isArray(listed)) {
     const { oneOf, anyOf, title, description, default: given, ...shared } = schema;
-    return listed.map((one) => (typeof one === "object" ? merged(one, shared) : one));
+    return listed.map((one) => (typeof one === "object" ? merged(resolved(one, root), shared) : one));
   }
   const types = typesOf(schema);
   if (types.length < 2 || types.includes("number") && types.includes("integer") && types.length === 2) return [];

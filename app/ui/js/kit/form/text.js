@@ -23,11 +23,20 @@ export function JsonField({ id, label, hint, fault, value, onChange, onBlur, row
   <//>`;
 }
 
+const TOO_LARGE = /e\+?\d{3}/i;
+
+/** Whether all numbers of a value are such as JSON can have: others would be sent as null. */
+function sent(value) {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(sent);
+}
+
 /** What a text says: undefined when it is empty. */
 export function read(text) {
   if (!text.trim()) return undefined;
   try {
-    return parse(text);
+    const value = parse(text);
+    return TOO_LARGE.test(text) && !sent(value) ? new Unreadable(text, "A number in it is too large for JSON.") : value;
   } catch (error) {
     return new Unreadable(text, `This is no JSON: ${error.message}.`);
   }
@@ -39,8 +48,19 @@ function written(value) {
   try {
     return stringify(value, 2);
   } catch {
-    return "";
+    return withTexts(value);
   }
+}
+
+/** A value that holds texts which are no JSON: they stand in it as they are. */
+function withTexts(value) {
+  const texts = [];
+  const marked = (one) => {
+    if (one instanceof Unreadable) return `\0${texts.push(one.text) - 1}\0`;
+    if (Array.isArray(one)) return one.map(marked);
+    return typeof one === "object" && one !== null ? Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, marked(inner)])) : one;
+  };
+  return stringify(marked(value), 2).replace(/"\\u0000(\d+)\\u0000"/g, (_whole, index) => texts[index]);
 }
 
 /** The ids of what stands beside a field, for who cannot see it; no pointer has such an end, whatever its names are. */

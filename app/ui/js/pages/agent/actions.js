@@ -32,6 +32,7 @@ function told(found, does) {
   if (!found) return "Counting its steps…";
   if (found.unknown) return "How many steps that are could not be counted.";
   if (found.count === 0 && !found.more) return "It has no steps now.";
+  if (found.count === 0) return `Of the newest ${LOOKED_AT} threads that have not ended none is at a step of it; the others were not looked at.`;
   return `${found.more ? "At least " : ""}${plural(found.count, "step")} of it ${found.count === 1 ? "is" : "are"} under way or ${found.count === 1
     ? "waits" : "wait"} now${does}.`;
 }
@@ -73,8 +74,8 @@ export const enable = (agent, done) => ask({
 });
 
 export const openBreaker = (agent, done) => ask({
-  agent, title: `Let ${agent.name} alone?`, action: "Open its breaker", kind: "danger main", reason: true, duration: true,
-  text: "Its steps wait so long; then one is let through to see whether it works.", does: "; those and all to come will wait",
+  agent, title: `Open the breaker of ${agent.name}?`, action: "Open its breaker", kind: "danger main", reason: true, duration: true,
+  text: "Its steps wait for that time; then one is let through to see whether it works.", does: "; those and all to come will wait",
   run: async ({ why, length }) => {
     await post(path`/breakers/${agent.name}/open`, { ...(why && { reason: why }), ...(length && { for: length }) });
     say(`The breaker of ${agent.name} is open.`);
@@ -83,7 +84,7 @@ export const openBreaker = (agent, done) => ask({
 });
 
 export const closeBreaker = (agent, done) => ask({
-  agent, title: `Let the steps of ${agent.name} through?`, action: "Close its breaker", kind: "main",
+  agent, title: `Close the breaker of ${agent.name}?`, action: "Close its breaker", kind: "main",
     text: "Its steps go on, a few at first. If they fail again, the breaker opens again.", does: " and will go on",
   run: async () => {
     await post(path`/breakers/${agent.name}/close`, {});

@@ -65,7 +65,7 @@ function Figures({ found: { figures, health }, window }) {
     <dd>${value}</dd></div>`;
   return html`<dl class="figures">
     ${fact("attempts", number(attempts))}
-    ${fact("went well", rate === null ? "–" : `${Math.floor(rate * 1000) / 10} %`, "of those that completed or failed", rate !== null && rate < 0.95)}
+    ${fact("success", rate === null ? "–" : `${Math.floor(rate * 1000) / 10} %`, "of those that completed or failed", rate !== null && rate < 0.95)}
     ${health?.rejected > 0 && fact("rejected", number(health.rejected), "failed for good, of their input, say: not counted against the agent")}
     ${fact("p50", duration(times?.p50), "half of the attempts took at most so long")}
     ${fact("p95", duration(times?.p95), "95 of 100 took at most so long")}

@@ -13,7 +13,7 @@ const TEXT_KEPT = 200_000; // characters of a stream that are shown: its end
 const ENDS = new Set(["workflow_complete", "workflow_failed", "workflow_cancelled", "workflow_interrupted", "workflow_paused"]);
 
 export function Try({ agent }) {
-  const form = useForm({ schema: agent.input ?? undefined, id: "try-input", label: "Input", keep: agent.input ? undefined : {} });
+  const form = useForm({ schema: agent.input ?? undefined, id: "try-input", label: "Input", keep: agent.input ? undefined : {}, remember: `try ${agent.name}@${agent.version}` });
   const [busy, setBusy] = useState(false);
   const [task, setTask] = useState(null);
   const begin = async (event) => {

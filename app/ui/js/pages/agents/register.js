@@ -2,6 +2,7 @@
 import { html, useState } from "../../lib/html.js";
 import { send, path } from "../../lib/api.js";
 import { typed } from "../../lib/fault.js";
+import { stringify } from "../../lib/json.js";
 import { go } from "../../lib/route.js";
 import { Dialog, show } from "../../kit/dialog.js";
 import { say } from "../../kit/toast.js";
@@ -41,7 +42,7 @@ export function edit(agent, changed) {
 }
 
 function Editor({ close, title, action, document, examples, run }) {
-  const [text, setText] = useState(JSON.stringify(document, null, 2));
+  const [text, setText] = useState(stringify(document, 2));
   const [faults, setFaults] = useState([]);
   const submit = async () => {
     setFaults([]);
@@ -62,7 +63,7 @@ function Editor({ close, title, action, document, examples, run }) {
   return html`<${Dialog} title=${title} close=${close} submit=${submit} action=${action} wide>
     ${examples && html`<div class="row wrap">
       <span class="muted">Example of a kind:</span>${Object.entries(EXAMPLES).map(([kind, one]) => html`<button type="button" class="chip" key=${kind}
-        onClick=${() => { setText(JSON.stringify(one, null, 2)); setFaults([]); }}>${kind}</button>`)}</div>`}
+        onClick=${() => { setText(stringify(one, 2)); setFaults([]); }}>${kind}</button>`)}</div>`}
     <textarea class="mono document" rows="18" spellcheck=${false} aria-label="The agent as JSON" aria-invalid=${faults.length > 0} aria-describedby="agent-faults"
       value=${text} onInput=${(event) => setText(event.target.value)}></textarea>
     <ul id="agent-faults" class="faults" role="alert">${faults.map((one, index) => html`<li key=${index}>${one.pointer

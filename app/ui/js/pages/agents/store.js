@@ -36,8 +36,8 @@ async function all(where, key, signal, params = {}) {
 export function standing(agent, breaker, figures = null) {
   if (!agent.enabled) return { state: "paused", word: "disabled", why: agent.disabled_reason, rank: 0 };
   if (!agent.loaded) return { state: "interrupted", word: "not there", why: "Its code or file is gone from this process.", rank: 1 };
-  if (breaker?.state === "open") return { state: "failed", word: "let alone", why: breaker.reason, probe: breaker.probe_at, rank: 2 };
-  if (breaker?.state === "half_open") return { state: "retrying", word: "being probed", why: breaker.reason, rank: 3 };
+  if (breaker?.state === "open") return { state: "failed", word: "breaker open", why: breaker.reason, probe: breaker.probe_at, rank: 2 };
+  if (breaker?.state === "half_open") return { state: "retrying", word: "breaker half-open", why: breaker.reason, rank: 3 };
   if (figures && figures.error_rate >= 0.5) return { state: "failed", word: "fails",
     why: `${Math.round(figures.error_rate * 100)} % of its attempts failed in the last hour.`, rank: 4 };
   return { state: "completed", word: "works", why: null, rank: figures?.errors ? 5 : 6 };

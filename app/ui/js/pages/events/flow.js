@@ -33,13 +33,14 @@ export default function Flow({ query }) {
   }, [rows, at, list]);
   const filtered = KEYS.some((key) => query[key]);
   const waiting = list.held.value.length;
+  const came = (word) => `${list.torn.value ? "more than " : ""}${plural(waiting, word)}`;
   const paused = list.paused.value;
   return html`<${Filters} query=${query} />
     <div class="row flow"><${Button} kind="small" icon=${paused ? "play" : "pause"} onClick=${flow} aria-pressed=${paused}>${paused ? "Go on" : "Pause"}<//>
-      <span class="small muted">${paused ? `paused, ${plural(waiting, "event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
-        ? " so far, more below" : ""}`}</span>
-      ${!paused && waiting > 0 && html`<button type="button" class="button small held"
-        onClick=${() => { scrollTo(0, 0); list.show(); }}>${plural(waiting, "new event")}</button>`}</div>
+      <span class="small muted">${paused ? `paused, ${came("event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
+        ? " so far, more below" : list.cut.value ? ", the newest: filter to look further back" : ""}`}</span>
+      ${!paused && (waiting > 0 || list.torn.value) && html`<button type="button" class="button small held"
+        onClick=${() => { scrollTo(0, 0); list.show(); }}>${came("new event")}</button>`}</div>
     ${list.problem.value && html`<${Wrong} problem=${list.problem.value} retry=${list.begin} what="The events could not be listed" />`}
     ${!list.loading.value && !rows.length && !list.problem.value && (filtered ? html`<${Nothing} list=${list} />` : html`<${First} />`)}
     <div class="split" data-open=${query.open ? "" : undefined}>

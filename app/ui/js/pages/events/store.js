@@ -25,12 +25,13 @@ export function eventList({ text, ...filters }) {
   const more = signal(true);
   const paused = signal(false);
   const looked = signal(null); // how far back was looked
+  const torn = signal(false); // more came than can be held: it is told of, and shown by beginning anew
+  const cut = signal(false); // older ones were let go of
   const known = new Set();
   const wanted = text ? text.toLowerCase() : null;
   let older = null; // cursor of the next page downwards
   let present = null; // cursor of what comes
   let atTop = true;
-  let torn = false; // what came between those that are held and the rows was too much to keep
   let busy = false;
   let following = false;
   let again = false;
@@ -58,12 +59,14 @@ export function eventList({ text, ...filters }) {
     if (end === list.length) return list;
     for (const row of list.slice(end)) known.delete(row.key);
     more.value = false; // what is older would only be dropped again
+    cut.value = true;
     return list.slice(0, end);
   }
 
   async function begin() {
     const mine = (turn += 1);
     busy = true;
+    present = null; // what comes meanwhile is asked for after it
     loading.value = true;
     try {
       const found = await ask({ order: "desc", limit: PAGE });
@@ -74,6 +77,7 @@ export function eventList({ text, ...filters }) {
       batch(() => {
         rows.value = taken(found.events);
         held.value = [];
+        torn.value = cut.value = false;
         more.value = older !== null;
         looked.value = found.events.at(-1)?.at ?? null;
         problem.value = null;
@@ -125,7 +129,8 @@ export function eventList({ text, ...filters }) {
     again = false;
     try {
       for (let pages = 0; !stopped; pages += 1) {
-        if (pages === BEHIND) return void begin();
+        if (torn.peek()) return;
+        if (pages === BEHIND) return void (follows() ? begin() : (torn.value = true));
         const page = await ask({ order: "asc", limit: AT_ONCE, cursor: present });
         if (stopped || turn !== mine) return;
         present = page.next_cursor ?? page.cursor ?? present;
@@ -138,15 +143,15 @@ export function eventList({ text, ...filters }) {
     if (again) news();
   }
 
+  /** Whether what comes is shown as it comes. */
+  const follows = () => atTop && !paused.peek();
+
   function put(made) {
     if (!made.length) return;
-    if (atTop && !paused.peek()) rows.value = keep([...made, ...held.peek(), ...rows.peek()]);
-    else {
-      const all = [...made, ...held.peek()];
-      held.value = all.slice(0, room(all));
-      for (const row of all.slice(held.peek().length)) known.delete(row.key);
-      torn ||= held.peek().length < all.length;
-    }
+    const all = [...made, ...held.peek()];
+    if (follows()) rows.value = keep([...all, ...rows.peek()]);
+    else if (room(all) < all.length) torn.value = true;
+    else held.value = all;
   }
 
   const news = throttled(follow, PACE);
@@ -154,21 +159,17 @@ export function eventList({ text, ...filters }) {
   begin();
 
   return {
-    rows, held, problem, loading, more, paused, looked, load, begin,
+    rows, held, torn, cut, problem, loading, more, paused, looked, load, begin,
     top(is) {
       atTop = is;
       if (is && !paused.peek()) this.show();
     },
     show() {
+      if (torn.peek()) return void begin();
       if (!held.peek().length) return;
       batch(() => {
-        if (torn) {
-          for (const row of rows.peek()) known.delete(row.key);
-          more.value = false;
-        }
-        rows.value = keep([...held.peek(), ...(torn ? [] : rows.peek())]);
+        rows.value = keep([...held.peek(), ...rows.peek()]);
         held.value = [];
-        torn = false;
       });
     },
     pause(is) {

@@ -11,6 +11,7 @@ import { Mark } from "../../kit/marks.js";
 import { partOf } from "./parts.js";
 
 const EVERY = 5_000;
+const PATIENCE = 10_000; // each look of the service at itself is bounded by two seconds
 const SERIES_EVERY = 15_000;
 const MARK = { ready: "completed", degraded: "waiting", unavailable: "failed" };
 const SPANS = { "1h": ["the last hour", 3600], "24h": ["the last day", 86_400] };
@@ -18,7 +19,7 @@ const SPANS = { "1h": ["the last hour", 3600], "24h": ["the last day", 86_400] }
 /** GET /api/health; 503 answers it too, with all its parts. */
 async function health(signal) {
   try {
-    return await get("/health", { signal });
+    return await get("/health", { signal, patience: PATIENCE });
   } catch (error) {
     if (error.status === 503 && error.more?.parts) return { status: "unavailable", parts: error.more.parts, durable: error.more.durable };
     throw error;
@@ -28,17 +29,23 @@ async function health(signal) {
 export default function Health({ query }) {
   const found = useResource(health, []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`<${Verdict} health=${value} />
-    <${Parts} parts=${value.parts} />`}<//>
+  return html`<${Face} of=${found} what="The service does not say how it is">${(value) => html`${found.problem.value ? html`<${Silent} />`
+    : html`<${Verdict} health=${value} />`}<${Parts} parts=${value.parts} />`}<//>
     <${Work} span=${Object.hasOwn(SPANS, query.window ?? "") ? query.window : "1h"} />`;
+}
+
+/** What it said before it fell silent is no verdict on now. */
+function Silent() {
+  return html`<section class="verdict" data-state="failed" role="status"><h2><${Mark} state="failed" />It does not say how it is</h2>
+    <p class="muted">Below is what it said last.</p></section>`;
 }
 
 function Verdict({ health: { status, parts, durable } }) {
   const ill = Object.entries(parts).filter(([, part]) => part.status !== "ready").sort(([, one]) => (one.status === "unavailable" ? -1 : 1));
   const words = { ready: "All is well", degraded: ill.length === 1 ? "It works, and one part needs somebody" : `It works, and ${ill.length} parts need somebody`,
     unavailable: "It cannot work now" }[status];
-  return html`<section class="verdict" data-state=${MARK[status]} role="status">
-    <h2><${Mark} state=${MARK[status]} />${words}</h2>
+  return html`<section class="verdict" data-state=${MARK[status]}>
+    <h2 role="status"><${Mark} state=${MARK[status]} />${words}</h2>
     ${durable === false && html`<p class="muted">Nothing is kept: state is in memory and gone when the process ends.</p>`}
     ${ill.length > 0 && html`<ol class="todo">${ill.map(([name, part]) => html`<li key=${name} data-state=${MARK[part.status]}>
       <b>${partOf(name).label}</b> <span class="detail">${part.detail ?? part.status}</span>
@@ -62,7 +69,8 @@ async function work(span, signal) {
   const seconds = SPANS[span][1];
   const since = new Date(Date.now() - seconds * 1000).toISOString();
   const series = await Promise.all(METRICS.map(([kind, metric]) => get("/metrics/timeseries", { params: { kind, metric, since }, signal })));
-  return Object.fromEntries(METRICS.map(([kind, metric], index) => [`${kind}.${metric}`, series[index].points]));
+  const points = Object.fromEntries(METRICS.map(([kind, metric], index) => [`${kind}.${metric}`, series[index].points]));
+  return { points, resolution: series[0].resolution };
 }
 
 function Work({ span }) {
@@ -71,12 +79,12 @@ function Work({ span }) {
   return html`<section class="work"><div class="head"><h2>What was done in ${SPANS[span][0]}</h2>
       <div class="actions windows" role="group" aria-label="Over which time">${Object.entries(SPANS).map(([id, [words]]) => html`<button type="button" key=${id}
         aria-pressed=${id === span} aria-label=${words} onClick=${() => setQuery({ window: id })}>${id.replace("h", " h")}</button>`)}</div></div>
-    <${Face} of=${found}>${(series) => html`<${Charts} series=${series} />`}<//></section>`;
+    <${Face} of=${found}>${({ points, resolution }) => html`<${Charts} series=${points} each=${resolution} />`}<//></section>`;
 }
 
 const sum = (points) => points.reduce((total, point) => total + (point.value ?? 0), 0);
 
-function Charts({ series }) {
+function Charts({ series, each }) {
   const made = useMemo(() => ({
     executions: [{ label: "ended", points: series["workflow.count"], color: "running", bars: true }, { label: "failed", points: series["workflow.errors"],
       color: "failed", bars: true }],
@@ -89,8 +97,8 @@ function Charts({ series }) {
   const failed = sum(series["workflow.errors"]);
   const slowest = Math.max(...series["workflow.p95_ms"].map((point) => point.value ?? 0));
   return html`<p class="muted summary">${ended === 0 ? "No execution has ended."
-    : html`${plural(ended, "execution")} ended, ${number(failed)} failed${slowest > 0
-    && html`, at their slowest 95 of 100 took up to ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} Figures come by the minute.</p>
+    : html`${plural(ended, "execution")} ended, ${number(failed)} of them failed${slowest > 0
+    && html`, p95 of the slowest ${each} ${duration(slowest)}`}, ${money(sum(series["agent.cost_usd"]))} spent.`} The charts go by the ${each}.</p>
     <div class="charts"><${Chart} label="Executions" series=${made.executions} />
       <${Chart} label="How long they took" unit="ms" series=${made.durations} />
       <${Chart} label="Attempts of agents" series=${made.attempts} />

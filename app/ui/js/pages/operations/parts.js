@@ -38,7 +38,7 @@ export const PARTS = {
   },
   agents: { label: "Agents", is: "those in files and code", leads: "/agents", says: () => "all are as their files say",
     help: "A file in the folder of agents is refused: the list of agents says which and why. What it said before holds." },
-  breakers: { label: "Circuit breakers", is: "agents that are let alone", leads: "/agents?state=needs", says: () => "all agents are let work",
+  breakers: { label: "Circuit breakers", is: "what holds the steps of failing agents back", leads: "/agents?state=needs", says: () => "all are closed",
     help: "The steps of these agents wait. Mend what they need, then close the breaker or wait for its next probe." },
   webhooks: {
     label: "Webhooks", is: "who is told of events", leads: "/operations?tab=webhooks",

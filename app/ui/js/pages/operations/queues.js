@@ -19,8 +19,8 @@ export default function Queues() {
       ? `, the longest for ${duration(all.oldest_wait_ms)}` : ""}, ${number(all.delayed)} ${all.delayed === 1 ? "is" : "are"} not due yet.</p>
     ${all.queues.length === 0 ? html`<${Empty} title="No queues yet">
       <p>A queue bounds how many threads are driven at once. It is made by the first start that names it: <code>"queue": "mail"</code>.</p><//>`
-      : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Wait</th><th class="num">Longest wait</th>
-        <th class="num">Not due yet</th><th class="num">May wait</th><th>Rate</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+      : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Queue</th><th>Running</th><th class="num">Waiting</th><th class="num">Longest wait</th>
+        <th class="num">Not due yet</th><th class="num">Waiting at most</th><th>Rate</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
         <tbody>${sorted(all.queues).map((queue) => html`<${Queue} key=${queue.name} queue=${queue} done=${found.reload} />`)}</tbody></table></div>`}`}<//>`;
 }
 
@@ -32,12 +32,14 @@ function sorted(queues) {
 const rate = (given) => (given ? `${number(given.count)} in ${span(given.per_ms)}` : "–");
 
 function Queue({ queue, done }) {
-  const share = queue.limit ? Math.min(1, queue.running / queue.limit) : 0;
-  const full = queue.limit !== null && queue.running >= queue.limit && queue.depth > 0;
-  return html`<tr><td><b>${queue.name}</b>${queue.limit === 0 && html`<span class="sub wrong">held back: its limit is 0</span>`}</td>
-    <td class="nowrap"><span class="share" aria-hidden="true">
-      <i style=${{ width: `${share * 100}%` }}></i></span>${number(queue.running)} of ${number(queue.limit)}${queue.limit_scope === "process"
-      && html` <span class="faint">a process</span>`}</td>
+  const each = queue.limit_scope === "process"; // of how many processes the running ones are is not told here
+  const taken = !each && queue.limit > 0 && queue.running >= queue.limit && queue.depth > 0;
+  const full = queue.depth >= queue.max_depth;
+  return html`<tr><td><b>${queue.name}</b>${queue.limit === 0 && html`<span class="sub wrong">held back: its limit is 0</span>`}${full
+    && html`<span class="sub wrong">full: starts are refused</span>`}</td>
+    <td class="nowrap">${each ? html`${number(queue.running)} <span class="faint">of ${number(queue.limit)} in each process</span>`
+      : html`<span class="share" aria-hidden="true"><i style=${{ width: `${queue.limit ? Math.min(1, queue.running / queue.limit) * 100 : 0}%` }}></i></span>${
+        number(queue.running)} of ${number(queue.limit)}`}${taken && html`<span class="sub">all slots are taken</span>`}</td>
     <td class="num"><span class=${full ? "wrong" : ""}>${number(queue.depth)}</span></td>
       <td class="num">${queue.oldest_wait_ms ? duration(queue.oldest_wait_ms) : "–"}</td><td class="num">${number(queue.delayed)}</td>
       <td class="num">${number(queue.max_depth)}</td><td>${rate(queue.rate_limit)}</td>

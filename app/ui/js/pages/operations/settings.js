@@ -1,14 +1,16 @@
 // The settings: each with its value and where that comes from; those that take effect at once can be changed here.
 import { html, useState } from "../../lib/html.js";
 import { get, path, send } from "../../lib/api.js";
+import { useEvery } from "../../lib/every.js";
 import { useResource } from "../../lib/resource.js";
 import { setQuery } from "../../lib/route.js";
 import { stringify } from "../../lib/json.js";
 import { Ago, Button, Field } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
-import { Face } from "../../kit/faces.js";
+import { Empty, Face } from "../../kit/faces.js";
 import { say } from "../../kit/toast.js";
 
+const EVERY = 10_000; // others change settings too
 const FROM = { default: "default", file: "file", environment: "environment", command_line: "command line", api: "changed here" };
 
 async function load(signal) {
@@ -18,6 +20,7 @@ async function load(signal) {
 
 export default function Settings({ query }) {
   const found = useResource(load, []);
+  useEvery(EVERY, found.reload, [found]);
   const text = (query.text ?? "").toLowerCase();
   return html`<${Face} of=${found}>${({ settings, changes }) => {
     const rows = settings.filter((one) => !text
@@ -26,12 +29,13 @@ export default function Settings({ query }) {
     return html`<div class="row wrap">
       <input type="search" placeholder="name" aria-label="By name" value=${query.text ?? ""} onInput=${(event) => setQuery({ text: event.target.value })} />
       <span class="muted">Those that are set come first. What can be changed here takes effect at once, in all processes; the rest takes a restart.</span></div>
-      <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th>
+      ${rows.length === 0 ? html`<${Empty} title="No setting of that name"><${Button} onClick=${() => setQuery({ text: null })}>Show all<//><//>`
+        : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Setting</th><th>Value</th><th>From</th><th>
         <span class="visually-hidden">Actions</span></th></tr></thead>
         <tbody>${rows.map((one) => html`<tr key=${one.name}><td class="mono">${one.name.toUpperCase()}</td><td class="mono">${shown(one.value)}</td>
           <td>${one.source === "default" ? html`<span class="faint">default</span>` : FROM[one.source] ?? one.source}</td>
           <td class="acts">${one.reloadable
-            && html`<${Button} kind="small" onClick=${() => change(one, found.reload)}>Change…<//>`}</td></tr>`)}</tbody></table></div>
+            && html`<${Button} kind="small" onClick=${() => change(one, found.reload)}>Change…<//>`}</td></tr>`)}</tbody></table></div>`}
       <${Changes} changes=${changes} />`;
   }}<//>`;
 }

@@ -1,5 +1,5 @@
 // The triggers: which messages start which workflow, and what came of the last ones.
-import { html, useState } from "../../lib/html.js";
+import { html, useEffect, useRef, useState } from "../../lib/html.js";
 import { get, path, post, send } from "../../lib/api.js";
 import { typed } from "../../lib/fault.js";
 import { useEvery } from "../../lib/every.js";
@@ -12,35 +12,51 @@ import { complain, say } from "../../kit/toast.js";
 import { JsonTree } from "../../kit/tree.js";
 
 const EVERY = 15_000;
+const MOST = 1000; // there can be no more
 const OUTCOME = { started: "completed", duplicate: "skipped", waiting: "waiting", failed: "failed" };
 
-async function load(signal) {
-  const { triggers, next_cursor: more } = await get("/triggers", { params: { limit: 100 }, signal });
-  const firings = await Promise.all(triggers.slice(0, 30).map((one) => get(path`/triggers/${one.name}/firings`, { params: { limit: 1 }, signal }).catch(() => ({ firings: [] }))));
-  return { triggers: triggers.map((one, index) => ({ ...one, last: firings[index]?.firings[0] ?? null })), more };
-}
-
 export default function Triggers() {
-  const found = useResource(load, []);
+  const found = useResource((signal) => get("/triggers", { params: { limit: MOST }, signal }), []);
   useEvery(EVERY, found.reload, [found]);
-  return html`<${Face} of=${found}>${({ triggers, more }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>
+  return html`<${Face} of=${found}>${({ triggers }) => (triggers.length === 0 ? html`<${First} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>
     <th>Trigger</th><th>Messages of</th><th>If</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-    <tbody>${triggers.map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>${more
-      && html`<p class="muted">There are more: <code>GET /api/triggers</code> has them all.</p>`}`)}<//>`;
+    <tbody>${triggers.map((one) => html`<${Row} key=${one.name} one=${one} done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
 }
 
 function Row({ one, done }) {
-  const { last } = one;
   return html`<tr><td><b>${one.name}</b>
     <span class="sub">starts <a class="link" href=${`/workflows/${encodeURIComponent(one.workflow.split("@")[0])}`}>${one.workflow}</a>${one.description
       && ` · ${one.description}`}</span></td>
     <td><code>${one.topic}</code></td><td>${one.condition ? html`<code>${one.condition}</code>` : html`<span class="faint">always</span>`}</td>
-    <td>${!one.enabled ? html`<${State} state="paused">off<//>` : last ? html`<${State} state=${OUTCOME[last.outcome] ?? "pending"}>${last.thread_id
-      ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.outcome}</a>` : last.outcome}<//> <span class="faint">
-      <${Ago} at=${last.at} /></span>${last.error && html`<span class="sub wrong">${last.error.message ?? last.error.code}</span>`}`
-      : html`<span class="faint">nothing yet</span>`}</td>
+    <td>${!one.enabled && html`<${State} state="paused">off<//> `}<${Last} name=${one.name} /></td>
     <td class="acts"><${Button} kind="small" onClick=${() => show((close) => html`<${Test} one=${one} close=${close} />`)}>Test…<//>
       <${Button} kind="small" onClick=${() => turn(one, done)}>${one.enabled ? "Turn off…" : "Turn on"}<//></td></tr>`;
+}
+
+/** What came of its last message: asked for only while it is in view, for there may be a thousand triggers. */
+function Last({ name }) {
+  const place = useRef(null);
+  const [seen, setSeen] = useState(false);
+  const [asked, setAsked] = useState({});
+  useEffect(() => {
+    const watch = new IntersectionObserver((all) => setSeen(all.at(-1).isIntersecting));
+    watch.observe(place.current);
+    return () => watch.disconnect();
+  }, []);
+  const look = async () => {
+    if (!seen) return;
+    await get(path`/triggers/${name}/firings`, { params: { limit: 1 } }).then(({ firings: [last = null] }) => setAsked({ last }), (problem) => setAsked({ problem }));
+  };
+  useEffect(() => void look(), [name, seen]);
+  useEvery(EVERY, look, [name, seen]);
+  return html`<span ref=${place}>${asked.problem ? html`<span class="wrong">could not be read</span>` : asked.last === undefined ? "…"
+    : asked.last === null ? html`<span class="faint">nothing yet</span>` : html`<${Came} last=${asked.last} />`}</span>`;
+}
+
+function Came({ last }) {
+  return html`<${State} state=${OUTCOME[last.outcome] ?? "pending"}>${last.thread_id
+    ? html`<a class="link" href=${`/threads/${encodeURIComponent(last.thread_id)}`}>${last.outcome}</a>` : last.outcome}<//> <span class="faint">
+    <${Ago} at=${last.at} /></span>${last.error && html`<span class="sub wrong">${last.error.message}</span>`}`;
 }
 
 function turn(one, done) {

@@ -18,7 +18,7 @@ export default function Webhooks() {
   const found = useResource((signal) => get("/webhooks", { params: { limit: 100 }, signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ webhooks }) => (webhooks.length === 0 ? html`<${First} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>
-    <th>Endpoint</th><th>Is told of</th><th>Stands</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <th>Endpoint</th><th>Is told of</th><th>State</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
     <tbody>${webhooks.toSorted((one, other) => rank(one) - rank(other)).map((one) => html`<${Row} key=${one.id} one=${one}
       done=${found.reload} />`)}</tbody></table></div>`)}<//>`;
 }

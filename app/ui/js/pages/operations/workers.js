@@ -9,14 +9,15 @@ import { Face } from "../../kit/faces.js";
 import { State } from "../../kit/marks.js";
 
 const EVERY = 5_000;
+const TOLD = 50; // by the API, those that started last
 
 export default function Workers() {
   const found = useResource((signal) => get("/workers", { signal }), []);
   useEvery(EVERY, found.reload, [found]);
   return html`<${Face} of=${found}>${({ workers, lease_ms: lease }) => html`<${Verdict} workers=${workers} lease=${lease} />
-    <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Process</th><th>Stands</th><th>Lease renewed</th><th>Threads</th><th>Queues</th>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th>Process</th><th>State</th><th>Lease renewed</th><th>Threads</th><th>Queues</th>
       <th>Started</th></tr></thead>
-      <tbody>${workers.map((one) => html`<tr key=${one.id}><td><b>${one.host}</b>, process ${one.pid}${one.this
+      <tbody>${workers.map((one) => html`<tr key=${one.id}><td><b>${one.host}</b>${one.pid !== null && `, process ${one.pid}`}${one.this
         && html` <span class="tag">this one</span>`}<span class="sub mono" title=${one.id}>${shortId(one.id)}</span></td>
         <td><${State} state=${one.alive ? "completed" : "failed"}>${one.alive ? "alive" : "lease run out"}<//></td>
         <td class="nowrap"><span class="share" aria-hidden="true">
@@ -30,6 +31,6 @@ export default function Workers() {
 function Verdict({ workers, lease }) {
   const alive = workers.filter((one) => one.alive).length;
   const held = workers.filter((one) => !one.alive).reduce((sum, one) => sum + one.threads, 0);
-  return html`<p class="muted">${plural(alive, "process is", "processes are")} alive. A process renews its lease all the time; ${span(lease)} after the last renewal the others take its threads over.
+  return html`<p class="muted">${workers.length >= TOLD && `Of the ${TOLD} processes that started last `}${plural(alive, "process is", "processes are")} alive. A process renews its lease all the time; ${span(lease)} after the last renewal the others take its threads over.
     ${held > 0 && html` <b class="wrong">${plural(held, "thread")} of processes that are gone will go on elsewhere within seconds.</b>`}</p>`;
 }

@@ -20,10 +20,12 @@ const MORE = {
   },
 };
 
-export function StartForm({ workflow, pinned }) {
+/** `given`: an input to begin with, that of the thread `from`. */
+export function StartForm({ workflow, pinned, from, given }) {
   const schema = workflow.document?.input ?? null;
-  const input = useForm({ schema, id: "input", label: "Input" });
-  const more = useForm({ schema: MORE, id: "more", label: "More", keep: {} });
+  const remember = `start ${workflow.name}@${workflow.version} ${from ?? ""}`;
+  const input = useForm({ schema, id: "input", label: "Input", keep: given, remember });
+  const more = useForm({ schema: MORE, id: "more", label: "More", keep: {}, remember: `more ${remember}` });
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -38,25 +40,27 @@ export function StartForm({ workflow, pinned }) {
   }, [name, input.value, more.value]);
 
   const start = async () => {
-    const [given, rest] = [input.take(), more.take()];
-    if (!given || !rest) {
+    const [taken, rest] = [input.take(), more.take()];
+    if (!taken || !rest) {
       if (!rest) setOpen(true);
       return;
     }
     setBusy(true);
     setProblem(null);
-    const body = stringify(bodyOf(name, given.value, rest.value));
+    const body = stringify(bodyOf(name, taken.value, rest.value));
     // The same start, asked for again because nobody answered, starts once.
     if (key.current.body !== body) key.current = { body, text: random() };
     try {
       const made = await post("/invoke/async", body, { headers: { "idempotency-key": key.current.text } });
       key.current = {};
+      input.done();
+      more.done();
       go(`/threads/${encodeURIComponent(made.thread_id)}`);
     } catch (error) {
       const placed = error.code === "invalid_input" ? input.refused(error) : more.refused({ problems: error.problems.filter((one) => one.pointer !== "") });
       if (placed && error.code !== "invalid_input") setOpen(true);
       if (!error.passing) key.current = {};
-      setProblem(error);
+      setProblem(placed ? "The service refuses this start: see the fields." : error.detail);
       setBusy(false);
     }
   };
@@ -69,7 +73,7 @@ export function StartForm({ workflow, pinned }) {
     </div></section>
     <details class="sheet more" open=${open} onToggle=${(event) => setOpen(event.target.open)}><summary>More <span class="faint">id, queue, delay, webhook</span></summary>
       <div class="body"><${SchemaForm} ...${more.props} /></div></details>
-    ${problem && html`<p class="note wrong" role="alert">${problem.problems.length ? "The service refuses this start: see the fields." : problem.detail}</p>`}
+    ${problem && html`<p class="note wrong" role="alert">${problem}</p>`}
     <div class="row wrap"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Start ${workflow.name}</button><span class="muted small">or <kbd>Ctrl</kbd> <kbd>Enter</kbd></span></div>
     ${line && html`<section class="stack same"><h2>The same from a terminal</h2><${CodeLine} text=${line} /></section>`}
   </form>`;

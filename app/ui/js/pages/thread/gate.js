@@ -44,11 +44,11 @@ const keyOf = (gate) => `${gate.thread_id}/${gate.step_id}/${gate.item}/${gate.r
 function Open({ thread, gates, again }) {
   const [chosen, setChosen] = useState(null);
   const many = gates.length > SHOWN;
-  if (!many) return gates.map((one) => html`<${Question} key=${keyOf(one)} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} />`);
   const at = gates.find((one) => keyOf(one) === chosen) ?? gates[0];
-  return html`<p class="muted">${plural(gates.length, "question")} wait for an answer.</p>
-    <select aria-label="Which question" value=${keyOf(at)} onChange=${(event) => setChosen(event.target.value)}>${gates.map((one) => html`<option key=${keyOf(one)} value=${keyOf(one)}>${placeOf(one)} ${one.title ?? ""}</option>`)}</select>
-    <${Question} key=${keyOf(at)} thread=${thread} gate=${at} again=${again} />`;
+  // However many there are, a question that stays keeps its place, and what is being written into it.
+  return html`${many && html`<p class="muted">${plural(gates.length, "question")} wait for an answer.</p>
+    <select aria-label="Which question" value=${keyOf(at)} onChange=${(event) => setChosen(event.target.value)}>${gates.map((one) => html`<option key=${keyOf(one)} value=${keyOf(one)}>${placeOf(one)} ${one.title ?? ""}</option>`)}</select>`}
+    ${(many ? [at] : gates).map((one) => html`<${Question} key=${keyOf(one)} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} />`)}`;
 }
 
 function placeOf(gate) {

@@ -59,14 +59,23 @@ function Editing({ name, stored }) {
   const [busy, setBusy] = useState(false);
   const [selected, setSelected] = useState(null);
   const next = useNext(validation.name, validation.hash);
+  const nothing = !draft.changed && Boolean(name);
 
   const save = async () => {
-    if (busy) return;
+    if (busy || nothing) return;
+    setBusy(true);
+    const now = await next.meanwhile();
+    if (!now) return void await post();
+    setBusy(false);
+    confirm({ title: `Version ${now} was saved meanwhile`, action: `Save as version ${now + 1}`, run: () => void post(),
+      text: `Version ${now} was not there when you opened this page. What it changed is not in your text, which is what new threads will run.` });
+  };
+  const post = async () => {
     setBusy(true);
     try {
       const made = await send("POST", "/workflows", text, { headers: { "content-type": "application/yaml" } });
       draft.saved();
-      say(next.same ? `The same as version ${made.version}: nothing new was made.` : `Saved as version ${made.version} of ${made.name}.`);
+      say(made.version <= next.newest() ? `The same as version ${made.version}: nothing new was made.` : `Saved as version ${made.version} of ${made.name}.`);
       go(pageOf(made.name));
     } catch (error) {
       setBusy(false);
@@ -80,13 +89,12 @@ function Editing({ name, stored }) {
   useKeys("Editor", { "Ctrl+S": { does: "save" }, "Escape Tab": { does: "out of the text by Tab" } });
 
   const first = validation.problems.find((one) => one.line);
-  const nothing = !draft.changed && Boolean(name);
   const select = (id) => {
     setSelected(id);
     if (id) editor.current.find(id);
   };
-  return html`<${Head} name=${name}><${Button} kind="main" busy=${busy} disabled=${validation.state === "wrong" || nothing} onClick=${save}>${label(next, validation)}<//><//>
-    ${draft.found && html`<p class="note about row wrap"><span>Your unsaved text of <${Ago} at=${draft.at} />${draft.old ? `, begun with version ${draft.base}; the newest is version ${stored.version}` : ""}.</span>
+  return html`<${Head} name=${name}><${Button} kind="main" busy=${busy} disabled=${validation.state === "wrong" || nothing} onClick=${save}>${label(next, validation, name)}<//><//>
+    ${draft.found && html`<p class="note about row wrap"><span>Your unsaved text of <${Ago} at=${draft.at} />${draft.old ? `, begun with version ${draft.base}; what stands here without it is version ${stored.version}` : ""}.</span>
       <${Button} kind="small" onClick=${() => discard(draft, name)}>Discard it<//></p>`}
     <div class="editing">
       <section class="sheet" aria-label="Document"><header><h2>Document</h2>${draft.changed && html`<span class="tag">not saved; kept in this browser</span>`}
@@ -121,10 +129,10 @@ function Problems({ list, jump }) {
 
 const HEADS = { asking: "Looking…", right: "No faults", wrong: "What is wrong", away: "The service cannot be asked now" };
 
-function label({ version, same, name }, { state }) {
+function label({ version, same, name }, { state }, here) {
   if (state !== "right" || !version) return "Save";
   if (same) return `The same as version ${version - 1}`;
-  return version === 1 ? `Save as version 1 of ${name}` : `Save as version ${version}`;
+  return name === here ? `Save as version ${version}` : `Save as version ${version} of ${name}`;
 }
 
 function discard(draft, name) {
@@ -149,13 +157,25 @@ function Written({ text, draft }) {
   return html`<${Choice} form=${isJson ? "json" : "yaml"} choose=${choose} label="Written as" />`;
 }
 
-/** Which version a save would make. Looked up in the list: asking for a name that is not there yet would be an error. */
+/**
+ * Which version a save would make; `meanwhile()` looks again, and answers the newest one if that is another than was known.
+ * Looked up in the list: asking for a name that is not there yet would be an error.
+ */
 function useNext(name, hash) {
   const found = useResource((signal) => definitions(signal), []);
-  return useMemo(() => {
-    const newest = found.value.value?.find((one) => one.name === name);
-    return { name, version: found.value.value && name ? (newest?.version ?? 0) + 1 : null, same: Boolean(newest && hash && newest.hash === hash) };
-  }, [found.value.value, name, hash]);
+  const newest = () => found.value.peek()?.find((one) => one.name === name);
+  return useMemo(() => ({
+    name,
+    version: found.value.value && name ? (newest()?.version ?? 0) + 1 : null,
+    same: Boolean(hash && newest()?.hash === hash),
+    newest: () => newest()?.version ?? 0,
+    async meanwhile() {
+      const before = found.value.peek() && newest();
+      await found.reload();
+      const now = newest();
+      return before !== null && now && now.version !== (before?.version ?? 0) && now.hash !== hash ? now.version : null;
+    },
+  }), [found.value.value, name, hash]);
 }
 
 function useSaveKey(save) {

@@ -2,6 +2,7 @@
 import { html, useLayoutEffect, useMemo, useRef } from "../../lib/html.js";
 
 const LINE = 20; // px, as in workflow.css
+const AT_ONCE = 300; // lines that are indented as if by hand
 
 /** `ref_.current` is given `jump({line, column})` and `find(step id)`. */
 export function Text({ value, onInput, problems, ref_ }) {
@@ -44,6 +45,7 @@ export function Text({ value, onInput, problems, ref_ }) {
   };
 
   const onKeyDown = (event) => {
+    if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
     const out = leaving.current;
     leaving.current = event.key === "Escape";
     if (event.key === "Tab" && !out && !event.ctrlKey && !event.altKey && !event.metaKey) {
@@ -67,6 +69,12 @@ function type(text) {
   else document.execCommand("insertText", false, text);
 }
 
+/** The same for so many lines that typing them would hold the page for a minute: then there is no undo but the key for back. */
+function replace(node, text) {
+  node.setRangeText(text);
+  node.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}
+
 function newLine(node) {
   const { value, selectionStart } = node;
   const line = value.slice(value.lastIndexOf("\n", selectionStart - 1) + 1, selectionStart);
@@ -84,7 +92,8 @@ function shift(node, back) {
   const after = before.split("\n").map((line) => (back ? line.replace(/^ {1,2}/, "") : line && `  ${line}`)).join("\n");
   if (after === before) return undefined;
   node.setSelectionRange(start, end);
-  type(after);
+  if (after.split("\n").length > AT_ONCE) replace(node, after);
+  else type(after);
   if (several) node.setSelectionRange(start, start + after.length);
   else node.setSelectionRange(...Array(2).fill(Math.max(start, selectionStart + after.length - before.length)));
   return undefined;

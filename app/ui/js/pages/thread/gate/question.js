@@ -38,7 +38,8 @@ function short(value) {
 
 function Form({ gate, again }) {
   const id = useId();
-  const form = useForm({ schema: gate.form ?? undefined, id: `${id}-answer`, label: "Answer" });
+  const form = useForm({ schema: gate.form ?? undefined, id: `${id}-answer`, label: "Answer",
+    remember: `answer ${gate.thread_id} ${gate.step_id} ${gate.item} ${gate.round} ${gate.opened_at}` });
   const [by, setBy] = useState(kept("by", ""));
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState(null);
@@ -52,6 +53,7 @@ function Form({ gate, again }) {
     try {
       const who = by.trim();
       await post(path`/invoke/gates/${gate.thread_id}/${gate.step_id}`, { answer: taken.value ?? null, round: gate.round, ...(gate.item === null ? {} : { item: gate.item }), ...(who ? { by: who } : {}), via: "page" });
+      form.done();
       keepValue("by", who);
       say("Answered.");
       again();
@@ -67,7 +69,7 @@ function Form({ gate, again }) {
     }
   };
   if (first) return html`<div class="note" role="alert"><p>Somebody was first. This answer stands:</p><${Answered} gate=${first} bare /></div>`;
-  return html`<form class="answer" onSubmit=${submit}>
+  return html`<form class="answer" noValidate onSubmit=${submit}>
     <${SchemaForm} ...${form.props} />
     <${Field} id=${`${id}-by`} label="Who answers" hint="Kept in this browser; nobody checks it."><input id=${`${id}-by`} type="text" maxlength="200" autocomplete="name" value=${by} onInput=${(event) => setBy(event.target.value)} /><//>
     ${fault && html`<p class="note wrong" role="alert">${fault}</p>`}
