@@ -105,23 +105,23 @@ async def resume(service: Backstitch, o: Resume) -> int:
 
 
 async def rollback(service: Backstitch, o: Rollback) -> int:
-    """Move a thread back to an earlier version and run on from there; later versions stay in its history."""
-    if o.dry_run:
-        if o.compensate or o.no_resume or o.set or o.override:
-            raise typer.BadParameter(
-                "--dry-run changes nothing: leave --compensate, --no-resume, --set and --override out"
-            )
-        return _previewed(o, await service.rollback(o.thread, o.to, dry_run=True, expected_version=o.expected_version))
+    """Move a thread back to an earlier version and run on from there; later versions stay in its history.
+
+    With --dry-run the same is asked for and not done, so that what would be refused is refused.
+    """
     answer = await service.rollback(
         o.thread,
         o.to,
         resume=not o.no_resume,
+        dry_run=o.dry_run or None,
         compensate=o.compensate or None,
         reason=o.reason,
         context=values.pairs(o.set, "--set", lenient=True),
         overrides=values.pairs(o.override, "--override"),
         expected_version=o.expected_version,
     )
+    if o.dry_run:
+        return _previewed(o, answer)
     head, left = answer.get("rolled_back_to_version"), answer.get("rolled_back_from_version")
     return _told(service, o, answer, f"rolled back to version {head} from {left}")
 
@@ -156,7 +156,8 @@ def _previewed(o: Rollback, found: dict[str, Any]) -> int:
     say(
         f"back to version {found['to_version']} from {found['from_version']}: {len(undone)} of its step runs are undone"
     )
-    say(f"{lost} cannot be undone, {declared} can be with --compensate, nothing has been changed")
+    how = "can be with --compensate" if declared and not o.compensate else "can be"
+    say(f"{lost} cannot be undone, {declared} {how}, nothing has been changed")
     rows = [
         (
             str(one["step_id"]),
@@ -168,8 +169,11 @@ def _previewed(o: Rollback, found: dict[str, Any]) -> int:
         for one in undone
     ]
     table(("step", "status", "agent", "effect", ""), rows)
-    if found.get("runs_again"):
-        say("runs then:", ", ".join(found["runs_again"]))
+    if found["compensations"]:
+        say("runs first:", ", ".join(found["compensations"]))
+    if found["runs_again"]:
+        later = "runs once it is resumed:" if found["status"] == "paused" else "runs then:"
+        say(later, ", ".join(found["runs_again"]))
     return 0
 
 

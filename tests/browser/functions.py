@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from app.domain.flow import WorkflowContext
 from app.domain.runner import StepContext, StepFailure, Usage
-from app.runners.registration import agent, function
+from app.runners.graphs import graph
+from app.runners.registration import agent, function, workflow
 
 _TEXT = (
     "Schools that begin with **what teachers already do** get further than those that begin with a tool. Three findings hold "
@@ -132,3 +134,22 @@ async def slow(given: dict[str, Any]) -> Any:
     """Waits for the file `until`."""
     await _until(given)
     return {"pid": os.getpid()}
+
+
+@workflow("asking")
+async def asking(ctx: WorkflowContext, given: dict[str, Any]) -> Any:
+    """A workflow in Python that asks."""
+    await ctx.step("begin", python="collect", input=given)
+    return await ctx.wait_for("approve", title="Go on?", form={"type": "object", "properties": {"why": {}}})
+
+
+@graph("asker")
+def asker() -> Any:
+    """A graph that asks; LangGraph is imported when it is first used."""
+    from langgraph.graph import START, StateGraph  # noqa: PLC0415
+    from langgraph.types import interrupt  # noqa: PLC0415
+
+    form = {"type": "object", "properties": {"why": {}}}
+    made = StateGraph[Any, Any, Any, Any](cast("Any", dict))
+    made.add_node("ask", lambda state: {"said": interrupt("Why?", response_schema=form)})
+    return made.add_edge(START, "ask")

@@ -217,3 +217,11 @@ async def test_an_answer_that_is_being_written_stays_while_another_step_is_looke
     await at.page.get_by_role("textbox", name="Mail").fill("")
     await at.page.get_by_role("textbox", name="Mail").press("Enter")
     assert service.until(thread, "completed")["output"] == {"ask": {"note": "So far"}}
+
+
+async def test_an_item_far_down_the_list_is_shown_where_an_address_names_it(at: Window, service: Service) -> None:
+    step = {"id": "many", "for_each": "{input.list}", "concurrency": 50, "python": "collect", "input": {"n": "{item}"}}
+    service.register({"name": "items", "steps": [step]})
+    thread = service.run("items", {"list": list(range(1000, 1300))})["thread_id"]
+    await opened(at, thread, "?step=many&tab=items&item=299")
+    await expect(panel(at).locator(".detail")).to_contain_text("1299")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from playwright.async_api import expect
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.async_api import Locator
 
     from tests.acceptance.service import Service
@@ -38,10 +40,44 @@ async def test_a_rollback_says_what_it_will_do_and_its_line_grows_in_the_tree(at
     await expect(at.page.locator(".tree")).to_contain_text("rollback to v2: another way")
 
 
+async def test_a_rollback_undoes_what_it_says_and_owes_the_next_what_it_could_not(
+    at: Window, service: Service, tmp_path: Path
+) -> None:
+    undo = tmp_path / "undo"
+    thread = service.run("trip", {"undo": str(undo), "unless": str(tmp_path / "never")})["thread_id"]
+    await at.open(f"/threads/{thread}?v=2")
+    back = at.page.get_by_role("button", name="Roll back to v2…").first
+    dialog = at.page.get_by_role("dialog")
+    await expect(at.page.locator(".tl-lane").first).to_be_visible()
+    await back.click()
+    await expect(dialog).to_contain_text(
+        "1 step cannot be undone: mail. What it has done outside stays done, and is done"
+    )
+    await expect(dialog).to_contain_text("4 steps run again: flight, hotel, mail, print")  # the last failed: it ran too
+    await dialog.get_by_label("First undo what can be undone: 2 compensations").check()
+    await expect(dialog).to_contain_text("First 2 steps are undone, one after the other: hotel, flight")
+    await dialog.get_by_role("button", name="Roll back to v2").click()
+    await expect(at.page.locator(".thread-head")).to_contain_text("A fork of a version begins without it")
+    await expect(at.page.locator(".thread-head").get_by_role("button", name="Skip")).to_have_count(0)
+    await back.click()
+    await expect(dialog).to_contain_text("The head stays at v2")
+    await expect(dialog).to_contain_text("First 1 step is undone: flight")
+    await expect(dialog).to_contain_text("1 step that cannot be undone ran before")
+    undo.touch()
+    await dialog.get_by_label("Leave it paused").check()
+    await dialog.get_by_role("button", name="Roll back to v2").click()
+    await expect(at.page.locator(".thread-head .figures .state")).to_have_attribute("data-state", "paused")
+    told = service.http.get("/api/events", params={"thread_id": thread, "step_id": "flight.undo"}).json()["events"]
+    assert sorted(one["event"] for one in told) == ["step_complete", "step_failed", "step_start", "step_start"]
+
+
 async def test_two_versions_lie_side_by_side(at: Window, service: Service) -> None:
     thread = service.run("chain", {"value": 1})["thread_id"]
     asked(service, f"rollback/{thread}", to_version=2, context={"one": {"value": 7}})
     assert service.until(thread, "completed")
+    await at.page.route(  # the second execution is on the second page
+        "**/invoke/tree/**", lambda route: route.continue_(url=route.request.url.replace("limit=1000", "limit=1"))
+    )
     await at.open(f"/threads/{thread}")
     await version(at, 3).click()
     await version(at, 5).click(modifiers=["Shift"])
@@ -82,6 +118,28 @@ async def test_a_thread_that_moved_meanwhile_is_not_rolled_back_by_accident(at: 
     await expect(dialog).to_contain_text("moved on meanwhile: nothing has been changed")
     await expect(dialog).to_contain_text("The head moves from v9 to v2")
     at.complaints[:] = [one for one in at.complaints if "409" not in one]
+
+
+async def test_what_began_meanwhile_is_told_before_it_is_stopped_also_without_a_new_version(
+    at: Window, service: Service, tmp_path: Path
+) -> None:
+    thread = service.start_thread("waiting", {"until": str(tmp_path / "never")})
+    running = at.page.locator(".graph-box[data-step=hold][data-state=running]")
+    await at.open(f"/threads/{thread}")
+    await expect(running).to_be_visible()
+    asked(service, f"rollback/{thread}", to_version=1)  # what stands before v3 is v1 now
+    await expect(version(at, 3)).to_have_accessible_name(re.compile("the head"))
+    asked(service, f"cancel/{thread}", force=True)
+    await expect(at.page.get_by_role("button", name="Resume")).to_be_visible()
+    await at.page.keyboard.press("b")
+    dialog = at.page.get_by_role("dialog", name="Roll back to v1")
+    await expect(dialog).to_contain_text("1 step run counts no more: begin")
+    asked(service, f"resume/{thread}")
+    await expect(running).to_have_count(1)
+    await dialog.get_by_role("button", name="Roll back to v1").click()
+    await expect(dialog).to_contain_text("moved on meanwhile: nothing has been changed")
+    await expect(dialog).to_contain_text("1 step is running and will be stopped: hold")
+    asked(service, f"cancel/{thread}", force=True)
 
 
 async def test_a_fork_with_another_agent_is_compared_with_its_source(at: Window, service: Service) -> None:
@@ -125,6 +183,46 @@ async def test_a_gate_is_answered_by_its_form(at: Window, service: Service) -> N
     await gate.get_by_role("button", name="Answer").click()
     assert service.until(thread, "completed")["output"]["approved"] is True
     await expect(at.page.locator(".gate .answered")).to_contain_text("by ana")
+
+
+async def test_what_a_workflow_in_python_asks_and_what_items_of_a_step_ask_is_answered_too(
+    at: Window, service: Service
+) -> None:
+    step = {"id": "ask", "for_each": [1, 2], "concurrency": 2, "agent": "asker", "input": {"n": "{item}"}}
+    service.register({"name": "asking-items", "steps": [step]})
+    asks = at.page.locator(".thread-head .note.asks")
+    for name, questions in (("asking", 1), ("asking-items", 2)):
+        thread = service.start_thread(name, {})
+        assert service.until(thread, "waiting")
+        await at.open(f"/threads/{thread}")
+        for left in range(questions, 0, -1):
+            await expect(asks).to_contain_text("and 1 more question" if left == 2 else "It goes on once somebody has")
+            await asks.get_by_role("button", name="Answer").click()
+            question = at.page.get_by_role("region", name="Question of").or_(
+                at.page.get_by_role("region", name="Go on?")
+            )
+            await expect(question).to_have_count(left)
+            await question.first.get_by_role("button", name="Answer").click()
+            await expect(question).to_have_count(left - 1)
+        assert service.until(thread, "completed")
+
+
+async def test_a_form_that_is_half_filled_in_outlives_its_question(at: Window, service: Service) -> None:
+    thread = service.start_thread("content-strategy-live", {"topic": "Races"})
+    assert service.until(thread, "waiting")
+    await at.open(f"/threads/{thread}?step=approve")
+    gate = at.page.get_by_role("region", name="Publish this plan?")
+    await gate.get_by_label("Note to the writer").fill("three hours of thought")
+    asked(service, f"gates/{thread}/approve", answer={"approved": False}, by="ana")
+    late = gate.get_by_role("alert")
+    await expect(late).to_contain_text("Somebody was first. This answer stands:")
+    await expect(late).to_contain_text("by ana")
+    await expect(late).to_contain_text("What you entered was not sent:")
+    await expect(late).to_contain_text("three hours of thought")
+    await expect(late).to_be_focused()
+    await late.get_by_role("button", name="Close").click()
+    await expect(at.page.locator(".gate .answered")).to_contain_text("by ana")
+    await expect(gate).to_have_count(0)
 
 
 async def test_a_replay_shows_what_a_step_gives_now_beside_what_it_gave(at: Window, service: Service) -> None:

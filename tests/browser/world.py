@@ -98,7 +98,23 @@ steps:
   - {id: bulk, python: bulk, input: "{input}"}
 """
 
-DOCUMENTS = (CONTENT, FRAGILE, CHAIN, WAITING, LARGE)
+TRIP = """
+name: trip
+description: Books what can be undone, sends what cannot, and fails until a file is there.
+input: {type: object, required: [undo, unless], properties: {undo: {type: string}, unless: {type: string}}}
+steps:
+  - {id: plan, python: collect, input: {to: Porto}, effect: none, assign: plan}
+  - id: flight
+    python: collect
+    input: {booking: F1}
+    effect: idempotent
+    compensate: {python: fail, input: {unless: "{input.undo}", message: the airline does not answer}}
+  - {id: hotel, python: collect, input: {booking: H1}, effect: idempotent, compensate: {python: collect}}
+  - {id: mail, python: collect, input: {to: me}, effect: irreversible}
+  - {id: print, python: fail, input: "{input}"}
+"""
+
+DOCUMENTS = (CONTENT, FRAGILE, CHAIN, WAITING, LARGE, TRIP)
 
 
 def wide(steps: int) -> dict[str, Any]:

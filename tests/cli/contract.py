@@ -300,6 +300,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/api/logs": examples_look.LOGS,
     f"/api/invoke/rollback/{THREAD}": examples_steps.PREVIEW | {
         "thread_id": THREAD, "status": "paused", "rolled_back_to_version": 2, "rolled_back_from_version": 4,
+        "compensations": ["reserve.undo"],
     },
     f"/api/invoke/history/{THREAD}": {
         "thread_id": THREAD, "head_version": 4, "history": HISTORY, "next_cursor": None,

@@ -112,7 +112,6 @@ def test_invoke_sends_a_document_inline(cli: Cli, service: Service, tmp_path: Pa
         ("invoke", "no-such-file.yaml"),
         ("resume", THREAD, "--skip", "publish"),
         ("rollback", THREAD),
-        ("rollback", THREAD, "--to", "2", "--dry-run", "--compensate"),
         ("resume", THREAD, "--max-tokens", "-1"),
         ("items", THREAD),
         ("fork", THREAD, "--set", "marketer=v2"),

@@ -30,12 +30,22 @@ def test_a_resume_raises_limits(cli: Cli, service: Service) -> None:
 
 def test_a_dry_run_says_in_numbers_what_cannot_be_undone(cli: Cli, service: Service) -> None:
     out = cli("rollback", THREAD, "--to", "2", "--dry-run").stdout
-    assert sent(service, f"/api/invoke/rollback/{THREAD}") == {"to_version": 2, "dry_run": True}
+    assert sent(service, f"/api/invoke/rollback/{THREAD}") == {"to_version": 2, "resume": True, "dry_run": True}
     assert "2 of its step runs are undone" in out
     assert "1 cannot be undone, 1 can be with --compensate" in out
     lines = {line.split()[0]: line for line in out.splitlines()[3:5]}
     assert "cannot be undone" in lines["publish"]
     assert "has a compensation" in lines["reserve"]
+
+
+def test_a_dry_run_asks_for_what_is_meant_and_tells_what_is_undone_first(cli: Cli, service: Service) -> None:
+    meant = ("--compensate", "--no-resume", "--set", "mood=bad", "--override", 'b={"agent":"x"}')
+    out = cli("rollback", THREAD, "--to", "2", "--dry-run", *meant).stdout
+    body = sent(service, f"/api/invoke/rollback/{THREAD}")
+    how = {"to_version": 2, "resume": False, "dry_run": True, "compensate": True}
+    assert body == how | {"context": {"mood": "bad"}, "overrides": {"b": {"agent": "x"}}}
+    assert "runs first: reserve.undo" in out
+    assert "runs once it is resumed: reserve, publish" in out
 
 
 def test_a_rollback_is_told_to_compensate(cli: Cli, service: Service) -> None:

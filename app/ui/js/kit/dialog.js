@@ -1,6 +1,7 @@
 // Dialogs: the browser's own, which keep the focus, close by Escape and give it back.
 import { html, render, signal, useEffect, useRef, useState } from "../lib/html.js";
 import { Button } from "./bits.js";
+import { complain } from "./toast.js";
 
 const open = signal([]);
 
@@ -42,7 +43,8 @@ export function Dialog({ title, close, submit, action, kind = "main", wide = fal
     try {
       if ((await submit()) !== false) close();
     } catch (error) {
-      setFault(error.detail ?? error.message);
+      if (ref.current?.open) setFault(error.detail ?? error.message);
+      else complain(error, title); // it was closed meanwhile
     } finally {
       setBusy(false);
     }

@@ -109,6 +109,7 @@ export function useForm({ schema, id, label, keep, remember }) {
     value,
     set,
     props: { schema, id, label, value, onChange: set, faults },
+    begun: begun.has(remember),
     done: () => begun.delete(remember),
     take() {
       const given = latest.current;

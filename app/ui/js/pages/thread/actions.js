@@ -14,6 +14,7 @@ const confirm = lazily(() => import("../../kit/dialog.js"), "confirm");
 export function actionsOf(thread, query) {
   const status = thread.status.value;
   const goes = OPEN.has(status.status) && status.status !== "paused";
+  const previous = before(thread.tree.value.value, status.version);
   const failed = status.error?.step_id ?? status.steps.find((step) => step.status === "failed")?.id ?? null;
   const version = /^[1-9]\d{0,8}$/.test(query.v ?? "") ? Number(query.v) : null;
   const stopped = goes ? "Pause or cancel the thread first." : null;
@@ -22,10 +23,10 @@ export function actionsOf(thread, query) {
   const list = [
     goes && { id: "pause", label: "Pause", key: "p", icon: "pause", first: true, run: () => pause(thread) },
     RESUMABLE.has(status.status) && { id: "resume", label: failed ? `Retry ${failed}` : "Resume", key: "r", icon: "play", kind: "main", first: true, run: () => resume(thread, failed) },
-    RESUMABLE.has(status.status) && !python && { id: "skip", label: "Skip with output…", key: "s", first: Boolean(failed), run: () => skip(thread, query.step ?? failed) },
+    RESUMABLE.has(status.status) && !python && { id: "skip", label: "Skip with output…", key: "s", first: status.steps.some((step) => step.id === failed), run: () => skip(thread, query.step ?? failed) },
     OPEN.has(status.status) && { id: "cancel", label: "Cancel…", key: "c", icon: "stop", first: true, danger: true, run: () => cancel(thread) },
     !python && { id: "again", label: "Run again from a step…", key: "u", run: () => again(thread, query.step ?? failed), disabled: Boolean(stopped), why: stopped },
-    { id: "rollback", label: version ? `Roll back to v${version}…` : "Roll back…", key: "b", disabled: Boolean(nothing), why: nothing, run: () => rollback(thread, version ?? Math.max(1, status.version - 1)) },
+    { id: "rollback", label: version ? `Roll back to v${version}…` : "Roll back…", key: "b", disabled: Boolean(nothing), why: nothing, run: () => rollback(thread, version ?? previous) },
     { id: "edit", label: "Change the context…", key: "e", run: () => editContext(thread, version ?? status.version) },
     { id: "fork", label: version ? `Fork from v${version}…` : "Fork…", key: "f", run: () => fork(thread, version ?? status.version) },
     status.workflow && status.workflow_version !== null && { id: "start", label: "Start again with another input…", href: `/start/${encodeURIComponent(status.workflow)}?from=${encodeURIComponent(thread.id)}` },
@@ -35,6 +36,12 @@ export function actionsOf(thread, query) {
     !OPEN.has(status.status) && { id: "delete", label: "Delete…", danger: true, run: () => remove(thread) },
   ];
   return list.filter(Boolean);
+}
+
+/** The version that the head was written on: after a rollback its number is not one less. */
+function before(tree, head) {
+  const line = tree?.branches.find((one) => one.first_version !== null && one.first_version <= head && head <= one.last_version);
+  return Math.max(1, (line?.first_version === head ? line.parent_version : null) ?? head - 1);
 }
 
 /** The keys of the actions that can be done now. */

@@ -70,14 +70,20 @@ function Again({ thread, given, close }) {
   const steps = thread.status.value.steps.filter((one) => one.status !== "pending").map((one) => one.id);
   const [step, setStep] = useState(steps.includes(given) ? given : (steps[0] ?? ""));
   const [plan, setPlan] = useState(null);
+  const ask = () => post(path`/invoke/resume/${thread.id}`, { from_step: step, dry_run: true });
   useEffect(() => {
     let wanted = true;
     setPlan(null);
-    post(path`/invoke/resume/${thread.id}`, { from_step: step, dry_run: true }).then((found) => wanted && setPlan(found), (error) => wanted && setPlan(error));
+    ask().then((found) => wanted && setPlan(found), (error) => wanted && setPlan(error));
     return () => { wanted = false; };
   }, [step]);
   const submit = async () => {
-    await post(path`/invoke/resume/${thread.id}`, { from_step: step });
+    const now = await ask(); // only what has been shown is done
+    if (stringify(now) !== stringify(plan)) {
+      setPlan(now);
+      throw new Error("The thread has moved on meanwhile: nothing has been changed. This is what would happen now.");
+    }
+    await post(path`/invoke/resume/${thread.id}`, { from_step: step, expected_version: plan.resumed_from_version });
     say(`${plural(plan.would_run.length, "step")} run${plan.would_run.length === 1 ? "s" : ""} again, from ${step} on.`);
     thread.reload();
   };
@@ -95,6 +101,7 @@ function Plan({ plan }) {
   if (plan instanceof Error) return html`<p class="note wrong" role="alert">${plan.detail ?? plan.message}</p>`;
   const names = (list) => `${list.slice(0, 12).join(", ")}${list.length > 12 ? ` and ${list.length - 12} more` : ""}`;
   return html`<dl class="facts" aria-live="polite">
+    ${plan.compensations.length > 0 && html`<dt>First undone</dt><dd>${names(plan.compensations.map((one) => one.replace(/\.undo$/, "")))}</dd>`}
     <dt>Would run</dt><dd>${plan.would_run.length ? names(plan.would_run) : "nothing"}</dd>
     <dt>Kept</dt><dd>${plan.kept.length ? names(plan.kept) : "nothing"}</dd>
     ${plan.again.length > 0 && html`<dt>Done once more</dt><dd>${names([...new Set(plan.again.map((one) => one.step_id))])}</dd>`}

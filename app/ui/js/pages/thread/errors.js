@@ -41,8 +41,14 @@ const HTTP = {
   429: ["The agent takes no more requests just now.", "Wait a little, then retry."],
 };
 
-/** `{means, todo}` of an error `{kind, message, retryable}`. */
+/** `{means, todo}` of an error `{kind, message, retryable, step_id}`. */
 export function meaning(error) {
+  const said = saidOf(error);
+  // What undoes a step is none of the workflow: it cannot be skipped, and is owed to the next rollback too.
+  return error.step_id?.endsWith(".undo") ? { ...said, todo: "Mend the cause and retry: nothing else of the thread runs before it is undone. A fork of a version begins without it." } : said;
+}
+
+function saidOf(error) {
   const found = Object.hasOwn(KINDS, error.kind) ? KINDS[error.kind] : ofHttp(error.kind);
   if (found) return { means: found[0], todo: found[1] };
   const means = error.retryable

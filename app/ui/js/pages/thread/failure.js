@@ -20,7 +20,7 @@ function paused(thread) {
 
 /** An error in words; `step` false where its place is known already. */
 export function Failure({ error, step = true }) {
-  const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable]);
+  const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable, error.step_id]);
   return html`<div class="note wrong failure">
     <p>${step && error.step_id && html`<button type="button" class="linklike" onClick=${() => choose(error.step_id)}>${error.step_id}</button>`}${step && error.step_id ? ": " : ""}<code class="kind">${error.kind}</code></p>
     <p class="message">${clipped(error.message)}</p>

@@ -1,5 +1,5 @@
 // The questions of a step: what is asked, what there is to look at, the form of the answer; and those that have theirs.
-import { html, useComputed, useEffect, useState } from "../../lib/html.js";
+import { html, useComputed, useEffect, useRef, useState } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { useResource } from "../../lib/resource.js";
@@ -20,13 +20,16 @@ export function GatePanel({ thread, step }) {
   const told = useComputed(() => thread.events.value.findLast((one) => one.step_id === step.id && /^(gate_|step_)/.test(one.event ?? one.name ?? ""))?.seq ?? 0);
   const gates = useResource((signal) => get(path`/invoke/gates/${thread.id}`, { params: { limit: MOST }, signal }), [thread.id, step.id]);
   useEffect(() => { if (gates.value.peek()) gates.reload(); }, [told.value, step.status, step.gate?.round]);
+  const begun = useRef(new Set()); // forms that somebody has begun to fill in: they stay when their question is over
+  const onBegun = (key, is) => begun.current[is ? "add" : "delete"](key);
   if (!styled) return null;
   return html`<div class="gate"><${Face} of=${gates} what="The questions could not be read">${(found) => {
     const mine = found.gates.filter((one) => one.step_id === step.id);
-    const open = mine.filter((one) => one.status === "open").toReversed();
-    const over = mine.filter((one) => one.status !== "open");
+    const stays = (one) => one.status === "open" || begun.current.has(keyOf(one));
+    const open = mine.filter(stays).toReversed();
+    const over = mine.filter((one) => !stays(one));
     const shown = open.length ? 0 : 1;
-    return html`<${Open} thread=${thread} gates=${open} again=${gates.reload} />
+    return html`<${Open} thread=${thread} gates=${open} again=${gates.reload} onBegun=${onBegun} />
       ${!mine.length && html`<p class="muted">This step has not asked yet.</p>`}
       ${over.slice(0, shown).map((one) => html`<${Answered} key=${keyOf(one)} gate=${one} />`)}
       ${over.length > shown && html`<${Earlier} gates=${over.slice(shown)} />`}`;
@@ -41,14 +44,14 @@ function Earlier({ gates }) {
 
 const keyOf = (gate) => `${gate.thread_id}/${gate.step_id}/${gate.item}/${gate.round}/${gate.opened_at}`;
 
-function Open({ thread, gates, again }) {
+function Open({ thread, gates, again, onBegun }) {
   const [chosen, setChosen] = useState(null);
   const many = gates.length > SHOWN;
   const at = gates.find((one) => keyOf(one) === chosen) ?? gates[0];
   // However many there are, a question that stays keeps its place, and what is being written into it.
   return html`${many && html`<p class="muted">${plural(gates.length, "question")} wait for an answer.</p>
     <select aria-label="Which question" value=${keyOf(at)} onChange=${(event) => setChosen(event.target.value)}>${gates.map((one) => html`<option key=${keyOf(one)} value=${keyOf(one)}>${placeOf(one)} ${one.title ?? ""}</option>`)}</select>`}
-    ${(many ? [at] : gates).map((one) => html`<${Question} key=${keyOf(one)} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} />`)}`;
+    ${(many ? [at] : gates).map((one) => html`<${Question} key=${keyOf(one)} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} onBegun=${(is) => onBegun(keyOf(one), is)} />`)}`;
 }
 
 function placeOf(gate) {

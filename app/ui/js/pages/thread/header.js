@@ -9,6 +9,7 @@ import { actionsOf, useActionKeys } from "./actions.js";
 import { choose } from "./selection.js";
 
 const Stuck = lazy(() => import("./failure.js"), "Stuck");
+const OfItems = lazy(() => import("./gate/items.js"), "OfItems");
 const STUCK = new Set(["failed", "cancelled", "paused"]);
 const MANY = 40; // steps above which the bar is not cut into single ones any more
 const DONE = new Set(["completed", "skipped"]);
@@ -91,8 +92,13 @@ function Trouble({ thread }) {
   const status = thread.status.value;
   const asks = status.steps.filter((step) => step.gate);
   if (STUCK.has(status.status) || (status.error && status.status !== "cancelled")) return html`<${Stuck} thread=${thread} />`;
-  if (!asks.length) return null;
-  const [first, ...rest] = asks;
-  return html`<p class="note asks" data-state="waiting"><strong>${first.gate.title ?? `${first.id} asks`}</strong> It goes on once somebody has answered.
-    <${Button} kind="small main" onClick=${() => choose(first.id)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
+  if (asks.length) return html`<${Asks} asks=${asks.map((step) => ({ step: step.id, title: step.gate.title }))} />`;
+  // The document tells what steps ask, and not what items of one do.
+  return status.status === "waiting" && !status.steps.some((step) => step.status === "waiting") ? html`<${OfItems} key=${status.last_seq} thread=${thread} />` : null;
+}
+
+/** Questions that wait, `{step, title}` each: the first, and how many more. */
+export function Asks({ asks: [first, ...rest] }) {
+  return html`<p class="note asks" data-state="waiting"><strong>${first.title ?? `${first.step} asks`}</strong> It goes on once somebody has answered.
+    <${Button} kind="small main" onClick=${() => choose(first.step)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
 }

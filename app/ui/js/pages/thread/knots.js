@@ -18,12 +18,15 @@ export function knots(id) {
       list.value = null;
       return;
     }
-    const before = anew ? [] : (list.peek() ?? []);
+    const afresh = anew;
+    const before = afresh ? [] : (list.peek() ?? []);
     anew = false;
     try {
       const found = await get(path`/invoke/history/${id}`, { params: { from_version: (before.at(-1)?.version ?? 0) + 1, limit: MANY }, signal: control.signal });
-      list.value = [...before, ...found.history];
-    } catch { /* the page says so elsewhere; the next event asks again */ }
+      list.value = found.next_cursor === null ? [...before, ...found.history] : null;
+    } catch { // the page says so elsewhere; the next event asks again
+      anew ||= afresh;
+    }
   }
 
   return { list, more, again() { anew = true; }, stop: () => control.abort() };

@@ -15,7 +15,7 @@ const PACE = 1000;
 const LATE = 400; // what a thread does after its last event is told by none: it is asked for a moment later
 const KEPT = 20_000; // events of the stream that the page keeps, without long results; the log fetches older ones
 const DRAWN = 150; // ms between two drawings of what the stream brings
-const PAGES = 10; // of the timeline, 1,000 step runs each
+const PAGES = 10; // of the timeline, 1,000 step runs each; of the tree, 1,000 executions each
 
 /** Everything that the page of a thread shows; `stop()` when it is left. */
 export function threadOf(id) {
@@ -30,7 +30,7 @@ export function threadOf(id) {
   const entry = resource((abort) => get("/threads", { params: { ids: id }, signal: abort }).then((found) => found.threads[0] ?? {}));
   const definition = resource((abort) => get(path`/invoke/workflow/${id}`, { signal: abort }));
   const timeline = resource((abort) => wholeTimeline(id, abort, ahead));
-  const tree = resource((abort) => get(path`/invoke/tree/${id}`, { params: { limit: 1000 }, signal: abort }));
+  const tree = resource((abort) => wholeTree(id, abort));
   const versions = knots(id);
   let beginning = null;
   let stream = null;
@@ -235,4 +235,16 @@ async function wholeTimeline(id, signal, ahead) {
     cursor = next.next_cursor;
   }
   return { ...first, steps, whole: whole && cursor === null };
+}
+
+/** Its pages in one: the present execution is on the last. What came of the thread is told with each; the first has it. */
+async function wholeTree(id, signal) {
+  const page = (cursor) => get(path`/invoke/tree/${id}`, { params: { limit: 1000, cursor }, signal });
+  let tree = await page(null);
+  for (let count = 1; tree.next_cursor !== null && count < PAGES; count += 1) {
+    const next = await page(tree.next_cursor);
+    const { status, head_version, last_version, next_cursor } = next;
+    tree = { ...tree, status, head_version, last_version, next_cursor, branches: [...tree.branches, ...next.branches] };
+  }
+  return tree;
 }

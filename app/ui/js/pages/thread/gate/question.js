@@ -1,26 +1,27 @@
 // One question that waits: shown, answered by its form, and told when somebody else was first.
-import { html, useId, useState } from "../../../lib/html.js";
+import { html, useEffect, useId, useRef, useState } from "../../../lib/html.js";
 import { get, path, post } from "../../../lib/api.js";
 import { keepValue, kept } from "../../../lib/prefs.js";
 import { useResource } from "../../../lib/resource.js";
-import { Ago, Field } from "../../../kit/bits.js";
+import { Ago, Button, Field } from "../../../kit/bits.js";
 import { Face } from "../../../kit/faces.js";
 import { SchemaForm, useForm } from "../../../kit/form.js";
+import { Unreadable } from "../../../kit/form/schema.js";
 import { say } from "../../../kit/toast.js";
 import { stringify } from "../../../lib/json.js";
 import { Answered } from "./answered.js";
 import { Shown } from "./shown.js";
 
-/** `gate` as lists have it: what it shows is fetched whole. */
-export function Question({ thread, gate, again, alone = true }) {
+/** `gate` as lists have it: what it shows is fetched whole. `onBegun(bool)` is told whether something stands in its form that was not sent. */
+export function Question({ thread, gate, again, onBegun, alone = true }) {
   const params = { item: gate.item, round: gate.round };
   const whole = useResource((signal) => get(path`/invoke/gates/${gate.thread_id}/${gate.step_id}`, { params, signal }), [gate.thread_id, gate.step_id, gate.item, gate.round, gate.opened_at]);
   return html`<section class="question" data-state="waiting" aria-label=${gate.title ?? `Question of ${gate.step_id}`}>
     <h3>${gate.title ?? "An answer is wanted"}</h3>
-    <p class="muted small">${gate.item === null ? "" : `Item ${gate.item}. `}${gate.round > 0 || !alone ? `Question ${gate.round + 1}. ` : ""}${gate.assignees.length ? `For ${gate.assignees.join(", ")}. ` : ""}Asked <${Ago} at=${gate.opened_at} />. <${Until} thread=${thread} gate=${gate} /></p>
+    <p class="muted small">${gate.item === null ? "" : `Item ${gate.item}. `}${gate.round > 0 || !alone ? `Question ${gate.round + 1}. ` : ""}${gate.assignees.length ? `For ${gate.assignees.join(", ")}. ` : ""}Asked <${Ago} at=${gate.opened_at} />. ${gate.status === "open" && html`<${Until} thread=${thread} gate=${gate} />`}</p>
     <${Face} of=${whole} what="The question could not be read">${(found) => html`
       ${found.show !== null && html`<${Shown} value=${found.show} />`}
-      ${found.status === "open" ? html`<${Form} gate=${found} again=${again} />` : html`<${Answered} gate=${found} />`}`}<//>
+      ${found.status === "open" ? html`<${Form} gate=${found} over=${gate.status === "open" ? null : gate} again=${again} onBegun=${onBegun} />` : html`<${Answered} gate=${found} />`}`}<//>
   </section>`;
 }
 
@@ -36,14 +37,16 @@ function short(value) {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-function Form({ gate, again }) {
+/** `over`: the gate as it ended meanwhile. */
+function Form({ gate, over, again, onBegun }) {
   const id = useId();
   const form = useForm({ schema: gate.form ?? undefined, id: `${id}-answer`, label: "Answer",
     remember: `answer ${gate.thread_id} ${gate.step_id} ${gate.item} ${gate.round} ${gate.opened_at}` });
   const [by, setBy] = useState(kept("by", ""));
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState(null);
-  const [first, setFirst] = useState(null); // the answer that stands
+  const [first, setFirst] = useState(null); // the answer that stands, as the refusal of this one tells it
+  useEffect(() => onBegun(form.begun), [form.begun]);
   const submit = async (event) => {
     event.preventDefault();
     const taken = form.take();
@@ -56,23 +59,40 @@ function Form({ gate, again }) {
       form.done();
       keepValue("by", who);
       say("Answered.");
+      onBegun(false);
       again();
     } catch (error) {
       if (error.code === "gate_answered") {
+        onBegun(true);
         setFirst({ ...gate, ...error.more, status: "answered" });
-        say(`Not counted: ${error.more.answered_by ?? "somebody"} was first, and that answer stands.`, { wrong: true });
-      }
-      else if (error.code === "invalid_input" && form.refused(error)) return;
+      } else if (error.code === "invalid_input" && form.refused(error)) return;
       else setFault(error.detail ?? String(error));
     } finally {
       setBusy(false);
     }
   };
-  if (first) return html`<div class="note" role="alert"><p>Somebody was first. This answer stands:</p><${Answered} gate=${first} bare /></div>`;
+  const leave = () => {
+    form.done();
+    onBegun(false);
+    again();
+  };
+  if (first ?? over) return html`<${Late} gate=${first ?? over} entered=${form.begun ? form.value : undefined} leave=${leave} />`;
   return html`<form class="answer" noValidate onSubmit=${submit}>
     <${SchemaForm} ...${form.props} />
     <${Field} id=${`${id}-by`} label="Who answers" hint="Kept in this browser; nobody checks it."><input id=${`${id}-by`} type="text" maxlength="200" autocomplete="name" value=${by} onInput=${(event) => setBy(event.target.value)} /><//>
     ${fault && html`<p class="note wrong" role="alert">${fault}</p>`}
-    <div class="row"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Answer</button><span class="muted small">The first answer holds.</span></div>
+    <div class="row"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Answer</button><span class="muted small">The first answer holds.${gate.form ? "" : " Nothing written counts as null."}</span></div>
   </form>`;
+}
+
+/** The question ended while its form was filled in: how, and what was entered, which nobody has got. */
+function Late({ gate, entered, leave }) {
+  const first = gate.status === "answered" && gate.via !== "timeout";
+  const note = useRef(null);
+  useEffect(() => { if (document.activeElement === document.body) note.current.focus(); }, []); // its field is gone
+  return html`<div class="note" role="alert" tabindex="-1" ref=${note}>
+    <p>${first ? "Somebody was first. This answer stands:" : gate.status === "closed" ? "It was closed, and waits no more." : `Its time was over${gate.status === "answered" ? "; this counts:" : "."}`}</p>
+    <${Answered} gate=${gate} bare />
+    ${entered !== undefined && html`<p>What you entered was not sent:</p><${Shown} value=${entered instanceof Unreadable ? entered.text : entered} />`}
+    <${Button} kind="small" onClick=${leave}>Close<//></div>`;
 }

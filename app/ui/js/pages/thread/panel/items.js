@@ -29,7 +29,8 @@ export function Items({ thread, step }) {
   if (!step.current) return html`<p class="muted">Only the items of the present run are kept apart; the output of this one has what they gave.</p>`;
   if (!list.items) return list.problem ? html`<${None} problem=${list.problem} retry=${list.reload} />` : html`<${Loading} />`;
   const { counts } = list;
-  const shown = rows.find((row) => row.index === open);
+  // One that an address names may not be listed yet.
+  const shown = rows.find((row) => row.index === open) ?? (Number.isSafeInteger(open) && open >= 0 ? { index: open } : undefined);
   return html`<div class="items">
     <div class="list-tools"><span class="grow muted">${number(counts.completed)}${counts.total === null ? "" : ` of ${number(counts.total)}`} done${counts.failed ? `, ${number(counts.failed)} failed` : ""}</span>
       <select aria-label="Filter the items by state" value=${status} onChange=${(event) => setStatus(event.target.value)}><option value="">every state</option>${STATES.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></div>

@@ -1,5 +1,5 @@
 // One step of a thread, or one run of it: how it stands, what it gave, what it was given, what went wrong.
-import { html, useEffect, useMemo, useRef } from "../../../lib/html.js";
+import { html, useComputed, useEffect, useMemo, useRef } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
@@ -38,7 +38,8 @@ export function OfStep({ thread, id, entry, query }) {
 /** The run without its values; asked again when the status document says something new of the step. */
 function useRun(thread, id, run, entry) {
   const found = useResource((signal) => get(path`/invoke/steps/${thread.id}/${id}`, { params: { run_id: run, values: "false" }, signal }), [thread, id, run]);
-  const key = entry && `${entry.status} ${entry.attempt} ${entry.started_at} ${entry.completed_at} ${thread.status.value.execution_id} ${thread.restarts.value}`;
+  const asked = useComputed(() => thread.events.value.findLast((one) => one.step_id === id && one.event === "gate_waiting")?.seq); // an item may ask while others run
+  const key = entry && `${entry.status} ${entry.attempt} ${entry.started_at} ${entry.completed_at} ${thread.status.value.execution_id} ${thread.restarts.value} ${asked.value}`;
   const before = useRef(key);
   useEffect(() => {
     if (before.current !== key) found.reload();
@@ -56,11 +57,12 @@ function Told({ thread, told, entry, query }) {
   const preferred = step.error && !AT_IT.has(step.status) ? "error" : node?.parts && AT_IT.has(step.status) ? "items" : "output";
   const chosen = tabs.some((tab) => tab.id === query.tab) ? query.tab : preferred;
   useTabKeys(tabs, chosen, (tab) => setQuery({ tab }));
-  const asks = (entry?.gate && step.status === "waiting") || (told.gate && told.gate.status !== "open");
+  // Not only gates ask: graphs do, and a workflow in Python, whose steps tell no kind.
+  const asks = told.gate || (entry?.gate && step.status === "waiting");
   return html`<div class="body">
     ${!told.current && told.run_id && html`<p class="note">This is an earlier run of the step. <button type="button" class="linklike" onClick=${() => setQuery({ run: null })}>Show the present one</button></p>`}
     <${Facts} thread=${thread} step=${step} node=${node} definition=${definition} />
-    ${asks && told.kind === "gate" && html`<${GatePanel} thread=${thread} step=${entry ?? told} />`}
+    ${asks && html`<${GatePanel} thread=${thread} step=${entry ?? told} />`}
     <${Tabs} label=${`Of ${told.id}`} tabs=${tabs} chosen=${chosen} onChoose=${(tab) => setQuery({ tab })}>${(tab) => html`<${Content} key=${tab} tab=${tab} thread=${thread} step=${step} node=${node} />`}<//>
   </div>`;
 }

@@ -53,7 +53,8 @@ export function Context({ id, known, rows, onChange }) {
   const free = names.filter((name) => !rows.some((row) => row.name === name));
   const add = (name) => {
     const text = name && known.context ? written(known.context[name]) : "";
-    onChange([...rows, { name, text: text.length > LONG ? "" : text, own: !name }]);
+    const long = text.length > LONG;
+    onChange([...rows, { name, text: long ? "" : text, own: !name, long }]);
   };
   const change = (at, changes) => onChange(rows.map((row, index) => (index === at ? { ...row, ...changes } : row)));
   return html`<div class="rows">
@@ -69,7 +70,7 @@ function Row({ id, row, rows, was, onChange, onDrop }) {
   const same = was !== undefined && written(was) === row.text;
   return html`<div class="context-row">
     <div class="row">${row.own ? html`<input aria-label="Name of the variable" class="mono" value=${row.name} placeholder="name" onInput=${(event) => onChange({ name: event.target.value })} />` : html`<label for=${id} class="mono">${row.name}</label>`}
-      <span class="muted small grow">${was === undefined ? "is not set" : same ? "as it is" : "changed"}</span>
+      <span class="muted small grow">${was === undefined ? "is not set" : same ? "as it is" : row.long ? "too long to be shown: what is written here takes its place" : "changed"}</span>
       <${Button} kind="quiet small" icon="close" label=${`Leave ${row.name || "it"} as it is`} onClick=${onDrop} /></div>
     <textarea id=${id} class="mono" aria-label=${`Value of ${row.name || "the variable"} as JSON`} rows=${Math.min(12, Math.max(2, row.text.split("\n").length))} spellcheck=${false} value=${row.text} aria-invalid=${Boolean(fault)}
       onInput=${(event) => onChange({ text: event.target.value, fresh: false })}></textarea>

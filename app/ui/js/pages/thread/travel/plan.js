@@ -13,30 +13,40 @@ export function names(list, most = MANY) {
   return list.length > most ? `${list.slice(0, most - 2).join(", ")} and ${list.length - most + 2} more` : list.join(", ");
 }
 
-/** Steps of the plan that completed and say what undoes them. */
-export function undoable(plan) {
-  return plan.undone.filter((one) => one.compensate && one.status === "completed");
+/** The steps that have begun at any time, on whichever timeline: a plan knows those of the present one alone. `timeline` as the API tells it; null where that is not known. */
+export function begunIn(timeline) {
+  if (!timeline?.whole) return null;
+  return new Set(timeline.steps.filter((run) => run.spans.some((span) => span.state !== "queued")).map((run) => run.step_id));
 }
 
-/** `nodes` are those of the workflow's graph: a gate or a wait changes nothing outside. */
-export function Plan({ plan, compensate, nodes = [] }) {
+/** Steps that cannot be undone, would run, and are not among those that the plan counts: `{before, first}`, by whether they had begun at any time. */
+export function dangerous(plan, nodes, begun) {
+  const never = new Set(nodes.filter((one) => one.effect === "irreversible").map((one) => one.id));
+  const rest = plan.runs_again.filter((one) => never.has(one) && !plan.irreversible.includes(one));
+  return { before: rest.filter((one) => begun?.has(one)), first: rest.filter((one) => !begun?.has(one)) };
+}
+
+/** The plan with the steps that are `undone` first; `nodes` are those of the workflow's graph: a gate or a wait changes nothing outside. `begun` as of `begunIn`. */
+export function Plan({ plan, undone, nodes, begun }) {
   const still = new Set(nodes.filter((one) => STILL.has(one.kind)).map((one) => one.id));
   const running = plan.undone.filter((one) => OPEN.has(one.status));
   const steps = [...new Set(plan.undone.map((one) => one.step_id))];
   const undeclared = [...new Set(plan.undone.filter((one) => one.effect === null && one.status === "completed" && !still.has(one.step_id)).map((one) => one.step_id))];
-  const done = new Set(steps);
+  const done = new Set([...steps, ...(begun ?? [])]);
   const again = plan.runs_again.filter((one) => done.has(one));
   const first = plan.runs_again.filter((one) => !done.has(one));
+  const risk = dangerous(plan, nodes, begun);
   return html`<ul class="plan">
     ${plan.irreversible.length > 0 && html`<li class="never"><strong>${plural(plan.irreversible.length, "step")} cannot be undone:</strong> ${names(plan.irreversible)}. What ${plan.irreversible.length === 1 ? "it has" : "they have"} done outside stays done${again.some((one) => plan.irreversible.includes(one)) ? ", and is done once more" : ""}.</li>`}
+    ${risk.before.length > 0 && html`<li class="never"><strong>${plural(risk.before.length, "step")} that cannot be undone ran before</strong>, without success or on a timeline that was left, and ${risk.before.length === 1 ? "runs" : "run"} once more: ${names(risk.before)}.</li>`}
+    ${undone.length > 0 && html`<li><strong>First ${plural(undone.length, "step")} ${undone.length === 1 ? "is" : "are"} undone${undone.length > 1 ? ", one after the other" : ""}:</strong> ${names(undone)}.</li>`}
     ${again.length > 0 && html`<li><strong>${plural(again.length, "step")} ${again.length === 1 ? "runs" : "run"} again:</strong> ${names(again)}.</li>`}
-    ${first.length > 0 && html`<li><strong>${plural(first.length, "step")} ${first.length === 1 ? "runs" : "run"} for the first time:</strong> ${names(first)}.</li>`}
+    ${first.length > 0 && html`<li><strong>${plural(first.length, "step")} ${first.length === 1 ? "runs" : "run"}${begun ? " for the first time" : " as well"}:</strong> ${names(first)}.${risk.first.length > 0 ? ` What is done by ${names(risk.first)} cannot be undone.` : ""}</li>`}
     ${!plan.runs_again.length && html`<li><strong>Nothing runs${plan.status === "completed" ? `: v${plan.to_version} is an end, the thread is completed there` : ""}.</strong></li>`}
     ${plan.kept.length > 0 && html`<li><strong>${plural(plan.kept.length, "step")} ${plan.kept.length === 1 ? "is" : "are"} kept:</strong> ${names(plan.kept)}.</li>`}
     ${running.length > 0 && html`<li><strong>${plural(running.length, "step")} ${running.length === 1 ? "is" : "are"} running and will be stopped:</strong> ${names(running.map((one) => one.step_id))}.</li>`}
-    ${steps.length > 0 && html`<li><strong>${plural(steps.length, "step")} ${steps.length === 1 ? "counts" : "count"} no more:</strong> ${names(steps)}. Their versions stay in the tree.</li>`}
-    ${compensate && html`<li><strong>First ${plural(undoable(plan).length, "compensation")}:</strong> ${names(undoable(plan).map((one) => one.step_id))}, one after the other.</li>`}
-    ${undeclared.length > 0 && html`<li class="muted">${undeclared.length === 1 ? "One of them does" : `${undeclared.length} of them do`} not declare what ${undeclared.length === 1 ? "it changes" : "they change"} outside: ${names(undeclared)}.</li>`}
+    ${steps.length > 0 && html`<li><strong>${plural(plan.undone.length, "step run")} ${plan.undone.length === 1 ? "counts" : "count"} no more:</strong> ${names(steps)}. The versions stay in the tree.</li>`}
+    ${undeclared.length > 0 && html`<li class="muted">${undeclared.length === 1 ? "One of these does" : `${undeclared.length} of these do`} not declare what ${undeclared.length === 1 ? "it changes" : "they change"} outside: ${names(undeclared)}.</li>`}
   </ul>
   ${plan.undone.length > 0 && html`<details class="undone"><summary>The ${plural(plan.undone.length, "step run")} in question</summary>
     <table><thead><tr><th>step</th><th>status</th><th>agent</th><th>outside</th></tr></thead><tbody>
