@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -42,6 +43,28 @@ async def test_a_restart_under_an_open_page_loses_no_event_and_doubles_none(brow
         second = mortal.run("chain", {})["thread_id"]
         await expect(at.page.locator("[data-event]")).to_have_count(20)
         assert await shown(at.page) == written(mortal, second, first)
+
+
+async def test_a_service_that_was_away_for_a_moment_is_asked_again(at: Window, service: Service) -> None:
+    away = asyncio.Event()
+    away.set()
+
+    async def refuse(route: Route) -> None:
+        await (route.fulfill(status=503, body="{}") if away.is_set() else route.continue_())
+
+    at.away = True
+    await at.page.route("**/api/events?*", refuse)
+    await at.open("/events?workflow=chain")
+    await expect(at.page.get_by_role("heading", name="The events could not be listed")).to_be_visible()
+    away.clear()
+    first = service.run("chain", {})["thread_id"]
+    await expect(at.page.locator(f'[data-event="{first}:1"]')).to_be_visible()
+    await expect(at.page.locator(".face.wrong")).to_have_count(0)
+    away.set()
+    async with at.page.expect_response(lambda one: one.status == 503):
+        second = service.run("chain", {})["thread_id"]
+    away.clear()
+    await expect(at.page.locator(f'[data-event^="{second}"]')).to_have_count(len(written(service, second)))
 
 
 async def test_what_comes_while_the_flow_is_paused_is_counted_and_held(at: Window, service: Service) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -9,7 +11,7 @@ from playwright.async_api import expect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.async_api import Locator
+    from playwright.async_api import Locator, Route
 
     from tests.acceptance.service import Service
     from tests.browser.conftest import Window
@@ -31,9 +33,12 @@ async def test_a_thread_that_somebody_else_starts_comes_to_the_top(at: Window, s
 async def test_a_row_tells_what_happens_without_a_reload(at: Window, service: Service, tmp_path: Path) -> None:
     go = tmp_path / "go"
     thread = service.start_thread("waiting", {"until": str(go)})
+    # This browser's clock is an hour behind: times are told by the service's all the same.
+    await at.page.add_init_script("const real = Date.now; Date.now = () => real() - 3_600_000")
     await at.open("/threads")
     await expect(row(at, thread)).to_have_attribute("data-state", "running")
     await expect(row(at, thread)).to_contain_text("hold ·")
+    await expect(row(at, thread).locator(".age")).to_have_text(re.compile(r"now|\d+ s ago"))
     go.touch()
     await expect(row(at, thread)).to_have_attribute("data-state", "completed")
     await expect(row(at, thread)).to_contain_text("3/3")
@@ -95,6 +100,71 @@ async def test_by_keys_alone_a_thread_is_found_and_opened(at: Window, service: S
     await at.page.keyboard.press("g")
     await at.page.keyboard.press("t")
     await expect(at.page.get_by_role("heading", name="Threads", exact=True)).to_be_visible()
+
+
+async def test_keys_mean_the_thread_they_came_to_when_another_begins(at: Window, service: Service) -> None:
+    first = service.run("chain", {"title": "keystone"})["thread_id"]
+    await at.open("/threads?text=keystone")
+    await expect(row(at, first)).to_be_visible()
+    await at.page.keyboard.press("j")
+    await expect(at.page.locator(f'[data-thread="{first}"]')).to_be_focused()
+    await expect(row(at, service.start_thread("chain", {"title": "keystone"}))).to_be_visible()
+    await at.page.keyboard.press("x")
+    await expect(row(at, first).get_by_role("checkbox")).to_be_checked()
+    await expect(at.page.locator(".thread-row [type=checkbox]:checked")).to_have_count(1)
+
+
+async def test_who_types_slowly_loses_no_space(at: Window, service: Service) -> None:
+    await at.open("/threads")
+    field = at.page.get_by_label("By text")
+    await field.press_sequentially("two ")
+    await expect(at.page).to_have_url(f"{service.url}/threads?text=two")
+    await field.press_sequentially("words")
+    await expect(at.page).to_have_url(f"{service.url}/threads?text=two+words")
+    await at.page.get_by_role("button", name="Clear the filters").click()
+    await expect(field).to_have_value("")
+
+
+async def test_all_that_match_are_those_that_were_told_of(at: Window, service: Service) -> None:
+    async def few(route: Route) -> None:
+        await route.continue_(url=re.sub(r"limit=\d+", "limit=1", route.request.url))
+
+    for _ in range(3):
+        service.run("fragile", {"title": "brittle"})
+    await at.page.set_viewport_size({"width": 1280, "height": 400})
+    await at.page.route("**/api/threads?*limit=*", few)
+    await at.page.route("**/api/threads?*cursor=*", lambda route: route.fulfill(status=503, body="{}"))
+    at.away = True
+    await at.open("/threads?text=brittle&status=failed")
+    # What is further down could not be had: the list does not look as if it were all.
+    await expect(at.page.get_by_role("heading", name="Older threads could not be listed")).to_be_visible()
+    await at.page.locator(".thread-row").get_by_role("checkbox").first.check()
+    await at.page.get_by_role("button", name="Resume all that match").click()
+    dialog = at.page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("3 threads go on")
+    late = service.run("fragile", {"title": "brittle"})["thread_id"]
+    await dialog.get_by_role("button", name="Resume 3 threads").click()
+    await expect(at.page.locator(".toast")).to_contain_text("3 threads go on")
+    assert service.status(late)["last_seq"] == service.until(late, "failed")["last_seq"]
+    assert len(service.get(f"/api/invoke/events/{late}")["events"]) == service.status(late)["last_seq"]
+    assert "workflow_resumed" not in [one["event"] for one in service.get(f"/api/invoke/events/{late}")["events"]]
+
+
+async def test_an_answer_that_fails_once_loses_no_thread(at: Window, service: Service) -> None:
+    away = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        await (route.fulfill(status=503, body="{}") if away.is_set() else route.continue_())
+
+    at.away = True
+    await at.page.route("**/api/threads?*limit=50*", refuse)
+    await at.open("/threads")
+    await expect(at.page.locator(".live")).to_have_attribute("data-state", "live")
+    away.set()
+    async with at.page.expect_response(lambda one: one.status == 503):
+        thread = service.run("chain", {"title": "Asked for again"})["thread_id"]
+    away.clear()
+    await expect(row(at, thread)).to_contain_text("Asked for again")
 
 
 async def test_who_reads_further_down_is_told_of_new_threads_and_not_moved(at: Window, service: Service) -> None:

@@ -1,11 +1,12 @@
 // The frame around every page: where to go, what needs somebody, whether what is shown is live.
 import { html, signal, useEffect, useRef } from "./lib/html.js";
 import { get } from "./lib/api.js";
+import { ahead } from "./lib/clock.js";
 import { feedState, lastHeard, listen } from "./lib/feed.js";
 import { useKeys } from "./lib/keys.js";
 import { chooseTheme, theme } from "./lib/prefs.js";
-import { go } from "./lib/route.js";
-import { throttled } from "./lib/pace.js";
+import { go, place } from "./lib/route.js";
+import { paced } from "./lib/pace.js";
 import { duration, now, number } from "./lib/words.js";
 import { Button } from "./kit/bits.js";
 import { lazily } from "./kit/lazy.js";
@@ -46,16 +47,18 @@ export function Frame({ page, children }) {
 }
 
 function Count({ page }) {
-  if (page === "threads" && active.value) return html`<span class="count" title="threads that have not ended">${number(active.value)}</span>`;
+  if (page === "threads" && active.value?.count) return html`<span class="count" title="threads that run, wait or are about to">${number(active.value.count)}${active.value.more && "+"}</span>`;
   if (page === "agents" && broken.value) return html`<span class="count alarm" title="agents that get no work: disabled, or failing so often that they rest">!${broken.value}</span>`;
   return null;
 }
 
 function useCounts() {
   useEffect(() => {
-    const threads = throttled(async () => {
-      const { counts } = await get("/threads/counts").catch(() => ({ counts: null }));
-      if (counts) active.value = counts.running + counts.waiting + counts.pending;
+    const threads = paced(async () => {
+      const { counts, capped_at: most } = await get("/threads/counts").catch(() => ({ counts: null }));
+      if (!counts) return;
+      const some = [counts.running, counts.waiting, counts.pending];
+      active.value = { count: some[0] + some[1] + some[2], more: some.some((one) => one >= most) };
     }, 2000);
     const agents = async () => {
       const found = await get("/breakers", { params: { limit: 1000 } }).catch(() => null);
@@ -75,8 +78,7 @@ function useCounts() {
 
 function Live() {
   const state = feedState.value;
-  const silence = now.value - lastHeard.value;
-  const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(silence)} ago`;
+  const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(now.value - ahead.peek() - lastHeard.value)} ago`;
   // Read out once when it changes, not each second.
   return html`<span class="visually-hidden" role="status">${state === "lost" ? "Reconnecting" : state === "live" ? "Live" : ""}</span>
     <span class="live" data-state=${state} aria-hidden=${state === "live" ? "true" : undefined} title=${state === "live" ? "What you see is what is." : "What you see may be old; it catches up by itself."}><i></i><span>${text}</span></span>`;
@@ -110,7 +112,9 @@ function Search() {
 /** To the thread of exactly that id, else to the threads in which the text is found. */
 async function jump(text) {
   const isId = /^[A-Za-z0-9._:-]{1,128}$/.test(text);
+  const from = place.peek();
   const found = isId && (await get("/threads", { params: { ids: text } }).catch(() => null));
+  if (place.peek() !== from) return; // the reader has gone elsewhere meanwhile
   go(found?.threads?.length ? `/threads/${encodeURIComponent(text)}` : `/threads?text=${encodeURIComponent(text)}`);
 }
 

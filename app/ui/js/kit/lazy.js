@@ -1,4 +1,5 @@
 // Parts of a page that are fetched when they are first wanted: dialogs, forms and comparisons that most readers never open.
+import { listen } from "../lib/feed.js";
 import { html, signal, useEffect, useRef } from "../lib/html.js";
 import { Loading, Wrong } from "./faces.js";
 import { complain } from "./toast.js";
@@ -16,14 +17,15 @@ export function lazy(load, name, { below = false, quiet = false } = {}) {
   return function Lazy(props) {
     const place = useRef(null);
     useEffect(() => {
-      if (found.peek() !== null) return undefined;
-      if (below) return whenNear(place.current, fetch);
-      fetch();
+      if (found.peek() === null && below) return whenNear(place.current, fetch);
+      if (found.peek() === null || found.peek() instanceof Error) fetch();
       return undefined;
     }, []);
+    const missing = found.value instanceof Error;
+    useEffect(() => (missing ? listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) fetch(); } }) : undefined), [missing]);
     if (found.value === null && below) return html`<section class="sheet" ref=${place}><${Loading} /></section>`;
     if (found.value === null) return quiet ? null : html`<${Loading} />`;
-    if (found.value instanceof Error) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
+    if (missing) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
     return html`<${found.value} ...${props} />`;
   };
 }

@@ -43,8 +43,10 @@ export function List({ rows, draw, keyOf, height, label, selected = -1, inner = 
       removeEventListener("resize", later);
     };
   }, [rows.length, height, inner, onEnd, onTop]);
+  // Once it is chosen, not whenever rows that come before it move it.
+  const chosen = selected < 0 || selected >= rows.length ? null : keyOf(rows[selected]);
   useEffect(() => {
-    if (selected < 0 || !ref.current) return;
+    if (chosen === null || !ref.current) return;
     const node = ref.current;
     if (inner) {
       const y = selected * height;
@@ -55,7 +57,7 @@ export function List({ rows, draw, keyOf, height, label, selected = -1, inner = 
     const y = node.getBoundingClientRect().top + selected * height;
     if (y < 104) scrollBy(0, y - 104);
     else if (y + height > innerHeight - 64) scrollBy(0, y + height - innerHeight + 64);
-  }, [selected]);
+  }, [chosen]);
 
   const drawn = [];
   for (let index = range[0]; index < Math.min(range[1], rows.length); index += 1) {

@@ -1,4 +1,5 @@
 // The API by fetch: JSON in, JSON out, and every refusal as a Problem that says what happened and what to do.
+import { dated } from "./clock.js";
 import { parse, stringify } from "./json.js";
 
 const PATIENCE = 30_000;
@@ -53,8 +54,10 @@ async function ask(method, where, body, signal, headers = {}, patience = PATIENC
   }
   let response;
   let text;
+  const sent = Date.now();
   try {
     response = await fetch(`/api${where}`, given);
+    dated(response.headers.get("date"), sent);
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;

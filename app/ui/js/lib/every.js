@@ -7,11 +7,11 @@ import { useEffect } from "./html.js";
  */
 export function useEvery(pause, run, deps = []) {
   useEffect(() => {
-    let last = Date.now();
+    let last = performance.now(); // the clock may be set back
     let busy = false;
     const turn = async () => {
-      if (busy || document.hidden || Date.now() - last < pause - 50) return;
-      last = Date.now();
+      if (busy || document.hidden) return;
+      last = performance.now();
       busy = true;
       try {
         await run();
@@ -19,11 +19,12 @@ export function useEvery(pause, run, deps = []) {
         busy = false;
       }
     };
+    const seen = () => { if (performance.now() - last >= pause) turn(); };
     const timer = setInterval(turn, pause);
-    document.addEventListener("visibilitychange", turn);
+    document.addEventListener("visibilitychange", seen);
     return () => {
       clearInterval(timer);
-      document.removeEventListener("visibilitychange", turn);
+      document.removeEventListener("visibilitychange", seen);
     };
   }, deps);
 }

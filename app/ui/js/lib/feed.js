@@ -7,13 +7,13 @@ let stream = null;
 
 /**
  * Listen to the events of all threads. `onEvents(list)` gets them as they come, each as in the docs (`event.data.seq` and so on);
- * `onOpen({again})` is called at every connection: what is fetched after it misses nothing that the feed does not bring.
+ * `onOpen({again})` is called at every connection from now on: what is fetched after it, or after this call while the feed is
+ * live, misses nothing that the feed does not bring; with `again` something may have happened since the page was opened.
  * Answers a function that ends it.
  */
 export function listen({ onEvents, onOpen = () => {} }) {
   const listener = { onEvents, onOpen };
   listeners.add(listener);
-  if (stream?.state.peek() === "live") onOpen({ again: false });
   return () => listeners.delete(listener);
 }
 

@@ -8,7 +8,14 @@ import { createParser } from "../../vendor/eventsource-parser.js";
 const SILENCE = 40_000; // the service sends a heartbeat every 15 s
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8_000;
+const LOOK = 5_000;
 const HIDDEN = 20_000; // a browser opens six connections to a host: pages that nobody sees give theirs back
+
+// Whoever is looked at needs those connections now: the tabs that are hidden let go of theirs.
+const tabs = new BroadcastChannel("backstitch.tabs");
+const seen = () => { if (!document.hidden) tabs.postMessage("seen"); };
+document.addEventListener("visibilitychange", seen);
+seen();
 
 /**
  * Follow a stream. `address(cursor)` is where, `cursor` the last id seen or null; `onEvents` gets what came together, as a list of
@@ -22,32 +29,30 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
   let pause = FIRST_PAUSE;
   let open = null;
   let closed = false;
-  let again = false;
+  let again = document.hidden; // else the first connection is made at once
   let timer = 0;
   let hiding = 0;
 
   async function run() {
     const control = new AbortController();
     open = control;
-    let silence = 0;
-    const heard = () => {
-      clearTimeout(silence);
-      silence = setTimeout(() => control.abort(), SILENCE);
-      stream.lastAt.value = Date.now();
-    };
+    let last = Date.now();
+    // By the clock: timers stand still while a machine sleeps, and connections do not outlive it.
+    const watch = setInterval(() => { if (Math.abs(Date.now() - last) > SILENCE) control.abort(); }, LOOK);
+    const heard = () => { last = stream.lastAt.value = Date.now(); };
     try {
-      heard();
       const headers = cursor === null ? {} : { "last-event-id": String(cursor) };
       const response = await fetch(address(cursor), { headers, signal: control.signal, cache: "no-store" });
-      if (response.status === 204 || response.status === 404) return void finish("ended");
+      if (response.status === 204 || isGone(response)) return void finish("ended");
       if (!response.ok) throw new Error(`status ${response.status}`);
+      heard();
       pause = FIRST_PAUSE;
       stream.state.value = "live";
       tell(() => onOpen({ again, cursor }));
       again = true;
       await read(response.body, heard);
     } catch { /* cut, refused or silent: taken up below */ } finally {
-      clearTimeout(silence);
+      clearInterval(watch);
     }
     if (open === control) retry();
   }
@@ -84,6 +89,7 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
 
   function retry() {
     open = null;
+    again = true;
     if (closed) return;
     stream.state.value = "lost";
     if (document.hidden) return; // taken up when somebody looks again
@@ -95,6 +101,7 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
     clearTimeout(timer);
     const control = open;
     open = null;
+    if (!closed) stream.state.value = "connecting";
     control?.abort();
   }
 
@@ -103,10 +110,13 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
     if (document.hidden) hiding = setTimeout(drop, HIDDEN);
     else if (open === null) {
       drop();
-      stream.state.value = "connecting";
       pause = FIRST_PAUSE;
       run();
     }
+  }
+
+  function onOther() {
+    if (document.hidden) drop();
   }
 
   function onOnline() {
@@ -121,6 +131,7 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
     clearTimeout(hiding);
     document.removeEventListener("visibilitychange", onVisibility);
     removeEventListener("online", onOnline);
+    tabs.removeEventListener("message", onOther);
     stream.state.value = state;
   }
 
@@ -131,6 +142,12 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
 
   document.addEventListener("visibilitychange", onVisibility);
   addEventListener("online", onOnline);
-  run();
+  tabs.addEventListener("message", onOther);
+  if (!document.hidden) run(); // a tab that was opened behind another begins when somebody looks
   return stream;
+}
+
+/** Whether the service itself says so: a proxy whose service is away may answer 404 as well. */
+function isGone(response) {
+  return response.status === 404 && (response.headers.get("content-type") ?? "").startsWith("application/problem+json");
 }

@@ -1,4 +1,5 @@
 // What is fetched: its value, its problem, and whether it is on its way. The last value stays while the next one comes.
+import { listen } from "./feed.js";
 import { batch, signal, useEffect, useMemo } from "./html.js";
 
 /** `{value, problem, loading, reload}` of signals and one function; `fetcher(abortSignal)` answers a promise. */
@@ -7,9 +8,11 @@ export function resource(fetcher) {
   const problem = signal(null);
   const loading = signal(false);
   let control = null;
+  let unlisten = () => {};
 
   async function reload() {
     control?.abort();
+    unlisten();
     const mine = new AbortController();
     control = mine;
     loading.value = true;
@@ -20,12 +23,15 @@ export function resource(fetcher) {
       if (control !== mine || mine.signal.aborted) return;
       if (error.status === undefined) console.error(error);
       batch(() => { problem.value = error; loading.value = false; });
+      // What could not be had while the service was away is asked for once it is back.
+      if (error.passing) unlisten = listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) reload(); } });
     }
   }
 
   function stop() {
     control?.abort();
     control = null;
+    unlisten();
   }
 
   return { value, problem, loading, reload, stop };

@@ -1,4 +1,5 @@
 // Times, durations, money and sizes as people read them. Pure functions; `null` is shown as a dash.
+import { ahead, serviceNow } from "./clock.js";
 import { signal } from "./html.js";
 
 const DASH = "–";
@@ -6,10 +7,12 @@ const LONG = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const NUMBER = new Intl.NumberFormat("en-US");
 const CENTS = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
-/** Milliseconds since 1970, once a second while somebody looks. */
-export const now = signal(Date.now());
-setInterval(() => { if (!document.hidden) now.value = Date.now(); }, 1000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) now.value = Date.now(); });
+/** Milliseconds since 1970 by the service's clock, once a second while somebody looks. */
+export const now = signal(serviceNow());
+const tick = () => { if (!document.hidden) now.value = serviceNow(); };
+setInterval(tick, 1000);
+document.addEventListener("visibilitychange", tick);
+ahead.subscribe(tick);
 
 /** "<1 ms", "1.2 s", "3 min 04 s", "2 h 05 min"; of milliseconds. */
 export function duration(ms) {

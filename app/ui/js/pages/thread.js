@@ -1,5 +1,5 @@
 // One thread: is it going well, where is it stuck and why, what did the agents say, what do I do now?
-import { html, useEffect, useMemo } from "../lib/html.js";
+import { html, useLayoutEffect, useMemo } from "../lib/html.js";
 import { useStyle } from "../lib/style.js";
 import { shortId } from "../lib/words.js";
 import { Loading, Missing, Wrong } from "../kit/faces.js";
@@ -20,7 +20,7 @@ const Log = lazy(() => import("./thread/log.js"), "Log", { below: true });
 export default function Thread({ parts: [id], query }) {
   const styled = useStyle("thread");
   const thread = useMemo(() => threadOf(id), [id]);
-  useEffect(() => () => thread.stop(), [thread]);
+  useLayoutEffect(() => () => thread.stop(), [thread]); // also when it is left before it was painted
   const status = thread.status.value;
   useTitle(status ? `${status.status} · ${status.workflow ?? shortId(id)}` : shortId(id));
   if (!styled) return html`<${Loading} />`;

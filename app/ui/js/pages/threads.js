@@ -1,5 +1,5 @@
 // The list of threads: is it going well, and which of them needs somebody?
-import { html, useEffect, useMemo, useRef, useSignal, useState } from "../lib/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal, useState } from "../lib/html.js";
 import { useKeys } from "../lib/keys.js";
 import { go, setQuery } from "../lib/route.js";
 import { plural } from "../lib/words.js";
@@ -20,18 +20,19 @@ export default function Threads({ query }) {
   const styled = useStyle("threads");
   const filters = useMemo(() => filtersOf(query), [query.status, query.workflow, query.text, query.time, query.children]);
   const list = useMemo(() => threadList(filters), [filters]);
-  useEffect(() => () => list.stop(), [list]);
-  const cursor = useSignal(-1);
+  useLayoutEffect(() => () => list.stop(), [list]); // also when it is left before it was painted
+  const cursor = useSignal(null); // the id of the row that keys mean
   const body = useRef(null);
   const height = useRowHeight();
-  useEffect(() => { cursor.value = -1; }, [list]);
+  useEffect(() => { cursor.value = null; }, [list]);
   useEffect(() => list.watch(() => [...body.current?.querySelectorAll("[data-thread]") ?? []].map((node) => node.dataset.thread)), [list]);
 
   const rows = list.rows.value;
-  const at = () => list.rows.peek()[cursor.peek()];
+  const index = () => list.rows.peek().findIndex((row) => row.id === cursor.peek());
+  const at = () => list.rows.peek()[index()];
   const move = (by) => {
-    const next = Math.max(0, Math.min(list.rows.peek().length - 1, cursor.peek() + by));
-    cursor.value = next;
+    const next = Math.max(0, Math.min(list.rows.peek().length - 1, index() + by));
+    cursor.value = list.rows.peek()[next]?.id ?? null;
     requestAnimationFrame(() => body.current?.querySelector(`[data-index="${next}"] a.open`)?.focus({ preventScroll: true }));
   };
   useKeys("Threads", {
@@ -43,7 +44,7 @@ export default function Threads({ query }) {
     r: { does: "resume it", run: () => at() && RESUMABLE.has(at().entry.peek().status) && resume(list, [at().id]) },
     f: { does: "filter by text", run: () => document.querySelector("#filter-text")?.focus() },
     n: { does: "start a workflow", run: () => go("/start") },
-    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = -1; } },
+    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = null; } },
   });
 
   const asked = query.questions === "open";
@@ -55,14 +56,14 @@ export default function Threads({ query }) {
       <a class="button main" href="/start">Start a workflow</a></div></div>
     ${asked && html`<${Questions} />`}
     <${Filters} query=${query} counts=${list.counts.value} />
-    <${Bulk} list=${list} filters=${filters} />
-    ${list.problem.value && !rows.length && html`<${Wrong} problem=${list.problem.value} retry=${list.again} />`}
+    <${Bulk} list=${list} />
     ${list.empty.value && !list.problem.value && (filtered ? html`<${Nothing} />` : html`<${First} />`)}
     ${list.held.value.length > 0 && html`<button type="button" class="button held" onClick=${() => { scrollTo(0, 0); list.showHeld(); }}>${plural(list.held.value.length, "new thread")}</button>`}
     <div class="threads" ref=${body}>
-      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor.value} onTop=${(is) => list.top(is)} onRange=${list.seen} onEnd=${() => list.load()}
+      <${List} rows=${rows} keyOf=${(row) => row.id} height=${height} label="Threads" selected=${cursor.value === null ? -1 : index()} onTop=${(is) => list.top(is)} onRange=${list.seen} onEnd=${() => list.load()}
         draw=${(row, { selected }) => html`<${Row} row=${row} list=${list} cursor=${selected} />`} />
     </div>
+    ${list.problem.value && html`<${Wrong} problem=${list.problem.value} retry=${rows.length ? list.load : list.again} what=${rows.length ? "Older threads could not be listed" : undefined} />`}
     ${list.loading.value && html`<${Loading} />`}`;
 }
 

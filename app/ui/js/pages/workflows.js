@@ -6,7 +6,7 @@ import { useKeys } from "../lib/keys.js";
 import { useResource } from "../lib/resource.js";
 import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
-import { throttled } from "../lib/pace.js";
+import { paced } from "../lib/pace.js";
 import { plural } from "../lib/words.js";
 import { CodeLine } from "../kit/bits.js";
 import { Empty, Face, Loading } from "../kit/faces.js";
@@ -61,7 +61,7 @@ function useFigures() {
     return new Map(list.map((one) => [one.name, one]));
   }, []);
   useEffect(() => {
-    const soon = throttled(found.reload, PACE);
+    const soon = paced(found.reload, PACE);
     const stop = listen({
       onEvents: (events) => { if (events.some(({ data }) => ENDS.has(data.event))) soon(); },
       onOpen: ({ again }) => { if (again) soon(); },

@@ -1,6 +1,7 @@
 // Which events: all of it stands in the address.
-import { html, useEffect, useState } from "../../lib/html.js";
+import { html, useState } from "../../lib/html.js";
 import { setQuery } from "../../lib/route.js";
+import { useTyped } from "../../lib/typed.js";
 import { Button } from "../../kit/bits.js";
 import { NAMES, TYPES } from "./names.js";
 
@@ -41,13 +42,7 @@ export function Filters({ query }) {
 
 /** A field whose text goes into the address once nobody types any more. */
 export function Typed({ name, label, given, id }) {
-  const [text, setText] = useState(given);
-  useEffect(() => setText(given), [given]);
-  useEffect(() => {
-    if (text === given) return undefined;
-    const timer = setTimeout(() => setQuery({ [name]: text.trim() }), TYPING);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const [text, setText] = useTyped(given, TYPING, (typed) => setQuery({ [name]: typed }));
   return html`<input type="search" id=${id} class="typed" placeholder=${label} aria-label=${`By ${label}`} value=${text} spellcheck=${false}
     onInput=${(event) => setText(event.target.value)} />`;
 }

@@ -1,5 +1,5 @@
 // The events as they come, the newest first; the one that is chosen stands beside them.
-import { html, useEffect, useMemo, useRef } from "../../lib/html.js";
+import { html, useLayoutEffect, useMemo, useRef } from "../../lib/html.js";
 import { useKeys } from "../../lib/keys.js";
 import { setQuery } from "../../lib/route.js";
 import { clock, exact, plural, shortId } from "../../lib/words.js";
@@ -17,7 +17,7 @@ const ROW = 30;
 export default function Flow({ query }) {
   const filters = useMemo(() => filtersOf(query), KEYS.map((key) => query[key]));
   const list = useMemo(() => eventList(filters), [filters]);
-  useEffect(() => () => list.stop(), [list]);
+  useLayoutEffect(() => () => list.stop(), [list]); // also when it is left before it was painted
   const body = useRef(null);
   const rows = list.rows.value;
   const at = useMemo(() => (query.open ? rows.findIndex((row) => row.key === query.open) : -1), [rows, query.open]);

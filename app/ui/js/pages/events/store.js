@@ -2,9 +2,9 @@
 // something has come. The cursor is the truth: nothing is lost and nothing comes twice, over breaks, restarts and hidden pages too.
 import { batch, signal } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
-import { listen } from "../../lib/feed.js";
+import { feedState, listen } from "../../lib/feed.js";
 import { stringify } from "../../lib/json.js";
-import { throttled } from "../../lib/pace.js";
+import { paced } from "../../lib/pace.js";
 import { gistOf } from "./names.js";
 
 const PAGE = 200;
@@ -33,12 +33,11 @@ export function eventList({ text, ...filters }) {
   let present = null; // cursor of what comes
   let atTop = true;
   let busy = false;
-  let following = false;
-  let again = false;
   let stopped = false;
   let turn = 0; // each beginning anew makes what is still on its way void
 
-  const ask = (params) => get("/events", { params: { ...filters, ...params } });
+  const control = new AbortController();
+  const ask = (params) => get("/events", { params: { ...filters, ...params }, signal: control.signal });
 
   /** Those that are new, as rows; data is kept as text, which takes half the room. */
   function taken(events) {
@@ -83,11 +82,12 @@ export function eventList({ text, ...filters }) {
         problem.value = null;
       });
     } catch (error) {
-      problem.value = error;
-    } finally {
-      busy = false;
-      loading.value = false;
+      if (turn === mine) problem.value = error;
     }
+    if (stopped || turn !== mine) return;
+    busy = false;
+    loading.value = false;
+    if (present === null) return;
     if (rows.peek().length < PAGE / 4) load();
     news();
   }
@@ -106,27 +106,26 @@ export function eventList({ text, ...filters }) {
         found += made.length;
         batch(() => {
           more.value = older !== null;
+          problem.value = null;
           if (page.events.length) looked.value = page.events.at(-1).at;
           if (made.length) rows.value = keep([...rows.peek(), ...made]);
         });
       }
     } catch (error) {
-      problem.value = error;
+      if (turn === mine) problem.value = error;
     } finally {
-      busy = false;
-      loading.value = false;
+      if (turn === mine) busy = loading.value = false;
     }
   }
 
-  /** All that has come since the cursor; one asks at a time. */
+  /** All that has come since the cursor. */
   async function follow() {
-    if (following || stopped || present === null) {
-      again = true;
+    if (stopped) return;
+    if (present === null) {
+      if (!busy) begin(); // what could not be fetched before
       return;
     }
     const mine = turn;
-    following = true;
-    again = false;
     try {
       for (let pages = 0; !stopped; pages += 1) {
         if (torn.peek()) return;
@@ -137,10 +136,10 @@ export function eventList({ text, ...filters }) {
         put(taken(page.events).reverse());
         if (page.next_cursor === null) break;
       }
-    } catch { /* the cursor stays, and the feed tells when the service is back */ } finally {
-      following = false;
+    } catch (error) {
+      // The cursor stays; when the service is away, the feed tells when it is back.
+      if (!stopped && error.passing && feedState.peek() === "live") news();
     }
-    if (again) news();
   }
 
   /** Whether what comes is shown as it comes. */
@@ -154,7 +153,7 @@ export function eventList({ text, ...filters }) {
     else held.value = all;
   }
 
-  const news = throttled(follow, PACE);
+  const news = paced(follow, PACE);
   const end = listen({ onEvents: news, onOpen: news });
   begin();
 
@@ -178,6 +177,7 @@ export function eventList({ text, ...filters }) {
     },
     stop() {
       stopped = true;
+      control.abort();
       end();
       news.stop();
     },

@@ -4,7 +4,7 @@ import { get, path } from "../../lib/api.js";
 import { listen } from "../../lib/feed.js";
 import { useResource } from "../../lib/resource.js";
 import { useStyle } from "../../lib/style.js";
-import { throttled } from "../../lib/pace.js";
+import { paced } from "../../lib/pace.js";
 import { plural, shortId } from "../../lib/words.js";
 import { Ago, Button } from "../../kit/bits.js";
 import { Empty, Face } from "../../kit/faces.js";
@@ -64,7 +64,7 @@ export function OpenGates({ limit = 20, quiet = true }) {
   const [most, setMost] = useState(limit);
   const gates = useResource((signal) => get("/gates", { params: { limit: most }, signal }), [most]);
   useEffect(() => {
-    const again = throttled(() => gates.reload(), 2000);
+    const again = paced(() => gates.reload(), 2000);
     const stop = listen({ onEvents: (events) => { if (events.some((one) => /^(gate_|workflow_)/.test(one.event))) again(); }, onOpen: () => { if (gates.value.peek()) again(); } });
     return () => {
       stop();

@@ -48,7 +48,7 @@ function Figures({ thread }) {
     <${State} state=${status.status} />
     <span class="mono" title=${thread.id}>${shortId(thread.id)}<${Copy} text=${thread.id} label="Copy the thread's id" /></span>
     <span title="The version at the head, and the last one that was written">v${status.version}${last > status.version ? ` of ${last}` : ""}</span>
-    <${Took} thread=${thread} since=${status.started_at} until=${status.completed_at} />
+    <${Took} since=${status.started_at} until=${status.completed_at} />
     ${created && html`<time class="faint" datetime=${created} title=${exact(created)}>started ${ago(created, now.value)}</time>`}
     ${status.usage.cost_usd > 0 && html`<span title="What its present execution has cost">${money(status.usage.cost_usd)}</span>`}
     ${tokens > 0 && html`<span class="faint" title=${`${number(status.usage.input_tokens)} in, ${number(status.usage.output_tokens)} out`}>${number(tokens)} tokens</span>`}
@@ -57,9 +57,9 @@ function Figures({ thread }) {
 }
 
 /** How long from `since` until `until`, or until now by the service's clock. */
-export function Took({ thread, since, until }) {
+export function Took({ since, until }) {
   if (!since) return html`<span class="faint">not started</span>`;
-  const end = until ? Date.parse(until) : now.value + thread.ahead.value;
+  const end = until ? Date.parse(until) : now.value;
   return html`<span class="nowrap" title=${`from ${exact(since)}${until ? ` to ${exact(until)}` : ""}`}>${duration(Math.max(0, end - Date.parse(since)))}</span>`;
 }
 

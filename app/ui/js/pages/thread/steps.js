@@ -85,16 +85,16 @@ function StepList({ thread, query, notes, graph, known }) {
     </div>`}
     ${rows.length === 0 && html`<p class="loading-not muted">No step is like that.</p>`}
     <${List} rows=${rows} keyOf=${(step) => step.id} height=${ROW} inner=${HEIGHT - 40} label="Steps" selected=${rows.findIndex((step) => step.id === query.step)}
-      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${own(notes, step.id)} thread=${thread} selected=${selected} />`} />`;
+      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${own(notes, step.id)} selected=${selected} />`} />`;
 }
 
-function Line({ step, node, note, thread, selected }) {
+function Line({ step, node, note, selected }) {
   const does = step.agent ?? node?.label ?? node?.kind ?? "";
   return html`<button type="button" class="step-line" aria-pressed=${selected} onClick=${() => choose(selected ? null : step.id)}>
     <${Mark} state=${step.status} label=${step.status} /><span class="cut id">${step.id}</span>
     <span class="cut faint does">${does === step.id ? (node?.kind ?? "") : does}</span>
     <span class="faint right">${note ?? (step.reused ? "kept" : "")}</span>
     <span class="right">${step.usage?.cost_usd ? money(step.usage.cost_usd) : ""}</span>
-    <span class="right">${step.duration_ms !== null && step.duration_ms !== undefined ? duration(step.duration_ms) : step.started_at ? html`<${Took} thread=${thread} since=${step.started_at} />` : ""}</span>
+    <span class="right">${step.duration_ms !== null && step.duration_ms !== undefined ? duration(step.duration_ms) : step.started_at ? html`<${Took} since=${step.started_at} />` : ""}</span>
   </button>`;
 }

@@ -2,7 +2,8 @@
 // has changed. All parts of the page read from here; the selection is in the address.
 import { batch, computed, signal } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
-import { listen } from "../../lib/feed.js";
+import { ahead } from "../../lib/clock.js";
+import { feedState, listen } from "../../lib/feed.js";
 import { follow } from "../../lib/live.js";
 import { paced } from "../../lib/pace.js";
 import { resource } from "../../lib/resource.js";
@@ -25,11 +26,10 @@ export function threadOf(id) {
   const events = signal([]); // those that came since the page was opened, oldest first
   const told = signal(new Map()); // step: {progress, message}, as it told last
   const restarts = signal(0); // how often the page has begun anew: what it had fetched of events may have a hole
-  const ahead = signal(0); // ms that the service's clock is ahead of this browser's
   const text = texts();
   const entry = resource((abort) => get("/threads", { params: { ids: id }, signal: abort }).then((found) => found.threads[0] ?? {}));
   const definition = resource((abort) => get(path`/invoke/workflow/${id}`, { signal: abort }));
-  const timeline = resource((abort) => wholeTimeline(id, abort, ahead));
+  const timeline = resource((abort) => wholeTimeline(id, abort));
   const tree = resource((abort) => wholeTree(id, abort));
   const versions = knots(id);
   let beginning = null;
@@ -62,7 +62,9 @@ export function threadOf(id) {
   const refresh = paced(async () => {
     const found = await ask();
     // Between two steps, or about to wait: it will be one or the other soon.
-    if (found?.status === "running" && !found.steps.some((step) => step.status === "running" || step.status === "retrying")) refresh();
+    const between = found?.status === "running" && !found.steps.some((step) => step.status === "running" || step.status === "retrying");
+    const missed = found === null && problem.peek()?.passing && feedState.peek() === "live";
+    if (between || missed) refresh();
   }, 2 * PACE, LATE);
   const refreshTimeline = paced(() => timeline.reload(), PACE, 100);
   const refreshTree = paced(() => tree.reload(), PACE, 100);
@@ -166,6 +168,7 @@ export function threadOf(id) {
   /** Whether it has gone on, without asking for all of it. */
   async function look() {
     if (!status.peek()) return void begin();
+    if (problem.peek()) refresh();
     const found = await get("/threads", { params: { ids: id } }).catch(() => null);
     if (!stopped && !stream && found && (found.threads[0]?.last_seq ?? 0) !== status.peek().last_seq) again();
   }
@@ -199,7 +202,7 @@ export function threadOf(id) {
   [entry, definition].forEach((one) => one.reload());
 
   return {
-    id, status, problem, state, events, told, restarts, ahead, text, entry, definition, timeline, tree, versions,
+    id, status, problem, state, events, told, restarts, text, entry, definition, timeline, tree, versions,
     steps: computed(() => new Map((status.value?.steps ?? []).map((step) => [step.id, step]))),
     /** Ask again: after something was done to the thread, or by hand. */
     reload: again,
@@ -222,7 +225,7 @@ function light(event) {
   return long ? { ...event, data: { ...event.data, result: undefined }, cut: true } : event;
 }
 
-async function wholeTimeline(id, signal, ahead) {
+async function wholeTimeline(id, signal) {
   const page = (cursor) => get(path`/invoke/timeline/${id}`, { params: { limit: 1000, items: 20, cursor }, signal });
   const first = await page(null);
   ahead.value = Date.parse(first.now) - Date.now();

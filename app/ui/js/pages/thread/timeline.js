@@ -1,5 +1,6 @@
 // What each step was at, from when to when: a lane a step, which grows while it runs.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../lib/html.js";
+import { ahead } from "../../lib/clock.js";
 import { own } from "../../lib/own.js";
 import { setQuery } from "../../lib/route.js";
 import { clock, duration, exact, plural } from "../../lib/words.js";
@@ -32,7 +33,7 @@ function Chart({ thread, document, query }) {
   const drawing = useMemo(() => lanesOf(document, steps, opened), [document, steps, opened]);
   const body = useRef(null);
   const width = useWidth(body);
-  const now = useNow(thread, drawing, width);
+  const now = useNow(drawing, width);
   const end = drawing.open ? Math.max(now, drawing.to) : drawing.to || drawing.from;
   const [folds, setFolds] = useState(true);
   const gaps = idle(drawing.lanes, drawing.from, end, now);
@@ -204,9 +205,9 @@ function useWidth(body) {
 }
 
 /** Now by the service's clock; it goes on only while something does, and no faster than the picture can show. */
-function useNow(thread, drawing, width) {
+function useNow(drawing, width) {
   const [, draw] = useState(0);
-  const length = Date.now() + thread.ahead.value - drawing.from;
+  const length = Date.now() + ahead.value - drawing.from;
   const pause = Math.min(SLOWEST, Math.max(FASTEST, length / Math.max(width, 1)));
   const slow = 2 ** Math.ceil(Math.log2(pause / FASTEST)) * FASTEST; // so that the timer is not set anew at each drawing
   useEffect(() => {
@@ -214,5 +215,5 @@ function useNow(thread, drawing, width) {
     const timer = setInterval(() => { if (!document.hidden) draw((count) => count + 1); }, slow);
     return () => clearInterval(timer);
   }, [drawing.open, slow]);
-  return Date.now() + thread.ahead.value;
+  return Date.now() + ahead.value;
 }

@@ -14,7 +14,7 @@ const DOES = {
   cancel: { label: "Cancel", done: "are cancelled", does: "are stopped for good; what they did is kept", kind: "danger" },
 };
 
-export function Bulk({ list, filters }) {
+export function Bulk({ list }) {
   const ids = [...list.picked.value];
   if (!ids.length) return null;
   const clear = () => { list.picked.value = new Set(); };
@@ -22,8 +22,8 @@ export function Bulk({ list, filters }) {
   return html`<div class="bulk" role="region" aria-label="Selected threads">
     <strong>${plural(ids.length, "thread")} selected</strong>
     ${Object.entries(DOES).map(([action, one]) => html`<${Button} key=${action} kind=${`small ${one.kind ?? ""}`} onClick=${() => ask(action, { thread_ids: ids.slice(0, 1000) }, list)}>${one.label}<//>`)}
-    ${everything && html`<${Button} kind="small quiet" onClick=${() => ask("resume", { where: whereOf(filters) }, list)}>Resume all that match<//>
-      <${Button} kind="small quiet" onClick=${() => ask("cancel", { where: whereOf(filters) }, list)}>Cancel all that match<//>`}
+    ${everything && html`<${Button} kind="small quiet" onClick=${() => ask("resume", { where: whereOf(list.where()) }, list)}>Resume all that match<//>
+      <${Button} kind="small quiet" onClick=${() => ask("cancel", { where: whereOf(list.where()) }, list)}>Cancel all that match<//>`}
     <${Button} kind="small quiet" onClick=${clear}>Clear<//>
   </div>`;
 }
@@ -54,7 +54,8 @@ async function ask(action, which, list) {
     action: `${label} ${plural(count, "thread")}`,
     kind: kind ? "danger main" : "main",
     async run() {
-      const told = await post(`/threads/${action}`, which);
+      // Those that were told of: by now more may match.
+      const told = await post(`/threads/${action}`, { thread_ids: plan.thread_ids });
       list.picked.value = new Set();
       say(`${plural(told.done, "thread")} ${done}.${told.refused.length ? ` ${told.refused.length} could not.` : ""}`);
       list.changed(told.thread_ids);

@@ -1,19 +1,18 @@
 // Which threads: by status with counts, workflow, time and text. All of it stands in the address.
 import { html, useEffect, useState } from "../../lib/html.js";
 import { get } from "../../lib/api.js";
+import { own } from "../../lib/own.js";
 import { setQuery } from "../../lib/route.js";
+import { useTyped } from "../../lib/typed.js";
 import { number } from "../../lib/words.js";
 import { Mark, STATES } from "../../kit/marks.js";
 
 const TIMES = { "1h": ["the last hour", 3600], "24h": ["the last day", 86_400], "7d": ["the last week", 7 * 86_400] };
 const TYPING = 250;
 
-/** The filters of the API for the query of the address. */
+/** The filters of the list for the query of the address. */
 export function filtersOf(query) {
-  const seconds = TIMES[query.time]?.[1];
-  // To the minute, so that the same address is the same list for a while.
-  const since = seconds ? new Date(Math.floor((Date.now() - seconds * 1000) / 60_000) * 60_000).toISOString() : undefined;
-  return { status: query.status, workflow: query.workflow, text: query.text, since, children: query.children === "true" };
+  return { status: query.status, workflow: query.workflow, text: query.text, within: own(TIMES, query.time)?.[1], children: query.children === "true" };
 }
 
 export function Filters({ query, counts }) {
@@ -53,13 +52,7 @@ function Workflows({ chosen }) {
 }
 
 function Text({ given }) {
-  const [text, setText] = useState(given);
-  useEffect(() => setText(given), [given]);
-  useEffect(() => {
-    if (text === given) return undefined;
-    const timer = setTimeout(() => setQuery({ text: text.trim() }), TYPING);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const [text, setText] = useTyped(given, TYPING, (typed) => setQuery({ text: typed }));
   return html`<input type="search" id="filter-text" class="text" placeholder="id, input, who started it" aria-label="By text" value=${text} spellcheck=${false}
     onInput=${(event) => setText(event.target.value)} />`;
 }

@@ -4,7 +4,7 @@ import { get } from "../../lib/api.js";
 import { startOf } from "../../lib/definitions.js";
 import { listen } from "../../lib/feed.js";
 import { useResource } from "../../lib/resource.js";
-import { throttled } from "../../lib/pace.js";
+import { paced } from "../../lib/pace.js";
 import { money, shortId } from "../../lib/words.js";
 import { Ago, Lasts } from "../../kit/bits.js";
 import { Face } from "../../kit/faces.js";
@@ -16,7 +16,7 @@ const PACE = 2000;
 export function Recent({ name }) {
   const found = useResource((signal) => get("/threads", { params: { workflow: name, limit: MANY }, signal }), [name]);
   useEffect(() => {
-    const soon = throttled(found.reload, PACE);
+    const soon = paced(found.reload, PACE);
     const stop = listen({ onEvents: soon, onOpen: ({ again }) => { if (again) soon(); } });
     return () => {
       stop();

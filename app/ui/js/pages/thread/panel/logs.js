@@ -1,5 +1,5 @@
 // What was logged: of a step, or of the whole thread; newest first, asked again when something has happened.
-import { html, useEffect, useMemo, useState } from "../../../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../../../lib/html.js";
 import { get } from "../../../lib/api.js";
 import { paced } from "../../../lib/pace.js";
 import { clock, exact } from "../../../lib/words.js";
@@ -28,14 +28,22 @@ export function Logs({ thread, step = null, going, height = 360 }) {
     }
     return found;
   };
-  const newest = useMemo(() => paced(async () => {
+  const current = useRef(null); // what comes late, of another step or level, is not taken
+  const taken = async (from, cursor, put) => {
+    let found = null;
+    let problem = null;
     try {
-      const found = await page(null);
-      setState((before) => joined(before, found));
-    } catch (problem) {
-      setState((before) => ({ ...before, problem }));
+      found = await page(cursor);
+    } catch (error) {
+      problem = error;
     }
-  }, 1000), [thread, step, level]);
+    if (current.current === from) setState((before) => (problem ? { ...before, problem } : put(before, found)));
+  };
+  const newest = useMemo(() => {
+    const ask = paced(() => taken(ask, null, joined), 1000);
+    return ask;
+  }, [thread, step, level]);
+  current.current = newest;
   const count = thread.events.value.length;
   useEffect(() => {
     setState({ logs: null, cursor: null, problem: null });
@@ -49,14 +57,8 @@ export function Logs({ thread, step = null, going, height = 360 }) {
     return () => clearInterval(timer);
   }, [going, newest]);
 
-  const more = async () => {
-    try {
-      const found = await page(state.cursor);
-      setState((before) => ({ ...before, logs: [...before.logs, ...found.logs], cursor: found.next_cursor }));
-    } catch (problem) {
-      setState((before) => ({ ...before, problem }));
-    }
-  };
+  const more = () => taken(newest, state.cursor, (before, found) => (before.cursor === state.cursor
+    ? { logs: [...before.logs, ...found.logs], cursor: found.next_cursor, problem: null } : before));
   const { logs, cursor, problem } = state;
   if (!logs) return problem ? html`<${Wrong} problem=${problem} retry=${newest} />` : html`<${Loading} />`;
   const shown = logs.find((entry) => entry.id === open);

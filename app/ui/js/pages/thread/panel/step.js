@@ -92,7 +92,7 @@ function Facts({ thread, step, node, definition }) {
   return html`<div class="step-facts">
     <p class="figures"><${State} state=${step.status} />
       ${step.attempt > 0 && (step.attempt > 1 || most > 1) && html`<span>attempt ${step.attempt}${most ? html`<span class="faint">/${most}</span>` : ""}</span>`}
-      ${step.started_at && html`<${Took} thread=${thread} since=${step.started_at} until=${step.completed_at} />`}
+      ${step.started_at && html`<${Took} since=${step.started_at} until=${step.completed_at} />`}
       ${step.started_at && html`<span class="faint"><${Ago} at=${step.started_at} prefix="started " /></span>`}
       ${step.reused && html`<span class="tag" title="It was done by an earlier execution of this thread, or by the thread that this one was forked from">kept from before</span>`}
       ${acts?.length > 0 && html`<span class="right-end"><${Menu} label=${`More about ${step.id}`} kind="quiet small" items=${acts} /></span>`}</p>
