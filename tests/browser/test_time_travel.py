@@ -166,6 +166,8 @@ async def test_by_keys_alone_a_version_is_found_chosen_and_compared(at: Window, 
         await at.page.keyboard.press(key)
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?v=3")
     await expect(version(at, 3)).to_be_focused()
+    # What it was written on is known once it is shown.
+    await expect(at.page.get_by_role("button", name="Roll back to v3…").first).to_be_visible()
     await at.page.keyboard.press("d")
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?v=2&w=3")
     await expect(at.page.get_by_role("region", name="Version 2 against version 3")).to_contain_text("1 step (two)")

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 LONGEST: Final = 120
 _TELLING: Final = (
     "title", "topic", "name", "subject", "question", "query", "prompt", "task", "message", "goal", "instruction",
-    "instructions", "text", "description", "summary", "content", "url", "uri", "repo", "repository", "path", "file",
-    "paths", "files", "urls", "email", "customer", "order", "id",
+    "instructions", "text", "description", "summary", "content", "customer", "order", "url", "uri", "repo", "repository",
+    "path", "file", "paths", "files", "urls", "email", "id",
 )  # fmt: skip
 """Names of values that tell most, the best first; those of messages stand for a conversation."""
 _TALK: Final = ("messages", "input", "data", "params", "arguments", "payload")
 """What often holds all the rest."""
+_SETTING: Final = re.compile(
+    r"(out|output|dest|destination|target|report|reports|save|tmp|temp|work|cache|log)(dir|directory|folder|path|file|root)"
+    r"|.*(pace|delay|interval|timeout|seconds)(ms|s)?"
+)
+"""Names of what says how or where to, never what about."""
+_PATH: Final = re.compile(r"(~|\.{0,2})[/\\]|[A-Za-z]:[/\\]")
 _KINDS: Final[tuple[Any, ...]] = (str, (int, float), (dict, list))
 _DEPTH: Final = 4
 _SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
@@ -55,13 +61,15 @@ def _of(value: Any, depth: int) -> str | None:
 
 
 def _of_object(value: Mapping[str, Any], depth: int) -> str | None:
-    """By the names that tell most, else the first text, else the first number, else what is within."""
-    named = {
+    """By the names that tell most, else the first text (no path if it can be), the first number, what is within."""
+    known = {
         re.sub(r"[-_ ]", "", name.lower()): one for name, one in value.items() if not is_secret(name, in_query=True)
     }
+    named = {name: one for name, one in known.items() if not _SETTING.fullmatch(name)}
     told = (named[name] for name in _TELLING if name in named)
     held = (named[name] for name in _TALK if name in named)
     of_kind = [[one for one in named.values() if isinstance(one, kinds)] for kinds in _KINDS]
+    of_kind[0].sort(key=lambda text: bool(_PATH.match(text)))
     for values in (told, held, *of_kind):
         if (title := _first(values, depth)) is not None:
             return title

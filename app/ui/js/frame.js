@@ -48,7 +48,7 @@ export function Frame({ page, children }) {
 
 function Count({ page }) {
   if (page === "threads" && active.value?.count) return html`<span class="count" title="threads that run, wait or are about to">${number(active.value.count)}${active.value.more && "+"}</span>`;
-  if (page === "agents" && broken.value) return html`<span class="count alarm" title="agents that are disabled or fail">!${broken.value}</span>`;
+  if (page === "agents" && broken.value) return html`<span class="count alarm" title="agents that get no work: disabled, or failing so often that they rest">!${broken.value}</span>`;
   return null;
 }
 
@@ -79,7 +79,9 @@ function useCounts() {
 function Live() {
   const state = feedState.value;
   const text = { live: "live", connecting: "connecting" }[state] ?? `reconnecting, last heard ${duration(now.value - ahead.peek() - lastHeard.value)} ago`;
-  return html`<span class="live" data-state=${state} role="status" title=${state === "live" ? "What you see is what is." : "What you see may be old; it catches up by itself."}><i></i><span>${text}</span></span>`;
+  // Read out once when it changes, not each second.
+  return html`<span class="visually-hidden" role="status">${state === "lost" ? "Reconnecting" : state === "live" ? "Live" : ""}</span>
+    <span class="live" data-state=${state} aria-hidden=${state === "live" ? "true" : undefined} title=${state === "live" ? "What you see is what is." : "What you see may be old; it catches up by itself."}><i></i><span>${text}</span></span>`;
 }
 
 function Theme() {

@@ -30,6 +30,12 @@ from app.domain.views.title import LONGEST, title_of
         (None, None),
         ("no json", None),
         ('{"topic":"","name":"  "}', None),
+        ('{"out_dir":"/srv/reports","audience":"developers"}', "developers"),
+        ('{"out_dir":"/srv/reports","pace_ms":300}', None),
+        ('{"from":"/data/in.csv","region":"north"}', "north"),
+        ('{"terms":"net 30"}', "net 30"),
+        ('{"from":"/data/in.csv"}', "/data/in.csv"),
+        ('{"path":"/data/in.csv","customer":"ACME"}', "ACME"),
     ],
 )
 def test_the_most_telling_value_stands_for_all(head: str | None, title: str | None) -> None:

@@ -32,8 +32,9 @@ export function Dialog({ title, close, submit, action, kind = "main", wide = fal
   useEffect(() => {
     const before = document.activeElement;
     ref.current.showModal();
-    return () => before?.focus?.();
+    return () => (before?.isConnected ? before : document.getElementById("page"))?.focus?.();
   }, []);
+  useFirst(ref, kind);
   const onSubmit = async (event) => {
     event.preventDefault();
     if (!submit || busy || disabled) return;
@@ -60,6 +61,21 @@ export function Dialog({ title, close, submit, action, kind = "main", wide = fal
       </footer>
     </form>
   </dialog>`;
+}
+
+const FIELDS = ".body :is(input, select, textarea, .rows button):not(:disabled)";
+
+/** The focus begins in the first field, also where that comes later; without one on what submits, but never on what destroys. */
+function useFirst(ref, kind) {
+  const given = useRef(null);
+  useEffect(() => {
+    const at = document.activeElement;
+    if (given.current ? at !== given.current : !at?.closest("header")) return; // the reader has moved on, or the dialog has a place of its own
+    const field = [...ref.current.querySelectorAll(FIELDS)].find((one) => one.checkVisibility());
+    const [beside, submits] = ref.current.querySelectorAll("footer > .button:not(:disabled)");
+    given.current = field ?? (kind.includes("danger") ? beside : submits ?? beside);
+    given.current?.focus();
+  });
 }
 
 /** Ask before something is done: says what will happen, in numbers where there are any. */

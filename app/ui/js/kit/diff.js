@@ -72,7 +72,9 @@ function folded(parts, open) {
 
 function Row({ part, names }) {
   const { kind, path, from, to, note } = part;
-  const marked = kind === "changed" && typeof from === "string" && typeof to === "string" && from.length + to.length < MARKED ? middle(from, to) : null;
+  const texts = kind === "changed" && typeof from === "string" && typeof to === "string" && from.length + to.length < MARKED;
+  const parts = texts && middle(from, to);
+  const marked = parts && (parts[0] || parts[3]) ? parts : null; // where nothing is the same a mark would tell nothing
   return html`<div class="diff-part" data-kind=${kind}>
     <h3><${Sign} kind=${kind} /> <code>${pathText(path)}</code><span class="visually-hidden"> ${kind}</span>${note && html` <span class="faint">${note}</span>`}</h3>
     <div class="diff-row">

@@ -15,8 +15,13 @@ const MEANING = {
   unreachable: "The service does not answer. It may be starting again, or this machine has lost its network. Nothing that runs is lost by that.",
   unavailable: "The service is up, and its database is not there just now. Threads go on once it is back.",
   internal_error: "Something in the service went wrong. Its log has more under the reference below.",
-  thread_not_found: "There is no thread of this id: it was deleted, or it is on another database.",
 };
+
+/** What the address names is not there: why that may be, and the way to all that are. */
+export function Missing({ what, name, version, why, children }) {
+  const text = why ?? html`Nothing is registered under the name <code>${name}</code>${version ? ` in version ${version}` : ""}.`;
+  return html`<section class="face"><h1>There is no such ${what}</h1><p>${text}</p><div class="row"><a class="button" href=${`/${what}s`}>All ${what}s</a>${children}</div></section>`;
+}
 
 /** What went wrong; `retry` asks again. */
 export function Wrong({ problem, retry, what }) {
@@ -30,9 +35,10 @@ export function Wrong({ problem, retry, what }) {
   </section>`;
 }
 
-/** The face of a resource: `children(value)` once there is one; what went wrong later stands above it. */
-export function Face({ of, children, what, loading }) {
+/** The face of a resource: `children(value)` once there is one; what went wrong later stands above it. `missing` is its face where it is not there. */
+export function Face({ of, children, what, loading, missing }) {
   const { value, problem } = of;
+  if (missing && problem.value?.status === 404) return missing;
   if (value.value === null) {
     return problem.value ? html`<${Wrong} problem=${problem.value} retry=${of.reload} what=${what} />` : (loading ?? html`<${Loading} />`);
   }

@@ -10,7 +10,8 @@ import { EDGE, firstScale, useView } from "./graph/view.js";
 import { Mark } from "./marks.js";
 
 const NARROW = 560; // px below which the steps run downwards
-const FAR = 0.55; // smaller than that no text can be read
+const FAR = 0.42; // smaller than that no text can be read
+const SMALL = 0.75; // smaller than that only names can, if they are larger
 const LOWEST = 132;
 const EDGES_SEEN = 3000;
 const STEP = 1.25;
@@ -74,7 +75,7 @@ function Drawn({ graph, states = {}, notes = {}, selected = null, onSelect = () 
   const onKeyDown = (event) => keyed(event, { layout, selected, onSelect, sight });
   const drawn = layout && styled && seen.layout === layout;
   return html`<div class="graph" ref=${sight.box} role="group" aria-label=${`${label}: ${plural(graph.nodes.length, "step")}`} style=${{ "--tall": `${tall}px` }}
-    data-far=${seen.far || undefined} onKeyDown=${onKeyDown} onClick=${onClick}>
+    data-far=${seen.far || undefined} data-small=${seen.small || undefined} onKeyDown=${onKeyDown} onClick=${onClick}>
     <div class="graph-space" ref=${sight.space}>
       ${drawn && html`<${Edges} layout=${layout} seen=${seen} selected=${selected} />`}
       ${drawn && seen.far && html`<${Far} layout=${layout} states=${states} />`}
@@ -188,6 +189,7 @@ function inView(layout, { x, y, k }, box, chosen) {
   const [left, top] = [-x / k - around, -y / k - around];
   const [right, bottom] = [(box.width - x) / k + around, (box.height - y) / k + around];
   const far = k < FAR;
+  const small = k < SMALL;
   const is = (node) => node.x < right && node.x + BOX.width > left && node.y < bottom && node.y + BOX.height > top;
   const focused = document.activeElement?.dataset?.step;
   // From afar a box is a mark among others: only those are buttons that the keys begin from.
@@ -197,8 +199,8 @@ function inView(layout, { x, y, k }, box, chosen) {
     const [one, other] = [points[0], points.at(-1)];
     return Math.min(one.x, other.x) < right && Math.max(one.x, other.x) > left && points.some((_, index) => index === 0 || crosses(points[index - 1], points[index], top, bottom));
   }).slice(0, EDGES_SEEN);
-  const key = `${far} ${edges.length} ${nodes.length} ${nodes[0]?.id} ${nodes.at(-1)?.id}`;
-  return { nodes, edges, far, layout, key };
+  const key = `${far} ${small} ${edges.length} ${nodes.length} ${nodes[0]?.id} ${nodes.at(-1)?.id}`;
+  return { nodes, edges, far, small, layout, key };
 }
 
 function crosses(one, other, top, bottom) {

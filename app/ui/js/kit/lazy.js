@@ -8,10 +8,10 @@ const NEAR = 64; // px around what is in view
 const SOON = 2000; // ms
 
 /**
- * A component of a module that `load()` imports, by its `name`; until it is there, that is said in its place. `below`: it stands
- * below the first screen, and is fetched when it comes near, or when the page has had time for itself.
+ * A component of a module that `load()` imports, by its `name`; until it is there, that is said in its place, unless it is `quiet`. `below`: it
+ * stands below the first screen, and is fetched when it comes near, or when the page has had time for itself.
  */
-export function lazy(load, name, { below = false } = {}) {
+export function lazy(load, name, { below = false, quiet = false } = {}) {
   const found = signal(null);
   const fetch = () => load().then((module) => { found.value = module[name]; }, (error) => { found.value = error; });
   return function Lazy(props) {
@@ -24,7 +24,7 @@ export function lazy(load, name, { below = false } = {}) {
     const missing = found.value instanceof Error;
     useEffect(() => (missing ? whenBack(fetch) : undefined), [missing]);
     if (found.value === null && below) return html`<section class="sheet" ref=${place}><${Loading} /></section>`;
-    if (found.value === null) return html`<${Loading} />`;
+    if (found.value === null) return quiet ? null : html`<${Loading} />`;
     if (missing) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
     return html`<${found.value} ...${props} />`;
   };

@@ -1,9 +1,15 @@
 // Tabs over one place: {id, label}; the chosen one is drawn by `children(id)`.
-import { html, useId, useRef } from "../lib/html.js";
+import { html, useEffect, useId, useRef } from "../lib/html.js";
 
 export function Tabs({ label, tabs, chosen, onChoose, children }) {
   const id = useId();
   const list = useRef(null);
+  // Where they do not all fit the chosen one is in view; the page stays where it is.
+  useEffect(() => {
+    const { offsetLeft, offsetWidth } = list.current.querySelector('[aria-selected="true"]') ?? {};
+    const { scrollLeft, clientWidth } = list.current;
+    if (offsetLeft < scrollLeft || offsetLeft + offsetWidth > scrollLeft + clientWidth) list.current.scrollLeft = offsetLeft + offsetWidth / 2 - clientWidth / 2;
+  }, [chosen]);
   const onKeyDown = (event) => {
     const at = tabs.findIndex((tab) => tab.id === chosen);
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];

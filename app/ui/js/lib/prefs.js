@@ -1,13 +1,14 @@
 // What the reader has chosen, kept in this browser; where nothing may be stored it holds until the page is closed.
 import { signal } from "./html.js";
 
-export const theme = signal(document.documentElement.dataset.theme ?? "system");
+const { chosen: before } = document.documentElement.dataset;
+export const theme = signal(before === "light" || before === "dark" ? before : "system");
 
 /** Light, dark, or as the system has it. */
 export function chooseTheme(chosen) {
+  document.documentElement.dataset.chosen = chosen;
+  dispatchEvent(new Event("theme")); // theme.js shows it
   theme.value = chosen;
-  if (chosen === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
   keep("theme", chosen === "system" ? null : chosen);
 }
 

@@ -7,7 +7,7 @@ import { useResource } from "../lib/resource.js";
 import { setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { Ago, Button } from "../kit/bits.js";
-import { Face, Loading } from "../kit/faces.js";
+import { Face, Loading, Missing } from "../kit/faces.js";
 import { State } from "../kit/marks.js";
 import { Menu } from "../kit/menu.js";
 import { JsonTree } from "../kit/tree.js";
@@ -36,7 +36,7 @@ export default function Agent({ parts: [name], query }) {
       run: () => setQuery({ window: one }) }])),
   }, [agent]);
   if (!styled) return html`<${Loading} />`;
-  return html`<${Face} of=${agent} what=${agent.problem.value?.status === 404 ? "There is no such agent" : "The agent could not be read"}>${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
+  return html`<${Face} of=${agent} what="The agent could not be read" missing=${html`<${Missing} what="agent" name=${name} />`}>${(found) => html`<${Page} found=${found} window=${window} reload=${agent.reload} />`}<//>`;
 }
 
 async function load(name, signal) {

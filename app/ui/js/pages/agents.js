@@ -48,12 +48,12 @@ function Listed({ agents, query }) {
   return html`<${Filters} agents=${agents} query=${query} />
     ${rows.length === 0 ? html`<${Empty} title="No agent matches">
       <${Button} onClick=${() => setQuery({ kind: null, tag: null, text: null, state: null })}>Clear the filters<//><//>` : html`
-      <div class="agent-row heads" aria-hidden="true"><span></span><span>agent</span><span class="kind">kind and tags</span>
-        <span class="num attempts">attempts</span><span class="num rate" title="of the attempts that ended">success</span>
+      <div class="agent-row heads" aria-hidden="true"><span></span><span>Agent</span><span class="kind">Kind and tags</span>
+        <span class="num attempts">Attempts</span><span class="num rate" title="of the attempts that ended">Success</span>
         <span class="num times" title="half of the attempts took at most so long">p50</span>
         <span class="num times" title="95 of 100 took at most so long">p95</span>
-        <span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95, last hour</span>
-        <span class="num cost">cost</span></div>
+        <span class="num times" title="99 of 100 took at most so long">p99</span><span class="line">p95 over time</span>
+        <span class="num cost">Cost</span></div>
       <div ref=${body}><${List} rows=${rows} keyOf=${(row) => row.name} height=${52} label="Agents" selected=${cursor} draw=${(row, { selected }) => html`<${Row}
         agent=${row} cursor=${selected} />`} /></div>
       <p class="small muted tally">${plural(rows.length, "agent")}, figures of the last hour</p>`}`;

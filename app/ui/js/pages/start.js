@@ -7,7 +7,7 @@ import { useResource } from "../lib/resource.js";
 import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
-import { Empty, Face, Loading } from "../kit/faces.js";
+import { Empty, Face, Loading, Missing } from "../kit/faces.js";
 import { List } from "../kit/list.js";
 import { complain } from "../kit/toast.js";
 import { useTitle } from "../frame.js";
@@ -26,6 +26,7 @@ function Chosen({ name, version, from }) {
     const [workflow, given] = await Promise.all([definition(name, version, signal), from && inputOf(from, signal).catch((error) => complain(error, "The input of that thread could not be read"))]);
     return { workflow, given };
   }, [name, version, from]);
+  if (found.problem.value?.status === 404) return html`<${Missing} what="workflow" name=${name} version=${version} />`;
   return html`<div class="start">
     <div class="head"><h1 class="crumbs"><a href="/start">Start</a> <span class="faint">/</span> <span class="here">${name}</span></h1></div>
     <${Face} of=${found} what="This workflow cannot be started">${({ workflow, given }) => html`

@@ -2,7 +2,7 @@
 import { html, useLayoutEffect, useMemo } from "../lib/html.js";
 import { useStyle } from "../lib/style.js";
 import { shortId } from "../lib/words.js";
-import { Loading, Wrong } from "../kit/faces.js";
+import { Loading, Missing, Wrong } from "../kit/faces.js";
 import { lazy } from "../kit/lazy.js";
 import { useTitle } from "../frame.js";
 import { Header } from "./thread/header.js";
@@ -24,7 +24,9 @@ export default function Thread({ parts: [id], query }) {
   const status = thread.status.value;
   useTitle(status ? `${status.status} · ${status.workflow ?? shortId(id)}` : shortId(id));
   if (!styled) return html`<${Loading} />`;
-  if (!status) return thread.problem.value ? html`<${Wrong} problem=${thread.problem.value} retry=${thread.reload} />` : html`<${Loading} />`;
+  const problem = thread.problem.value;
+  if (!status && problem?.status === 404) return html`<${Missing} what="thread" why=${html`None has the id <code>${id}</code>: it was deleted, or it is on another database.`} />`;
+  if (!status) return problem ? html`<${Wrong} problem=${problem} retry=${thread.reload} />` : html`<${Loading} />`;
   return html`<${Shown} thread=${thread} query=${query} />`;
 }
 

@@ -8,7 +8,7 @@ import { go, setQuery } from "../lib/route.js";
 import { useStyle } from "../lib/style.js";
 import { plural } from "../lib/words.js";
 import { Ago } from "../kit/bits.js";
-import { Empty, Face, Loading } from "../kit/faces.js";
+import { Face, Loading, Missing } from "../kit/faces.js";
 import { Graph } from "../kit/graph.js";
 import { Tabs } from "../kit/tabs.js";
 import { useTitle } from "../frame.js";
@@ -30,14 +30,7 @@ export default function Workflow({ parts: [name, act], query }) {
 
 function Shown({ name, query }) {
   const found = useResource((signal) => definition(name, query.version, signal), [name, query.version]);
-  if (found.problem.value?.status === 404) return html`<${Missing} name=${name} version=${query.version} />`;
-  return html`<${Face} of=${found}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
-}
-
-function Missing({ name, version }) {
-  return html`<${Empty} title="There is no such workflow">
-    <p>Nothing is registered under the name <code>${name}</code>${version ? ` in version ${version}` : ""}.</p>
-    <div class="row"><a class="button" href="/workflows">All workflows</a><a class="button" href=${NEW}>New workflow</a></div><//>`;
+  return html`<${Face} of=${found} missing=${html`<${Missing} what="workflow" name=${name} version=${query.version}><a class="button" href=${NEW}>New workflow</a><//>`}>${(workflow) => html`<${Whole} name=${name} workflow=${workflow} query=${query} />`}<//>`;
 }
 
 function Whole({ name, workflow, query }) {

@@ -42,7 +42,7 @@ function drawn(edge, places, between, down) {
 async function finely(nodes, edges, down) {
   const { Graph, layout } = await import("../../../vendor/dagre.js");
   const made = new Graph();
-  made.setGraph({ rankdir: down ? "TB" : "LR", ranksep: down ? 36 : 48, nodesep: 20, edgesep: 12, marginx: 0, marginy: 0 });
+  made.setGraph({ rankdir: down ? "TB" : "LR", ranksep: down ? 36 : 40, nodesep: 20, edgesep: 12, marginx: 0, marginy: 0 });
   // It keeps nodes in plain objects: a step that is called "__proto__" would reach all objects of the page.
   const names = new Map(nodes.map((node, index) => [node.id, `n${index}`]));
   const ends = ({ from, to }) => [names.get(from), names.get(to)];
@@ -70,7 +70,7 @@ function bounded(middles, passes) {
 async function inLayers(nodes, edges, down) {
   const [along, across] = down ? [BOX.height, BOX.width] : [BOX.width, BOX.height];
   const { layered } = await import("./layered.js");
-  const found = layered(nodes.map((node) => node.id), edges, { along, across, gapAlong: down ? 36 : 48, gapAcross: 16 });
+  const found = layered(nodes.map((node) => node.id), edges, { along, across, gapAlong: down ? 36 : 40, gapAcross: 16 });
   if (!down) return { middles: found.nodes, ...found };
   const turned = ({ x, y }) => ({ x: y, y: x });
   return {

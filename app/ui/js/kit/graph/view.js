@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from "../../lib/html.js";
 
 export const LEAST = 0.06;
 const MOST = 2;
-const LEGIBLE = 0.62;
+const LEGIBLE = 0.5; // six steps in a row, beside the panel of a page 1,280 px wide
 export const EDGE = 24; // what is left free around it
 const SLACK = 4; // px that a click may move
 
@@ -70,7 +70,8 @@ export function useView(size, onMove) {
     /** Move so that this box is seen. */
     const show = (at, width, height) => {
       const { x, y, k } = view.current;
-      const into = (from, length, free) => (from < EDGE ? EDGE - from : from + length > free - EDGE ? free - EDGE - from - length : 0);
+      const edge = EDGE / 2;
+      const into = (from, length, free) => (from < edge ? edge - from : from + length > free - edge ? free - edge - from - length : 0);
       const by = [into(x + at.x * k, width * k, seen().width), into(y + at.y * k, height * k, seen().height)];
       if (by[0] || by[1]) set(x + by[0], y + by[1], k, view.current.own);
     };
@@ -91,7 +92,7 @@ export function useView(size, onMove) {
 
 /** How large a drawing is at its first look in a window of that width. */
 export function firstScale(width, drawing) {
-  return Math.max(LEGIBLE, Math.min(1, (width - 2 * EDGE) / drawing.width));
+  return Math.max(LEGIBLE, Math.min(1, (width - EDGE) / drawing.width));
 }
 
 function dragging(node, view, { set, zoom }) {

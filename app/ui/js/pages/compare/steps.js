@@ -15,7 +15,7 @@ export function Steps({ steps }) {
   const rows = all ? steps : differing;
   return html`<section class="sheet compared-steps" aria-label="Steps"><header><h2>Steps</h2><span class="muted">${differing.length ? `${plural(differing.length, "step")} of ${steps.length} not the same` : "all the same"}</span>
       <span class="actions"><label class="check small muted"><input type="checkbox" checked=${!all} onChange=${(event) => setAll(!event.target.checked)} />only those that differ</label></span></header>
-    <div class="step-row titles" aria-hidden="true"><span>step</span><span>a</span><span>took</span><span>cost</span><span>b</span><span>took</span><span>cost</span><span>output</span></div>
+    <div class="step-row titles" aria-hidden="true"><span>Step</span><span>a</span><span>Took</span><span>Cost</span><span>b</span><span>Took</span><span>Cost</span><span>Output</span></div>
     <${List} rows=${rows} keyOf=${(one) => one.id} height=${ROW} inner=${Math.min(rows.length * ROW, 12 * ROW) || 1} label="Steps of both sides" draw=${(one) => html`<${Row} step=${one} />`} /></section>`;
 }
 

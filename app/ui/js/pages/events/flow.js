@@ -37,7 +37,7 @@ export default function Flow({ query }) {
   const paused = list.paused.value;
   return html`<${Filters} query=${query} />
     <div class="row flow"><${Button} kind="small" icon=${paused ? "play" : "pause"} onClick=${flow} aria-pressed=${paused}>${paused ? "Go on" : "Pause"}<//>
-      <span class="small muted" role="status">${paused ? `paused, ${came("event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
+      <span class="small muted">${paused ? `paused, ${came("event")} came meanwhile` : `${plural(rows.length, "event")}${list.more.value
         ? " so far, more below" : list.cut.value ? ", the newest: filter to look further back" : ""}`}</span>
       ${!paused && (waiting > 0 || list.torn.value) && html`<button type="button" class="button small held"
         onClick=${() => { scrollTo(0, 0); list.show(); }}>${came("new event")}</button>`}</div>

@@ -77,7 +77,7 @@ const STATE = { running: "running", completed: "completed", failed: "failed" };
 
 function Runs({ runs }) {
   return html`<section><h2>Runs of retention</h2>${runs.length === 0 ? html`<p class="muted">None yet.</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead>
-    <tr><th>Began</th><th>State</th><th class="num">Threads</th><th class="num">Size</th><th>Why</th><th class="num">Took</th></tr></thead>
+    <tr><th>Started</th><th>State</th><th class="num">Threads</th><th class="num">Size</th><th>Why</th><th class="num">Took</th></tr></thead>
     <tbody>${runs.map((run) => html`<tr key=${run.id}><td><${Ago} at=${run.started_at} />${run.dry_run
       && html` <span class="tag">only looked</span>`}${run.asked?.by && html` <span class="faint">by ${run.asked.by}</span>`}</td><td>
       <${State} state=${STATE[run.status] ?? "pending"}>${run.status}<//>${run.error && html`<span class="sub wrong">${run.error}</span>`}</td>

@@ -58,7 +58,7 @@ function Figures({ thread }) {
 
 /** How long from `since` until `until`, or until now by the service's clock. */
 export function Took({ since, until }) {
-  if (!since) return html`<span class="faint">not begun</span>`;
+  if (!since) return html`<span class="faint">not started</span>`;
   const end = until ? Date.parse(until) : now.value;
   return html`<span class="nowrap" title=${`from ${exact(since)}${until ? ` to ${exact(until)}` : ""}`}>${duration(Math.max(0, end - Date.parse(since)))}</span>`;
 }

@@ -8,7 +8,7 @@ import { useResource } from "../../lib/resource.js";
 import { go } from "../../lib/route.js";
 import { Ago, Button } from "../../kit/bits.js";
 import { confirm } from "../../kit/dialog.js";
-import { Empty, Face } from "../../kit/faces.js";
+import { Empty, Face, Missing } from "../../kit/faces.js";
 import { Graph } from "../../kit/graph.js";
 import { say } from "../../kit/toast.js";
 import { Choice, preferred, textOf } from "./document.js";
@@ -46,7 +46,7 @@ export function Editor({ name, version }) {
     const stored = await definition(name, version, signal);
     return { text: textOf(stored.document, preferred()), document: stored.document, version: stored.version, code: stored.graph === null };
   }, [name, version]);
-  return html`<${Face} of=${found}>${(stored) => (stored.code
+  return html`<${Face} of=${found} missing=${html`<${Missing} what="workflow" name=${name} version=${version} />`}>${(stored) => (stored.code
     ? html`<${Empty} title="This workflow is written in Python"><p>It is changed in its code, and registered by the service that runs it.</p><a class="button" href=${pageOf(name)}>Back to it</a><//>`
     : html`<${Editing} key=${`${name ?? ""}@${stored.version}`} name=${name} stored=${stored} />`)}<//>`;
 }

@@ -93,7 +93,7 @@ function Facts({ thread, step, node, definition }) {
     <p class="figures"><${State} state=${step.status} />
       ${step.attempt > 0 && (step.attempt > 1 || most > 1) && html`<span>attempt ${step.attempt}${most ? html`<span class="faint">/${most}</span>` : ""}</span>`}
       ${step.started_at && html`<${Took} since=${step.started_at} until=${step.completed_at} />`}
-      ${step.started_at && html`<span class="faint"><${Ago} at=${step.started_at} prefix="began " /></span>`}
+      ${step.started_at && html`<span class="faint"><${Ago} at=${step.started_at} prefix="started " /></span>`}
       ${step.reused && html`<span class="tag" title="It was done by an earlier execution of this thread, or by the thread that this one was forked from">kept from before</span>`}
       ${acts?.length > 0 && html`<span class="right-end"><${Menu} label=${`More about ${step.id}`} kind="quiet small" items=${acts} /></span>`}</p>
     <dl class="facts">
@@ -132,7 +132,7 @@ function Content({ tab, thread, step, node }) {
   const deps = [step.run_id, step.completed_at, step.status];
   const going = AT_IT.has(step.status);
   const size = (step.input_bytes ?? 0) + (step.output_bytes ?? 0);
-  if (tab === "input") return step.input_bytes === null ? html`<p class="muted">${step.run_id ? "It was given nothing." : "What it is given is made when it begins."}</p>` : html`<${Fetched} size=${size} name=${`${step.id}.input`} fetcher=${fetcher("input")} deps=${[step.run_id]} />`;
+  if (tab === "input") return step.input_bytes === null ? html`<p class="muted">${step.run_id ? "It was given nothing." : "What it is given is made when it starts."}</p>` : html`<${Fetched} size=${size} name=${`${step.id}.input`} fetcher=${fetcher("input")} deps=${[step.run_id]} />`;
   if (tab === "error") return html`<${Failure} error=${step.error} step=${false} />`;
   if (tab === "logs") return html`<${Logs} thread=${thread} step=${step.id} going=${going} />`;
   if (tab === "items") return html`<${Items} thread=${thread} step=${step} />`;
@@ -144,7 +144,7 @@ function Content({ tab, thread, step, node }) {
 }
 
 const NONE = {
-  pending: "It has not begun.", running: "Nothing yet: what its agent streams stands here as it comes.", retrying: "The next attempt begins soon.",
+  pending: "It has not started.", running: "Nothing yet: what its agent streams stands here as it comes.", retrying: "The next attempt begins soon.",
   waiting: "It waits; what it gets will stand here.", failed: "It has failed before it gave anything.", cancelled: "It was stopped before it gave anything.", skipped: "It was skipped without an output.",
 };
 
@@ -154,7 +154,7 @@ function Streamed({ thread, step, node }) {
   const said = thread.told.value.get(step.id);
   const parts = thread.text.parts(step.id).value;
   const going = step.status === "running";
-  return html`${going && said?.message && html`<p class="muted" role="status">${said.message}</p>`}
+  return html`${going && said?.message && html`<p class="muted">${said.message}</p>`}
     ${last || blocks.length
       ? html`<${StreamText} text=${text} going=${going} label=${`What ${step.id} writes`} />`
       : html`<p class="muted">${going && node?.parts ? html`${parts.length ? `${plural(parts.length, "item")} write${parts.length === 1 ? "s" : ""}: ` : ""}<button type="button" class="linklike" onClick=${() => setQuery({ tab: "items" })}>see the items</button>` : (NONE[step.status] ?? "Its output is on its way.")}</p>`}`;

@@ -64,7 +64,7 @@ function About({ thread }) {
     <dt>Id</dt><dd class="mono">${thread.id} <${Copy} text=${thread.id} label="Copy the thread's id" /></dd>
     <dt>Workflow</dt><dd>${status.workflow ?? "ad hoc"}${status.workflow_version === null ? " (ad hoc)" : `@${status.workflow_version}`}</dd>
     <dt>Now</dt><dd>${BEGAN[status.kind] ?? status.kind}, <${State} state=${status.status} /></dd>
-    ${begin && html`<dt>Begun</dt><dd><${Ago} at=${begin.created_at} /></dd>`}
+    ${begin && html`<dt>Started</dt><dd><${Ago} at=${begin.created_at} /></dd>`}
     ${entry?.triggered_by && html`<dt>By</dt><dd>${entry.triggered_by}</dd>`}
     <dt>Last change</dt><dd><${Ago} at=${status.last_update} /></dd>
     ${tree?.branches.length > 1 && html`<dt>Executions</dt><dd>${plural(tree.branches.length, "branch", "branches")} in the tree of versions</dd>`}

@@ -3,6 +3,7 @@ import { html, useMemo, useRef, useState } from "../../../lib/html.js";
 import { path, post, send } from "../../../lib/api.js";
 import { stringify } from "../../../lib/json.js";
 import { useResource } from "../../../lib/resource.js";
+import { useStyle } from "../../../lib/style.js";
 import { plural, shortId } from "../../../lib/words.js";
 import { Button, Field } from "../../../kit/bits.js";
 import { Dialog } from "../../../kit/dialog.js";
@@ -16,6 +17,7 @@ const MOST = 20;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function Fork({ thread, version, close }) {
+  useStyle("versions");
   const plan = useResource((signal) => post(path`/invoke/rollback/${thread.id}`, { to_version: version, dry_run: true }, { signal }), [thread.id, version]);
   const known = useContextAt(thread, version);
   const [variants, setVariants] = useState([{ name: "a", agents: [], context: [] }]);

@@ -4,6 +4,7 @@ import { path, post } from "../../../lib/api.js";
 import { stringify } from "../../../lib/json.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
+import { useStyle } from "../../../lib/style.js";
 import { plural } from "../../../lib/words.js";
 import { Field } from "../../../kit/bits.js";
 import { Dialog } from "../../../kit/dialog.js";
@@ -26,6 +27,7 @@ async function foreseen(thread, version, signal) {
 
 /** `editing`: it is asked for in order to change variables, which is a rollback too. */
 export function Rollback({ thread, version, close, editing = false }) {
+  useStyle("versions");
   const plan = useResource((signal) => foreseen(thread, version, signal), [thread.id, version]);
   const known = useContextAt(thread, version);
   const [asked, setAsked] = useState({ resume: true, compensate: false, reason: "", context: [], agents: [] });

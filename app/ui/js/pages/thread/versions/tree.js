@@ -1,13 +1,15 @@
 // The tree of versions: time goes right, rollbacks branch downwards, the line of the head is in ink, what was left behind is pale.
 // Only what can be seen is drawn; long straight runs are folded.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../../lib/html.js";
+import { lazy } from "../../../kit/lazy.js";
 import { Mark } from "../../../kit/marks.js";
 import { Fold, Knot, Shoot, Tag } from "./knot.js";
 import { Lines, foldsOf } from "./lines.js";
-import { Preview } from "./preview.js";
 import { bandAt, bandsOf, depthOf, depthsBetween, isOn, neighbour, shapeOf, versionAt, xOf } from "./shape.js";
 
-const LANE = 56;
+const Preview = lazy(() => import("./preview.js"), "Preview", { quiet: true }); // of who points at a knot
+
+const LANE = 60;
 const COARSE = 240; // px by which the window moves; so much more is drawn on each side
 const SHOOT = 24; // more for a lane that something came of
 const TALLEST = 440;
