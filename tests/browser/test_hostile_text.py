@@ -266,17 +266,38 @@ async def test_a_dialog_shows_the_text_that_it_is(gallery: Gallery, dialog: str)
 
 
 async def test_a_toast_shows_the_text_that_it_is(gallery: Gallery) -> None:
+    page = await gallery.go(f"/threads/{gallery.world.threads['waiting']}")
+    await refused(page, "pause", {"code": "thread_not_active", "detail": text("toast")})
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.locator(".toast")).to_contain_text(text("toast"))
+    await harmless(page, "toast")
+    await overheard(gallery)
+
+
+async def test_who_was_first_is_shown_as_the_text_that_it_is(gallery: Gallery) -> None:
     page = await gallery.go(f"/threads/{gallery.world.threads['waiting']}?step=ask")
-    first = {"code": "gate_answered", "detail": "no", "answer": text("toast"), "answered_by": text("toast")}
-    await page.route(
-        "**/api/invoke/gates/*/ask",
-        lambda one: one.fulfill(status=409, json=first, content_type="application/problem+json"),
-    )
+    first = {"code": "gate_answered", "detail": "no", "answer": text("answer"), "answered_by": text("first")}
+    await refused(page, "gates", first)
     await page.get_by_label(text("form-title")).fill("typed")
     await page.locator("form.answer button[type=submit]").click()
-    await expect(page.locator(".toast")).to_contain_text(f"Not counted: {text('toast')} was first")
-    await harmless(page, "toast")
-    await page.unroute_all()
+    note = page.get_by_role("alert").filter(has_text="Somebody was first")
+    await expect(note).to_contain_text(text("first"))
+    await expect(note).to_contain_text(text("answer"))
+    await harmless(page, "first")
+    await overheard(gallery)
+
+
+async def refused(page: Page, what: str, problem: dict[str, str]) -> None:
+    """What is sent there is answered by this problem; what is asked there by the service."""
+    told = {"status": 409, "json": problem, "content_type": "application/problem+json"}
+    await page.route(
+        f"**/api/invoke/{what}/**", lambda one: one.fulfill(**told) if one.request.method == "POST" else one.fallback()
+    )
+
+
+async def overheard(gallery: Gallery) -> None:
+    """The browser tells of a refusal, and of nothing else."""
+    await gallery.at.page.unroute_all()
     assert [one for one in gallery.at.complaints if "409" not in one] == []
     gallery.at.complaints.clear()
 

@@ -14,7 +14,7 @@ const SOON = 2000; // ms
 export function lazy(load, name, { below = false, quiet = false } = {}) {
   const found = signal(null);
   const fetch = () => load().then((module) => { found.value = module[name]; }, (error) => { found.value = error; });
-  return function Lazy(props) {
+  function Lazy(props) {
     const place = useRef(null);
     useEffect(() => {
       if (found.peek() === null && below) return whenNear(place.current, fetch);
@@ -27,7 +27,13 @@ export function lazy(load, name, { below = false, quiet = false } = {}) {
     if (found.value === null) return quiet ? null : html`<${Loading} />`;
     if (missing) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
     return html`<${found.value} ...${props} />`;
+  }
+  /** An effect: fetch it in a moment, though nobody wants it yet. */
+  Lazy.soon = () => {
+    const later = setTimeout(() => { if (found.peek() === null) load().then((module) => { found.value = module[name]; }, () => {}); }, SOON);
+    return () => clearTimeout(later);
   };
+  return Lazy;
 }
 
 /** A function of such a module, called once it is there. */

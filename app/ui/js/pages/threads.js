@@ -32,8 +32,11 @@ export default function Threads({ query }) {
   const at = () => list.rows.peek()[index()];
   const move = (by) => {
     const next = Math.max(0, Math.min(list.rows.peek().length - 1, index() + by));
-    cursor.value = list.rows.peek()[next]?.id ?? null;
-    requestAnimationFrame(() => body.current?.querySelector(`[data-index="${next}"] a.open`)?.focus({ preventScroll: true }));
+    const id = list.rows.peek()[next]?.id ?? null;
+    cursor.value = id;
+    // At once, for Enter may come before the next frame, and opens the link that has the focus; or once it is drawn.
+    const reach = () => { const link = body.current?.querySelector(`a.open[data-thread="${CSS.escape(id)}"]`); link?.focus({ preventScroll: true }); return link; };
+    if (id !== null && !reach()) requestAnimationFrame(reach);
   };
   useKeys("Threads", {
     j: { does: "next thread", run: () => move(1) },

@@ -1,5 +1,5 @@
 // Beside the graph: what is chosen. Without a choice that is the thread itself.
-import { html } from "../../lib/html.js";
+import { html, useEffect } from "../../lib/html.js";
 import { setQuery } from "../../lib/route.js";
 import { Empty } from "../../kit/faces.js";
 import { lazy } from "../../kit/lazy.js";
@@ -8,6 +8,7 @@ import { OfThread } from "./panel/whole.js";
 const OfStep = lazy(() => import("./panel/step.js"), "OfStep");
 
 export function Panel({ thread, query }) {
+  useEffect(OfStep.soon, []); // the first step that is chosen shall be there at once, also while the service is away
   const chosen = query.step && thread.steps.value.get(query.step);
   if (query.step && (chosen || query.run || isUndoing(query.step))) return html`<${OfStep} key=${query.step} thread=${thread} id=${query.step} entry=${chosen ?? null} query=${query} />`;
   if (query.step) {
