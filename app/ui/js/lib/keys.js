@@ -1,5 +1,5 @@
 // Keys: every action has one, and `?` lists those that work here and now.
-import { signal, useEffect, useMemo } from "./html.js";
+import { signal, useLayoutEffect, useMemo } from "./html.js";
 
 /** The sets of keys that are in force, the innermost last: {title, keys: {combination: {does, run}}}. */
 export const inForce = signal([]);
@@ -15,7 +15,7 @@ let prefixAt = 0;
 export function useKeys(title, keys) {
   const set = useMemo(() => ({ title, keys }), []);
   Object.assign(set, { title, keys }); // what a key does is what the last drawing says
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key can come
     inForce.value = [...inForce.peek(), set];
     return () => { inForce.value = inForce.peek().filter((other) => other !== set); };
   }, []);

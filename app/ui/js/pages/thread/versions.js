@@ -9,7 +9,7 @@ import { Face, Loading } from "../../kit/faces.js";
 import { lazy } from "../../kit/lazy.js";
 import { editContext, fork, rollback } from "./later.js";
 import { before, detailsOf } from "./versions/details.js";
-import { shapeOf } from "./versions/shape.js";
+import { neighbour, shapeOf } from "./versions/shape.js";
 import { Tree } from "./versions/tree.js";
 
 const Came = lazy(() => import("./versions/came.js"), "Came");
@@ -37,9 +37,9 @@ function All({ thread, tree, query }) {
     else setQuery({ v: version === chosen && other === null ? null : version, w: null });
     setSecond(false);
   };
-  const compareWith = (version, earlier) => { if (earlier) setQuery({ v: earlier, w: version }); };
+  const compareWith = (version, earlier) => { if (earlier && earlier !== version) setQuery({ v: earlier, w: version }); };
   const actions = {
-    d: (version) => compareWith(version, before(details.entries.peek(), version)),
+    d: (version) => compareWith(version, before(details.entries.peek(), version) ?? neighbour(shape, version, "ArrowLeft")),
     b: (version) => rollback(thread, version),
     f: (version) => fork(thread, version),
     e: (version) => editContext(thread, version),
