@@ -158,3 +158,21 @@ async def test_what_could_not_be_had_of_a_thread_comes_once_the_service_is_back(
         await expect(wrong).to_have_count(0)
         await expect(at.page.locator(".tl-lanes")).to_be_visible()
         await expect(at.page.get_by_label("Step hold")).to_contain_text("running")
+
+
+async def test_the_end_of_a_thread_is_not_told_as_a_lost_connection(
+    at: Window, service: Service, tmp_path: Path
+) -> None:
+    told = (
+        "window.told = []; new MutationObserver(() => told.push(document.querySelector('.figures')?.textContent ?? ''))"
+    )
+    go_on = tmp_path / "go on"
+    thread = service.start_thread("waiting", {"until": str(go_on)})
+    await at.page.add_init_script(f"{told}.observe(document, {{childList: true, subtree: true, characterData: true}})")
+    async with at.page.expect_response(lambda one: one.status == 204, timeout=20_000):
+        await at.open(f"/threads/{thread}")
+        await expect(at.page.locator(".figures")).to_contain_text("running")
+        go_on.touch()
+    figures = await at.page.evaluate("told")
+    assert any("completed" in one for one in figures)
+    assert not any("Reconnecting" in one for one in figures)

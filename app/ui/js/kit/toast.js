@@ -1,4 +1,5 @@
 // Short words at the edge: what an action came to. They are read out, and go by themselves unless something went wrong.
+import { whenBack } from "../lib/feed.js";
 import { html, signal } from "../lib/html.js";
 import { Icon } from "./marks.js";
 
@@ -16,7 +17,9 @@ export function say(text, { wrong = false, action = null } = {}) {
 /** Say what went wrong: the words of a Problem, or of any error. */
 export function complain(error, what = "") {
   if (error?.name === "AbortError") return;
-  say([what, error?.detail ?? error?.message ?? String(error)].filter(Boolean).join(": "), { wrong: true });
+  const toast = say([what, error?.detail ?? error?.message ?? String(error)].filter(Boolean).join(": "), { wrong: true });
+  if (!error?.passing) return;
+  const stop = whenBack(() => { stop(); drop(toast); }); // that the service was away is no news once it is back
 }
 
 function drop(toast) {

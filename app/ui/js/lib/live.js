@@ -7,7 +7,7 @@ import { createParser } from "../../vendor/eventsource-parser.js";
 
 const SILENCE = 40_000; // the service sends a heartbeat every 15 s
 const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 8_000;
+const LONGEST_PAUSE = 4_000;
 const LOOK = 5_000;
 const HIDDEN = 20_000; // a browser opens six connections to a host: pages that nobody sees give theirs back
 
@@ -40,6 +40,7 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
     // By the clock: timers stand still while a machine sleeps, and connections do not outlive it.
     const watch = setInterval(() => { if (Math.abs(Date.now() - last) > SILENCE) control.abort(); }, LOOK);
     const heard = () => { last = stream.lastAt.value = Date.now(); };
+    let lost = true;
     try {
       const headers = cursor === null ? {} : { "last-event-id": String(cursor) };
       const response = await fetch(address(cursor), { headers, signal: control.signal, cache: "no-store" });
@@ -51,10 +52,11 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
       tell(() => onOpen({ again, cursor }));
       again = true;
       await read(response.body, heard);
+      lost = false; // the service has closed it: most likely there is nothing more to come, which the next try tells
     } catch { /* cut, refused or silent: taken up below */ } finally {
       clearInterval(watch);
     }
-    if (open === control) retry();
+    if (open === control) retry(lost);
   }
 
   async function read(body, heard) {
@@ -87,11 +89,11 @@ export function follow({ address, onEvents, onOpen = () => {}, cursor = null }) 
     }
   }
 
-  function retry() {
+  function retry(lost) {
     open = null;
     again = true;
     if (closed) return;
-    stream.state.value = "lost";
+    stream.state.value = lost ? "lost" : "connecting";
     if (document.hidden) return; // taken up when somebody looks again
     timer = setTimeout(run, pause * (0.75 + Math.random() / 2));
     pause = Math.min(pause * 2, LONGEST_PAUSE);

@@ -47,7 +47,7 @@ export default function Threads({ query }) {
     r: { does: "resume it", run: () => at() && RESUMABLE.has(at().entry.peek().status) && resume(list, [at().id]) },
     f: { does: "filter by text", run: () => document.querySelector("#filter-text")?.focus() },
     n: { does: "start a workflow", run: () => go("/start") },
-    Escape: { does: "clear the selection", run: () => { list.picked.value = new Set(); cursor.value = null; } },
+    Escape: { does: "clear the selection", run: () => { if (list.picked.peek().size) list.picked.value = new Set(); else cursor.value = null; } },
   });
 
   const asked = query.questions === "open";

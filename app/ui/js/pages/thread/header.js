@@ -11,6 +11,8 @@ import { choose } from "./selection.js";
 const Stuck = lazy(() => import("./failure.js"), "Stuck");
 const OfItems = lazy(() => import("./gate/items.js"), "OfItems");
 const STUCK = new Set(["failed", "cancelled", "paused"]);
+/** What an execution of each kind began with. */
+export const BEGAN = { invoke: "started", resume: "resumed", rollback: "rolled back", fork: "forked", migrate: "moved to another version of its workflow" };
 const MANY = 40; // steps above which the bar is not cut into single ones any more
 const DONE = new Set(["completed", "skipped"]);
 
@@ -49,7 +51,7 @@ function Figures({ thread }) {
     <span class="mono" title=${thread.id}>${shortId(thread.id)}<${Copy} text=${thread.id} label="Copy the thread's id" /></span>
     <span title="The version at the head, and the last one that was written">v${status.version}${last > status.version ? ` of ${last}` : ""}</span>
     <${Took} since=${status.started_at} until=${status.completed_at} />
-    ${created && html`<time class="faint" datetime=${created} title=${exact(created)}>started ${ago(created, now.value)}</time>`}
+    ${created && html`<time class="faint" datetime=${created} title=${exact(created)}>${BEGAN[status.kind] ?? "started"} ${ago(created, now.value)}</time>`}
     ${status.usage.cost_usd > 0 && html`<span title="What its present execution has cost">${money(status.usage.cost_usd)}</span>`}
     ${tokens > 0 && html`<span class="faint" title=${`${number(status.usage.input_tokens)} in, ${number(status.usage.output_tokens)} out`}>${number(tokens)} tokens</span>`}
     <${Stream} thread=${thread} />

@@ -18,7 +18,7 @@ export function Row({ workflow, figures, known }) {
     <span class="what faint nowrap">v${version} · ${plural(steps.length, "step")}</span>
     <span class="num" data-label="runs">${runs ? html`<a href=${`/threads${ended("")}`} title="executions that ended">${number(runs)}</a>` : none}</span>
     <span class="num" data-label="failed">${figures?.errors ? html`<a class="bad" href=${`/threads${ended("&status=failed")}`}>${number(figures.errors)}</a>` : runs ? html`<span class="faint">0</span>` : none}</span>
-    <span class="num" data-label="p95" title="95 of 100 took no longer">${runs ? duration(figures.duration_ms.p95) : none}</span>
+    <span class="num" data-label="p95" title="95 of 100 took no longer; told by the bound of a histogram">${runs ? duration(figures.duration_ms.p95) : none}</span>
     <span class="num" data-label="cost">${figures?.cost_usd ? money(figures.cost_usd) : none}</span>
     <span class="act"><a class="button small" href=${startOf(name)} aria-label=${`Start ${name}`}>Start</a></span>
   </article>`;

@@ -3,12 +3,13 @@ import { html } from "../../../lib/html.js";
 import { get, path } from "../../../lib/api.js";
 import { useResource } from "../../../lib/resource.js";
 import { setQuery } from "../../../lib/route.js";
-import { plural, shortId } from "../../../lib/words.js";
+import { number, shortId } from "../../../lib/words.js";
 import { Ago, Copy } from "../../../kit/bits.js";
 import { Empty, Face } from "../../../kit/faces.js";
 import { lazy } from "../../../kit/lazy.js";
 import { State } from "../../../kit/marks.js";
 import { Tabs } from "../../../kit/tabs.js";
+import { BEGAN } from "../header.js";
 import { useTabKeys } from "../selection.js";
 import { Fetched, Value } from "./value.js";
 
@@ -52,8 +53,6 @@ function OfState({ thread, which, name }) {
   }}<//>`;
 }
 
-const BEGAN = { invoke: "started", resume: "resumed", rollback: "rolled back", fork: "forked", migrate: "moved to another version of its workflow", unknown: "unknown" };
-
 function About({ thread }) {
   const status = thread.status.value;
   const entry = thread.entry.value.value;
@@ -67,7 +66,7 @@ function About({ thread }) {
     ${begin && html`<dt>Started</dt><dd><${Ago} at=${begin.created_at} /></dd>`}
     ${entry?.triggered_by && html`<dt>By</dt><dd>${entry.triggered_by}</dd>`}
     <dt>Last change</dt><dd><${Ago} at=${status.last_update} /></dd>
-    ${tree?.branches.length > 1 && html`<dt>Executions</dt><dd>${plural(tree.branches.length, "branch", "branches")} in the tree of versions</dd>`}
+    ${tree?.branches.length > 1 && html`<dt>Executions</dt><dd>${number(tree.branches.length)}</dd>`}
     ${parent && html`<dt>Started by</dt><dd><a class="link mono" href=${`/threads/${encodeURIComponent(parent)}`}>${parent}</a>${tree?.parent?.step_id ? html`, its step <code>${tree.parent.step_id}</code>` : ""}</dd>`}
     ${tree?.forked_from && html`<dt>Forked from</dt><dd><${To} id=${tree.forked_from.thread_id} /> at v${tree.forked_from.version}${tree.forked_from.variant ? html` <span class="tag">${tree.forked_from.variant}</span>` : ""}</dd>`}
     ${tree?.replay_of && html`<dt>Replay of</dt><dd><${To} id=${tree.replay_of.thread_id} />${tree.replay_of.step_id ? html`, step <code>${tree.replay_of.step_id}</code>` : ""}</dd>`}
