@@ -99,7 +99,15 @@ def test_ticks_keep_apart_and_tell_the_time_since_the_beginning() -> None:
 
 @pytest.mark.parametrize(
     ("begin", "length"),
-    [(0, 40), (2054, 40), (2054, 90), (59_990, 30), (3_599_000, 2000), (200_000_000, 400_000), (200_000_000, 9_000_000)],
+    [
+        (0, 40),
+        (2054, 40),
+        (2054, 90),
+        (59_990, 30),
+        (3_599_000, 2000),
+        (200_000_000, 400_000),
+        (200_000_000, 9_000_000),
+    ],
 )
 def test_no_two_ticks_say_the_same(begin: int, length: int) -> None:
     work = "it.ticks([given], given[1] - given[0], 840, 0).map((tick) => tick.label)"
