@@ -151,15 +151,25 @@ const NONE = {
 function Streamed({ thread, step, node }) {
   const text = thread.text.of(step.id);
   const { last, blocks } = text.value;
-  const said = thread.told.value.get(step.id);
-  const parts = thread.text.parts(step.id).value;
   const going = step.status === "running";
+  const said = useSaid(thread, step, going);
+  const parts = thread.text.parts(step.id).value;
   const tells = going && said && (typeof said.progress === "number" || said.message);
   const nothing = tells ? "Its output stands here once it is done." : (NONE[step.status] ?? "Its output is on its way.");
   return html`${tells && html`<${Said} of=${step.id} said=${said} />`}
     ${last || blocks.length
       ? html`<${StreamText} text=${text} going=${going} label=${`What ${step.id} writes`} />`
       : html`<p class="muted">${going && node?.parts ? html`${parts.length ? `${plural(parts.length, "item")} write${parts.length === 1 ? "s" : ""}: ` : ""}<button type="button" class="linklike" onClick=${() => setQuery({ tab: "items" })}>see the items</button>` : nothing}</p>`}`;
+}
+
+/** What the step told last: the stream knows it from when the page was opened, what came before is asked for. */
+function useSaid(thread, step, going) {
+  const live = thread.told.value.get(step.id);
+  const asks = going && !live;
+  const params = { thread_id: thread.id, step_id: step.id, event: "step_progress", order: "desc", limit: 1 };
+  const found = useResource((signal) => (asks ? get("/events", { params, signal }) : Promise.resolve(null)), [thread, step.id, step.attempt, step.started_at, asks]);
+  const last = found.value.value?.events[0];
+  return live ?? (last && last.attempt === step.attempt && Date.parse(last.at) >= Date.parse(step.started_at) ? last.data : null);
 }
 
 /** What a step tells of itself: how much is done, if it knows that, and its last words. */
