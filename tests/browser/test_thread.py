@@ -61,6 +61,8 @@ async def test_the_text_of_an_agent_is_read_while_it_writes_and_its_output_after
     await opened(at, thread)
     await at.page.locator(".graph-box[data-step=marketer]").click()
     await expect(panel(at).get_by_role("log")).to_contain_text("so far")
+    await expect(panel(at).get_by_role("progressbar", name="Progress of marketer")).to_have_attribute("value", "0")
+    await expect(panel(at).locator(".said")).to_contain_text("0 %")
     await expect(state(at)).to_have_attribute("data-state", "running")
     go.touch()
     await expect(panel(at)).to_contain_text("Night trains: begin with Monday")
@@ -180,6 +182,7 @@ async def test_a_restart_under_an_open_thread_loses_no_event_and_doubles_none(
         last = mortal.status(thread)["last_seq"]
         assert await shown_events(at) == list(range(last, 0, -1))
         await expect(at.page.locator(".tl-span[data-state=failed] [fill='url(#tl-lost)']")).to_have_count(1)
+        await expect(at.page.locator(".tl-legend")).to_contain_text("lost with its process")
 
 
 async def test_a_thread_of_a_thousand_steps_draws_what_is_seen_and_finds_the_rest(at: Window, service: Service) -> None:

@@ -72,11 +72,15 @@ def test_what_is_said_of_an_item_changes_no_step() -> None:
     assert (found["steps"][0]["status"], found["last_seq"]) == ("running", 3)
 
 
-def test_long_waits_are_folded_and_short_ones_are_not() -> None:
+def test_waits_are_folded_that_are_long_in_themselves_and_beside_a_rest_that_fills_a_picture() -> None:
     work = "it.idle(given, 0, 100_000, 100_000)"
     assert told("timeline/fold.js", work, [lane((0, 30_000), (60_000, None))]) == []
     assert told("timeline/fold.js", work, [lane((0, 1000), (99_000, None))]) == [{"from": 1000, "to": 99_000}]
     assert told("timeline/fold.js", work, [lane()]) == []
+    # Some ms of work are not drawn as if they were long, and a short wait stands in its own measure.
+    assert told("timeline/fold.js", work, [lane((0, 36))]) == []
+    assert told("timeline/fold.js", "it.idle(given, 0, 59_000, 59_000)", [lane((0, 2000))]) == []
+    assert told("timeline/fold.js", work, [lane((2000, 2036))]) == [{"from": 2036, "to": 100_000}]
 
 
 def test_a_fold_takes_its_share_and_time_beside_it_keeps_its_measure() -> None:
@@ -91,6 +95,36 @@ def test_ticks_keep_apart_and_tell_the_time_since_the_beginning() -> None:
     ticks = told("timeline/scale.js", "it.ticks([[given, given + 95_000]], 95_000, 800, given)", 1_700_000_000_123)
     assert [tick["label"] for tick in ticks][:6] == ["0", "10 s", "20 s", "30 s", "40 s", "50 s"]
     assert [tick["label"] for tick in ticks][6:8] == ["1:00", "1:10"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "length"),
+    [
+        (0, 40),
+        (2054, 40),
+        (2054, 90),
+        (59_990, 30),
+        (3_599_000, 2000),
+        (200_000_000, 400_000),
+        (200_000_000, 9_000_000),
+    ],
+)
+def test_no_two_ticks_say_the_same(begin: int, length: int) -> None:
+    work = "it.ticks([given], given[1] - given[0], 840, 0).map((tick) => tick.label)"
+    labels = told("timeline/scale.js", work, [begin, begin + length])
+    assert len(labels) > 2
+    assert len(set(labels)) == len(labels), labels
+
+
+def test_what_came_before_a_wait_runs_no_more_and_a_lost_attempt_is_named() -> None:
+    span = {"state": "running", "from": 0, "to": 36}
+    looks = "given.map((span) => [it.lookOf(span), it.told(span)])"
+    assert told("timeline/lanes.js", looks, [span, span | {"to": None}]) == [["completed", "ran"], ["running", "runs"]]
+    attempt = {"state": "running", "attempt": 1, "started_at": "2026-11-22T10:00:01Z"}
+    attempt |= {"ended_at": "2026-11-22T10:00:02Z", "outcome": "lost"}
+    run = {"step_id": "a", "run_id": "r", "step_index": 0, "items": [], "spans": [attempt]}
+    document = {"now": "2026-11-22T10:00:07Z", "executions": [], "steps": [run]}
+    assert told("timeline/lanes.js", "it.lanesOf(given, [], new Set()).lost", document) is True
 
 
 def test_runs_of_before_lie_in_their_step_s_lane_and_are_told_apart() -> None:

@@ -68,7 +68,7 @@ function Chart({ thread, document, query }) {
   const draw = (lane, focused) => html`<svg class="tl-bars" width=${width} height=${LANE} aria-hidden="true" onPointerDown=${sight.onPointerDown}>
     <${Bars} lane=${lane} place=${place} focused=${focused} onPoint=${point(lane)} onPick=${pick(lane)} />
     ${lane.kind === "thread" && html`<${Knots} versions=${versions} head=${thread.status.value.version} chosen=${Number(query.v)} place=${place} width=${width} onPick=${pickVersion} onPoint=${pointVersion} />`}</svg>`;
-  return html`<header><h2>Timeline</h2><${Legend} /> <span class="actions">
+  return html`<header><h2>Timeline</h2><${Legend} lost=${drawing.lost} /> <span class="actions">
       ${gaps.length > 0 && html`<${Button} kind="small quiet" aria-pressed=${folds} title="Times in which nothing ran are drawn short" onClick=${() => { setFolds(!folds); sight.fit(); }}>Fold waits<//>`}
       <${Button} kind="small quiet" icon="plus" label="Zoom in (ctrl and wheel)" onClick=${sight.larger} /><${Button} kind="small quiet" icon="minus" label="Zoom out" onClick=${sight.smaller} />
       <${Button} kind="small quiet" icon="fit" label="Show all of it" disabled=${!sight.own} onClick=${sight.fit} /></span></header>
@@ -155,12 +155,13 @@ function bring(node, index) {
   else if (y + LANE > node.scrollTop + node.clientHeight) node.scrollTop = y + LANE - node.clientHeight;
 }
 
-function Legend() {
+function Legend({ lost }) {
   const one = (look, word) => html`<span><svg width="18" height="10" aria-hidden="true">${look}</svg>${word}</span>`;
   return html`<span class="tl-legend faint small">
     ${one(html`<rect class="tl-bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-queued)" />`, "queued")}
     ${one(html`<rect class="tl-bar" data-state="running" y="1" width="18" height="8" rx="1.5" />`, "running")}
     ${one(html`<rect class="tl-bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-retry)" />`, "retry")}
+    ${lost && one(html`<rect class="tl-bar" y="1" width="18" height="8" rx="1.5" fill="url(#tl-lost)" />`, "lost with its process")}
     ${one(html`<path class="tl-wait" data-state="waiting" d="M0 5h18" />`, "waits")}
     ${one(html`<path class="tl-knot" data-head d="M9 0l5 5-5 5-5-5Z" />`, "version")}</span>`;
 }

@@ -144,18 +144,37 @@ function Content({ tab, thread, step, node }) {
 }
 
 const NONE = {
-  pending: "It has not started.", running: "Nothing yet: what its agent streams stands here as it comes.", retrying: "The next attempt begins soon.",
+  pending: "It has not started.", running: "Nothing yet: what it streams stands here as it comes.", retrying: "The next attempt begins soon.",
   waiting: "It waits; what it gets will stand here.", failed: "It has failed before it gave anything.", cancelled: "It was stopped before it gave anything.", skipped: "It was skipped without an output.",
 };
 
 function Streamed({ thread, step, node }) {
   const text = thread.text.of(step.id);
   const { last, blocks } = text.value;
-  const said = thread.told.value.get(step.id);
-  const parts = thread.text.parts(step.id).value;
   const going = step.status === "running";
-  return html`${going && said?.message && html`<p class="muted">${said.message}</p>`}
+  const said = useSaid(thread, step, going);
+  const parts = thread.text.parts(step.id).value;
+  const tells = going && said && (typeof said.progress === "number" || said.message);
+  const nothing = tells ? "Its output stands here once it is done." : (NONE[step.status] ?? "Its output is on its way.");
+  return html`${tells && html`<${Said} of=${step.id} said=${said} />`}
     ${last || blocks.length
       ? html`<${StreamText} text=${text} going=${going} label=${`What ${step.id} writes`} />`
-      : html`<p class="muted">${going && node?.parts ? html`${parts.length ? `${plural(parts.length, "item")} write${parts.length === 1 ? "s" : ""}: ` : ""}<button type="button" class="linklike" onClick=${() => setQuery({ tab: "items" })}>see the items</button>` : (NONE[step.status] ?? "Its output is on its way.")}</p>`}`;
+      : html`<p class="muted">${going && node?.parts ? html`${parts.length ? `${plural(parts.length, "item")} write${parts.length === 1 ? "s" : ""}: ` : ""}<button type="button" class="linklike" onClick=${() => setQuery({ tab: "items" })}>see the items</button>` : nothing}</p>`}`;
+}
+
+/** What the step told last: the stream knows it from when the page was opened, what came before is asked for. */
+function useSaid(thread, step, going) {
+  const live = thread.told.value.get(step.id);
+  const asks = going && !live;
+  const params = { thread_id: thread.id, step_id: step.id, event: "step_progress", order: "desc", limit: 1 };
+  const found = useResource((signal) => (asks ? get("/events", { params, signal }) : Promise.resolve(null)), [thread, step.id, step.attempt, step.started_at, asks]);
+  const last = found.value.value?.events[0];
+  return live ?? (last && last.attempt === step.attempt && Date.parse(last.at) >= Date.parse(step.started_at) ? last.data : null);
+}
+
+/** What a step tells of itself: how much is done, if it knows that, and its last words. */
+function Said({ of, said: { progress, message } }) {
+  const share = typeof progress === "number" ? Math.round(Math.min(1, Math.max(0, progress)) * 100) : null;
+  return html`<div class="said">${share !== null && html`<progress max="100" value=${share} aria-label=${`Progress of ${of}`}></progress><span>${share} %</span>`}
+    ${message && html`<span class="muted">${message}</span>`}</div>`;
 }

@@ -1,23 +1,24 @@
 // Long times in which nothing ran (a gate that waits overnight, a pause) are folded, so that the work can be seen. Pure; ms.
 
-const TIMES = 3; // as long as all work together, and it is folded
-const LEAST = 1_000;
+const LEAST = 60_000; // shorter waits are never folded
+const TIMES = 3; // as long as all that is not folded, and it is
+const REST = 1_000; // less than that would be drawn as if it were long
 const SHOWN = 0.07; // of the picture, for each
 
-/** The times between `from` and `to` in which no span of the lanes ran, and which are long: `[{from, to}]`. */
+/** The times between `from` and `to` in which no span of the lanes ran, and which are long in themselves and beside the rest: `[{from, to}]`. */
 export function idle(lanes, from, to, now) {
   const ran = lanes.filter((lane) => lane.kind === "step").flatMap((lane) => lane.spans).filter((span) => span.state === "running" || span.waits === "thread")
     .map((span) => [span.from, span.to ?? now]).sort(([one], [other]) => one - other);
   const gaps = [];
-  let work = 0;
   let end = from;
   for (const [begin, over] of ran) {
     if (begin > end) gaps.push({ from: end, to: begin });
-    work += Math.max(0, over - Math.max(begin, end));
     end = Math.max(end, over);
   }
   if (to > end) gaps.push({ from: end, to });
-  return work === 0 ? [] : gaps.filter((gap) => gap.to - gap.from > Math.max(LEAST, TIMES * work));
+  const long = gaps.filter((gap) => gap.to - gap.from >= LEAST);
+  const rest = to - from - long.reduce((sum, gap) => sum + gap.to - gap.from, 0);
+  return rest < REST ? [] : long.filter((gap) => gap.to - gap.from > TIMES * rest);
 }
 
 /** How real time is laid out when gaps are folded: `{warp(at), folds, segments(from, to)}`. */

@@ -1,7 +1,7 @@
 // The timeline of the API as lanes to draw: one for the thread, one for each step with all of its runs, one for each item of a
 // step that is opened. Pure functions; times are ms since 1970, an end that is not yet there is null.
 
-/** `{lanes, from, to, open}`: `to` is the last end (0 for none), `open` whether something goes on. */
+/** `{lanes, from, to, open, lost}`: `to` is the last end (0 for none), `open` whether something goes on, `lost` whether an attempt was. */
 export function lanesOf(document, steps, opened) {
   const lanes = [threadLane(document, lastWork(document))];
   const begun = new Map(steps.map((step) => [step.id, step.started_at]));
@@ -17,7 +17,7 @@ export function lanesOf(document, steps, opened) {
     if (span.to === null) open = true;
     else if (span.to > to) to = span.to;
   }
-  return { lanes, from, to, open };
+  return { lanes, from, to, open, lost: spans.some((span) => span.outcome === "lost") };
 }
 
 const BADLY = new Set(["failed", "interrupted", "cancelled"]);
@@ -78,16 +78,17 @@ const byTime = (one, other) => one.from - other.from;
 
 /** What is drawn of a span: its look by state and outcome. */
 export function lookOf(span) {
-  if (span.state === "running") return span.outcome ?? "running";
+  // What came before a wait of the step has an end and no outcome: it runs no more.
+  if (span.state === "running") return span.outcome ?? (span.to === null ? "running" : "completed");
   return span.state;
 }
 
-const WORDS = { queued: "in the queue", retrying: "pause before the next attempt", waiting: "waits", paused: "paused", running: "runs" };
+const WORDS = { queued: "in the queue", retrying: "pause before the next attempt", waiting: "waits", paused: "paused", running: "runs", completed: "ran" };
 const WAITS = { sleep: "until a time", thread: "for its sub-workflow", gate: "for an answer", message: "for a message", signal: "for a signal", time: "until a time", answer: "for an answer" };
 
 /** A span in words, without its times. */
 export function told(span) {
-  const what = span.state === "running" && span.outcome ? { lost: "lost with its process" }[span.outcome] ?? span.outcome : (WORDS[span.state] ?? span.state);
+  const what = span.state === "running" && span.outcome ? { lost: "lost with its process" }[span.outcome] ?? span.outcome : (WORDS[lookOf(span)] ?? span.state);
   const parts = [span.waits ? `${what} ${WAITS[span.waits] ?? `for ${span.waits}`}` : what];
   if (span.attempt && (span.attempt > 1 || span.state === "retrying")) parts.push(span.state === "retrying" ? `before attempt ${span.attempt}` : `attempt ${span.attempt}`);
   if (span.error) parts.push(`after ${span.error.kind}`);

@@ -24,14 +24,23 @@ export function ticks(segments, length, width, origin) {
 function label(ms, step) {
   if (ms === 0) return "0";
   if (step < SECOND && Math.abs(ms) < SECOND) return `${ms} ms`;
-  if (Math.abs(ms) < MINUTE) return `${(ms / SECOND).toFixed(step < 100 ? 2 : step < SECOND ? 1 : 0)} s`;
-  if (step < SECOND) return `${Math.floor(ms / MINUTE)}:${((ms % MINUTE) / SECOND).toFixed(step < 100 ? 2 : 1).padStart(4, "0")}`;
+  if (Math.abs(ms) < MINUTE) return `${(ms / SECOND).toFixed(digits(step))} s`;
+  if (step < SECOND) return `${Math.floor(ms / MINUTE)}:${((ms % MINUTE) / SECOND).toFixed(digits(step)).padStart(3 + digits(step), "0")}`;
   if (Math.abs(ms) < HOUR) return step < MINUTE ? `${Math.floor(ms / MINUTE)}:${two((ms % MINUTE) / SECOND)}` : `${Math.round(ms / MINUTE)} min`;
   if (Math.abs(ms) < 2 * DAY) {
     const hours = `${Math.floor(ms / HOUR)}:${two((ms % HOUR) / MINUTE)}`;
     return step < MINUTE ? `${hours}:${two((ms % MINUTE) / SECOND)}` : `${hours} h`;
   }
-  return step < DAY ? `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h` : `${Math.floor(ms / DAY)} d`;
+  if (step >= DAY) return `${Math.floor(ms / DAY)} d`;
+  const hours = Math.floor((ms % DAY) / HOUR);
+  if (step >= HOUR) return `${Math.floor(ms / DAY)} d ${hours} h`;
+  return `${Math.floor(ms / DAY)} d ${hours}:${two((ms % HOUR) / MINUTE)}${step < MINUTE ? `:${two((ms % MINUTE) / SECOND)}` : ""}`;
+}
+
+/** How many digits of a second tell two ticks apart. */
+function digits(step) {
+  if (step >= SECOND) return 0;
+  return step < 10 ? 3 : step < 100 ? 2 : 1;
 }
 
 function two(value) {
