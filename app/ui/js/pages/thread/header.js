@@ -31,7 +31,7 @@ export function Header({ thread, query }) {
       </div>
       <div class="actions">
         ${first.map((action) => html`<${Button} key=${action.id} kind=${`${action.kind ?? ""} ${action.danger ? "danger" : ""}`} icon=${action.icon} title=${`${action.label} (${action.key})`} aria-keyshortcuts=${action.key} onClick=${action.run}>${action.label}<//>`)}
-        <${Menu} label="More actions" items=${actions.filter((action) => !first.includes(action))} />
+        <${Menu} label="More actions" items=${actions.filter((action) => !first.includes(action))} onOpen=${thread.others.reload} />
       </div>
     </div>
     <${Figures} thread=${thread} />
