@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../../lib/html.js";
 import { path, post } from "../../lib/api.js";
 import { all } from "../../lib/definitions.js";
 import { useResource } from "../../lib/resource.js";
-import { exact } from "../../lib/words.js";
+import { ago, now } from "../../lib/words.js";
 import { Field } from "../../kit/bits.js";
 import { Dialog, show } from "../../kit/dialog.js";
 import { Face } from "../../kit/faces.js";
@@ -42,7 +42,7 @@ function Move({ thread, name, from, close }) {
   return html`<${Dialog} title="Move to another version" close=${close} submit=${submit} disabled=${!plan?.can_move} action=${chosen === null ? "Move" : `Move to version ${chosen}`}>
     <p>The thread belongs to version ${from} of <strong>${name}</strong>. In another version it goes on where it is: what has completed is kept, and must be the same there.</p>
     <${Face} of=${versions} what="The versions could not be read">${() => (chosen === null ? html`<p class="muted">There is no other version of it.</p>` : html`
-      <${Field} id="move-to" label="Version"><select id="move-to" value=${chosen} onChange=${(event) => setTo(Number(event.target.value))}>${others.map((one) => html`<option key=${one.version} value=${one.version}>${one.version}, saved ${exact(one.created_at)}</option>`)}</select><//>
+      <${Field} id="move-to" label="Version"><select id="move-to" value=${chosen} onChange=${(event) => setTo(Number(event.target.value))}>${others.map((one) => html`<option key=${one.version} value=${one.version}>${one.version}, saved ${ago(one.created_at, now.value)}</option>`)}</select><//>
       <${Plan} plan=${plan} to=${chosen} />`)}<//>
   <//>`;
 }
