@@ -31,9 +31,7 @@ async def start(at: Window) -> str:
     await expect(choice).to_be_visible()
     await tab_to(at, choice)
     await at.page.keyboard.press("Enter")
-    topic = at.page.get_by_label("Topic")
-    await expect(topic).to_be_visible()
-    await tab_to(at, topic)
+    await expect(at.page.get_by_label("Topic")).to_be_focused()
     await at.page.keyboard.type("By keys alone")
     await at.page.keyboard.press("Control+Enter")
     await expect(at.page).to_have_url(re.compile(r"/threads/[0-9a-f-]{36}"))
@@ -41,17 +39,19 @@ async def start(at: Window) -> str:
 
 
 async def say_yes(at: Window) -> None:
-    """From the note at the head of the page to the question, and through its form."""
-    await tab_to(at, at.page.locator(".thread-head .note.asks").get_by_role("button", name="Answer"))
-    await at.page.keyboard.press("Enter")
+    """By its key to the question, and through its form."""
+    await at.page.keyboard.press("?")
+    keys = at.page.get_by_role("dialog")
+    await expect(keys.get_by_text("answer", exact=True)).to_be_visible()
+    await at.page.keyboard.press("Escape")
+    await expect(keys).to_have_count(0)
+    await at.page.keyboard.press("a")
     gate = at.page.get_by_role("region", name="Publish this plan?")
     yes = gate.get_by_role("radio", name="Yes")
-    await expect(yes).to_be_visible()
-    await tab_to(at, gate.get_by_role("radio").first)
+    await expect(gate.get_by_role("radio").first).to_be_focused()
     await at.page.keyboard.press("Space")
     await expect(yes).to_be_checked()
-    await tab_to(at, gate.get_by_role("button", name="Answer"))
-    await at.page.keyboard.press("Enter")
+    await at.page.keyboard.press("Control+Enter")
 
 
 async def roll_back(at: Window) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import expect
 
+from tests.browser.world import registered
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -80,6 +82,10 @@ async def test_two_versions_lie_side_by_side(at: Window, service: Service) -> No
     )
     await at.open(f"/threads/{thread}")
     await version(at, 3).click()
+    await expect(at.page.get_by_role("region", name="Version 3")).to_be_visible()
+    await expect(at.page.locator(".tree-preview")).to_have_count(0)  # it would lie over the buttons
+    await version(at, 5).hover()
+    await expect(at.page.locator(".tree-preview")).to_contain_text("v5")
     await version(at, 5).click(modifiers=["Shift"])
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?v=3&w=5")
     apart = at.page.get_by_role("region", name="Version 3 against version 5")
@@ -166,11 +172,43 @@ async def test_by_keys_alone_a_version_is_found_chosen_and_compared(at: Window, 
         await at.page.keyboard.press(key)
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?v=3")
     await expect(version(at, 3)).to_be_focused()
+    await expect(at.page.locator(".tree-preview")).to_have_count(0)  # it would lie over the buttons
     # What it was written on is known once it is shown.
     await expect(at.page.get_by_role("button", name="Roll back to v3…").first).to_be_visible()
     await at.page.keyboard.press("d")
     await expect(at.page).to_have_url(f"{service.url}/threads/{thread}?v=2&w=3")
     await expect(at.page.get_by_role("region", name="Version 2 against version 3")).to_contain_text("1 step (two)")
+
+
+async def test_a_thread_whose_output_cannot_be_made_is_moved_to_a_mended_version(at: Window, service: Service) -> None:
+    registered(service, "mended", output="{one.output.nothing.there}")
+    thread = service.run("mended", {})["thread_id"]
+    await at.open(f"/threads/{thread}")
+    head = at.page.locator(".thread-head")
+    await expect(head.locator(".failure")).to_contain_text("and move this thread to it.")
+    await expect(head.get_by_role("button", name="Resume")).to_be_visible()
+    more = head.get_by_role("button", name="More actions")
+    await more.click()
+    to_another = head.get_by_role("menuitem", name="Move to another version")
+    await expect(to_another).to_have_attribute("title", re.compile("no other version"))
+    await expect(to_another).to_be_disabled()
+    await expect(head.get_by_role("menuitem", name="Skip")).to_have_count(0)
+    await more.click()
+    other = [{"id": "one", "python": "collect", "input": {"value": 2}}]
+    service.register({"name": "mended", "steps": other})
+    registered(service, "mended", output="{one.output}")
+    await more.click()
+    await to_another.click()
+    dialog = at.page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("It can be moved. It stays failed until you resume it")
+    await dialog.get_by_label("Version").select_option("2")
+    await expect(dialog.get_by_role("alert")).to_contain_text("in version 2 it differs in input")
+    await expect(dialog.get_by_role("button", name="Move to version 2")).to_be_disabled()
+    await dialog.get_by_label("Version").select_option("3")
+    await dialog.get_by_role("button", name="Move to version 3").click()
+    await expect(head.get_by_role("heading")).to_contain_text("@3")
+    await at.page.keyboard.press("r")
+    await expect(head.locator(".figures .state")).to_have_attribute("data-state", "completed")
 
 
 async def test_a_gate_is_answered_by_its_form(at: Window, service: Service) -> None:

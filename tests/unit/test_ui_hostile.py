@@ -80,6 +80,9 @@ def test_a_value_or_null_is_a_field_that_may_be_left_empty(word: str) -> None:
 def test_an_error_of_any_kind_has_a_meaning(kind: str) -> None:
     meaning = told("pages/thread/errors.js", "it.meaning(given)", {"kind": kind, "retryable": False})
     assert meaning["todo"].startswith("Mend the cause and retry")
+    of_whole = told("pages/thread/errors.js", "it.meaning(given, true)", {"kind": kind, "step_id": None})
+    assert of_whole["means"] == "It failed outside of its steps."
+    assert "step" not in of_whole["todo"]
 
 
 def test_texts_of_many_items_are_let_go_from_the_first_on() -> None:

@@ -1,5 +1,5 @@
 // A form from a JSON Schema: for inputs of workflows, answers of gates, trials of agents. Always also as JSON.
-import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { useStyle } from "../lib/style.js";
 import { check } from "./form/check.js";
 import { INNER, One } from "./form/one.js";
@@ -11,14 +11,16 @@ export { check, initial };
 const BEGUN = 50;
 const begun = new Map(); // what is being written, by what it is for
 
+const FIELDS = ":is(input, select, textarea):not(:disabled, .as-json > *)";
 const REQUIRED = /^"(.+)" is a required property$/s;
 
 /**
  * A form for `value` (undefined: nothing given yet) by `schema` (none: any JSON). `onChange(value)` gets the whole value; where a
  * text is no JSON an object that cannot be sent stands in it, which `check(schema, value)` tells. `faults` are `[{pointer, message}]` with
  * pointers into the value, of the service or of `check`: each is shown at its field until that is changed. `useForm` does all of it.
+ * `first`: an object; for each other one the focus goes to the first field, once (its `done` says so).
  */
-export function SchemaForm({ schema, value, onChange, faults = [], id, label = "Input" }) {
+export function SchemaForm({ schema, value, onChange, faults = [], id, label = "Input", first = null }) {
   const styled = useStyle("form");
   const drawable = schema && typeof schema === "object" && Object.keys(schema).length > 0;
   const [asJson, setAsJson] = useState(!drawable);
@@ -39,10 +41,17 @@ export function SchemaForm({ schema, value, onChange, faults = [], id, label = "
     setUnplaced((before) => (before.length === left.length && before.every((one, index) => one === left[index]) ? before : left));
   });
 
+  const box = useRef(null);
+  useEffect(() => {
+    if (!styled || !first || first.done) return;
+    first.done = true;
+    [...box.current.querySelectorAll(FIELDS)].find((one) => one.checkVisibility())?.focus();
+  }, [styled, first]);
+
   if (!styled) return null;
   const form = { root: schema, idOf, faultAt, touch };
   const readable = !(value instanceof Unreadable);
-  return html`<div class="schema-form">
+  return html`<div class="schema-form" ref=${box}>
     ${drawable && html`<label class="check as-json"><input type="checkbox" checked=${asJson} disabled=${asJson && !readable} onChange=${(event) => setAsJson(event.target.checked)} />as JSON</label>`}
     ${unplaced.length > 0 && html`<ul class="note wrong" role="alert">${unplaced.map((fault) => html`<li key=${fault.pointer}>${fault.pointer && html`<code>${fault.pointer}</code> `}${fault.message}</li>`)}</ul>`}
     ${asJson || !readable
@@ -121,6 +130,22 @@ export function useForm({ schema, id, label, keep, remember }) {
       return tell(listed.map((fault) => ({ pointer: fault.pointer.slice(start.length), message: fault.message })));
     },
   };
+}
+
+/** Ctrl+Enter (or Cmd+Enter) from anywhere on the page, or from within `ref` where there may be several forms. */
+export function useSubmitKey(run, ref = null) {
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || document.querySelector("dialog[open]")) return;
+      if (ref && !ref.current?.contains(event.target)) return;
+      event.preventDefault();
+      latest.current();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
 }
 
 function goToFault(id) {

@@ -1,8 +1,8 @@
-// A button with a menu of actions: {label, run | href, key, danger, disabled, why}.
+// A button with a menu of actions: {label, run | href, key, danger, disabled, why}. `onOpen()` may ask for what they depend on.
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { Button } from "./bits.js";
 
-export function Menu({ label, icon = "more", items, kind = "", children }) {
+export function Menu({ label, icon = "more", items, kind = "", onOpen, children }) {
   const [open, setOpen] = useState(false);
   const ref = useRef(null);
   useEffect(() => {
@@ -33,7 +33,7 @@ export function Menu({ label, icon = "more", items, kind = "", children }) {
   };
   const items_ = items.filter(Boolean);
   return html`<div class="menu" ref=${ref} onKeyDown=${onKeyDown}>
-    <${Button} kind=${kind} icon=${icon} label=${label} aria-haspopup="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>${children}<//>
+    <${Button} kind=${kind} icon=${icon} label=${label} aria-haspopup="menu" aria-expanded=${open} onClick=${() => { if (!open) onOpen?.(); setOpen(!open); }}>${children}<//>
     ${open && html`<ul role="menu" aria-label=${label}>${items_.map((item) => html`<li role="none" class=${item.danger ? "danger" : ""} key=${item.label}>
       ${item.href
         ? html`<a role="menuitem" href=${item.href} download=${item.download} onClick=${() => setOpen(false)}>${item.label}</a>`

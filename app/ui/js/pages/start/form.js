@@ -1,11 +1,11 @@
 // The form of a start: the workflow's input, where and when it runs, and the line that does the same from a terminal.
-import { html, useEffect, useMemo, useRef, useState } from "../../lib/html.js";
+import { html, useMemo, useRef, useState } from "../../lib/html.js";
 import { post } from "../../lib/api.js";
 import { curl } from "../../lib/definitions.js";
 import { stringify } from "../../lib/json.js";
 import { go } from "../../lib/route.js";
 import { CodeLine } from "../../kit/bits.js";
-import { SchemaForm, useForm } from "../../kit/form.js";
+import { SchemaForm, useForm, useSubmitKey } from "../../kit/form.js";
 
 const MORE = {
   type: "object",
@@ -27,6 +27,7 @@ export function StartForm({ workflow, pinned, from, given }) {
   const input = useForm({ schema, id: "input", label: "Input", keep: given, remember });
   const more = useForm({ schema: MORE, id: "more", label: "More", keep: {}, remember: `more ${remember}` });
   const [open, setOpen] = useState(false);
+  const first = useMemo(() => (document.activeElement?.closest("input, textarea, select") ? null : {}), []);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const key = useRef({});
@@ -69,7 +70,7 @@ export function StartForm({ workflow, pinned, from, given }) {
   return html`<form class="start-form" noValidate onSubmit=${(event) => { event.preventDefault(); start(); }}>
     <section class="sheet"><header><h2>Input</h2></header><div class="body">
       ${!schema && html`<p class="muted">This workflow does not say what it takes: any JSON will do, or nothing.</p>`}
-      <${SchemaForm} ...${input.props} />
+      <${SchemaForm} ...${input.props} first=${first} />
     </div></section>
     <details class="sheet more" open=${open} onToggle=${(event) => setOpen(event.target.open)}><summary>More <span class="faint">id, queue, delay, webhook</span></summary>
       <div class="body"><${SchemaForm} ...${more.props} /></div></details>
@@ -81,21 +82,6 @@ export function StartForm({ workflow, pinned, from, given }) {
 
 function bodyOf(workflow, input, more = {}) {
   return { workflow, ...(input === undefined ? {} : { input }), ...more };
-}
-
-/** Ctrl+Enter (or Cmd+Enter) from anywhere on the page. */
-function useSubmitKey(run) {
-  const latest = useRef(run);
-  latest.current = run;
-  useEffect(() => {
-    const pressed = (event) => {
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || document.querySelector("dialog[open]")) return;
-      event.preventDefault();
-      latest.current();
-    };
-    addEventListener("keydown", pressed);
-    return () => removeEventListener("keydown", pressed);
-  }, []);
 }
 
 function random() {

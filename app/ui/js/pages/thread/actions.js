@@ -6,8 +6,10 @@ import { plural } from "../../lib/words.js";
 import { lazily } from "../../kit/lazy.js";
 import { OPEN, RESUMABLE } from "../../kit/marks.js";
 import { complain, say } from "../../kit/toast.js";
-import { again, editContext, fork, rollback, skip } from "./later.js";
+import { again, editContext, fork, move, rollback, skip } from "./later.js";
 
+const DONE = new Set(["completed", "skipped"]);
+const STILL = new Set([...RESUMABLE, "pending", "waiting"]); // what may be moved to another version and is not at work just now
 const confirm = lazily(() => import("../../kit/dialog.js"), "confirm");
 
 /** All actions that have a place now: `{id, label, key, icon, kind, run | href, disabled, why, first}`; `first` ones are buttons. */
@@ -23,12 +25,13 @@ export function actionsOf(thread, query) {
   const list = [
     goes && { id: "pause", label: "Pause", key: "p", icon: "pause", first: true, run: () => pause(thread) },
     RESUMABLE.has(status.status) && { id: "resume", label: failed ? `Retry ${failed}` : "Resume", key: "r", icon: "play", kind: "main", first: true, run: () => resume(thread, failed) },
-    RESUMABLE.has(status.status) && !python && { id: "skip", label: "Skip with output…", key: "s", first: status.steps.some((step) => step.id === failed), run: () => skip(thread, query.step ?? failed) },
+    RESUMABLE.has(status.status) && !python && status.steps.some((step) => !DONE.has(step.status)) && { id: "skip", label: "Skip with output…", key: "s", first: status.steps.some((step) => step.id === failed), run: () => skip(thread, query.step ?? failed) },
     OPEN.has(status.status) && { id: "cancel", label: "Cancel…", key: "c", icon: "stop", first: true, danger: true, run: () => cancel(thread) },
     !python && { id: "again", label: "Run again from a step…", key: "u", run: () => again(thread, query.step ?? failed), disabled: Boolean(stopped), why: stopped },
     { id: "rollback", label: version ? `Roll back to v${version}…` : "Roll back…", key: "b", disabled: Boolean(nothing), why: nothing, run: () => rollback(thread, version ?? previous) },
     { id: "edit", label: "Change the context…", key: "e", run: () => editContext(thread, version ?? status.version) },
     { id: "fork", label: version ? `Fork from v${version}…` : "Fork…", key: "f", run: () => fork(thread, version ?? status.version) },
+    STILL.has(status.status) && !python && status.workflow && status.workflow_version !== null && { id: "move", label: "Move to another version…", run: () => move(thread), ...elsewhere(thread) },
     status.workflow && status.workflow_version !== null && { id: "start", label: "Start again with another input…", href: `/start/${encodeURIComponent(status.workflow)}?from=${encodeURIComponent(thread.id)}` },
     { id: "export", label: "Export as a file", href: `/api${path`/invoke/export/${thread.id}`}?gzip=true`, download: `${thread.id}.ndjson.gz` },
     { id: "curl", label: "Copy curl of the status", run: () => copy(curl(`/invoke/status/${encodeURIComponent(thread.id)}`, "-s")) },
@@ -36,6 +39,12 @@ export function actionsOf(thread, query) {
     !OPEN.has(status.status) && { id: "delete", label: "Delete…", danger: true, run: () => remove(thread) },
   ];
   return list.filter(Boolean);
+}
+
+/** Whether there is another version of its workflow, as far as that is known. */
+function elsewhere({ others }) {
+  const found = others.value.value;
+  return found?.length ? {} : { disabled: true, why: found ? "There is no other version of its workflow yet." : null };
 }
 
 /** The version that the head was written on: after a rollback its number is not one less. */

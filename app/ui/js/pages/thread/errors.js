@@ -34,6 +34,10 @@ const KINDS = {
   "llm.truncated": ["The model's answer was cut off at its longest.", "Allow it more tokens, then retry."],
   "llm.max_turns": ["The model used as many turns as it may without an answer.", "Allow it more, then retry."],
 };
+const MEND = "Mend the document, save it as a new version, and move this thread to it.";
+const WHOLE = {
+  exception: ["The workflow's own code raised an error, outside of its steps.", "Its logs have more. Mend the code, then resume."],
+};
 const HTTP = {
   401: ["The agent does not take the credentials that it was given.", "Mend them at the agent, then retry."],
   403: ["The agent does not allow that.", "Mend its permissions, then retry."],
@@ -41,8 +45,9 @@ const HTTP = {
   429: ["The agent takes no more requests just now.", "Wait a little, then retry."],
 };
 
-/** `{means, todo}` of an error `{kind, message, retryable, step_id}`. */
-export function meaning(error) {
+/** `{means, todo}` of an error `{kind, message, retryable, step_id}`; `whole`: it is of the thread itself, and no step is left that could be skipped. */
+export function meaning(error, whole = false) {
+  if (whole) return ofWhole(error);
   const said = saidOf(error);
   // What undoes a step is none of the workflow: it cannot be skipped, and is owed to the next rollback too.
   return error.step_id?.endsWith(".undo") ? { ...said, todo: "Mend the cause and retry: nothing else of the thread runs before it is undone. A fork of a version begins without it." } : said;
@@ -55,6 +60,12 @@ function saidOf(error) {
     ? "It was tried as often as the workflow allows, and failed each time."
     : "The step says itself that another attempt would fail as well, so none was made.";
   return { means, todo: "Mend the cause and retry, skip the step with an output of yours, or roll back and go another way." };
+}
+
+function ofWhole({ kind }) {
+  const own = Object.hasOwn(WHOLE, kind) ? WHOLE[kind] : Object.hasOwn(KINDS, kind) ? KINDS[kind] : null;
+  if (!own) return { means: "It failed outside of its steps.", todo: "Mend the cause and resume, or roll back and go another way." };
+  return { means: own[0], todo: /skip/i.test(own[1]) ? MEND : own[1] };
 }
 
 function ofHttp(kind) {

@@ -4,11 +4,13 @@ import { bytes } from "../../lib/words.js";
 import { meaning } from "./errors.js";
 import { choose } from "./selection.js";
 
+const DONE = new Set(["completed", "skipped"]);
+
 /** Why a thread goes on no further, and what to do: its error, or who stopped it. */
 export function Stuck({ thread }) {
-  const { status, error } = thread.status.value;
+  const { status, error, steps } = thread.status.value;
   if (status === "cancelled") return html`<p class="note" data-state="cancelled">It was cancelled${error?.message ? `: ${clipped(error.message)}` : ""}. What had completed is kept; Resume goes on from there.</p>`;
-  if (error) return html`<${Failure} error=${error} />`;
+  if (error) return html`<${Failure} error=${error} whole=${error.step_id === null && steps.every((step) => DONE.has(step.status))} />`;
   if (status === "paused") return html`<p class="note" data-state="paused">${paused(thread)} No further step starts until it is resumed.</p>`;
   return null;
 }
@@ -18,9 +20,9 @@ function paused(thread) {
   return why ? `It is paused: ${meaning({ kind: why }).means}` : "It is paused.";
 }
 
-/** An error in words; `step` false where its place is known already. */
-export function Failure({ error, step = true }) {
-  const { means, todo } = useMemo(() => meaning(error), [error.kind, error.retryable, error.step_id]);
+/** An error in words; `step` false where its place is known already, `whole` where no step is left. */
+export function Failure({ error, step = true, whole = false }) {
+  const { means, todo } = useMemo(() => meaning(error, whole), [error.kind, error.retryable, error.step_id, whole]);
   return html`<div class="note wrong failure">
     <p>${step && error.step_id && html`<button type="button" class="linklike" onClick=${() => choose(error.step_id)}>${error.step_id}</button>`}${step && error.step_id ? ": " : ""}<code class="kind">${error.kind}</code></p>
     <p class="message">${clipped(error.message)}</p>

@@ -51,7 +51,7 @@ function Open({ thread, gates, again, onBegun }) {
   // However many there are, a question that stays keeps its place, and what is being written into it.
   return html`${many && html`<p class="muted">${plural(gates.length, "question")} wait for an answer.</p>
     <select aria-label="Which question" value=${keyOf(at)} onChange=${(event) => setChosen(event.target.value)}>${gates.map((one) => html`<option key=${keyOf(one)} value=${keyOf(one)}>${placeOf(one)} ${one.title ?? ""}</option>`)}</select>`}
-    ${(many ? [at] : gates).map((one) => html`<${Question} key=${keyOf(one)} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} onBegun=${(is) => onBegun(keyOf(one), is)} />`)}`;
+    ${(many ? [at] : gates).map((one, index) => html`<${Question} key=${keyOf(one)} lead=${index === 0} thread=${thread} gate=${one} again=${again} alone=${gates.length === 1} onBegun=${(is) => onBegun(keyOf(one), is)} />`)}`;
 }
 
 function placeOf(gate) {

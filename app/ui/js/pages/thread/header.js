@@ -1,12 +1,13 @@
 // The head of a thread's page: what it is, how it stands, what it has cost, what to do now.
 import { html } from "../../lib/html.js";
 import { ago, duration, exact, money, now, number, plural, shortId } from "../../lib/words.js";
+import { useKeys } from "../../lib/keys.js";
 import { Button, Copy } from "../../kit/bits.js";
 import { lazy } from "../../kit/lazy.js";
 import { State } from "../../kit/marks.js";
 import { Menu } from "../../kit/menu.js";
 import { actionsOf, useActionKeys } from "./actions.js";
-import { choose } from "./selection.js";
+import { answer, choose } from "./selection.js";
 
 const Stuck = lazy(() => import("./failure.js"), "Stuck");
 const OfItems = lazy(() => import("./gate/items.js"), "OfItems");
@@ -32,7 +33,7 @@ export function Header({ thread, query }) {
       </div>
       <div class="actions">
         ${first.map((action) => html`<${Button} key=${action.id} kind=${`${action.kind ?? ""} ${action.danger ? "danger" : ""}`} icon=${action.icon} title=${`${action.label} (${action.key})`} aria-keyshortcuts=${action.key} onClick=${action.run}>${action.label}<//>`)}
-        <${Menu} label="More actions" items=${actions.filter((action) => !first.includes(action))} />
+        <${Menu} label="More actions" items=${actions.filter((action) => !first.includes(action))} onOpen=${thread.others.reload} />
       </div>
     </div>
     <${Figures} thread=${thread} />
@@ -101,6 +102,7 @@ function Trouble({ thread }) {
 
 /** Questions that wait, `{step, title}` each: the first, and how many more. */
 export function Asks({ asks: [first, ...rest] }) {
+  useKeys("Questions", { a: { does: "answer", run: () => answer(first.step) } });
   return html`<p class="note asks" data-state="waiting"><strong>${first.title ?? `${first.step} asks`}</strong> It goes on once somebody has answered.
-    <${Button} kind="small main" onClick=${() => choose(first.step)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
+    <${Button} kind="small main" title="Answer (a)" aria-keyshortcuts="a" onClick=${() => answer(first.step)}>Answer<//>${rest.length > 0 && html` <span class="muted">and ${plural(rest.length, "more question")}</span>`}</p>`;
 }

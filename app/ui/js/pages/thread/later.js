@@ -8,6 +8,9 @@ const travel = () => import("./travel.js");
 export const again = lazily(dialogs, "again");
 export const skip = lazily(dialogs, "skip");
 
+/** Move it to another version of its workflow: `(thread)`. */
+export const move = lazily(() => import("./move.js"), "move");
+
 /** Go back, branch off, change variables: `(thread, version)`. */
 export const rollback = lazily(travel, "rollback");
 export const fork = lazily(travel, "fork");

@@ -1,11 +1,22 @@
 // What is chosen on the page of a thread. It stands in the address (`step`, `run`, `v`, `tab`), so that a reload shows the same,
 // and graph, timeline, versions and log follow each other.
+import { signal } from "../../lib/html.js";
 import { useKeys } from "../../lib/keys.js";
 import { setQuery } from "../../lib/route.js";
 
+/** Whose question is to be answered now, `{step}`: its form takes the focus as soon as it is there. */
+export const answering = signal(null);
+
 /** Choose a step, or one run of it; null lets go. */
 export function choose(step, run = null) {
+  answering.value = null;
   setQuery({ step, run, tab: null });
+}
+
+/** Go to the first question of a step, and into its form. */
+export function answer(step) {
+  choose(step);
+  answering.value = { step };
 }
 
 /** The ids of the steps in the order of the page. */

@@ -29,6 +29,11 @@ export function threadOf(id) {
   const text = texts();
   const entry = resource((abort) => get("/threads", { params: { ids: id }, signal: abort }).then((found) => found.threads[0] ?? {}));
   const definition = resource((abort) => get(path`/invoke/workflow/${id}`, { signal: abort }));
+  // Versions of its workflow, the newest two: enough to tell whether there is another. Asked for when somebody looks what can be done.
+  const others = resource(async (abort) => {
+    const { workflow, workflow_version: version } = status.peek();
+    return version === null ? [] : (await get(path`/workflows/${workflow}/versions`, { params: { limit: 2 }, signal: abort })).versions.filter((one) => one.version !== version);
+  });
   const timeline = resource((abort) => wholeTimeline(id, abort));
   const tree = resource((abort) => wholeTree(id, abort));
   const versions = knots(id);
@@ -202,7 +207,7 @@ export function threadOf(id) {
   [entry, definition].forEach((one) => one.reload());
 
   return {
-    id, status, problem, state, events, told, restarts, text, entry, definition, timeline, tree, versions,
+    id, status, problem, state, events, told, restarts, text, entry, definition, others, timeline, tree, versions,
     steps: computed(() => new Map((status.value?.steps ?? []).map((step) => [step.id, step]))),
     /** Ask again: after something was done to the thread, or by hand. */
     reload: again,
@@ -213,7 +218,7 @@ export function threadOf(id) {
       unlisten();
       stream?.close();
       refreshing.forEach((one) => one.stop());
-      [entry, definition, timeline, tree, versions].forEach((one) => one.stop());
+      [entry, definition, others, timeline, tree, versions].forEach((one) => one.stop());
     },
   };
 }

@@ -5,15 +5,16 @@ import { keepValue, kept } from "../../../lib/prefs.js";
 import { useResource } from "../../../lib/resource.js";
 import { Ago, Button, Field } from "../../../kit/bits.js";
 import { Face } from "../../../kit/faces.js";
-import { SchemaForm, useForm } from "../../../kit/form.js";
+import { SchemaForm, useForm, useSubmitKey } from "../../../kit/form.js";
 import { Unreadable } from "../../../kit/form/schema.js";
 import { say } from "../../../kit/toast.js";
 import { stringify } from "../../../lib/json.js";
+import { answering } from "../selection.js";
 import { Answered } from "./answered.js";
 import { Shown } from "./shown.js";
 
-/** `gate` as lists have it: what it shows is fetched whole. `onBegun(bool)` is told whether something stands in its form that was not sent. */
-export function Question({ thread, gate, again, onBegun, alone = true }) {
+/** `gate` as lists have it: what it shows is fetched whole. `lead`: it is the first of those that wait. `onBegun(bool)` is told whether something stands in its form that was not sent. */
+export function Question({ thread, gate, again, onBegun, alone = true, lead = false }) {
   const params = { item: gate.item, round: gate.round };
   const whole = useResource((signal) => get(path`/invoke/gates/${gate.thread_id}/${gate.step_id}`, { params, signal }), [gate.thread_id, gate.step_id, gate.item, gate.round, gate.opened_at]);
   return html`<section class="question" data-state="waiting" aria-label=${gate.title ?? `Question of ${gate.step_id}`}>
@@ -21,7 +22,7 @@ export function Question({ thread, gate, again, onBegun, alone = true }) {
     <p class="muted small">${gate.item === null ? "" : `Item ${gate.item}. `}${gate.round > 0 || !alone ? `Question ${gate.round + 1}. ` : ""}${gate.assignees.length ? `For ${gate.assignees.join(", ")}. ` : ""}Asked <${Ago} at=${gate.opened_at} />. ${gate.status === "open" && html`<${Until} thread=${thread} gate=${gate} />`}</p>
     <${Face} of=${whole} what="The question could not be read">${(found) => html`
       ${found.show !== null && html`<${Shown} value=${found.show} />`}
-      ${found.status === "open" ? html`<${Form} gate=${found} over=${gate.status === "open" ? null : gate} again=${again} onBegun=${onBegun} />` : html`<${Answered} gate=${found} />`}`}<//>
+      ${found.status === "open" ? html`<${Form} gate=${found} lead=${lead} over=${gate.status === "open" ? null : gate} again=${again} onBegun=${onBegun} />` : html`<${Answered} gate=${found} />`}`}<//>
   </section>`;
 }
 
@@ -38,7 +39,8 @@ function short(value) {
 }
 
 /** `over`: the gate as it ended meanwhile. */
-function Form({ gate, over, again, onBegun }) {
+function Form({ gate, lead, over, again, onBegun }) {
+  const ref = useRef(null);
   const id = useId();
   const form = useForm({ schema: gate.form ?? undefined, id: `${id}-answer`, label: "Answer",
     remember: `answer ${gate.thread_id} ${gate.step_id} ${gate.item} ${gate.round} ${gate.opened_at}` });
@@ -71,17 +73,18 @@ function Form({ gate, over, again, onBegun }) {
       setBusy(false);
     }
   };
+  useSubmitKey(() => ref.current.requestSubmit(), ref);
   const leave = () => {
     form.done();
     onBegun(false);
     again();
   };
   if (first ?? over) return html`<${Late} gate=${first ?? over} entered=${form.begun ? form.value : undefined} leave=${leave} />`;
-  return html`<form class="answer" noValidate onSubmit=${submit}>
-    <${SchemaForm} ...${form.props} />
+  return html`<form class="answer" noValidate ref=${ref} onSubmit=${submit}>
+    <${SchemaForm} ...${form.props} first=${lead && answering.value?.step === gate.step_id ? answering.value : null} />
     <${Field} id=${`${id}-by`} label="Who answers" hint="Kept in this browser; nobody checks it."><input id=${`${id}-by`} type="text" maxlength="200" autocomplete="name" value=${by} onInput=${(event) => setBy(event.target.value)} /><//>
     ${fault && html`<p class="note wrong" role="alert">${fault}</p>`}
-    <div class="row"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Answer</button><span class="muted small">The first answer holds.${gate.form ? "" : " Nothing written counts as null."}</span></div>
+    <div class="row"><button type="submit" class="button main" disabled=${busy} aria-busy=${busy || undefined}>Answer</button><span class="muted small">or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The first answer holds.${gate.form ? "" : " Nothing written counts as null."}</span></div>
   </form>`;
 }
 

@@ -85,7 +85,7 @@ function Facts({ thread, step, node, definition }) {
   const status = thread.status.value.status;
   const acts = node && [
     step.attempt > 0 && { label: "Run again from here…", run: () => again(thread, step.id), disabled: !RESUMABLE.has(status) && status !== "completed", why: "Pause or cancel the thread first." },
-    RESUMABLE.has(status) && step.status !== "completed" && { label: "Skip with output…", run: () => skip(thread, step.id) },
+    RESUMABLE.has(status) && step.status !== "completed" && step.status !== "skipped" && { label: "Skip with output…", run: () => skip(thread, step.id) },
     { label: "Show its events in the log", run: () => setQuery({ log: "events", only: "step" }) },
   ].filter(Boolean);
   const agent = step.agent && (node === null || node.kind === "agent");

@@ -27,6 +27,7 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
   const [opened, setOpened] = useState([]);
   const [cursor, setCursor] = useState(null);
   const [near, setNear] = useState(null);
+  const hushed = useRef(null); // the version that was just chosen: what it is stands below, where its preview would lie over the buttons
   const [view, setView] = useState({ x: 0, y: 0, width: 900, height: TALLEST });
   const wide = useMemo(() => WIDTHS.find((one) => one * (expected + 1) <= view.width - TAIL) ?? WIDTHS.at(-1), [expected, view.width]);
   const marked = [chosen, other, cursor, ...came.keys()].filter((one) => one !== null);
@@ -56,6 +57,15 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
     setOpened([...opened, depth]);
     requestAnimationFrame(() => { box.current.scrollLeft = Math.max(0, xOf(bandsOf(shape, marked, [...opened, depth], { wide, ...SIZES }), depth) - before); });
   };
+  const look = (version) => {
+    if (version !== null && version !== hushed.current) hushed.current = null;
+    setNear(version === hushed.current ? null : version);
+  };
+  const pick = (version, second) => {
+    hushed.current = version;
+    setNear(null);
+    onChoose(version, second);
+  };
   const here = useRef(at); // where a key goes on from, also before the last one has been drawn
   here.current = at;
   const onKeyDown = (event) => {
@@ -63,14 +73,14 @@ export function Tree({ tree, details, chosen, other, expected, onChoose, actions
     if (["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) {
       here.current = neighbour(shape, here.current, event.key);
       setCursor(here.current);
-      setNear(here.current);
-    } else if (event.key === "Enter" || event.key === " ") onChoose(here.current, event.shiftKey);
+      look(here.current);
+    } else if (event.key === "Enter" || event.key === " ") pick(here.current, event.shiftKey);
     else if (actions[event.key]) actions[event.key](here.current);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
-  const drawn = useKnots({ choose: (version, second) => { setCursor(version); onChoose(version, second); }, preview: setNear, focus: (version) => { if (!moving.current) setCursor(version); setNear(version); } });
+  const drawn = useKnots({ choose: (version, second) => { setCursor(version); pick(version, second); }, preview: look, focus: (version) => { if (!moving.current) setCursor(version); look(version); } });
   const height = places.height;
   return html`<div class="tree">
     <div class="tree-box" ref=${box} onKeyDown=${onKeyDown} style=${{ height: `${Math.min(height, TALLEST) + 12}px` }}>
