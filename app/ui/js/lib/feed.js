@@ -17,9 +17,17 @@ export function listen({ onEvents, onOpen = () => {} }) {
   return () => listeners.delete(listener);
 }
 
-/** `run` whenever the feed is there again after it was lost: what could not be had meanwhile can. Answers a function that ends it. */
-export function whenBack(run) {
-  return listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) run(); } });
+/**
+ * `run` whenever the feed is there again after it was lost: what could not be had meanwhile can. `soon`: also once after so many ms
+ * if the feed is there then, for it may have come back just before. Answers a function that ends it.
+ */
+export function whenBack(run, soon = 0) {
+  const timer = soon && setTimeout(() => { if (feedState.peek() === "live") run(); }, soon);
+  const stop = listen({ onEvents: () => {}, onOpen: ({ again }) => { if (again) run(); } });
+  return () => {
+    clearTimeout(timer);
+    stop();
+  };
 }
 
 export function startFeed() {

@@ -2,6 +2,8 @@
 import { whenBack } from "./feed.js";
 import { batch, signal, useEffect, useMemo } from "./html.js";
 
+const AGAIN = 4_000; // ms
+
 /** `{value, problem, loading, reload}` of signals and one function; `fetcher(abortSignal)` answers a promise. */
 export function resource(fetcher) {
   const value = signal(null);
@@ -24,7 +26,7 @@ export function resource(fetcher) {
       if (error.status === undefined) console.error(error);
       batch(() => { problem.value = error; loading.value = false; });
       // What could not be had while the service was away is asked for once it is back.
-      if (error.passing) unlisten = whenBack(reload);
+      if (error.passing) unlisten = whenBack(reload, AGAIN);
     }
   }
 

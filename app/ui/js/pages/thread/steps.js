@@ -3,31 +3,30 @@ import { html, useEffect, useMemo, useState } from "../../lib/html.js";
 import { get, path } from "../../lib/api.js";
 import { own } from "../../lib/own.js";
 import { setQuery } from "../../lib/route.js";
-import { duration, money, number } from "../../lib/words.js";
-import { Empty } from "../../kit/faces.js";
+import { number } from "../../lib/words.js";
+import { Loading } from "../../kit/faces.js";
 import { Graph } from "../../kit/graph.js";
-import { List } from "../../kit/list.js";
-import { Mark } from "../../kit/marks.js";
-import { Took } from "./header.js";
+import { StepList } from "./list.js";
 import { choose } from "./selection.js";
 
 const WIDE = 200; // steps above which the list comes first
 const HEIGHT = 420;
-const ROW = 32;
 
 export function Steps({ thread, query }) {
   const { steps } = thread.status.value;
   const definition = thread.definition.value.value;
   const graph = definition?.graph ?? null;
-  const as = !graph ? "list" : (query.as ?? (steps.length > WIDE ? "list" : "graph"));
+  const known = definition !== null;
+  const drawn = graph !== null || !(known || thread.definition.problem.value); // by what is known so far
+  const as = drawn ? (query.as ?? (steps.length > WIDE ? "list" : "graph")) : "list";
   const notes = useNotes(thread, graph);
   const states = useMemo(() => Object.fromEntries(steps.map((step) => [step.id, step.status])), [steps]);
   const tab = (id, label) => html`<button type="button" class="button small quiet" aria-pressed=${as === id} onClick=${() => setQuery({ as: id })}>${label}</button>`;
   return html`<section class="sheet steps" aria-label="Steps">
     <header><h2>Steps</h2>${graph && html`<span class="actions switch">${tab("graph", "Graph")}${tab("list", "List")}</span>`}</header>
-    ${as === "graph"
-      ? html`<${Graph} graph=${graph} states=${states} notes=${notes} selected=${query.step ?? null} onSelect=${(id) => choose(id)} height=${HEIGHT} label="Steps of this thread" />`
-      : html`<${StepList} thread=${thread} query=${query} notes=${notes} graph=${graph} known=${definition !== null} />`}
+    ${as === "graph" && !graph && html`<${Loading} />`}
+    ${as === "graph" && graph && html`<${Graph} graph=${graph} states=${states} notes=${notes} selected=${query.step ?? null} onSelect=${(id) => choose(id)} height=${HEIGHT} label="Steps of this thread" />`}
+    ${as === "list" && html`<${StepList} thread=${thread} query=${query} notes=${notes} graph=${graph} known=${known} height=${HEIGHT} />`}
   </section>`;
 }
 
@@ -68,33 +67,4 @@ function useCounts(thread, graph) {
     return () => control.abort();
   }, [key]);
   return counts;
-}
-
-function StepList({ thread, query, notes, graph, known }) {
-  const { steps } = thread.status.value;
-  const [text, setText] = useState("");
-  const [state, setState] = useState("");
-  const kinds = useMemo(() => new Map((graph?.nodes ?? []).map((node) => [node.id, node])), [graph]);
-  const rows = useMemo(() => steps.filter((step) => (!state || step.status === state) && (!text || `${step.id} ${step.agent ?? ""}`.toLowerCase().includes(text.toLowerCase()))), [steps, state, text]);
-  const states = useMemo(() => [...Map.groupBy(steps, (step) => step.status)].map(([name, list]) => [name, list.length]), [steps]);
-  if (!steps.length) return html`<${Empty} title="No step yet"><p class="muted">${known ? "The steps of a workflow in Python are known as they come." : "The steps are on their way."}</p><//>`;
-  return html`${steps.length > 8 && html`<div class="list-tools">
-      <input type="search" class="grow" placeholder="step or agent" aria-label="Filter the steps by text" value=${text} spellcheck=${false} onInput=${(event) => setText(event.target.value)} />
-      <select aria-label="Filter the steps by state" value=${state} onChange=${(event) => setState(event.target.value)}><option value="">all ${number(steps.length)}</option>
-        ${states.map(([name, count]) => html`<option key=${name} value=${name}>${name} ${number(count)}</option>`)}</select>
-    </div>`}
-    ${rows.length === 0 && html`<p class="loading-not muted">No step is like that.</p>`}
-    <${List} rows=${rows} keyOf=${(step) => step.id} height=${ROW} inner=${HEIGHT - 40} label="Steps" selected=${rows.findIndex((step) => step.id === query.step)}
-      draw=${(step, { selected }) => html`<${Line} step=${step} node=${kinds.get(step.id)} note=${own(notes, step.id)} selected=${selected} />`} />`;
-}
-
-function Line({ step, node, note, selected }) {
-  const does = step.agent ?? node?.label ?? node?.kind ?? "";
-  return html`<button type="button" class="step-line" aria-pressed=${selected} onClick=${() => choose(selected ? null : step.id)}>
-    <${Mark} state=${step.status} label=${step.status} /><span class="cut id">${step.id}</span>
-    <span class="cut faint does">${does === step.id ? (node?.kind ?? "") : does}</span>
-    <span class="faint right">${note ?? (step.reused ? "kept" : "")}</span>
-    <span class="right">${step.usage?.cost_usd ? money(step.usage.cost_usd) : ""}</span>
-    <span class="right">${step.duration_ms !== null && step.duration_ms !== undefined ? duration(step.duration_ms) : step.started_at ? html`<${Took} since=${step.started_at} />` : ""}</span>
-  </button>`;
 }
