@@ -15,6 +15,7 @@ const SMALL = 0.75; // smaller than that only names can, if they are larger
 const LOWEST = 132;
 const EDGES_SEEN = 3000;
 const STEP = 1.25;
+const AGAIN = 4_000; // ms
 
 /**
  * `graph` is that of a definition: `nodes` (`id kind agent label condition parts rescues`) and `edges` (`from`, `to`). `states` marks steps:
@@ -157,7 +158,7 @@ function useLayout(graph, down) {
     let unlisten = () => {};
     const missed = (error) => {
       if (!/imported module|module script/i.test(error.message)) console.error(error); // else how it is laid out could not be fetched
-      if (wanted) unlisten = whenBack(() => setTries(tries + 1));
+      if (wanted) unlisten = whenBack(() => setTries(tries + 1), AGAIN);
     };
     laidOut(graph, down).then((found) => { if (wanted) setLayout(found); }, missed);
     return () => {

@@ -22,7 +22,7 @@ export function lazy(load, name, { below = false, quiet = false } = {}) {
       return undefined;
     }, []);
     const missing = found.value instanceof Error;
-    useEffect(() => (missing ? whenBack(fetch, 2 * SOON) : undefined), [missing]);
+    useEffect(() => (missing ? whenBack(fetch, 2 * SOON) : undefined), [found.value]);
     if (found.value === null && below) return html`<section class="sheet" ref=${place}><${Loading} /></section>`;
     if (found.value === null) return quiet ? null : html`<${Loading} />`;
     if (missing) return html`<${Wrong} problem=${found.value} what="This part could not be loaded" retry=${fetch} />`;
